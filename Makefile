@@ -1,0 +1,34 @@
+# Customer Hub. Needs Debian or Ubuntu with Python 3.11+, git and make; everything else is fetched into .venv.
+PYTHON_ENV := .venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help env env-dev run test check bench format
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env:  ## Prepare the environment (.venv) and nothing else
+	@deploy/prepare base
+
+env-dev:
+	@deploy/prepare dev
+
+run: env  ## Run the whole hub: database, web, workers, scheduler (PORT, HUB_DATA_DIR, DATABASE_URL, REDIS_URL)
+	@exec $(PYTHON_ENV) -m flask --app app up
+
+test: env-dev  ## Run all tests: SQLite, PostgreSQL, Chromium (ARGS= goes to pytest)
+	@deploy/test-servers
+	@exec $(PYTHON_ENV) -m pytest $(ARGS)
+
+check: env-dev  ## Check style, types and import directions
+	@$(PYTHON_ENV) -m ruff check .
+	@$(PYTHON_ENV) -m ruff format --check .
+	@$(PYTHON_ENV) -m mypy
+	@.venv/bin/lint-imports
+
+bench: env-dev  ## Measure speed on synthetic customers
+	@exec $(PYTHON_ENV) -m bench
+
+format: env-dev  ## Format the code
+	@$(PYTHON_ENV) -m ruff check --fix .
+	@$(PYTHON_ENV) -m ruff format .

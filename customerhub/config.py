@@ -1,0 +1,150 @@
+"""Everything that differs between installations, read once from the environment.
+
+Each setting is checked at start; a wrong one raises :class:`SettingError`, whose message names the setting,
+says what was found and what is expected.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+MIB = 1024 * 1024
+
+
+class SettingError(Exception):
+    """A setting cannot be used. The message is one line that names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one hub. Paths are absolute; `redis_url` is None where the embedded server is used."""
+
+    data_dir: Path
+    database_url: str
+    redis_url: str | None
+    port: int
+    host: str
+    public_url: str
+    secret_key: str
+    secure_cookies: bool
+    debug: bool
+    workers: int
+    web_workers: int
+    smtp_url: str | None
+    max_upload_bytes: int
+    max_import_rows: int
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from `environ` and make the data folder.
+
+    Raises SettingError where one is unusable.
+    """
+    data_dir = _data_dir(environ.get("HUB_DATA_DIR", "instance"))
+    port = _integer(environ, "PORT", 8000, 1, 65535)
+    debug = _boolean(environ, "HUB_DEBUG", False)
+    public_url = environ.get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/")
+    if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).netloc:
+        raise SettingError(f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com")
+    return Settings(
+        data_dir=data_dir,
+        database_url=_database_url(environ.get("DATABASE_URL", ""), data_dir),
+        redis_url=_redis_url(environ.get("REDIS_URL", "")),
+        port=port,
+        host=environ.get("HOST", "127.0.0.1"),
+        public_url=public_url,
+        secret_key=environ.get("HUB_SECRET_KEY") or _kept_secret(data_dir / "secret_key"),
+        secure_cookies=_boolean(environ, "HUB_SECURE_COOKIES", public_url.startswith("https://")),
+        debug=debug,
+        workers=_integer(environ, "HUB_WORKERS", 1, 1, 64),
+        web_workers=_integer(environ, "HUB_WEB_WORKERS", 2, 1, 64),
+        smtp_url=_smtp_url(environ.get("SMTP_URL", "")),
+        max_upload_bytes=_integer(environ, "HUB_MAX_UPLOAD_MB", 25, 1, 1024) * MIB,
+        max_import_rows=_integer(environ, "HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000),
+    )
+
+
+def _data_dir(text: str) -> Path:
+    path = Path(text).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingError(f"HUB_DATA_DIR is {str(path)!r}: cannot write there ({error.strerror})") from error
+    return path
+
+
+def _database_url(text: str, data_dir: Path) -> str:
+    if not text:
+        return f"sqlite:///{data_dir / 'hub.sqlite3'}"
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise SettingError(f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path")
+    if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if scheme == "sqlite":
+        return text
+    raise SettingError(f"DATABASE_URL starts with {scheme!r}: only postgresql and sqlite are supported")
+
+
+def _redis_url(text: str) -> str | None:
+    if not text:
+        return None
+    if urlsplit(text).scheme not in ("redis", "rediss", "unix", "valkey", "valkeys"):
+        raise SettingError(f"REDIS_URL is {text!r}: expected redis://host:port/0")
+    return text.replace("valkey", "redis", 1) if text.startswith("valkey") else text
+
+
+def _smtp_url(text: str) -> str | None:
+    if not text:
+        return None
+    if urlsplit(text).scheme not in ("smtp", "smtps") or not urlsplit(text).hostname:
+        raise SettingError(f"SMTP_URL is {text!r}: expected smtp://user:password@host:587")
+    return text
+
+
+def _integer(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise SettingError(f"{name} is {text!r}: expected a whole number") from None
+    if not low <= value <= high:
+        raise SettingError(f"{name} is {value}: expected {low} to {high}")
+    return value
+
+
+def _boolean(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise SettingError(f"{name} is {text!r}: expected yes or no")
+
+
+def _kept_secret(path: Path) -> str:
+    """The key that signs cookies and links, made on the first start and kept beside the data."""
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii").strip()

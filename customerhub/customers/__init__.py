@@ -1,0 +1,1 @@
+"""Customers: their records, groups, search, import and export."""

@@ -1,0 +1,54 @@
+"""Account numbers: made by the system, unique in an organisation."""
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Account, Customer, NumberSequence
+from models.base import db
+
+FIRST_NUMBER = 100001
+
+
+def take_account_numbers(organisation_id: int, count: int) -> list[str]:
+    """The next `count` free account numbers of an organisation, nobody else's from now on.
+
+    Numbers that somebody typed by hand are passed over. The range stays locked until the transaction ends.
+    """
+    taken: list[str] = []
+    while len(taken) < count:
+        wanted = count - len(taken)
+        first = _reserve(organisation_id, "account", wanted)
+        numbers = [str(number) for number in range(first, first + wanted)]
+        taken += sorted(set(numbers) - _used(organisation_id, numbers[0], numbers[-1]), key=int)
+    return taken
+
+
+def _reserve(organisation_id: int, name: str, count: int) -> int:
+    """Move the sequence on by `count`; its value before that."""
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    db.session.execute(
+        dialect.insert(NumberSequence)
+        .values(organisation_id=organisation_id, name=name, next_value=FIRST_NUMBER)
+        .on_conflict_do_nothing()
+    )
+    after = db.session.scalar(
+        update(NumberSequence)
+        .where(NumberSequence.organisation_id == organisation_id, NumberSequence.name == name)
+        .values(next_value=NumberSequence.next_value + count)
+        .returning(NumberSequence.next_value)
+        .execution_options(synchronize_session=False)
+    )
+    assert after is not None
+    return after - count
+
+
+def _used(organisation_id: int, low: str, high: str) -> set[str]:
+    """The numbers from `low` to `high`, of one length, that customers and accounts already have."""
+    with db.session.no_autoflush:
+        used: set[str] = set()
+        for column, owner in (
+            (Customer.account_number, Customer.organisation_id),
+            (Account.number, Account.organisation_id),
+        ):
+            used.update(db.session.scalars(select(column).where(owner == organisation_id, column.between(low, high))))
+        return used

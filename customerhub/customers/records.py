@@ -1,0 +1,190 @@
+"""Making, changing and deleting the record of a customer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+
+from customerhub import clock
+from customerhub.customers import rules
+from customerhub.customers.accounts import take_account_numbers
+from customerhub.database import saving
+from customerhub.errors import Invalid, StillLinked
+from customerhub.links import linked_rows, told
+from customerhub.permissions import Actor, Permission, require
+from models import Account, CatalogItem, Customer, CustomerStatus, User
+from models.base import db
+from models.enums import CatalogType, ProfileStatus, Role, StatusBehaviour
+
+# What goes with the customer without a question: the details of the record itself.
+DETAILS = ("address", "contact", "legal_entity", "customer_department", "customer_invoice_type", "account")
+
+CATALOGS = {
+    "region_id": CatalogType.REGION,
+    "category_id": CatalogType.CATEGORY,
+    "segment_id": CatalogType.SEGMENT,
+    "channel_id": CatalogType.CHANNEL,
+    "subscription_type_id": CatalogType.SUBSCRIPTION_TYPE,
+}
+
+Cleaner = Callable[[str], Any]
+CLEANERS: dict[str, Cleaner] = {
+    "name": lambda text: rules.clean_text(text, longest=rules.LONGEST["name"]),
+    "reference": lambda text: rules.clean_text(text, longest=rules.LONGEST["reference"]),
+    "account_number": lambda text: rules.clean_text(text, longest=40),
+    "email": rules.clean_emails,
+    "reviewer_email": rules.clean_email,
+    "website": rules.clean_website,
+    "contact_number": lambda text: rules.clean_text(text, longest=rules.LONGEST["contact_number"]),
+    "identity_number": lambda text: rules.clean_text(text, longest=40),
+    "registration_number": lambda text: rules.clean_text(text, longest=40),
+    "vat_number": lambda text: rules.clean_text(text, longest=40),
+    "credit_check_company": lambda text: rules.clean_text(text, longest=120),
+    "relationship_note": lambda text: rules.clean_text(text, longest=1000, lines=True),
+}
+
+
+def save_customer(customer: Customer, *, actor: Actor) -> Customer:
+    """Check `customer` as it now stands, complete it and flush it.
+
+    A new one gets its account number, its first account and the organisation's usual status. Raises Invalid with
+    every problem found, Conflict where a number is taken or somebody saved it meanwhile.
+    """
+    require(actor, Permission.CUSTOMERS_EDIT)
+    is_new = customer.id is None
+    with saving():
+        if is_new:
+            customer.organisation_id = actor.organisation_id
+        problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
+        problems += _wrong_choices(customer)
+        if problems:
+            raise Invalid(problems[0][1], problems[0][0], problems)
+        _complete(customer, actor)
+        _number(customer)
+        if is_new:
+            db.session.add(customer)
+    return customer
+
+
+def _clean(customer: Customer) -> list[tuple[str, str]]:
+    problems = []
+    for field, cleaner in CLEANERS.items():
+        typed = getattr(customer, field)
+        if typed is None:
+            continue
+        try:
+            kept = cleaner(typed)
+        except Invalid as error:
+            problems.append((field, error.message))
+            continue
+        if kept != typed:
+            setattr(customer, field, kept)
+    for check in (
+        lambda: rules.check_year_end(customer.year_end_day, customer.year_end_month),
+        lambda: rules.check_review(customer.review_start_date, customer.review_frequency),
+    ):
+        try:
+            check()
+        except Invalid as error:
+            problems += error.problems
+    return problems
+
+
+def _particulars(customer: Customer) -> dict[str, object]:
+    values: dict[str, object] = {
+        name: getattr(customer, name)
+        for name in ("is_prospect", "name", "reference", "email", "region_id", "start_date", "risk",
+                     "identity_number", "registration_number")
+    }  # fmt: skip
+    return values | {"departments": customer.departments, "contacts": customer.contacts}
+
+
+def _wrong_choices(customer: Customer) -> list[tuple[str, str]]:
+    """A choice from the wrong list, or a manager who is not one of the staff."""
+    problems = []
+    for field, catalog in CATALOGS.items():
+        chosen = getattr(customer, field)
+        if chosen is not None:
+            item = db.session.get(CatalogItem, chosen)
+            if item is None or item.type is not catalog or item.organisation_id != customer.organisation_id:
+                problems.append((field, f"Choose a {catalog.value} from the list"))
+    for field in ("responsible_manager_id", "service_manager_id", "account_manager_id"):
+        chosen = getattr(customer, field)
+        if chosen is not None:
+            user = db.session.get(User, chosen)
+            staff = user is not None and user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT)
+            if user is None or not staff or user.organisation_id != customer.organisation_id:
+                problems.append((field, "Choose somebody of the staff"))
+    return problems
+
+
+def _complete(customer: Customer, actor: Actor) -> None:
+    """Fill in what follows from the rest."""
+    if customer.status_id is None:
+        customer.status_id = usual_status(customer.organisation_id).id
+    if customer.relationship_note:
+        customer.existing_relationship = True
+    if customer.promotional_emails and customer.promotional_set_at is None:
+        customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
+    elif not customer.promotional_emails:
+        customer.promotional_set_at = customer.promotional_set_by_id = None
+    for part in (
+        *customer.addresses, *customer.contacts, *customer.compliance_documents, *customer.billing_lines,
+        *customer.invoice_profiles, *customer.legal_entities,
+    ):  # fmt: skip
+        part.organisation_id = customer.organisation_id
+    for profile in customer.invoice_profiles:
+        if profile.nda_file_id or profile.nda_file:
+            profile.status = ProfileStatus.COMPLETED
+
+
+def _number(customer: Customer) -> None:
+    """The customer's account number is the number of its first account."""
+    if not customer.account_number:
+        customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
+    if not customer.accounts:
+        customer.accounts = [Account(organisation_id=customer.organisation_id, number=customer.account_number)]
+    elif customer.accounts[0].number != customer.account_number:
+        customer.accounts[0].number = customer.account_number
+
+
+def usual_status(organisation_id: int) -> CustomerStatus:
+    """The status of a new customer: the first active one that bills. Raises Invalid where there is none."""
+    found = db.session.scalar(
+        select(CustomerStatus)
+        .where(
+            CustomerStatus.organisation_id == organisation_id,
+            CustomerStatus.behaviour == StatusBehaviour.BILL,
+            CustomerStatus.active,
+        )
+        .order_by(CustomerStatus.position, CustomerStatus.id)
+        .limit(1)
+    )
+    if found is None:
+        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
+    return found
+
+
+def delete_customer(customer: Customer, *, actor: Actor) -> None:
+    """Delete `customer` at once, with the details of its record.
+
+    Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead.
+    """
+    require(actor, Permission.CUSTOMERS_DELETE)
+    links = [(label, count) for label, count in linked_rows(customer) if label not in DETAILS]
+    if len(customer.accounts) > 1 or customer.balance:
+        links.append(("account", len(customer.accounts)))
+    if links:
+        raise StillLinked(f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it.")
+    with saving():
+        db.session.delete(customer)
+
+
+def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
+    """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
+    require(actor, Permission.CUSTOMERS_ASSIGN)
+    with saving():
+        customer.account_manager_id = manager.id if manager else None
+        problems = _wrong_choices(customer)
+        if problems:
+            raise Invalid(problems[0][1], problems[0][0], problems)

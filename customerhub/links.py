@@ -1,0 +1,61 @@
+"""What refers to a row: asked before the row is deleted."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Table, func, select
+
+from models.base import Base, db
+
+
+def linked_rows(row: Any) -> list[tuple[str, int]]:
+    """(table, number of rows) of everything in the database that refers to `row` by a foreign key."""
+    table = row.__table__
+    found = []
+    for other in Base.metadata.sorted_tables:
+        columns = _columns_to(other, table)
+        count = 0
+        for column in columns:
+            count += db.session.scalar(select(func.count()).select_from(other).where(column == row.id)) or 0
+        if count:
+            found.append((other.name, count))
+    return found
+
+
+def _columns_to(table: Table, target: Table) -> list[Any]:
+    """The columns of `table` that hold an id of `target`."""
+    return [
+        element.parent
+        for constraint in table.foreign_key_constraints
+        for element in constraint.elements
+        if element.column.table is target and element.column.name == "id"
+    ]
+
+
+def told(links: Iterable[tuple[str, int]]) -> str:
+    """The links as people read them: "2 billing lines and 1 contact"."""
+    parts = []
+    for table, count in links:
+        noun = NOUNS.get(table, table.replace("_", " "))
+        parts.append(f"{count} {noun if count == 1 else plural(noun)}")
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
+def plural(noun: str) -> str:
+    """The plural of an English noun of ours."""
+    if noun in ("payment terms",):
+        return noun
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
+
+
+NOUNS = {
+    "hub_user": "user",
+    "customer_department": "customer",
+    "customer_invoice_type": "customer",
+    "outbox_message": "message",
+    "customer_group": "group",
+    "customer_import": "import",
+    "list_export": "export",
+}

@@ -1,0 +1,117 @@
+"""Who may do what. The one table that screens, actions, jobs and operations ask."""
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, false, select
+
+from customerhub.errors import NotAllowed
+from models import Customer, OrganisationRow, User
+from models.enums import Role
+
+
+class Permission(enum.StrEnum):
+    STAFF_HOME = "open the staff pages"
+    CUSTOMERS_VIEW = "see customers"
+    CUSTOMERS_EDIT = "edit customers"
+    CUSTOMERS_ASSIGN = "assign customers to account managers"
+    CUSTOMERS_DELETE = "delete customers that nothing is linked to"
+    CUSTOMERS_IMPORT = "import customers"
+    CUSTOMERS_EXPORT = "export lists"
+    SETUP_VIEW = "see set-up data"
+    SETUP_EDIT = "edit set-up data"
+    USERS_VIEW = "see users"
+    USERS_EDIT = "edit users"
+    HISTORY_VIEW = "see the history"
+    OUTBOX_VIEW = "see outgoing messages"
+    PARTNER_PAGES = "open the partner pages"
+    PORTAL = "open the customer portal"
+    ERASE = "delete customers for good"
+    ORGANISATIONS = "create organisations and choose one"
+
+
+P = Permission
+
+_AGENT = {
+    P.STAFF_HOME,
+    P.CUSTOMERS_VIEW,
+    P.CUSTOMERS_EDIT,
+    P.CUSTOMERS_IMPORT,
+    P.CUSTOMERS_EXPORT,
+    P.SETUP_VIEW,
+    P.HISTORY_VIEW,
+}
+_MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW}
+_ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(_ADMIN),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.AGENT: frozenset(_AGENT),
+    Role.PARTNER: frozenset({P.PARTNER_PAGES}),
+    Role.CUSTOMER: frozenset({P.PORTAL}),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, in which organisation. `user` is None for the system itself, which may do everything.
+
+    A user with the grant `platform` acts in the organisation they chose; everybody else in their own.
+    """
+
+    user: User | None
+    organisation_id: int
+
+    @classmethod
+    def of(cls, user: User, organisation_id: int | None = None) -> "Actor":
+        chosen = organisation_id if user.platform and organisation_id else user.organisation_id
+        return cls(user, chosen)
+
+    @property
+    def id(self) -> int | None:
+        return self.user.id if self.user else None
+
+    @property
+    def name(self) -> str:
+        return self.user.name if self.user else "system"
+
+    def may(self, permission: Permission) -> bool:
+        if self.user is None:
+            return True
+        if not self.user.active:
+            return False
+        if permission is P.ERASE:
+            return self.user.data_protection
+        if permission is P.ORGANISATIONS:
+            return self.user.platform
+        return permission in ROLE_PERMISSIONS[self.user.role]
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    """Raises NotAllowed unless `actor` may."""
+    if not actor.may(permission):
+        raise NotAllowed(f"You may not {permission}. Ask an administrator of your organisation.")
+
+
+def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
+    """The rows of `model` that `actor` may know of. Every list, count, look-up and action starts from it."""
+    query = select(model).where(model.organisation_id == actor.organisation_id)
+    if actor.user is None or actor.user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT):
+        return query
+    return query.where(_own_rows(model, actor.user))
+
+
+def _own_rows(model: type[OrganisationRow], user: User) -> Any:
+    """What a partner or a customer may see: their own customers, and what hangs on these."""
+    if user.role is Role.PARTNER:
+        mine = Customer.dealer_id == user.dealer_id
+    else:
+        mine = Customer.id == user.customer_id
+    if model is Customer:
+        return mine
+    column: Any = getattr(model, "customer_id", None)
+    if column is None or model is User:
+        return false()
+    return column.in_(select(Customer.id).where(mine))

@@ -1,0 +1,108 @@
+"""The whole hub on one machine: queue server, web server, workers and scheduler as one supervised group."""
+
+import select
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from customerhub.config import Settings
+from jobs import valkey
+from jobs.checks import CannotStart, check_database, check_queue_server, listen
+from jobs.folder_lock import FolderInUse, lock_folder
+from jobs.queue import BULK, DEFAULT
+from jobs.supervisor import Program, Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[], Sequence[str]]) -> int:
+    """Run the hub until Ctrl-C, a signal or a failure ends it; returns the exit code.
+
+    `prepare` is called once the folder, the port and the servers are known to be usable: it brings the database
+    up to date. The lines of `greeting` are printed when the web answers.
+    """
+    try:
+        lock = lock_folder(settings.data_dir)
+        listener = listen(settings)
+        check_database(settings)
+        check_queue_server(settings)
+    except (CannotStart, FolderInUse) as error:
+        print(f"customer-hub: {error}", file=sys.stderr)
+        return 1
+    prepare()
+
+    def greet() -> None:
+        for line in greeting():
+            supervisor.say(line)
+
+    supervisor = Supervisor(programs(settings, lock, listener), greet)
+    return supervisor.run()
+
+
+def programs(settings: Settings, lock: int, listener: socket.socket) -> list[Program]:
+    """What the hub consists of. `lock` is the descriptor of the locked data folder."""
+    environment = {"HUB_DATA_DIR": str(settings.data_dir)}
+    group = [_web(listener, environment)]
+    for number in range(1, settings.workers + 1):
+        group.append(_worker(f"worker.{number}", DEFAULT, environment))
+    group.append(_worker("worker.bulk", BULK, environment))
+    group.append(Program("scheduler", [sys.executable, "-m", "jobs.scheduler"], environment=environment))
+    if settings.redis_url is None:
+        group.append(_queue_server(settings.data_dir, lock))
+    return group
+
+
+def _queue_server(data_dir: Path, lock: int) -> Program:
+    """The embedded server. It shares the folder's lock, so that no second one ever starts on the same files."""
+    return Program(
+        "valkey",
+        valkey.command(data_dir),
+        stage=0,
+        is_ready=lambda: valkey.is_ready(data_dir),
+        descriptors=(lock,),
+    )
+
+
+def _web(listener: socket.socket, environment: dict[str, str]) -> Program:
+    """The web server, on a socket that stays open while it is restarted: requests wait instead of failing."""
+    config = ROOT / "deploy" / "gunicorn.conf.py"
+    return Program(
+        "web",
+        [sys.executable, "-m", "gunicorn", "--config", str(config), "app:create_app()"],
+        is_ready=_Answer(listener),
+        environment={**environment, "HUB_LISTEN_FD": str(listener.fileno())},
+        descriptors=(listener.fileno(),),
+    )
+
+
+def _worker(name: str, queue: str, environment: dict[str, str]) -> Program:
+    command = [sys.executable, "-m", "flask", "--app", "app", "worker", "--queue", queue]
+    return Program(name, command, environment=environment)
+
+
+class _Answer:
+    """Whether somebody answers a request sent to `listener`. Asks once and never blocks."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._request: socket.socket | None = None
+        self._came = False
+
+    def __call__(self) -> bool:
+        if self._came:
+            return True
+        if self._request is None:
+            self._request = self._ask()
+        if select.select([self._request], [], [], 0)[0]:
+            self._came = self._request.recv(5) == b"HTTP/"
+            self._request.close()
+            self._request = None
+        return self._came
+
+    def _ask(self) -> socket.socket:
+        host, port = self._listener.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        request = socket.create_connection((reachable, port), timeout=5)
+        request.sendall(f"GET / HTTP/1.1\r\nHost: {reachable}:{port}\r\nConnection: close\r\n\r\n".encode())
+        return request

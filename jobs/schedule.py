@@ -1,0 +1,28 @@
+"""Everything that happens by the clock, in one table.
+
+Cron strings are in the machine's local time. Every function makes up for what was missed and may run twice without
+harm: each is also queued once when the scheduler starts, and a call that nobody took before the next is due lapses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobs import queue
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """One line of the table. `cron` has five fields: minute, hour, day, month, weekday."""
+
+    function: Callable[[], Any]
+    cron: str
+    description: str
+    queue: str = queue.DEFAULT
+
+    @property
+    def name(self) -> str:
+        return f"{self.function.__module__}.{self.function.__name__}"
+
+
+SCHEDULE: tuple[Periodic, ...] = ()

@@ -1,0 +1,254 @@
+"""A group of programs that start, live and end together.
+
+One thread, one loop: it prints the programs' lines under their names, restarts a program that ends, ends the group
+when that does not help, and leaves nothing running: not even when it is killed itself.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from jobs.parent_death import die_with_parent
+
+READY_SECONDS = 120.0  # how long the group may take to start
+STEADY_SECONDS = 60.0  # a program that lived that long starts with a clean record
+MOST_DEATHS = 5  # in a row, each before STEADY_SECONDS
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a restart
+SAME_SIGNAL_SECONDS = 0.5  # a signal repeated within that time is one
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program of a group, as data.
+
+    `stage`: a stage starts when all programs of the one before are ready, and stops when all of the one after have
+    ended. `patience`: seconds from being asked to end to being killed. `descriptors` are inherited.
+    """
+
+    name: str
+    command: Sequence[str]
+    stage: int = 1
+    is_ready: Callable[[], bool] = lambda: True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: tuple[int, ...] = ()
+    patience: float = 10.0
+
+
+class GroupFailed(Exception):
+    """The group cannot go on. The message is one line that names the program and the cause."""
+
+
+class _Child:
+    """A program and, while it runs, its process."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.process: subprocess.Popen[bytes] | None = None
+        self.began = 0.0
+        self.deaths = 0
+        self.restart_at: float | None = None
+        self._rest = b""
+
+    def start(self) -> None:
+        parent = os.getpid()
+        self.began, self.restart_at = time.monotonic(), None
+        self.process = subprocess.Popen(
+            self.program.command,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.program.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=self.program.descriptors,
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone
+            preexec_fn=lambda: die_with_parent(parent),
+        )
+        os.set_blocking(self.output, False)
+
+    @property
+    def output(self) -> int:
+        """The descriptor its lines come from."""
+        assert self.process is not None and self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+    def read_lines(self) -> list[str] | None:
+        """The whole lines it has written since the last call; None when no more will come."""
+        try:
+            piece = os.read(self.output, 65536)
+        except BlockingIOError:
+            return []
+        if not piece:
+            return None
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    def read_last_lines(self) -> list[str]:
+        """What is left to read of an ended process, a line without an end included."""
+        lines = []
+        while more := self.read_lines():
+            lines += more
+        return [*lines, self._rest.decode(errors="replace")] if self._rest else lines
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended. It is not collected yet, so its number cannot be somebody else's."""
+        assert self.process is not None
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def send(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def kill_group(self) -> None:
+        """Kill it and everything it has started in its session's first group."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def collect(self) -> str:
+        """Take leave of an ended process; says how it ended."""
+        assert self.process is not None and self.process.stdout is not None
+        code = self.process.wait()
+        self.process.stdout.close()
+        self.process, self._rest = None, b""
+        return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+
+class Supervisor:
+    """Runs `programs`; calls `when_ready` once, as soon as all of them are ready."""
+
+    def __init__(
+        self, programs: Sequence[Program], when_ready: Callable[[], None], output: TextIO = sys.stdout
+    ) -> None:
+        self._children = [_Child(program) for program in programs]
+        self._when_ready = when_ready
+        self._output = output
+        self._width = max(len(program.name) for program in programs)
+        self._selector = selectors.DefaultSelector()
+        self._signals: list[tuple[int, float]] = []
+        self._all_ready = False
+
+    def run(self) -> int:
+        """Run the group until a signal or its failure ends it; returns the exit code."""
+        self._listen_to_signals()
+        code = 0
+        try:
+            self._start()
+            while not self._signals:
+                self._turn()
+            self.say("stopping")
+        except GroupFailed as error:
+            self.say(f"{error}; stopping everything")
+            code = 1
+        finally:
+            self._stop()
+        return code
+
+    def say(self, line: str, name: str = "hub") -> None:
+        """Print `line` under `name`; where nobody reads any more, end the group."""
+        try:
+            print(f"{name:<{self._width}} | {line}", file=self._output, flush=True)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+            self._note_signal(signal.SIGPIPE, None)
+
+    def _listen_to_signals(self) -> None:
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(reader, selectors.EVENT_READ)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # it is, under nohup
+                signal.signal(number, self._note_signal)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # only to wake up
+
+    def _note_signal(self, number: int, frame: object) -> None:
+        now = time.monotonic()
+        if not self._signals or now - self._signals[-1][1] > SAME_SIGNAL_SECONDS:
+            self._signals.append((number, now))
+
+    def _start(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        for stage in self._stages():
+            for child in stage:
+                self._launch(child)
+            while not all(child.program.is_ready() for child in stage):
+                if self._signals:
+                    return
+                if time.monotonic() > deadline:
+                    names = ", ".join(c.program.name for c in stage if not c.program.is_ready())
+                    raise GroupFailed(f"{names} did not answer within {READY_SECONDS:.0f} s")
+                self._turn(0.05)
+        self._all_ready = True
+        self._when_ready()
+
+    def _stages(self) -> list[list[_Child]]:
+        numbers = sorted({child.program.stage for child in self._children})
+        return [[child for child in self._children if child.program.stage == number] for number in numbers]
+
+    def _launch(self, child: _Child) -> None:
+        child.start()
+        self._selector.register(child.output, selectors.EVENT_READ, child)
+
+    def _turn(self, longest: float = 1.0) -> None:
+        """Wait for something to happen, `longest` seconds at most, and deal with it."""
+        now = time.monotonic()
+        due = [child.restart_at - now for child in self._children if child.restart_at is not None]
+        for key, _ in self._selector.select(max(0.0, min([longest, *due]))):
+            if isinstance(key.data, _Child):
+                self._print_lines(key.data)
+            else:
+                os.read(key.fd, 4096)  # the byte that a signal wrote
+        for child in self._children:
+            if child.process is not None and child.has_ended():
+                self._bury(child)
+            elif child.restart_at is not None and time.monotonic() >= child.restart_at:
+                self._launch(child)
+
+    def _print_lines(self, child: _Child) -> None:
+        lines = child.read_lines()
+        if lines is None:
+            self._selector.unregister(child.output)
+        for line in lines or []:
+            self.say(line, child.program.name)
+
+    def _bury(self, child: _Child) -> None:
+        """Take leave of a child that has ended, and plan its restart unless the group is stopping."""
+        child.kill_group()
+        if child.output in self._selector.get_map():
+            self._selector.unregister(child.output)
+        for line in child.read_last_lines():
+            self.say(line, child.program.name)
+        how = child.collect()
+        name = child.program.name
+        if self._signals:
+            return
+        if not self._all_ready:
+            raise GroupFailed(f"{name} {how} before the hub was ready")
+        child.deaths = 1 if time.monotonic() - child.began > STEADY_SECONDS else child.deaths + 1
+        if child.deaths > MOST_DEATHS:
+            raise GroupFailed(f"{name} {how}, {MOST_DEATHS} restarts have not helped")
+        pause = min(FIRST_PAUSE * 2 ** (child.deaths - 1), LONGEST_PAUSE)
+        child.restart_at = time.monotonic() + pause
+        self.say(f"{name} {how}; starting it again in {pause:g} s")
+
+    def _stop(self) -> None:
+        """End all programs, the last stage first; a second signal, or running out of patience, kills."""
+        self._signals.append((0, time.monotonic()))  # from here on nothing is restarted
+        asked = len(self._signals)
+        for child in self._children:
+            child.restart_at = None
+        for stage in reversed(self._stages()):
+            for child in stage:
+                child.send(signal.SIGTERM)
+            begun = time.monotonic()
+            while alive := [child for child in stage if child.process is not None]:
+                for child in alive:
+                    if len(self._signals) > asked or time.monotonic() - begun > child.program.patience:
+                        child.kill_group()
+                self._turn(0.1)

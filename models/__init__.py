@@ -1,0 +1,85 @@
+"""The tables."""
+
+import models.sqlite  # noqa: F401  (listens to every engine)
+from models.base import Base, Key, OrganisationRow, Row, db
+from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
+from models.journal import History, OutboxMessage
+from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
+from models.parts import (
+    Address,
+    BillingLine,
+    ComplianceDocument,
+    Contact,
+    CustomerPart,
+    InvoiceProfile,
+    LegalEntity,
+)
+from models.people import Dealer, ListPreference, SavedView, User
+from models.setup import (
+    BilledUser,
+    CatalogItem,
+    Commodity,
+    CustomerStatus,
+    DefaultValueSet,
+    Department,
+    InvoiceType,
+    Location,
+    NamedRow,
+    NotificationTemplate,
+    PaymentMethod,
+    PaymentTerms,
+    Product,
+    Tariff,
+    TariffRate,
+    VatRate,
+)
+from models.transfer import CustomerImport, ImportRow, ListExport
+
+__all__ = [
+    "Account",
+    "Address",
+    "Base",
+    "BilledUser",
+    "BillingLine",
+    "BusinessEntity",
+    "CatalogItem",
+    "Commodity",
+    "ComplianceDocument",
+    "Contact",
+    "Customer",
+    "CustomerGroup",
+    "CustomerImport",
+    "CustomerPart",
+    "CustomerStatus",
+    "Dealer",
+    "DefaultValueSet",
+    "Department",
+    "History",
+    "ImportRow",
+    "InvoiceProfile",
+    "InvoiceType",
+    "Key",
+    "LegalEntity",
+    "ListExport",
+    "ListPreference",
+    "Location",
+    "NamedRow",
+    "NotificationTemplate",
+    "NumberSequence",
+    "Organisation",
+    "OrganisationRow",
+    "OutboxMessage",
+    "PaymentMethod",
+    "PaymentTerms",
+    "Product",
+    "Row",
+    "SavedView",
+    "StoredFile",
+    "Tariff",
+    "TariffRate",
+    "User",
+    "VatRate",
+    "customer_department",
+    "customer_invoice_type",
+    "db",
+]

@@ -1,0 +1,187 @@
+"""The fixed vocabularies of the tables. Values are what the database holds and what people read."""
+
+import enum
+
+
+class Role(enum.StrEnum):
+    ADMIN = "admin"
+    MANAGER = "manager"
+    AGENT = "agent"
+    PARTNER = "partner"
+    CUSTOMER = "customer"
+
+
+class PortalPermission(enum.StrEnum):
+    DENY_ALL = "deny all"
+    DASHBOARD = "dashboard"
+    CONTRACTS = "contracts"
+    INVOICES = "invoices"
+    BILL_DOWNLOADS = "bill downloads"
+    PAYMENTS = "payments"
+    NUMBERS_AND_USAGE = "numbers and usage"
+    DOCUMENTS = "documents"
+
+
+class ApprovalPolicy(enum.StrEnum):
+    PARTNER = "partner"
+    ALL = "all"
+
+
+class DateFormat(enum.StrEnum):
+    DAY_MONTH_YEAR = "31/01/2026"
+    DAY_DOT_MONTH = "31.01.2026"
+    MONTH_DAY_YEAR = "01/31/2026"
+    ISO = "2026-01-31"
+    SPOKEN = "31 Jan 2026"
+
+
+class CatalogType(enum.StrEnum):
+    REGION = "region"
+    SEGMENT = "segment"
+    CHANNEL = "acquisition channel"
+    CATEGORY = "category"
+    SUBSCRIPTION_TYPE = "subscription type"
+    ACCOUNT_TYPE = "account type"
+    STATUS_REASON = "status reason"
+    CHARGE_TYPE = "AR charge type"
+    ALERT_TYPE = "alert type"
+
+
+class StatusBehaviour(enum.StrEnum):
+    """What billing does with a customer in a status."""
+
+    BILL = "bill"
+    ACCRUE = "accrue"
+    FINAL = "final"
+    NONE = "none"
+
+
+class TemplatePurpose(enum.StrEnum):
+    REVIEW = "review due"
+    COMPLIANCE = "compliance document"
+    WELCOME = "set password"
+    RESET = "reset password"
+
+
+class TermsKind(enum.StrEnum):
+    DAYS = "days after the invoice"
+    DAY_OF_MONTH = "day of the month"
+
+
+class ProductKind(enum.StrEnum):
+    NUMBER = "number"
+    FEATURE = "feature"
+
+
+class Frequency(enum.StrEnum):
+    ONE_OFF = "one-off"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    YEARLY = "yearly"
+
+
+class CustomerKind(enum.StrEnum):
+    CONSUMER = "consumer"
+    COMPANY = "company"
+
+
+class CustomerType(enum.StrEnum):
+    MISCELLANEOUS = "miscellaneous"
+    SOLE_PROPRIETORSHIP = "sole proprietorship"
+    STATUTORY_BOARD = "statutory board/ministry"
+    PARTNERSHIP = "partnership"
+    LLP = "LLP"
+    PRIVATE_LIMITED = "private limited"
+    PUBLIC_LIMITED = "public limited"
+    LLC = "limited liability corporation"
+    REGISTERED_FOREIGN = "registered foreign corporation"
+    FOREIGN_COMPANY = "foreign company"
+    CO_OPERATIVE = "co-operative society"
+
+
+class Risk(enum.StrEnum):
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+
+
+class Stage(enum.StrEnum):
+    NEW = "New"
+    PASSED = "Passed Credit Ref"
+    REFERRED = "Referred"
+    FAILED = "Failed Credit Ref"
+    BILLING = "Billing"
+
+
+class AddressKind(enum.StrEnum):
+    MAILING = "mailing"
+    CORRESPONDENCE = "correspondence"
+    REGISTERED = "registered"
+
+
+class ContactRole(enum.StrEnum):
+    MANAGER = "manager"
+    TECHNICAL = "technical"
+    ACCOUNTING = "accounting"
+    GENERAL = "general"
+
+
+class CorrespondenceMode(enum.StrEnum):
+    EMAIL = "email"
+    POST = "post"
+    PHONE = "phone"
+    SMS = "SMS"
+
+
+class BillingCycle(enum.StrEnum):
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    MANUAL = "manual"
+
+
+class EmptyOrLow(enum.StrEnum):
+    """What a billing run does with an invoice that is empty or below the minimum."""
+
+    CREATE = "create anyway"
+    ROLL_FORWARD = "roll forward"
+    CHARGE = "low usage charge"
+
+
+class BillLength(enum.StrEnum):
+    SHORT = "short"
+    LONG = "long"
+    FULL = "full"
+
+
+class ProfileStatus(enum.StrEnum):
+    NDA_PENDING = "NDA Pending"
+    COMPLETED = "Profile Completed"
+    NDA_DECLINED = "NDA Declined"
+
+
+class OutboxState(enum.StrEnum):
+    WAITING = "waiting"
+    SENT = "sent"
+    HELD = "held"
+    FAILED = "failed"
+
+
+class TransferState(enum.StrEnum):
+    """Where an import or export stands."""
+
+    QUEUED = "queued"
+    CHECKING = "checking"
+    READY = "ready"
+    SAVING = "saving"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REVERTED = "reverted"
+
+
+class RowOutcome(enum.StrEnum):
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    ERROR = "error"

@@ -1,0 +1,69 @@
+"""What happened and what was said: the history of every change, and outgoing messages."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table
+from models.enums import OutboxState
+from models.types import UtcDateTime, one_of
+
+
+class History(Base):
+    """One change of one business row: who, when, before, after, and from which screen, job or import.
+
+    `changes` maps a column's name to [before, after] as people read them. No foreign key leads from here: history
+    outlives what it tells of.
+    """
+
+    __tablename__ = "history"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(Key)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor_id: Mapped[int | None] = mapped_column(Key)
+    actor_name: Mapped[str] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(String(120))
+    action: Mapped[str] = mapped_column(String(60))
+    table: Mapped[str] = mapped_column("table_name", String(60))
+    row_id: Mapped[int] = mapped_column(Key)
+    customer_id: Mapped[int | None] = mapped_column(Key)
+    title: Mapped[str] = mapped_column(String(200))
+    changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (
+        Index("ix_history_organisation", "organisation_id", "id"),
+        Index("ix_history_customer", "customer_id", "id"),
+        Index("ix_history_row", "table_name", "row_id", "id"),
+    )
+
+
+class OutboxMessage(OrganisationRow):
+    """A mail that is to be sent once for one reason. Written in the transaction that causes it."""
+
+    __tablename__ = "outbox_message"
+
+    reason_key: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(String(60))
+    recipient: Mapped[str] = mapped_column(String(254))
+    subject: Mapped[str] = mapped_column(String(250))
+    text_body: Mapped[str] = mapped_column(Text)
+    html_body: Mapped[str] = mapped_column(Text)
+    state: Mapped[OutboxState] = mapped_column(one_of(OutboxState, "state"), default=OutboxState.WAITING)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(String(500))
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    customer_id: Mapped[int | None] = mapped_column(Key)
+
+    __table_args__ = tenant_table(
+        UniqueConstraint("organisation_id", "reason_key"),
+        same_organisation("outbox_message", "customer_id", "customer", ondelete="CASCADE"),
+        Index("ix_outbox_message_due", "state", "next_attempt_at"),
+        Index("ix_outbox_message_customer", "customer_id"),
+    )
+
+    def __str__(self) -> str:
+        return self.subject

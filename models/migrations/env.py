@@ -1,0 +1,62 @@
+"""How Alembic reaches the database and what it compares."""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Enum
+from sqlalchemy.engine import Connection
+
+from models import db
+from models.types import ScaledDecimal, UtcDateTime
+
+SEARCH_TABLES = "customer_search"
+
+
+def include_object(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """Leave out what only one database has: SQLite's search tables, PostgreSQL's trigram index."""
+    if kind == "table" and name and name.startswith(SEARCH_TABLES):
+        return False
+    return not (kind == "index" and name == "ix_customer_search_text")
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+    """Write plain SQLAlchemy types into migrations, so that an old one never depends on today's code."""
+    if kind != "type":
+        return False
+    if isinstance(item, ScaledDecimal):
+        return 'sa.BigInteger().with_variant(sa.Integer(), "sqlite")'
+    if isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if isinstance(item, Enum):
+        values = ", ".join(repr(value) for value in item.enums)
+        return f"sa.Enum({values}, name={item.name!r}, native_enum=False, create_constraint=True, length=40)"
+    return False
+
+
+def configure(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        include_object=include_object,
+        render_item=render_item,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+        compare_server_default=True,
+        transaction_per_migration=True,
+    )
+
+
+def run(connection: Connection) -> None:
+    configure(connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    with db.engine.connect() as opened:
+        run(opened)
+        opened.commit()
+

@@ -1,0 +1,103 @@
+"""The tenant, its legal bodies, its number ranges and its files."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Key, OrganisationRow, Row, same_organisation, tenant_table, to_one
+from models.enums import ApprovalPolicy, DateFormat
+from models.types import one_of
+
+
+class Organisation(Row):
+    """A tenant. Every other row belongs to one, and no query crosses it."""
+
+    __tablename__ = "organisation"
+
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    currency: Mapped[str] = mapped_column(String(3), default="EUR", info={"help": "ISO 4217 code, such as EUR"})
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC", info={"help": "Such as Europe/Berlin"})
+    country: Mapped[str] = mapped_column(String(2), default="GB", info={"help": "ISO 3166 code of two letters"})
+    date_format: Mapped[DateFormat] = mapped_column(one_of(DateFormat, "date_format"), default=DateFormat.SPOKEN)
+    signatory_name: Mapped[str | None] = mapped_column(String(200))
+    signatory_email: Mapped[str | None] = mapped_column(String(254))
+    sender_email: Mapped[str | None] = mapped_column(String(254), info={"help": "Mail is sent from this address"})
+    nda_template: Mapped[str | None] = mapped_column(Text, info={"label": "NDA template"})
+    approval_policy: Mapped[ApprovalPolicy] = mapped_column(
+        one_of(ApprovalPolicy, "approval_policy"),
+        default=ApprovalPolicy.PARTNER,
+        info={"help": "Which new customers need approval: those that partners register, or all"},
+    )
+    reminder_days: Mapped[str] = mapped_column(
+        String(60),
+        default="30, 14, 7, 1",
+        info={"help": "Days before a document expires on which a reminder is sent; one more goes out on the day"},
+    )
+    active: Mapped[bool] = mapped_column(default=True)
+
+    __table_args__ = (
+        CheckConstraint("length(currency) = 3", name="currency"),
+        CheckConstraint("length(country) = 2", name="country"),
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BusinessEntity(OrganisationRow):
+    """A legal body of ours that issues invoices."""
+
+    __tablename__ = "business_entity"
+
+    name: Mapped[str] = mapped_column(String(120))
+    registered_name: Mapped[str] = mapped_column(String(200))
+    registration_number: Mapped[str | None] = mapped_column(String(40))
+    vat_number: Mapped[str | None] = mapped_column(String(40), info={"label": "VAT number"})
+    address: Mapped[str] = mapped_column(Text)
+    bank_name: Mapped[str | None] = mapped_column(String(120))
+    bank_account: Mapped[str | None] = mapped_column(String(60), info={"help": "IBAN or account number"})
+    bank_code: Mapped[str | None] = mapped_column(String(40), info={"help": "BIC or sort code"})
+    brand_colour: Mapped[str] = mapped_column(String(7), default="#2f5fd0", info={"help": "Such as #2f5fd0"})
+    logo_id: Mapped[int | None] = mapped_column(Key)
+    footer: Mapped[str | None] = mapped_column(Text, info={"help": "Printed at the foot of every bill"})
+    invoice_number_format: Mapped[str] = mapped_column(
+        String(40), default="INV-{number:05d}", info={"help": "{number:05d} is the running number with five digits"}
+    )
+    active: Mapped[bool] = mapped_column(default=True)
+
+    logo: Mapped["StoredFile | None"] = to_one("BusinessEntity.logo_id", "StoredFile")
+
+    __table_args__ = tenant_table(
+        UniqueConstraint("organisation_id", "name"),
+        same_organisation("business_entity", "logo_id", "stored_file"),
+        CheckConstraint("length(brand_colour) = 7", name="brand_colour"),
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NumberSequence(Base):
+    """The next number of a range of an organisation. Taken by an UPDATE, so that two takers never share one."""
+
+    __tablename__ = "number_sequence"
+
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    next_value: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class StoredFile(OrganisationRow):
+    """A file that somebody gave us. Its bytes lie in the file store under `storage_key`, which we choose."""
+
+    __tablename__ = "stored_file"
+
+    name: Mapped[str] = mapped_column(String(255))
+    content_type: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(String(64))
+    storage_key: Mapped[str] = mapped_column(String(120), unique=True)
+
+    __table_args__ = tenant_table(CheckConstraint("size >= 0", name="size"))
+
+    def __str__(self) -> str:
+        return self.name
