@@ -1,15 +1,36 @@
 """The composition root: the application, its wiring and its command line. Nothing imports it."""
 
+import json
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 from flask import Flask
-from flask_migrate import Migrate
+from flask.cli import with_appcontext
+from flask_migrate import Migrate, upgrade
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import select
 
+import jobs.processes
+import jobs.worker
 import views
-from customerhub.config import Settings, load_settings
-from jobs.queue import init_queue
+from customerhub import clock, history, storage
+from customerhub.config import SettingError, Settings, load_settings
+from customerhub.errors import HubError
+from customerhub.permissions import Actor
+from customerhub.users import accounts
+from customerhub.users.links import OneTimeLinks
+from jobs.queue import DEFAULT, init_queue
+from models import Organisation, User
 from models.base import db
+from models.enums import Role, TemplatePurpose
+from seed.demo import LOGINS_FILE, seed_demo
+from seed.reference import find_organisation, seed_reference
+from seed.synthesize import synthesize
 
 MIGRATIONS = str(Path(__file__).parent / "models" / "migrations")
 
@@ -32,5 +53,200 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=MIGRATIONS)
     init_queue(app, settings)
+    storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
     views.register(app)
+    for command in COMMANDS:
+        app.cli.add_command(command)
     return app
+
+
+# --- Command line ------------------------------------------------------------------------------------------
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def settings_or_exit() -> Settings:
+    try:
+        return load_settings(os.environ)
+    except SettingError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def answer(result: dict[str, Any], text: str, is_json: bool) -> None:
+    """The result, for people or for programs."""
+    click.echo(json.dumps(result) if is_json else text)
+
+
+def organisation_or_exit(name: str) -> Organisation:
+    found = find_organisation(name)
+    if found is None:
+        known = (
+            ", ".join(db.session.scalars(select(Organisation.name).order_by(Organisation.name))) or "none yet"
+        )
+        raise click.UsageError(f"There is no organisation {name!r}. Known: {known}.")
+    return found
+
+
+def progress_bar(description: str, total: int | None) -> tuple[Progress, Callable[..., None]]:
+    """A progress bar on standard error, and what moves it: called with (done) or (done, total)."""
+    bar = Progress(
+        TextColumn(description), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    task = bar.add_task(description, total=total)
+
+    def move(done: int, of: int | None = None) -> None:
+        bar.update(task, completed=done, **({"total": of} if of else {}))
+
+    return bar, move
+
+
+def prepare_database(settings: Settings, *, with_demo: bool) -> None:
+    """Bring the tables to the newest version and complete the reference data; a new database gets the demo."""
+    upgrade()
+    organisations = list(db.session.scalars(select(Organisation)))
+    with history.acting(Actor(None, 0), "command init"):
+        for organisation in organisations:
+            seed_reference(organisation)
+        if with_demo and not organisations:
+            seed_demo(settings.data_dir)
+        db.session.commit()
+
+
+@click.command()
+@click.option("--organisation", help="Also make an organisation with this name.")
+@click.option("--currency", default="EUR", show_default=True, help="Its currency.")
+@click.option("--country", default="DE", show_default=True, help="Its country, two letters.")
+@click.option("--timezone", default="Europe/Berlin", show_default=True, help="Its time zone.")
+@as_json
+@with_appcontext
+def init(organisation: str | None, currency: str, country: str, timezone: str, as_json: bool) -> None:
+    """Bring the database to the newest version and complete the reference data."""
+    from customerhub.setup.rows import save_organisation
+
+    prepare_database(settings_or_exit(), with_demo=False)
+    if organisation and find_organisation(organisation) is None:
+        made = Organisation(name=organisation, currency=currency, country=country, timezone=timezone)
+        with history.acting(Actor(None, 0), "command init"), refusals():
+            save_organisation(made, actor=Actor(None, 0))
+            seed_reference(made)
+            db.session.commit()
+    names = list(db.session.scalars(select(Organisation.name).order_by(Organisation.name)))
+    answer(
+        {"organisations": names},
+        f"The database is ready. Organisations: {', '.join(names) or 'none yet'}.",
+        as_json,
+    )
+
+
+@click.command()
+@as_json
+@with_appcontext
+def demo(as_json: bool) -> None:
+    """Make the demo organisation with its users and customers, or complete it."""
+    settings = settings_or_exit()
+    upgrade()
+    with history.acting(Actor(None, 0), "command demo"):
+        organisation = seed_demo(settings.data_dir)
+        db.session.commit()
+    logins = demo_logins(settings)
+    answer({"organisation": organisation.name, "logins": logins},
+           "\n".join([f"Organisation {organisation.name} is ready.", *login_lines(logins)]), as_json)  # fmt: skip
+
+
+@click.command()
+@click.option(
+    "--demo/--no-demo",
+    "with_demo",
+    default=True,
+    show_default=True,
+    help="Fill a new database with the demo.",
+)
+@with_appcontext
+def up(with_demo: bool) -> None:
+    """Run everything: web, workers, scheduler and, without REDIS_URL, the queue server."""
+    settings = settings_or_exit()
+
+    def greeting() -> list[str]:
+        return ["", f"Customer Hub runs at {settings.public_url}", *login_lines(demo_logins(settings)),
+                "Ctrl-C stops it.", ""]  # fmt: skip
+
+    sys.exit(jobs.processes.run(settings, lambda: prepare_database(settings, with_demo=with_demo), greeting))
+
+
+def demo_logins(settings: Settings) -> list[list[str]]:
+    path = settings.data_dir / LOGINS_FILE
+    logins: list[list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return logins
+
+
+def login_lines(logins: list[list[str]]) -> list[str]:
+    return [f"  {role:<9} {email:<24} {password}" for role, email, password in logins]
+
+
+@click.command()
+@click.option("--queue", default=DEFAULT, show_default=True, help="Which queue to work through.")
+@with_appcontext
+def worker(queue: str) -> None:
+    """Work through a queue; `up` starts these by itself."""
+    from flask import current_app
+
+    app: Any = current_app
+    sys.exit(jobs.worker.run(app._get_current_object(), settings_or_exit(), queue))
+
+
+@click.command("create-user")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True
+)
+@click.option("--organisation", required=True, help="The organisation the user works in.")
+@click.option("--platform", is_flag=True, help="May create organisations and choose one.")
+@click.option("--data-protection", is_flag=True, help="May delete customers for good.")
+@as_json
+@with_appcontext
+def create_user(
+    email: str, name: str, role: str, organisation: str, platform: bool, data_protection: bool, as_json: bool
+) -> None:
+    """Make a user and print the link with which they set their password."""
+    settings = settings_or_exit()
+    system = Actor(None, organisation_or_exit(organisation).id)
+    user = User(email=email, name=name, role=Role(role), platform=platform, data_protection=data_protection)
+    with history.acting(system, "command create-user"), refusals():
+        accounts.save_user(user, actor=system)
+        link = OneTimeLinks.of(settings).make(user, TemplatePurpose.WELCOME, now=clock.now())
+        db.session.commit()
+    answer({"email": user.email, "link": link}, f"{user.email} was added. Set the password here, within 72 hours:\n{link}",
+           as_json)  # fmt: skip
+
+
+@click.command("synthesize")
+@click.option(
+    "--customers", "count", type=click.IntRange(1, 5_000_000), required=True, help="How many to add."
+)
+@click.option("--organisation", default="Demo", show_default=True)
+@as_json
+@with_appcontext
+def synthesize_command(count: int, organisation: str, as_json: bool) -> None:
+    """Add made-up customers, to see how the hub behaves when it is full."""
+    found = organisation_or_exit(organisation)
+    bar, move = progress_bar("Customers", count)
+    with bar, history.acting(Actor(None, found.id), "command synthesize"), refusals():
+        made = synthesize(found, count, move)
+    answer({"made": made}, f"{made:,} customers were added to {found.name}.", as_json)
+
+
+class refusals:  # noqa: N801  (read as a sentence: with refusals())
+    """Turns a HubError into one line on standard error and exit status 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, HubError):
+            db.session.rollback()
+            raise click.UsageError(error.message) from None
+
+
+COMMANDS: tuple[click.Command, ...] = (init, demo, up, worker, create_user, synthesize_command)

@@ -55,7 +55,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     debug = _boolean(environ, "HUB_DEBUG", False)
     public_url = environ.get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/")
     if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).netloc:
-        raise SettingError(f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com")
+        raise SettingError(
+            f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com"
+        )
     return Settings(
         data_dir=data_dir,
         database_url=_database_url(environ.get("DATABASE_URL", ""), data_dir),
@@ -91,7 +93,9 @@ def _database_url(text: str, data_dir: Path) -> str:
         return f"sqlite:///{data_dir / 'hub.sqlite3'}"
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise SettingError(f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path")
+        raise SettingError(
+            f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path"
+        )
     if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return f"postgresql+psycopg://{rest}"
     if scheme == "sqlite":

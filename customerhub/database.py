@@ -13,9 +13,15 @@ from models.base import db
 # Constraint → (field, sentence). What is not listed here is told in general terms.
 SENTENCES: dict[str, tuple[str, str]] = {
     "uq_customer_organisation_id_reference_key": ("reference", "Another customer has this reference"),
-    "uq_customer_organisation_id_account_number": ("account_number", "Another customer has this account number"),
+    "uq_customer_organisation_id_account_number": (
+        "account_number",
+        "Another customer has this account number",
+    ),
     "uq_account_organisation_id_number": ("account_number", "Another account has this number"),
-    "uq_customer_organisation_id_identity_key": ("identity_number", "Another customer has this identity number"),
+    "uq_customer_organisation_id_identity_key": (
+        "identity_number",
+        "Another customer has this identity number",
+    ),
     "uq_customer_organisation_id_registration_key": (
         "registration_number",
         "Another customer has this registration number",

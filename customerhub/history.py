@@ -26,7 +26,14 @@ from models.people import ListPreference, SavedView
 
 # Not business rows: what the system keeps for itself.
 UNTRACKED = (
-    History, ImportRow, NumberSequence, SavedView, ListPreference, OutboxMessage, CustomerImport, ListExport
+    History,
+    ImportRow,
+    NumberSequence,
+    SavedView,
+    ListPreference,
+    OutboxMessage,
+    CustomerImport,
+    ListExport,
 )
 BULK_IS_RECORDED = "bulk_is_recorded"
 
@@ -80,7 +87,13 @@ def shown(value: Any) -> Any:
 
 
 def entry(
-    *, organisation_id: int, action: str, table: str, row_id: int, title: str, changes: dict[str, Any],
+    *,
+    organisation_id: int,
+    action: str,
+    table: str,
+    row_id: int,
+    title: str,
+    changes: dict[str, Any],
     customer_id: int | None = None,
 ) -> dict[str, Any]:
     """One history row as column values, by the present actor and source."""
@@ -94,7 +107,7 @@ def entry(
         "actor_name": current.actor.name,
         "source": current.source[:120],
         "action": action,
-        "table": table,
+        "table_name": table,
         "row_id": row_id,
         "customer_id": customer_id,
         "title": title[:200],
@@ -132,7 +145,9 @@ def _changes(row: Base, action: str) -> dict[str, Any]:
     """[before, after] of each tracked column and many-to-many link that changed."""
     state = inspect(row)
     assert state is not None
-    relations = {name.removesuffix("_id"): name for name in state.mapper.column_attrs.keys() if name.endswith("_id")}
+    relations = {
+        name.removesuffix("_id"): name for name in state.mapper.column_attrs.keys() if name.endswith("_id")
+    }
     changes: dict[str, Any] = {}
     for column in state.mapper.column_attrs:
         info = column.columns[0].info
@@ -145,7 +160,9 @@ def _changes(row: Base, action: str) -> dict[str, Any]:
         if info.get("secret"):
             pair = ["•••" if value else None for value in pair]
             changes[column.key] = pair
-        elif column.key in relations.values() and column.key.removesuffix("_id") in state.mapper.relationships:
+        elif (
+            column.key in relations.values() and column.key.removesuffix("_id") in state.mapper.relationships
+        ):
             relation = state.mapper.relationships[column.key.removesuffix("_id")]
             changes[column.key.removesuffix("_id")] = [_label(relation.mapper.class_, key) for key in pair]
         else:
@@ -218,5 +235,6 @@ def _refuse_unrecorded_bulk(state: ORMExecuteState) -> None:
         return
     mapper = state.bind_mapper
     if mapper is not None and not issubclass(mapper.class_, UNTRACKED):
-        raise RuntimeError(f"a bulk statement on {mapper.class_.__name__} that history would not see: use recorded()")
-
+        raise RuntimeError(
+            f"a bulk statement on {mapper.class_.__name__} that history would not see: use recorded()"
+        )

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis
@@ -62,7 +63,10 @@ def check_queue_server(settings: Settings) -> None:
         return
     try:
         with Redis.from_url(
-            settings.redis_url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS, retry=None
+            settings.redis_url,
+            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            retry=None,
         ) as connection:
             connection.ping()
     except (RedisError, OSError, ValueError) as error:
@@ -84,15 +88,20 @@ def _listener_on(port: int) -> str | None:
     """The process that listens on TCP `port`, where that can be found out."""
     sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            links = {str(link.readlink()) for link in (folder / "fd").iterdir()}
-            if links & sockets:
+        with suppress(OSError):  # ended meanwhile, or somebody else's
+            if any(_target(link) in sockets for link in (folder / "fd").iterdir()):
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 name = " ".join(word.decode(errors="replace") for word in words[:4]).strip()
                 return f"process {folder.name} ({name})"
-        except OSError:
-            continue  # ended meanwhile, or somebody else's
     return None
+
+
+def _target(link: Path) -> str:
+    """Where `link` points, nowhere if it has just gone."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def _listening_inodes(port: int) -> set[str]:

@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
 
 from jobs.parent_death import die_with_parent
 
 READY_SECONDS = 120.0  # how long the group may take to start
 STEADY_SECONDS = 60.0  # a program that lived that long starts with a clean record
 MOST_DEATHS = 5  # in a row, each before STEADY_SECONDS
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a restart
+LONGEST_PAUSE = 30.0  # seconds before a restart
 SAME_SIGNAL_SECONDS = 0.5  # a signal repeated within that time is one
 
 
@@ -121,14 +120,17 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `programs`; calls `when_ready` once, as soon as all of them are ready."""
+    """Runs `programs`; calls `when_ready` once, as soon as all of them are ready.
+
+    `first_pause`: seconds before a program that ended is restarted; each further time it is twice as long.
+    """
 
     def __init__(
-        self, programs: Sequence[Program], when_ready: Callable[[], None], output: TextIO = sys.stdout
+        self, programs: Sequence[Program], when_ready: Callable[[], None], first_pause: float = 0.5
     ) -> None:
         self._children = [_Child(program) for program in programs]
         self._when_ready = when_ready
-        self._output = output
+        self._first_pause = first_pause
         self._width = max(len(program.name) for program in programs)
         self._selector = selectors.DefaultSelector()
         self._signals: list[tuple[int, float]] = []
@@ -153,9 +155,9 @@ class Supervisor:
     def say(self, line: str, name: str = "hub") -> None:
         """Print `line` under `name`; where nobody reads any more, end the group."""
         try:
-            print(f"{name:<{self._width}} | {line}", file=self._output, flush=True)
+            print(f"{name:<{self._width}} | {line}", flush=True)
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._note_signal(signal.SIGPIPE, None)
 
     def _listen_to_signals(self) -> None:
@@ -233,7 +235,7 @@ class Supervisor:
         child.deaths = 1 if time.monotonic() - child.began > STEADY_SECONDS else child.deaths + 1
         if child.deaths > MOST_DEATHS:
             raise GroupFailed(f"{name} {how}, {MOST_DEATHS} restarts have not helped")
-        pause = min(FIRST_PAUSE * 2 ** (child.deaths - 1), LONGEST_PAUSE)
+        pause = min(self._first_pause * 2 ** (child.deaths - 1), LONGEST_PAUSE)
         child.restart_at = time.monotonic() + pause
         self.say(f"{name} {how}; starting it again in {pause:g} s")
 

@@ -56,7 +56,10 @@ def command(data_dir: Path) -> list[str]:
         "loglevel": "warning",
         "logfile": str(folder / "valkey.log"),
     }
-    return [str(get_binary_path()), *(word for name, value in settings.items() for word in (f"--{name}", value))]
+    return [
+        str(get_binary_path()),
+        *(word for name, value in settings.items() for word in (f"--{name}", value)),
+    ]
 
 
 def is_ready(data_dir: Path) -> bool:

@@ -103,7 +103,11 @@ def _make_worker(app: Flask, connection: Redis, queue: str) -> HubWorker:
 
 
 def _report_killed_job(job: Job, pid: int, status: int, usage: object) -> None:
-    cause = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit code {os.waitstatus_to_exitcode(status)}"
+    cause = (
+        f"signal {os.WTERMSIG(status)}"
+        if os.WIFSIGNALED(status)
+        else f"exit code {os.waitstatus_to_exitcode(status)}"
+    )
     ahead = "it is tried again" if job.retries_left else "it is given up"
     log.error("%s was killed (%s, process %s); %s", job.description, cause, pid, ahead)
 

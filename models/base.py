@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Constraint, ForeignKey, ForeignKeyConstraint, Integer, MetaData, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Constraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 from models.types import UtcDateTime
@@ -89,6 +97,4 @@ def to_one(column: str, target: str, **options: Any) -> Any:
 def to_many(target: str, column: str, owner: str, **options: Any) -> Any:
     """The rows of `target` that belong to `owner` by `target.column`; removed with it."""
     options.setdefault("cascade", "all, delete-orphan")
-    return relationship(
-        target, primaryjoin=f"{owner}.id == foreign({target}.{column})", **options
-    )
+    return relationship(target, primaryjoin=f"{owner}.id == foreign({target}.{column})", **options)

@@ -27,11 +27,14 @@ class History(Base):
     actor_name: Mapped[str] = mapped_column(String(200))
     source: Mapped[str] = mapped_column(String(120))
     action: Mapped[str] = mapped_column(String(60))
-    table: Mapped[str] = mapped_column("table_name", String(60))
+    table_name: Mapped[str] = mapped_column(String(60))
     row_id: Mapped[int] = mapped_column(Key)
     customer_id: Mapped[int | None] = mapped_column(Key)
     title: Mapped[str] = mapped_column(String(200))
     changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.action}"
 
     __table_args__ = (
         Index("ix_history_organisation", "organisation_id", "id"),

@@ -137,7 +137,9 @@ class PaymentTerms(NamedRow):
     value: Mapped[int] = mapped_column(
         Integer,
         default=30,
-        info={"help": "A number of days; or a day of the month, where -1 is the last day, -2 the one before it"},
+        info={
+            "help": "A number of days; or a day of the month, where -1 is the last day, -2 the one before it"
+        },
     )
 
     __table_args__ = named_table(
@@ -199,7 +201,10 @@ class Tariff(NamedRow):
     __tablename__ = "tariff"
 
     fallback_markup: Mapped[Decimal | None] = mapped_column(
-        Percent, info={"help": "Percent on the cost of a call that no rate matches. Blank leaves it unrated; 0 does not"}
+        Percent,
+        info={
+            "help": "Percent on the cost of a call that no rate matches. Blank leaves it unrated; 0 does not"
+        },
     )
 
     rates: Mapped[list["TariffRate"]] = to_many(

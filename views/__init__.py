@@ -5,7 +5,20 @@ from importlib import import_module
 from flask import Flask
 
 # Each has register(app). The order is the order of their before_request hooks.
-PARTS = ("security", "sign_in", "frame", "admin")
+PARTS = (
+    "security",
+    "sign_in",
+    "errors",
+    "profile",
+    "frame",
+    "home",
+    "search",
+    "preferences",
+    "files",
+    "partner",
+    "portal",
+    "admin",
+)
 
 
 def register(app: Flask) -> None:

@@ -143,7 +143,9 @@ def _number(customer: Customer) -> None:
     if not customer.account_number:
         customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
     if not customer.accounts:
-        customer.accounts = [Account(organisation_id=customer.organisation_id, number=customer.account_number)]
+        customer.accounts = [
+            Account(organisation_id=customer.organisation_id, number=customer.account_number)
+        ]
     elif customer.accounts[0].number != customer.account_number:
         customer.accounts[0].number = customer.account_number
 
@@ -161,7 +163,9 @@ def usual_status(organisation_id: int) -> CustomerStatus:
         .limit(1)
     )
     if found is None:
-        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
+        raise Invalid(
+            "There is no active customer status that bills. Add one under Set-up, Statuses", "status_id"
+        )
     return found
 
 
@@ -175,7 +179,9 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
     if len(customer.accounts) > 1 or customer.balance:
         links.append(("account", len(customer.accounts)))
     if links:
-        raise StillLinked(f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it.")
+        raise StillLinked(
+            f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it."
+        )
     with saving():
         db.session.delete(customer)
 

@@ -5,6 +5,7 @@ would be right. A blank text gives None.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -107,7 +108,7 @@ def clean_date(text: str) -> date | None:
             return in_reach(date(year, month, day))
     except ValueError:
         raise Invalid(f"There is no day “{bare[:40]}”") from None
-    if re.fullmatch(r"\d{1,6}(?:\.0+)?", bare):
+    if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,20})?", bare):
         return from_serial(float(bare))
     raise Invalid(f"“{bare[:40]}” is not a date: write it as 31/01/2025 or 2025-01-31")
 
@@ -115,8 +116,9 @@ def clean_date(text: str) -> date | None:
 def from_serial(number: float) -> date:
     """The day behind Excel's serial number: 45688 is 31 January 2025. A time of day is dropped."""
     try:
-        return in_reach(_EXCEL_EPOCH + timedelta(days=int(number)))
-    except OverflowError:
+        # Excel counts a 29 February 1900, which there was not.
+        return in_reach(_EXCEL_EPOCH + timedelta(days=int(number) + (1 if 1 <= number < 60 else 0)))
+    except (OverflowError, ValueError):
         raise Invalid(f"{number:g} is not a date") from None
 
 
@@ -216,3 +218,14 @@ def check_review(start: date | None, frequency: int | None) -> None:
         raise Invalid("Reviews need a start date", "review_start_date")
     if start is not None and frequency is None:
         raise Invalid("Reviews need a frequency of 1 to 12 months", "review_frequency")
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a list with commas, semicolons or line breaks between them, each trimmed, once, in their order."""
+    names = (" ".join(part.split()) for part in re.split("[,;\n]", text))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def implied(values: Mapping[str, object]) -> dict[str, object]:
+    """The columns that follow from others: whoever has a note on the relationship has a relationship."""
+    return {"existing_relationship": True} if values.get("relationship_note") else {}

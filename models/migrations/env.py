@@ -59,4 +59,3 @@ else:
     with db.engine.connect() as opened:
         run(opened)
         opened.commit()
-

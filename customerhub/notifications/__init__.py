@@ -1,0 +1,1 @@
+"""What is said to people by mail, and how it is worded."""

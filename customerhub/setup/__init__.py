@@ -1,0 +1,1 @@
+"""Set-up data: what an administrator fills in once."""

@@ -1,0 +1,228 @@
+"""Saving and deleting a row of set-up data."""
+
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import Locale
+from babel.numbers import list_currencies
+from sqlalchemy import inspect, select
+
+from customerhub.customers import rules
+from customerhub.database import saving
+from customerhub.errors import Invalid, NotAllowed, StillLinked
+from customerhub.links import linked_rows, told
+from customerhub.notifications.templates import check_template
+from customerhub.permissions import Actor, Permission, require
+from models import (
+    BusinessEntity,
+    CatalogItem,
+    Customer,
+    CustomerGroup,
+    CustomerStatus,
+    NotificationTemplate,
+    Organisation,
+    Tariff,
+)
+from models.base import db
+from models.enums import StatusBehaviour
+
+Problems = list[tuple[str, str]]
+
+
+def save_row(row: Any, *, actor: Actor) -> Any:
+    """Check one row of set-up data, put it into the actor's organisation where it is new, and flush it.
+
+    Raises Invalid with every problem, Conflict where its name is taken or somebody saved it meanwhile.
+    """
+    require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+    with saving():
+        if row.id is None:
+            row.organisation_id = actor.organisation_id
+        problems = _clean_texts(row)
+        check = CHECKS.get(type(row))
+        if check is not None and not problems:
+            problems += check(row)
+        if problems:
+            raise Invalid(problems[0][1], problems[0][0], problems)
+        db.session.add(row)
+    return row
+
+
+def delete_row(row: Any, *, actor: Actor) -> None:
+    """Delete one row of set-up data. Raises StillLinked, saying what, where anything refers to it."""
+    require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+    links = [link for link in linked_rows(row) if link[0] not in OWN_PARTS.get(type(row), ())]
+    if links:
+        mend = " Make it inactive instead." if hasattr(row, "active") else ""
+        raise StillLinked(f"{row} is used by {told(links)}.{mend}")
+    with saving():
+        db.session.delete(row)
+
+
+def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisation:
+    """Check and flush an organisation: one's own with set-up rights, a new or another one with `platform`."""
+    if organisation.id is None or organisation.id != actor.organisation_id:
+        require(actor, Permission.ORGANISATIONS)
+    else:
+        require(actor, Permission.SETUP_EDIT)
+    if organisation.id == actor.organisation_id and not organisation.active:
+        raise NotAllowed("You cannot deactivate the organisation you work in.")
+    with saving():
+        problems = _clean_texts(organisation) + _organisation_problems(organisation)
+        if problems:
+            raise Invalid(problems[0][1], problems[0][0], problems)
+        db.session.add(organisation)
+    return organisation
+
+
+def _clean_texts(row: Any) -> Problems:
+    """Trim every text, and refuse one that is missing, too long or not printable."""
+    problems: Problems = []
+    mapper: Any = inspect(type(row))
+    for attribute in mapper.column_attrs:
+        column = attribute.columns[0]
+        value = getattr(row, attribute.key)
+        if not isinstance(value, str) or column.info.get("untracked") or hasattr(value, "value"):
+            continue
+        longest = getattr(column.type, "length", None) or 20_000
+        try:
+            kept = rules.clean_text(value, longest=longest, lines=not getattr(column.type, "length", None))
+            if kept and attribute.key.endswith("email"):
+                kept = rules.clean_email(kept)
+        except Invalid as error:
+            problems.append((attribute.key, error.message))
+            continue
+        if kept is None and not column.nullable:
+            problems.append((attribute.key, "This is needed"))
+        elif kept != value:
+            setattr(row, attribute.key, kept)
+    return problems
+
+
+def _organisation_problems(organisation: Organisation) -> Problems:
+    problems: Problems = []
+    organisation.currency = (organisation.currency or "").upper()
+    organisation.country = (organisation.country or "").upper()
+    if organisation.currency not in list_currencies():
+        problems.append(
+            ("currency", f"“{organisation.currency}” is not a currency: write three letters such as EUR")
+        )
+    if organisation.country not in Locale("en").territories or len(organisation.country) != 2:
+        problems.append(
+            ("country", f"“{organisation.country}” is not a country: write two letters such as DE")
+        )
+    if organisation.timezone not in available_timezones():
+        problems.append(
+            ("timezone", f"“{organisation.timezone}” is not a time zone: write one such as Europe/Berlin")
+        )
+    else:
+        ZoneInfo(organisation.timezone)
+    try:
+        organisation.reminder_days = clean_reminder_days(organisation.reminder_days)
+    except Invalid as error:
+        problems.append(("reminder_days", error.message))
+    return problems
+
+
+def clean_reminder_days(text: str) -> str:
+    """Days before an expiry on which to remind, each once, the longest first: "30, 14, 7, 1"."""
+    parts = [part.strip() for part in (text or "").replace(";", ",").split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 365 for part in parts):
+        raise Invalid(
+            "Write days from 1 to 365 with commas between them, such as 30, 14, 7, 1", "reminder_days"
+        )
+    if len(parts) > 12:
+        raise Invalid("Twelve reminders are the most", "reminder_days")
+    return ", ".join(str(days) for days in sorted({int(part) for part in parts}, reverse=True))
+
+
+def _colour_problem(field: str, colour: str | None) -> Problems:
+    digits = (colour or "")[1:]
+    if (
+        len(colour or "") == 7
+        and colour
+        and colour[0] == "#"
+        and all(c in "0123456789abcdefABCDEF" for c in digits)
+    ):
+        return []
+    return [(field, "Write a colour such as #1a7f4b")]
+
+
+def _status_problems(status: CustomerStatus) -> Problems:
+    """There is always an active status that bills: new customers start in it."""
+    problems = _colour_problem("colour", status.colour)
+    if status.id is not None and not (status.active and status.behaviour is StatusBehaviour.BILL):
+        others = select(CustomerStatus.id).where(
+            CustomerStatus.organisation_id == status.organisation_id,
+            CustomerStatus.id != status.id,
+            CustomerStatus.active,
+            CustomerStatus.behaviour == StatusBehaviour.BILL,
+        )
+        with db.session.no_autoflush:
+            if db.session.scalar(others.limit(1)) is None:
+                problems.append(("behaviour", "One active status has to bill: new customers start in it"))
+    return problems
+
+
+def _entity_problems(entity: BusinessEntity) -> Problems:
+    problems = _colour_problem("brand_colour", entity.brand_colour)
+    try:
+        first = entity.invoice_number_format.format(number=1)
+        distinct = first != entity.invoice_number_format.format(number=2)
+    except (ValueError, KeyError, IndexError, AttributeError):
+        distinct = False
+    if not distinct:
+        problems.append(
+            ("invoice_number_format", "Write {number} or {number:05d} where the running number goes")
+        )
+    return problems
+
+
+def _tariff_problems(tariff: Tariff) -> Problems:
+    for rate in tariff.rates:
+        rate.organisation_id = tariff.organisation_id
+        rate.prefix = (rate.prefix or "").replace(" ", "").removeprefix("+").removeprefix("00")
+        if not rate.prefix.isascii() or not rate.prefix.isdigit():
+            return [
+                (
+                    "rates",
+                    f"“{rate.prefix}” is not a prefix: write digits with the country code, such as 4420",
+                )
+            ]
+    return []
+
+
+def _group_problems(group: CustomerGroup) -> Problems:
+    if group.parent_id is None:
+        return []
+    parent = db.session.get(Customer, group.parent_id)
+    if parent is None or parent.organisation_id != group.organisation_id:
+        return [("parent_id", "Choose a customer from the list")]
+    return []
+
+
+def _template_problems(template: NotificationTemplate) -> Problems:
+    try:
+        check_template(template.purpose, template.subject, template.body)
+    except Invalid as error:
+        return error.problems or [("body", error.message)]
+    return []
+
+
+def _catalog_problems(item: CatalogItem) -> Problems:
+    """An entry in use stays in the list it is used from."""
+    if item.id is not None and inspect(item).attrs.type.history.deleted and linked_rows(item):
+        return [("type", "It is in use, so it stays in its list. Add a new entry to the other list")]
+    return []
+
+
+CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
+    CustomerStatus: _status_problems,
+    BusinessEntity: _entity_problems,
+    Tariff: _tariff_problems,
+    CustomerGroup: _group_problems,
+    NotificationTemplate: _template_problems,
+    CatalogItem: _catalog_problems,
+}
+OWN_PARTS: dict[type[Any], tuple[str, ...]] = {Tariff: ("tariff_rate",)}

@@ -1,0 +1,84 @@
+"""One-time links by which a person sets a password.
+
+A link is signed and carries whom it is for, what for, until when, and the account's sign-in epoch. Setting
+the password begins a new epoch, so the link and every other one made before are used up then. Nothing is
+stored.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import select
+
+from customerhub import clock
+from customerhub.config import Settings
+from customerhub.errors import WrongState
+from models import Organisation, User
+from models.base import db
+from models.enums import TemplatePurpose
+
+PATH: Final = "/set-password/"
+VALID_HOURS: Final = {TemplatePurpose.WELCOME: 72, TemplatePurpose.RESET: 2}
+_LINK = re.compile(re.escape(PATH) + r"[\w.%~-]+")
+_REFUSAL = "This link has expired or was used before. Ask for a new one."
+
+
+@dataclass(frozen=True)
+class OneTimeLinks:
+    """Makes and reads the links of one hub. `public_url` is its address without a slash at the end."""
+
+    secret: str
+    public_url: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "OneTimeLinks":
+        return cls(settings.secret_key, settings.public_url)
+
+    def make(self, user: User, purpose: TemplatePurpose, *, now: datetime) -> str:
+        """The address at which `user` sets a password, for as long as VALID_HOURS tells."""
+        until = now + timedelta(hours=VALID_HOURS[purpose])
+        content = {
+            "for": user.id,
+            "to": purpose.value,
+            "epoch": user.sign_in_epoch,
+            "until": int(until.timestamp()),
+        }
+        return f"{self.public_url}{PATH}{quote(self._signer.dumps(content))}"
+
+    def read(self, token: str, *, as_of: datetime | None = None) -> User:
+        """The user whom the last part of a link stands for.
+
+        Raises WrongState where it was tampered with, has expired or was used, or the account is switched off.
+        """
+        try:
+            content: Any = self._signer.loads(token)
+        except BadData:
+            raise WrongState(_REFUSAL) from None
+        if content["until"] < (as_of or clock.now()).timestamp():
+            raise WrongState(_REFUSAL)
+        user = db.session.scalar(
+            select(User)
+            .join(Organisation, Organisation.id == User.organisation_id)
+            .where(
+                User.id == content["for"],
+                User.sign_in_epoch == content["epoch"],
+                User.active,
+                Organisation.active,
+            )
+        )
+        if user is None:
+            raise WrongState(_REFUSAL)
+        return user
+
+    @property
+    def _signer(self) -> URLSafeSerializer:
+        return URLSafeSerializer(self.secret, salt="one-time link")
+
+
+def hide_links(text: str) -> str:
+    """`text` with every one-time link in it made useless."""
+    return _LINK.sub(f"{PATH}used-up", text)

@@ -1,0 +1,264 @@
+"""The demo organisation: one user a role and a few dozen customers to try everything on."""
+
+import json
+import random
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from customerhub import clock
+from customerhub.customers.records import save_customer
+from customerhub.permissions import Actor
+from customerhub.users.passwords import hash_password
+from models import (
+    Address,
+    BilledUser,
+    BillingLine,
+    BusinessEntity,
+    CatalogItem,
+    Commodity,
+    ComplianceDocument,
+    Contact,
+    Customer,
+    CustomerGroup,
+    CustomerStatus,
+    Dealer,
+    DefaultValueSet,
+    Department,
+    InvoiceProfile,
+    Location,
+    NotificationTemplate,
+    Organisation,
+    User,
+)
+from models.base import db
+from models.enums import (
+    AddressKind,
+    CatalogType,
+    ContactRole,
+    CustomerKind,
+    CustomerType,
+    PortalPermission,
+    ProfileStatus,
+    Risk,
+    Role,
+    Stage,
+    TemplatePurpose,
+)
+from seed.names import CITIES, COMPANIES, PEOPLE
+from seed.reference import seed_reference
+
+NAME = "Demo"
+PASSWORD = "customer-hub-demo"  # noqa: S105  (shown on the sign-in page of a demo, and nowhere else)
+LOGINS_FILE = "demo_logins.json"
+
+
+def email_of(role: Role) -> str:
+    return f"{role.value}@demo.example"
+
+
+def seed_demo(data_dir: Path) -> Organisation:
+    """Make the demo organisation, or complete what is missing of it. The caller commits."""
+    organisation = db.session.scalar(select(Organisation).where(Organisation.name == NAME))
+    if organisation is None:
+        organisation = Organisation(
+            name=NAME, currency="EUR", timezone="Europe/Berlin", country="DE", sender_email="hub@demo.example",
+            signatory_name="Ada Admin", signatory_email="admin@demo.example",
+        )  # fmt: skip
+        db.session.add(organisation)
+        db.session.flush()
+    seed_reference(organisation)
+    _seed_cost_center(organisation)
+    dealer = _seed_dealer(organisation)
+    _seed_staff(organisation, dealer)
+    if not db.session.scalar(select(func.count()).where(Customer.organisation_id == organisation.id)):
+        _seed_customers(organisation, dealer)
+    _seed_portal_user(organisation)
+    _write_logins(data_dir)
+    return organisation
+
+
+def _seed_cost_center(organisation: Organisation) -> None:
+    if db.session.scalar(select(Commodity.id).where(Commodity.organisation_id == organisation.id).limit(1)):
+        return
+    key = organisation.id
+    for name, unit, minimum, per_unit in (
+        ("Internet line", "line", "25.00", "39.9"),
+        ("Call minutes", "minute", "0", "0.0185"),
+        ("Hosted seats", "seat", "0", "12.5"),
+        ("Rack space", "unit", "80.00", "24"),
+        ("Electricity", "kWh", "0", "0.3125"),
+        ("Support hours", "hour", "0", "95"),
+    ):
+        db.session.add(
+            Commodity(organisation_id=key, name=name, unit=unit, default_minimum_cost=Decimal(minimum),
+                      default_cost_per_unit=Decimal(per_unit))
+        )  # fmt: skip
+    db.session.add_all(
+        Location(organisation_id=key, name=name) for name in ("Head office", "Warehouse", "Data centre")
+    )
+    db.session.add_all(
+        BilledUser(organisation_id=key, name=name) for name in ("Reception", "Sales team", "Workshop")
+    )
+    db.session.add(
+        BusinessEntity(
+            organisation_id=key, name="Demo Telecom", registered_name="Demo Telecom GmbH",
+            registration_number="HRB 123456", vat_number="DE136695976", address="Musterstrasse 1\n10115 Berlin",
+            bank_name="Musterbank", bank_account="DE02120300000000202051", bank_code="BYLADEM1001",
+            footer="Demo Telecom GmbH, Berlin",
+        )
+    )  # fmt: skip
+    db.session.add(
+        DefaultValueSet(organisation_id=key, name="Company, monthly",
+                        values={"kind": "company", "billing_cycle": "monthly", "billing_day": 1, "risk": "Low"})
+    )  # fmt: skip
+    db.session.flush()
+
+
+def _seed_dealer(organisation: Organisation) -> Dealer:
+    dealer = db.session.scalar(
+        select(Dealer).where(Dealer.organisation_id == organisation.id, Dealer.code == "D100")
+    )
+    if dealer is None:
+        dealer = Dealer(organisation_id=organisation.id, code="D100", name="Nordwind Partners")
+        db.session.add(dealer)
+        db.session.flush()
+    return dealer
+
+
+def _seed_staff(organisation: Organisation, dealer: Dealer) -> None:
+    for role, name in (
+        (Role.ADMIN, "Ada Admin"),
+        (Role.MANAGER, "Max Manager"),
+        (Role.AGENT, "Aisha Agent"),
+        (Role.PARTNER, "Pablo Partner"),
+    ):
+        if _user(role) is None:
+            db.session.add(
+                User(organisation_id=organisation.id, email=email_of(role), name=name, role=role,
+                     dealer_id=dealer.id if role is Role.PARTNER else None, data_protection=role is Role.ADMIN,
+                     password_hash=hash_password(PASSWORD))
+            )  # fmt: skip
+    db.session.flush()
+
+
+def _user(role: Role) -> User | None:
+    return db.session.scalar(select(User).where(User.email_key == email_of(role)))
+
+
+def _seed_portal_user(organisation: Organisation) -> None:
+    if _user(Role.CUSTOMER) is not None:
+        return
+    customer = db.session.scalar(
+        select(Customer).where(Customer.organisation_id == organisation.id).order_by(Customer.id).limit(1)
+    )
+    if customer is None:
+        return
+    customer.portal_access = True
+    db.session.add(
+        User(organisation_id=organisation.id, email=email_of(Role.CUSTOMER), name="Clara Customer",
+             role=Role.CUSTOMER, customer_id=customer.id, password_hash=hash_password(PASSWORD),
+             portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS])
+    )  # fmt: skip
+    db.session.flush()
+
+
+def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
+    """Made-up companies in every stage, status and risk. The same ones each time."""
+    dice = random.Random(2024)  # noqa: S311  (variety, not secrecy)
+    system = Actor(None, organisation.id)
+    rows = _Rows(organisation.id)
+    group = CustomerGroup(
+        organisation_id=organisation.id, name="Alpenblick Group", note="One owner, billed apart"
+    )
+    db.session.add(group)
+    db.session.flush()
+    today = clock.today()
+    for number, name in enumerate(COMPANIES):
+        slug = "".join(
+            c
+            for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae")
+            if c.isascii() and c.isalnum()
+        )[:20]
+        customer = Customer(
+            name=name, reference=f"DM-{number + 1:03d}", kind=CustomerKind.COMPANY,
+            customer_type=dice.choice([CustomerType.PRIVATE_LIMITED, CustomerType.PUBLIC_LIMITED, CustomerType.LLP]),
+            email=f"office@{slug}.example", contact_number=f"+49 30 {dice.randrange(1000000, 9999999)}",
+            registration_number=f"HRB {200000 + number * 37}", region_id=dice.choice(rows.regions),
+            category_id=dice.choice(rows.categories), segment_id=dice.choice(rows.segments),
+            start_date=today - timedelta(days=dice.randrange(5, 1500)),
+            risk=dice.choices(list(Risk), (6, 3, 1))[0],
+            stage=dice.choices(list(Stage), (3, 2, 1, 1, 8))[0],
+            status_id=dice.choices(rows.statuses, (30, 2, 1, 1))[0],
+            credit_limit=Decimal(dice.choice([0, 2500, 10000, 50000])) or None,
+            year_end_day=31, year_end_month=12, reviewer_email="reviewer@demo.example",
+            review_start_date=today - timedelta(days=dice.randrange(0, 400)),
+            review_frequency=dice.choice([1, 3, 6, 12]), review_template_id=rows.review_template,
+            account_manager_id=dice.choice(rows.staff), dealer_id=dealer.id if number % 6 == 0 else None,
+            group_id=group.id if number in (2, 3, 4) else None,
+        )  # fmt: skip
+        _parts(customer, number, dice, rows)
+        save_customer(customer, actor=system)
+        if number == 2:
+            group.parent_id = customer.id
+
+
+class _Rows:
+    """The ids of what a customer chooses from."""
+
+    def __init__(self, organisation_id: int) -> None:
+        def ids(model: type, *where: object) -> list[int]:
+            query = select(model.id).where(model.organisation_id == organisation_id, *where)  # type: ignore[attr-defined, arg-type]
+            return list(db.session.scalars(query.order_by(model.id)))  # type: ignore[attr-defined]
+
+        self.regions = ids(CatalogItem, CatalogItem.type == CatalogType.REGION)
+        self.categories = ids(CatalogItem, CatalogItem.type == CatalogType.CATEGORY)
+        self.segments = ids(CatalogItem, CatalogItem.type == CatalogType.SEGMENT)
+        self.statuses = ids(CustomerStatus)
+        self.staff = ids(User, User.role.in_([Role.MANAGER, Role.AGENT]))
+        self.commodities = ids(Commodity)
+        self.locations = ids(Location)
+        self.review_template = ids(
+            NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.REVIEW
+        )[0]
+        self.compliance_template = ids(
+            NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE
+        )[0]
+        self.departments = list(
+            db.session.scalars(select(Department).where(Department.organisation_id == organisation_id))
+        )
+
+
+def _parts(customer: Customer, number: int, dice: random.Random, rows: _Rows) -> None:
+    street, postal_code, city, country = CITIES[number % len(CITIES)]
+    customer.departments = dice.sample(rows.departments, dice.choice([1, 1, 2]))
+    customer.addresses = [
+        Address(kind=AddressKind.MAILING, lines=f"{street} {dice.randrange(1, 120)}", postal_code=postal_code,
+                city=city, country=country)
+    ]  # fmt: skip
+    person = PEOPLE[number % len(PEOPLE)]
+    customer.contacts = [Contact(name=person, role=dice.choice(list(ContactRole)), email=customer.email)]
+    expires = clock.today() + timedelta(days=dice.choice([-12, 5, 20, 45, 160, 300, 400]))
+    if number % 2 == 0:
+        customer.compliance_documents = [
+            ComplianceDocument(certificate=dice.choice(["ISO 27001 certificate", "Trade licence", "Insurance policy"]),
+                               expiry_date=expires, reviewer_email="reviewer@demo.example",
+                               template_id=rows.compliance_template)
+        ]  # fmt: skip
+    if number % 3 == 0:
+        customer.billing_lines = [
+            BillingLine(commodity_id=key, minimum_cost=Decimal(10), cost_per_unit=Decimal("1.25"),
+                        location_id=dice.choice(rows.locations), active_from=customer.start_date)
+            for key in dice.sample(rows.commodities, 2)
+        ]  # fmt: skip
+        customer.invoice_profiles = [
+            InvoiceProfile(name="Main", email=customer.email or "", status=ProfileStatus.NDA_PENDING)
+        ]
+
+
+def _write_logins(data_dir: Path) -> None:
+    """What the sign-in page and the start of the program show: one login a role."""
+    logins = [[role.value, email_of(role), PASSWORD] for role in Role]
+    (data_dir / LOGINS_FILE).write_text(json.dumps(logins), encoding="utf-8")

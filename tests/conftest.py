@@ -1,0 +1,84 @@
+"""What every test can ask for: `app`, `client`, `session`, `settings`, each on SQLite and on PostgreSQL.
+
+The app is made once for each database and its data put back before each test, so tests may commit as they like.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextvars import Context
+from typing import Any
+
+import pytest
+from flask import Flask, has_app_context
+from flask.testing import FlaskClient
+from sqlalchemy.orm import scoped_session
+
+from app import create_app
+from customerhub.config import Settings
+from models.base import db
+from tests.databases import Databases, database_url, databases, databases_of, settings_for
+from tests.servers import Valkey, postgresql, valkey_server
+
+__all__ = [
+    "database_url",
+    "databases",
+    "databases_of",
+    "postgresql",
+    "valkey_server",
+]  # fixtures made elsewhere
+
+DATABASE = "hub_test"
+
+
+class HubClient(FlaskClient):
+    """Commits what the test has prepared, then makes the request in a context of its own, as a server does."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        if has_app_context():
+            db.session.commit()
+        return Context().run(super().open, *args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def settings(
+    databases: Databases, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """The settings of the app under test."""
+    return settings_for(
+        databases.fresh(DATABASE), tmp_path_factory.mktemp("hub"), REDIS_URL=valkey_server.url
+    )
+
+
+@pytest.fixture(scope="session")
+def session_app(settings: Settings) -> Flask:
+    """The app of the session; tests use `app`, which also puts the data back."""
+    app = create_app(settings)
+    app.test_client_class = HubClient
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def app(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Flask:
+    """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
+    with session_app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+    databases.fresh(DATABASE)
+    with valkey_server.connect() as connection:
+        connection.flushdb()
+    shutil.rmtree(settings.files_dir, ignore_errors=True)
+    return session_app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without JavaScript and without a user signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[scoped_session[Any]]:
+    """The database session, inside an app context that lasts for the test."""
+    with app.app_context():
+        yield db.session

@@ -1,0 +1,100 @@
+"""The generated screens, all of them, on one Flask-Admin."""
+
+from flask import Flask
+from flask_admin import Admin, AdminIndexView
+from flask_admin.theme import Bootstrap4Theme
+
+from models import (
+    BilledUser,
+    BusinessEntity,
+    CatalogItem,
+    Commodity,
+    Customer,
+    CustomerGroup,
+    CustomerStatus,
+    Dealer,
+    DefaultValueSet,
+    Department,
+    History,
+    InvoiceType,
+    Location,
+    NotificationTemplate,
+    Organisation,
+    OutboxMessage,
+    PaymentMethod,
+    PaymentTerms,
+    Product,
+    Tariff,
+    User,
+    VatRate,
+)
+from views.billed_users import BilledUserView
+from views.business_entities import BusinessEntityView
+from views.catalogs import CatalogView
+from views.commodities import CommodityView
+from views.customers import CustomerView
+from views.dealers import DealerView
+from views.default_values import DefaultValueView
+from views.departments import DepartmentView
+from views.groups import GroupView
+from views.history import HistoryView
+from views.invoice_types import InvoiceTypeView
+from views.locations import LocationView
+from views.organisations import OrganisationView
+from views.outbox import OutboxView
+from views.payment_methods import PaymentMethodView
+from views.payment_terms import PaymentTermsView
+from views.products import ProductView
+from views.statuses import StatusView
+from views.tariffs import TariffView
+from views.templates import TemplateView
+from views.users import UserView
+from views.vat_rates import VatRateView
+
+SCREENS = (
+    (CustomerView, Customer, "customers"),
+    (GroupView, CustomerGroup, "groups"),
+    (OrganisationView, Organisation, "organisations"),
+    (BusinessEntityView, BusinessEntity, "business-entities"),
+    (CatalogView, CatalogItem, "catalogs"),
+    (DepartmentView, Department, "departments"),
+    (CommodityView, Commodity, "commodities"),
+    (LocationView, Location, "locations"),
+    (BilledUserView, BilledUser, "billed-users"),
+    (StatusView, CustomerStatus, "statuses"),
+    (TemplateView, NotificationTemplate, "templates"),
+    (ProductView, Product, "products"),
+    (TariffView, Tariff, "tariffs"),
+    (PaymentMethodView, PaymentMethod, "payment-methods"),
+    (PaymentTermsView, PaymentTerms, "payment-terms"),
+    (VatRateView, VatRate, "vat-rates"),
+    (InvoiceTypeView, InvoiceType, "invoice-types"),
+    (DefaultValueView, DefaultValueSet, "default-values"),
+    (DealerView, Dealer, "dealers"),
+    (UserView, User, "users"),
+    (OutboxView, OutboxMessage, "outbox"),
+    (HistoryView, History, "history"),
+)
+
+
+class NoIndex(AdminIndexView):
+    """Flask-Admin wants an index of its own; ours is views/home.py, so this one is never shown."""
+
+    def is_visible(self) -> bool:
+        return False
+
+    def is_accessible(self) -> bool:
+        return False
+
+
+def register(app: Flask) -> None:
+    admin = Admin(
+        app,
+        name="Customer Hub",
+        url="/admin/flask-admin",
+        endpoint="flask_admin_index",
+        index_view=NoIndex(url="/admin/flask-admin", endpoint="flask_admin_index"),
+        theme=Bootstrap4Theme(base_template="base.html"),
+    )
+    for view, model, endpoint in SCREENS:
+        admin.add_view(view(model, endpoint))

@@ -1,0 +1,352 @@
+"""The one base of all screens: a Flask-Admin ModelView that asks the permission table and one scope for everything."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_admin import expose
+from flask_admin.contrib.sqla import ModelView
+from flask_login import current_user
+from markupsafe import Markup
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+from wtforms import Form
+
+from customerhub.errors import HubError
+from customerhub.links import plural
+from customerhub.permissions import Actor, Permission, scope
+from models.base import db
+from views import listing, preferences
+from views.actor import current_actor
+from views.columns import Column, Filter
+from views.editing import Editing
+from views.exporting import Exporting
+from views.forms import Inline, build_form
+from views.operation import LIMIT, Operation, OperationPage, run_each, sort_out
+
+Answer = str | Response
+
+
+class HubModelView(Editing, Exporting, ModelView):
+    """A screen over one table.
+
+    A subclass declares columns, filters, fields, inlines and operations; every row it lists, counts, opens, edits,
+    exports, looks up or acts on comes out of `rows()`, so nothing outside of the actor's scope can be reached.
+    """
+
+    # Declared by the screen
+    noun: str = "row"
+    title: str = ""
+    intro: str | None = None
+    columns: Sequence[Column] = ()
+    filters: Sequence[Filter] = ()
+    searched: Sequence[Any] = ()
+    search_hint: str = "Search by name"
+    usual_order: Sequence[Any] = ()
+    load: Sequence[Any] = ()
+    fields: Sequence[str] = ()
+    field_args: dict[str, dict[str, Any]] = {}
+    tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
+    inlines: Sequence[Inline] = ()
+    operations: Sequence[Operation] = ()
+    lookups: dict[str, Any] = {}
+    view_permission: Permission = Permission.SETUP_VIEW
+    edit_permission: Permission | None = Permission.SETUP_EDIT
+    save: Callable[..., Any] | None = None
+    empty_text: str = ""
+
+    # How Flask-Admin is set up under all of it
+    column_auto_select_related = False
+    can_view_details = True
+    list_template = "list.html"
+    create_template = edit_template = "edit.html"
+    details_template = "details.html"
+    named_filter_urls = True
+
+    def __init__(self, model: type[Any], endpoint: str, **kwargs: Any) -> None:
+        self.column_list = [column.name for column in self.columns]
+        self.column_sortable_list: list[str] = []
+        self.form_columns: list[str] = []
+        super().__init__(model, db, name=self.title, endpoint=endpoint, url=f"/admin/{endpoint}", **kwargs)
+
+    def scaffold_list_columns(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def scaffold_form(self) -> type[Form]:
+        return build_form(self.model, self.all_fields(), inlines=self.inlines, args=self.field_args)
+
+    def all_fields(self) -> list[str]:
+        return [*self.fields, *(name for _, _, names in self.tabs for name in names)]
+
+    # --- Who may -------------------------------------------------------------------------------------------
+
+    @property
+    def actor(self) -> Actor:
+        return current_actor()
+
+    def is_accessible(self) -> bool:
+        return current_user.is_authenticated and self.actor.may(self.view_permission)
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> Response:
+        if not current_user.is_authenticated:
+            return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
+        abort(403)
+
+    def may_edit(self) -> bool:
+        return self.edit_permission is not None and bool(self.fields) and self.actor.may(self.edit_permission)
+
+    @property
+    def can_create(self) -> bool:  # type: ignore[override]
+        return self.may_edit()
+
+    @property
+    def can_edit(self) -> bool:  # type: ignore[override]
+        return self.may_edit()
+
+    can_delete = False  # deleting is an operation like any other
+
+    # --- What there is -------------------------------------------------------------------------------------
+
+    def rows(self) -> Select[Any]:
+        """Every row that the actor may know of. All else starts here."""
+        return scope(self.model, self.actor)
+
+    def get_query(self) -> Any:
+        return db.session.query(self.model).filter(
+            self.model.id.in_(self.rows().with_only_columns(self.model.id))
+        )
+
+    def get_count_query(self) -> Any:
+        return self.get_query().with_entities(self.model.id).count
+
+    def get_one(self, id: Any) -> Any:
+        """The row with this id; ends the request with 404 where the actor may not know of it."""
+        text = str(id)
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            abort(404)
+        row = (
+            db.session.scalars(self.rows().where(self.model.id == int(text)).options(*self.load))
+            .unique()
+            .first()
+        )
+        if row is None:
+            abort(404)
+        return row
+
+    def find(self, search: str) -> Any:
+        """The condition that a search text puts on the list."""
+        escaped = search.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        return or_(*(column.ilike(f"%{escaped}%", escape="\\") for column in self.searched))
+
+    def url_of(self, row: Any) -> str:
+        return url_for(f"{self.endpoint}.details_view", id=row.id)
+
+    # --- The list ------------------------------------------------------------------------------------------
+
+    def list_query(self, args: listing.ListArgs) -> Select[Any]:
+        query = listing.narrowed(self.rows(), args, self.filters)
+        return query.where(self.find(args.search)) if args.search and self.searched else query
+
+    @expose("/")
+    def index_view(self) -> Answer:
+        args = listing.read_args(request.args, self.columns, self.filters, listing.PAGE_SIZES[0])
+        if listing.asks_canonical():
+            return redirect(url_for(f"{self.endpoint}.index_view") + args.query())
+        kept = preferences.of(current_user.id, self.endpoint)
+        shown = kept.columns_of(self.columns)
+        query = self.list_query(args)
+        total = listing.count(query, args.exact)
+        order = listing.order_of(args, self.columns, self.usual_order, self.model)
+        load = [*self.load, *(option for column in shown for option in column.load)]
+        rows = listing.page_of(query, self.model, order, args, load) if total else []
+        more = len(rows) > args.page_size
+        return self.render(
+            self.list_template, page=self._list_page(args, kept, shown, rows[: args.page_size], total, more)
+        )
+
+    def _list_page(
+        self,
+        args: listing.ListArgs,
+        kept: preferences.Kept,
+        shown: list[Column],
+        rows: list[Any],
+        total: int,
+        more: bool,
+    ) -> listing.ListPage:
+        plain = not args.search and not args.filters
+        bulk = [
+            {"name": operation.name, "label": operation.label, "danger": operation.danger}
+            for operation in self.all_operations()
+            if operation.bulk
+        ]
+        return listing.ListPage(
+            title=self.title,
+            subtitle=self.intro,
+            total_text=listing.total_text(total, (self.noun, plural(self.noun)), args.exact),
+            exact_url=args.query(exact=True) if total > listing.COUNTED and not args.exact else None,
+            columns=listing.headings(args, shown),
+            rows=[
+                {"id": row.id, "url": self.url_of(row), "cells": [column.value(row) for column in shown]}
+                for row in rows
+            ],
+            search={"value": args.search, "placeholder": self.search_hint} if self.searched else None,
+            chips=listing.chips(args, self.filters),
+            clear_url=args.query(filters=(), search=""),
+            filters=listing.offered(self.filters),
+            keep=args.keep(),
+            tabs=kept.tabs(self.endpoint, args.query()),
+            save_view_url=url_for("preferences.save_view", screen=self.endpoint),
+            column_picker=kept.picker(self.endpoint, self.columns),
+            page_sizes=[(n, args.query(page_size=n), n == args.page_size) for n in listing.PAGE_SIZES],
+            pager=listing.pager(args, total, len(rows), more),
+            bulk=bulk,
+            bulk_url=url_for(f"{self.endpoint}.action_view") if bulk else None,
+            menu_actions=self.menu_actions(args),
+            empty=self._empty(plain),
+            banners=self.banners(),
+        )
+
+    def menu_actions(self, args: listing.ListArgs) -> list[dict[str, Any]]:
+        """What the grid button offers."""
+        actions = []
+        if self.can_create:
+            add = {
+                "label": f"Add {self.noun}",
+                "url": url_for(f"{self.endpoint}.create_view"),
+                "icon": "plus",
+            }
+            actions.append({**add, "primary": True})
+        if self.actor.may(Permission.CUSTOMERS_EXPORT):
+            for kind, label in (("xlsx", "Export to Excel"), ("csv", "Export to CSV")):
+                url = url_for(f"{self.endpoint}.export", export_type=kind) + args.query()
+                actions.append({"label": label, "url": url, "icon": "download"})
+        return actions
+
+    def banners(self) -> list[dict[str, Any]]:
+        """What people must know before they work on this list."""
+        return []
+
+    def _empty(self, plain: bool) -> dict[str, Any]:
+        if not plain:
+            return {"title": "Nothing matches", "text": "Try fewer filters or another word.",
+                    "action": {"label": "Clear all", "url": "?"}}  # fmt: skip
+        add = (
+            {"label": f"Add {self.noun}", "url": url_for(f"{self.endpoint}.create_view")}
+            if self.can_create
+            else None
+        )
+        return {"title": f"No {plural(self.noun)} yet", "text": self.empty_text, "action": add}
+
+    # --- Operations ----------------------------------------------------------------------------------------
+
+    def all_operations(self) -> list[Operation]:
+        """The operations that the actor may run at all."""
+        return [operation for operation in self.operations if self.actor.may(operation.permission)]
+
+    @expose("/action/", methods=("POST",))
+    def action_view(self) -> Answer:
+        """From the ticked rows of the list to the page of the operation."""
+        ids = request.form.getlist("rowid")
+        if not ids:
+            flash("Tick the rows first.", "warning")
+            return redirect(url_for(f"{self.endpoint}.index_view"))
+        operation = self._operation(request.form.get("action", ""))
+        return redirect(self.operation_url(operation.name, ids[:LIMIT]), 303)
+
+    def operation_url(self, operation: str, ids: Sequence[Any]) -> str:
+        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids))
+
+    def _operation(self, wanted: str) -> Operation:
+        found = next((operation for operation in self.operations if operation.name == wanted), None)
+        if found is None:
+            abort(404)
+        if not self.actor.may(found.permission):
+            abort(403)
+        return found
+
+    @expose("/operation/<operation>/", methods=("GET", "POST"))
+    def operation_view(self, operation: str) -> Answer:
+        """What will happen, the form, the preview; on POST it is done and each row's result is shown."""
+        chosen = self._operation(operation)
+        rows = self._chosen_rows(request.args.getlist("id"))
+        can, cannot = sort_out(chosen, rows, self.actor)
+        form = chosen.form(request.form if request.method == "POST" else None) if chosen.form else None
+        page = OperationPage(
+            title=chosen.title(can or rows, self.noun),
+            explain=chosen.explain,
+            form=form,
+            subjects={
+                "can": [{"label": str(row), "url": self.url_of(row)} for row in can],
+                "cannot": [{"label": str(row), "url": self.url_of(row), "why": why} for row, why in cannot],
+            },
+            button=chosen.title(can or rows, self.noun),
+            danger=chosen.danger,
+            back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
+        )
+        if request.method == "POST" and can and (form is None or form.validate()):
+            return self._run(chosen, can, form, page)
+        if chosen.preview and can:
+            page.preview = chosen.preview(can, _values(form), self.actor)
+        return self.render("operation.html", page=page)
+
+    def _chosen_rows(self, ids: Sequence[str]) -> list[Any]:
+        """The rows with these ids, in their order; 404 where one of them is not the actor's to know of."""
+        if (
+            not ids
+            or len(ids) > LIMIT
+            or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids)
+        ):
+            abort(404)
+        keys = list(dict.fromkeys(int(text) for text in ids))
+        found = (
+            db.session.scalars(self.rows().where(self.model.id.in_(keys)).options(*self.load)).unique().all()
+        )
+        if len(found) != len(keys):
+            abort(404)
+        by_key = {row.id: row for row in found}
+        return [by_key[key] for key in keys]
+
+    def _run(self, operation: Operation, rows: list[Any], form: Form | None, page: OperationPage) -> Answer:
+        results = run_each(operation, rows, _values(form), self.actor, self.url_of)
+        db.session.commit()
+        if len(results) == 1 and results[0]["ok"]:
+            flash(f"{page.button}: done.", "success")
+            return redirect(
+                url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0]), 303
+            )
+        page.results = results
+        page.back_url = url_for(f"{self.endpoint}.index_view")
+        return self.render("operation.html", page=page)
+
+    # --- Look-ups ------------------------------------------------------------------------------------------
+
+    @expose("/ajax/lookup/")
+    def ajax_lookup(self) -> Any:
+        """[[id, label], …] of rows that match what was typed into a look-up field, twenty at the most."""
+        field = self.lookup_sources().get(request.args.get("name", ""))
+        if field is None or not self.may_edit():
+            abort(404)
+        text = request.args.get("query", "").strip()[:100]
+        limit = min(max(request.args.get("limit", 10, type=int), 1), 20)
+        query = field.query()
+        if text:
+            escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+            query = query.where(field.model.name.ilike(f"%{escaped}%", escape="\\"))  # type: ignore[attr-defined]
+        found = db.session.execute(query.limit(limit)).all()
+        return [[key, label] for key, label, active in found if active]
+
+    @expose("/ajax/update/", methods=("POST",))
+    def ajax_update(self) -> Any:
+        abort(404)
+
+    @expose("/delete/", methods=("POST",))
+    def delete_view(self) -> Any:
+        abort(404)
+
+
+def _values(form: Form | None) -> dict[str, Any]:
+    return {} if form is None else {name: value for name, value in form.data.items() if name != "csrf_token"}
+
+
+__all__ = ["HubModelView", "Inline", "Markup", "joinedload", "select"]

@@ -1,0 +1,52 @@
+"""Catalogs: the plain lists that forms choose from, on one screen filtered by type."""
+
+from typing import Any
+
+from flask import request, url_for
+
+from models import CatalogItem
+from models.enums import CatalogType
+from views.columns import Column, Filter
+from views.listing import ListArgs
+from views.named import SetupView, active_column, active_filter, name_column
+
+
+class CatalogView(SetupView):
+    noun = "entry"
+    title = "Catalogs"
+    intro = "Regions, segments, categories and the other lists that forms choose from."
+    empty_text = "Start with the regions: every customer needs one."
+    columns = (
+        Column(
+            "type", "List", lambda row: row.type.value[:1].upper() + row.type.value[1:], sort=CatalogItem.type
+        ),
+        name_column(CatalogItem),
+        Column(
+            "position", "Position", lambda row: str(row.position), sort=CatalogItem.position, align="right"
+        ),
+        active_column(CatalogItem),
+    )
+    filters = (
+        Filter("type", "List", CatalogItem.type, "select", members=CatalogType, nullable=False),
+        active_filter(CatalogItem),
+    )
+    searched = (CatalogItem.name,)
+    usual_order = (CatalogItem.type, CatalogItem.position, CatalogItem.name_key)
+    fields = ("type", "name", "position", "active")
+
+    def first_values(self) -> dict[str, Any]:
+        """A new entry belongs to the list that was being looked at."""
+        wanted = request.args.get("type", "")
+        return {"type": CatalogType(wanted)} if wanted in set(CatalogType) else {}
+
+    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
+        actions = super().menu_actions(args)
+        chosen = next(
+            (value for name, operator, value in args.filters if (name, operator) == ("type", "is")), None
+        )
+        if chosen and actions and actions[0].get("primary"):
+            actions[0] |= {
+                "url": url_for(f"{self.endpoint}.create_view", type=chosen),
+                "label": f"Add {chosen}",
+            }
+        return actions

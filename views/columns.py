@@ -1,0 +1,194 @@
+"""The columns and filters of a list, as data, and how values look in a cell."""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import g
+from sqlalchemy import ColumnElement, false, not_, or_
+
+from customerhub import money
+from customerhub.errors import Invalid
+from models.enums import DateFormat, Risk, Stage
+from views.choices import Source
+
+Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
+
+DATE_PATTERNS = {
+    DateFormat.DAY_MONTH_YEAR: "%d/%m/%Y",
+    DateFormat.DAY_DOT_MONTH: "%d.%m.%Y",
+    DateFormat.MONTH_DAY_YEAR: "%m/%d/%Y",
+    DateFormat.ISO: "%Y-%m-%d",
+    DateFormat.SPOKEN: "%-d %b %Y",
+}
+RISK_TONES = {Risk.LOW: "green", Risk.MEDIUM: "amber", Risk.HIGH: "red"}
+STAGE_TONES = {
+    Stage.NEW: "neutral",
+    Stage.PASSED: "blue",
+    Stage.REFERRED: "amber",
+    Stage.FAILED: "red",
+    Stage.BILLING: "green",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list.
+
+    `value` gives what a row shows, and, as plain text, what an export writes. `sort` is what it sorts by: a column
+    or several. `usual` tells whether it is shown until somebody chooses otherwise.
+    """
+
+    name: str
+    label: str
+    value: Callable[[Any], Cell]
+    sort: Any = None
+    align: str = "left"
+    usual: bool = True
+    load: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One way to narrow a list. `kind` is text, select, date, number or yes."""
+
+    name: str
+    label: str
+    column: Any
+    kind: str = "text"
+    source: Source | None = None
+    members: type[enum.StrEnum] | None = None
+    nullable: bool = True
+
+    OPERATORS = {
+        "text": [("has", "contains"), ("is", "is exactly"), ("starts", "begins with")],
+        "select": [("is", "is"), ("not", "is not")],
+        "date": [("on", "on"), ("from", "on or after"), ("to", "on or before")],
+        "number": [("is", "equals"), ("from", "at least"), ("to", "at most")],
+        "yes": [("is", "is")],
+    }
+
+    def operators(self) -> list[tuple[str, str]]:
+        blank = (
+            [("blank", "is blank"), ("filled", "is not blank")]
+            if self.nullable and self.kind != "yes"
+            else []
+        )
+        return [*self.OPERATORS[self.kind], *blank]
+
+    def options(self) -> list[tuple[str, str]] | None:
+        if self.kind == "yes":
+            return [("yes", "yes"), ("no", "no")]
+        if self.members is not None:
+            return [(member.value, member.value) for member in self.members]
+        if self.source is not None:
+            return [(str(key), label) for key, label, _ in self.source.rows()]
+        return None
+
+    def told(self, operator: str, value: str) -> str:
+        """The filter in words: "Status is Active"."""
+        words = dict(self.operators())[operator]
+        if operator in ("blank", "filled"):
+            return f"{self.label} {words}"
+        shown = dict(self.options() or []).get(value, value)
+        return f"{self.label} {words} {shown}"
+
+    def where(self, operator: str, value: str) -> ColumnElement[bool]:
+        """The condition. Raises Invalid for a value that this column cannot have."""
+        column = self.column
+        if operator == "blank":
+            return column.is_(None)
+        if operator == "filled":
+            return column.is_not(None)
+        if self.kind == "yes":
+            return column.is_(value == "yes")
+        if self.kind == "text":
+            return _text_condition(column, operator, value)
+        typed = self._typed(value)
+        if typed is None:
+            return false()
+        if operator == "from":
+            return column >= typed
+        if operator == "to":
+            return column <= typed
+        return or_(not_(column == typed), column.is_(None)) if operator == "not" else column == typed
+
+    def _typed(self, value: str) -> Any:
+        try:
+            if self.kind == "date":
+                return date.fromisoformat(value)
+            if self.kind == "number":
+                return money.parse(value, places=6)
+            if self.members is not None:
+                return self.members(value)
+            return int(value) if len(value) < 19 else None
+        except (ValueError, Invalid):
+            raise Invalid(f"“{value[:40]}” does not fit the filter {self.label}") from None
+
+
+def _text_condition(column: Any, operator: str, value: str) -> ColumnElement[bool]:
+    if operator == "is":
+        return column == value
+    escaped = value.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return column.ilike(f"{escaped}%" if operator == "starts" else f"%{escaped}%", escape="\\")
+
+
+@dataclass
+class Format:
+    """How the organisation of this request writes dates and money."""
+
+    dates: str = "%-d %b %Y"
+    currency: str = "EUR"
+    zone: Any = field(default=None)
+
+
+def formats() -> Format:
+    return g.get("formats") or Format()
+
+
+def day(value: date | None) -> str:
+    """A date in the organisation's format."""
+    return value.strftime(formats().dates) if value else ""
+
+
+def moment(value: datetime | None) -> str:
+    """A moment in the organisation's time zone and format."""
+    if value is None:
+        return ""
+    local = value.astimezone(formats().zone) if formats().zone else value
+    return f"{local.strftime(formats().dates)}, {local:%H:%M}"
+
+
+def amount(value: Decimal | None) -> str:
+    """An amount with its thousands separated, without the currency."""
+    return money.shown(value)
+
+
+def yes_no(value: bool | None) -> Cell:
+    return {"chip": "Yes", "tone": "green"} if value else {"chip": "No", "tone": "grey"}
+
+
+def active_chip(row: Any) -> Cell:
+    return {"chip": "Active", "tone": "green"} if row.active else {"chip": "Inactive", "tone": "grey"}
+
+
+def risk_chip(risk: Risk | None) -> Cell:
+    return {"chip": risk.value, "tone": RISK_TONES[risk]} if risk else None
+
+
+def stage_chip(stage: Stage) -> Cell:
+    return {"chip": stage.value, "tone": STAGE_TONES[stage]}
+
+
+def plain(cell: Cell) -> str:
+    """What an export writes for a cell."""
+    if cell is None:
+        return ""
+    if isinstance(cell, dict):
+        return str(cell.get("text") or cell.get("chip") or "")
+    if isinstance(cell, list):
+        return ", ".join(plain(part) for part in cell)
+    return cell.striptags() if hasattr(cell, "striptags") else str(cell)

@@ -1,0 +1,191 @@
+"""The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from customerhub import clock
+from customerhub.customers import rules
+from customerhub.customers.reviews import next_reviews
+from customerhub.errors import Invalid
+from models import (
+    Address,
+    BillingLine,
+    Commodity,
+    ComplianceDocument,
+    Contact,
+    InvoiceProfile,
+    LegalEntity,
+)
+from models.base import db
+from views.columns import day, formats
+from views.forms import Inline
+
+MAIN = (
+    "name",
+    "reference",
+    "account_number",
+    "kind",
+    "is_prospect",
+    "customer_type",
+    "category_id",
+    "region_id",
+    "departments",
+    "email",
+    "contact_number",
+    "website",
+    "start_date",
+    "risk",
+    "identity_number",
+    "registration_number",
+    "registration_date",
+    "vat_number",
+    "vat_registration_date",
+)
+
+FINANCIAL = (
+    "year_end_day",
+    "year_end_month",
+    "credit_check_company",
+    "total_spend",
+    "credit_limit",
+    "existing_relationship",
+    "relationship_note",
+)
+REVIEW = ("review_start_date", "review_frequency", "reviewer_email", "review_template_id", "automatic_report")
+BILLING = (
+    "status_id",
+    "billing_cycle",
+    "billing_day",
+    "payment_method_id",
+    "payment_terms_id",
+    "vat_rate_id",
+    "empty_or_low",
+    "low_usage_minimum",
+    "business_entity_id",
+    "bill_length_mailed",
+    "bill_length_downloaded",
+    "bill_length_printed",
+    "invoice_types",
+    "subscription_type_id",
+    "number_of_users",
+    "default_tariff_id",
+    "markup",
+    "annual_increase_percent",
+    "annual_increase_date",
+    "billing_lines",
+)
+PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
+MARKETING = ("segment_id", "channel_id", "promotional_emails")
+
+TABS = (
+    ("financial", "Financial", FINANCIAL),
+    ("review", "Review", REVIEW),
+    ("compliance", "Compliance", ("compliance_documents",)),
+    ("billing", "Billing", BILLING),
+    ("people", "People", PEOPLE),
+    ("marketing", "Marketing", MARKETING),
+    ("contacts", "Contacts", ("contacts",)),
+    ("addresses", "Addresses", ("addresses", "correspondence_modes", "legal_entities")),
+    ("portal", "Portal", ("portal_access",)),
+    ("profiles", "Invoice profiles", ("invoice_profiles",)),
+)
+
+
+def commodity_picker() -> dict[str, Any]:
+    """The commodities to pick billing lines from."""
+    from views.choices import Source
+
+    source = Source(Commodity)
+    units = dict(
+        db.session.execute(
+            select(Commodity.id, Commodity.unit).where(Commodity.id.in_([r[0] for r in source.rows()]))
+        )
+        .tuples()
+        .all()
+    )
+    return {
+        "title": "Commodities",
+        "field": "commodity_id",
+        "choices": [
+            (key, label, f"per {units.get(key, '')}") for key, label, active in source.rows() if active
+        ],
+    }
+
+
+INLINES = (
+    Inline(
+        "compliance_documents",
+        ComplianceDocument,
+        ("certificate", "expiry_date", "reviewer_email", "template_id", "file_id"),
+        label="Compliance documents",
+        add_label="+ Add document",
+    ),
+    Inline(
+        "billing_lines",
+        BillingLine,
+        ("commodity_id", "minimum_cost", "cost_per_unit", "location_id", "department_id", "billed_user_id",
+         "active_from", "active_to"),
+        label="Billing lines",
+        add_label="+ Add line",
+        picker=commodity_picker,
+    ),
+    Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
+    Inline(
+        "addresses",
+        Address,
+        ("kind", "lines", "postal_code", "city", "country"),
+        label="Addresses",
+        add_label="+ Add address",
+    ),
+    Inline(
+        "legal_entities",
+        LegalEntity,
+        ("name", "registration_number", "vat_number", "address", "business_entity_id"),
+        label="Legal entities",
+        add_label="+ Add legal entity",
+    ),
+    Inline(
+        "invoice_profiles",
+        InvoiceProfile,
+        ("name", "email", "nda_file_id"),
+        label="Invoice profiles",
+        add_label="+ Add profile",
+    ),
+)  # fmt: skip
+
+ARGS: dict[str, dict[str, Any]] = {
+    "account_number": {"required": False, "description": "Leave blank and the next free number is taken"},
+    "reference": {"description": "Short and unique, such as ALFKI"},
+    "email": {"description": "Several with commas between them"},
+    "is_prospect": {
+        "description": "A prospect needs a name, an identity or registration number and one contact"
+    },
+    "identity_number": {"description": "Of a consumer"},
+    "registration_number": {"description": "Of a company"},
+    "status_id": {"required": False},
+    "review_frequency": {"label": "Review every … months", "description": "1 to 12"},
+    "automatic_report": {"description": "Attach the performance report to the reminder"},
+    "annual_increase_percent": {"description": "For reports only: it never changes a price"},
+    "low_usage_minimum": {"description": "An invoice below it gets a Low Usage Charge up to it"},
+    "billing_day": {"description": "1 to 31; in shorter months the last day"},
+    "portal_access": {"label": "May use the portal"},
+    "markup": {"label": "Markup on calls"},
+}
+
+
+def today() -> date:
+    zone = formats().zone
+    return clock.today(str(zone)) if zone else clock.today()
+
+
+def review_lines(start: str, frequency: str) -> list[str]:
+    """The next review dates in words, or what is missing to tell them."""
+    try:
+        first, months = rules.clean_date(start), rules.clean_frequency(frequency)
+    except Invalid:
+        return []
+    if first is None or months is None:
+        return ["Give a start date and a frequency to see the next reviews."]
+    return [day(due) for due in next_reviews(first, months, today())]

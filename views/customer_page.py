@@ -1,0 +1,265 @@
+"""The record of a customer: header, details in sections, and the summary beside them."""
+
+from decimal import Decimal
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import func, select
+
+from customerhub.customers.reviews import next_reviews
+from customerhub.permissions import Actor, Permission
+from models import (
+    Account,
+    BillingLine,
+    ComplianceDocument,
+    Customer,
+    InvoiceProfile,
+    User,
+)
+from models.base import db
+from views.columns import amount, day, formats, moment, risk_chip, stage_chip, yes_no
+from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
+from views.editing import DetailsPage, label_for, shown, table_of
+from views.files import told as file_told
+from views.forms import LABELS
+
+SOON_DAYS = 30
+IDENTITY = ("kind", "customer_type", "category_id", "identity_number", "registration_number", "registration_date",
+            "vat_number", "vat_registration_date", "region_id", "departments")  # fmt: skip
+REACH = ("email", "contact_number", "website", "correspondence_modes")
+
+
+def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
+    """The tabs of the record, with how much is behind each."""
+    counts = db.session.execute(
+        select(
+            *(
+                select(func.count()).select_from(model).where(model.customer_id == row.id).scalar_subquery()
+                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User)
+            )
+        )
+    ).one()
+    entries = [
+        ("", "Overview", None),
+        ("profiles", "Invoice profiles", counts[0]),
+        ("billing-lines", "Billing lines", counts[1]),
+        ("compliance", "Compliance", counts[2]),
+        ("portal", "Portal users", counts[3]),
+    ]
+    if actor.may(Permission.HISTORY_VIEW):
+        entries.append(("history", "History", None))
+    home = url_for("customers.details_view")
+    return [
+        {"name": name, "label": label, "count": count, "active": name == active,
+         "url": f"{home}?id={row.id}" + (f"&tab={name}" if name else "")}
+        for name, label, count in entries
+    ]  # fmt: skip
+
+
+def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
+    """Header on every tab; the overview has sections and summary, the others their table."""
+    header(page, row)
+    inlines = {inline.name: inline for inline in INLINES}
+    edit = url_for("customers.edit_view", id=row.id) if view.can_edit else None
+    if tab == "profiles":
+        page.tables = [_profiles(row, edit)]
+    elif tab == "billing-lines":
+        page.tables = [
+            {**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}
+        ]
+    elif tab == "compliance":
+        page.tables = [_compliance(row, edit)]
+    elif tab == "portal":
+        page.tables = [_portal_users(row)]
+    else:
+        _overview(page, row, edit)
+        page.tables = [table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities")
+                       if getattr(row, name)]  # fmt: skip
+        page.summary = _summary(row)
+
+
+def header(page: DetailsPage, row: Customer) -> None:
+    page.title = row.name
+    page.chips = [
+        {"label": chip["chip"], "tone": chip.get("tone", "neutral"), "colour": chip.get("colour")}
+        for chip in (
+            {"chip": row.status.name, "colour": row.status.colour},
+            risk_chip(row.risk)
+            and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
+            stage_chip(row.stage),
+            {"chip": "Prospect", "tone": "blue"} if row.is_prospect else None,
+        )
+        if chip
+    ]
+    page.meta = [
+        ("Account no.", row.account_number),
+        ("Reference", row.reference),
+        ("Account manager", row.account_manager.name if row.account_manager else None),
+        ("Customer since", day(row.start_date)),
+    ]
+
+
+def _overview(page: DetailsPage, row: Customer, edit: str | None) -> None:
+    groups = (
+        ("Identity", "", IDENTITY),
+        ("Reach", "", REACH),
+        ("Financial", "#financial", FINANCIAL),
+        ("Billing", "#billing", tuple(name for name in BILLING if name != "billing_lines")),
+        ("People", "#people", PEOPLE),
+        ("Marketing", "#marketing", MARKETING),
+    )
+    for title, anchor, names in groups:
+        items = [(label_for(row, name), _value(row, name)) for name in names]
+        page.sections.append(
+            {"title": title, "items": _tidy(items), "edit_url": f"{edit}{anchor}" if edit else None}
+        )
+
+
+def _tidy(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The year end as one line instead of two."""
+    kept = []
+    for label, value in items:
+        if label == LABELS["year_end_month"]:
+            continue
+        kept.append(("Year end" if label == LABELS["year_end_day"] else label, value))
+    return kept
+
+
+def _value(row: Customer, name: str) -> Any:
+    if name == "year_end_day":
+        return f"{row.year_end_day}/{row.year_end_month}" if row.year_end_day else None
+    if name == "website" and row.website:
+        return {"text": row.website, "url": row.website}
+    if name == "promotional_emails" and row.promotional_set_at:
+        return [yes_no(True), f"since {moment(row.promotional_set_at)}"]
+    return shown(row, name)
+
+
+def _summary(row: Customer) -> list[dict[str, Any]]:
+    currency = formats().currency
+    balance = row.balance
+    blocks: list[dict[str, Any]] = [{"title": "Balance", "figure": f"{amount(balance)} {currency}"}]
+    if row.credit_limit:
+        used = max(balance, Decimal(0))
+        tone = (
+            "red"
+            if used > row.credit_limit
+            else "amber"
+            if used > row.credit_limit * Decimal("0.8")
+            else "accent"
+        )
+        text = f"{amount(used)} of {amount(row.credit_limit)} {currency} credit used"
+        blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
+    else:
+        blocks[0]["text"] = "No credit limit is set."
+    accounts = db.session.scalars(
+        select(Account).where(Account.customer_id == row.id).order_by(Account.id)
+    ).all()
+    blocks.append(
+        {"title": "Accounts", "items": [(account.number, amount(account.balance)) for account in accounts]}
+    )
+    blocks.append(_review_block(row))
+    expiring = [
+        document
+        for document in row.compliance_documents
+        if (document.expiry_date - today()).days <= SOON_DAYS
+    ]
+    if row.compliance_documents:
+        blocks.append(
+            {
+                "title": "Compliance",
+                "url": f"{url_for('customers.details_view')}?id={row.id}&tab=compliance",
+                "items": [(document.certificate, _expiry(document)) for document in expiring] or None,
+                "empty": f"{len(row.compliance_documents)} valid, none expires within {SOON_DAYS} days.",
+            }
+        )
+    return blocks
+
+
+def _review_block(row: Customer) -> dict[str, Any]:
+    if row.review_start_date is None or row.review_frequency is None:
+        return {"title": "Next reviews", "empty": "No reviews are planned. Set them under Edit, Review."}
+    dates = next_reviews(row.review_start_date, row.review_frequency, today())
+    lines = [(f"In {(due - today()).days} days" if due > today() else "Today", day(due)) for due in dates]
+    return {
+        "title": "Next reviews",
+        "items": lines,
+        "text": f"Reminders go to {row.reviewer_email or 'nobody yet'}.",
+    }
+
+
+def _expiry(document: ComplianceDocument) -> dict[str, Any]:
+    left = (document.expiry_date - today()).days
+    if left < 0:
+        return {"chip": f"expired {day(document.expiry_date)}", "tone": "red"}
+    if left <= SOON_DAYS:
+        return {"chip": f"expires {day(document.expiry_date)}", "tone": "amber"}
+    return {"chip": f"valid to {day(document.expiry_date)}", "tone": "green"}
+
+
+def _add(edit: str | None, tab: str, title: str) -> dict[str, Any]:
+    """An empty state that leads to the form's tab."""
+    action = {"label": "Edit customer", "url": f"{edit}#{tab}"} if edit else None
+    return {"empty": {"title": title, "text": "They are kept on the customer's form.", "action": action}}
+
+
+def _file(file_id: int | None) -> Any:
+    told = file_told(file_id) if file_id else None
+    return {"text": told["name"], "url": told["url"], "sub": told["size"]} if told else None
+
+
+def _compliance(row: Customer, edit: str | None) -> dict[str, Any]:
+    return {
+        "title": "Compliance documents",
+        "columns": [{"label": label} for label in ("Certificate", "Expires", "Reviewer", "Template", "File")],
+        "rows": [
+            [document.certificate, _expiry(document), document.reviewer_email,
+             document.template.name if document.template else None, _file(document.file_id)]
+            for document in row.compliance_documents
+        ],
+        **_add(edit, "compliance", "No compliance documents yet"),
+    }  # fmt: skip
+
+
+def _profiles(row: Customer, edit: str | None) -> dict[str, Any]:
+    tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
+    return {
+        "title": "Invoice profiles",
+        "columns": [{"label": label} for label in ("Name", "Email", "Status", "Client NDA")],
+        "rows": [
+            [profile.name, profile.email, {"chip": profile.status.value, "tone": tones[profile.status.value]},
+             _file(profile.nda_file_id)]
+            for profile in row.invoice_profiles
+        ],
+        **_add(edit, "profiles", "No invoice profiles yet"),
+    }  # fmt: skip
+
+
+def _portal_users(row: Customer) -> dict[str, Any]:
+    users = db.session.scalars(select(User).where(User.customer_id == row.id).order_by(User.name)).all()
+    return {
+        "title": "Portal users",
+        "columns": [{"label": label} for label in ("Name", "Email", "May see", "Active")],
+        "rows": [
+            [{"text": user.name, "url": url_for("users.details_view", id=user.id)}, user.email,
+             ", ".join(user.portal_permissions) or "nothing", yes_no(user.active)]
+            for user in users
+        ],
+        "empty": {"title": "Nobody signs in for this customer yet", "text": "Add a user with the role customer."},
+    }  # fmt: skip
+
+
+def peek(row: Customer) -> dict[str, Any]:
+    """The summary that hovering over the customer's name shows."""
+    return {
+        "title": row.name,
+        "sub": f"{row.status.name}, {row.stage.value}",
+        "items": [
+            ["Account no.", row.account_number],
+            ["Reference", row.reference or "–"],
+            ["Risk", row.risk.value if row.risk else "–"],
+            ["Balance", f"{amount(row.balance)} {formats().currency}"],
+            ["Region", row.region.name if row.region else "–"],
+            ["Account manager", row.account_manager.name if row.account_manager else "–"],
+        ],
+    }

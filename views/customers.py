@@ -1,0 +1,186 @@
+"""Customers: the list, the form with its tabs, and what can be done to them."""
+
+from typing import Any
+
+from flask import jsonify, request, url_for
+from flask_admin import expose
+from sqlalchemy import exists, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from customerhub.customers.default_values import list_sets, values_of
+from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.search import matching
+from customerhub.permissions import Permission
+from models import CatalogItem, Customer, CustomerStatus, Department, User
+from models.base import db
+from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
+from views import customer_form as form
+from views import customer_page
+from views.base import HubModelView
+from views.choices import Source
+from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
+from views.customer_cells import customer_link, missing_setup
+from views.customer_operations import ASSIGN
+from views.editing import DetailsPage
+from views.listing import ListArgs
+from views.operation import Operation
+
+DELETE = Operation(
+    name="delete",
+    label="Delete",
+    permission=Permission.CUSTOMERS_DELETE,
+    run=delete_customer,
+    explain="A customer that nothing is linked to is deleted at once, with its contacts and addresses. "
+    "One with billing lines, documents, profiles or users is refused: drop it instead.",
+    icon="trash",
+    danger=True,
+    removes=True,
+)
+
+COLUMNS = (
+    Column("name", "Name", customer_link, sort=Customer.sort_name, load=(joinedload(Customer.status),)),
+    Column("reference", "Reference", lambda row: row.reference, sort=Customer.reference_key),
+    Column("account_number", "Account no.", lambda row: row.account_number, sort=Customer.account_number),
+    Column("region", "Region", lambda row: row.region.name if row.region else None,
+           load=(joinedload(Customer.region),)),
+    Column("risk", "Risk", lambda row: risk_chip(row.risk)),
+    Column("stage", "Stage", lambda row: stage_chip(row.stage)),
+    Column("balance", "Balance", lambda row: amount(row.balance), align="right",
+           load=(selectinload(Customer.accounts),)),
+    Column("account_manager", "Account manager", lambda row: row.account_manager.name if row.account_manager else None,
+           load=(joinedload(Customer.account_manager),)),
+    Column("start_date", "Start", lambda row: day(row.start_date), sort=Customer.start_date, align="right"),
+    Column("status", "Status", lambda row: {"chip": row.status.name, "colour": row.status.colour}, usual=False,
+           load=(joinedload(Customer.status),)),
+    Column("kind", "Kind", lambda row: row.kind.value, usual=False),
+    Column("email", "Email", lambda row: row.email, usual=False),
+    Column("contact_number", "Contact number", lambda row: row.contact_number, usual=False),
+    Column("credit_limit", "Credit limit", lambda row: amount(row.credit_limit), align="right", usual=False),
+    Column("dealer", "Dealer", lambda row: row.dealer.code if row.dealer else None, usual=False,
+           load=(joinedload(Customer.dealer),)),
+    Column("group", "Group", lambda row: row.group.name if row.group else None, usual=False,
+           load=(joinedload(Customer.group),)),
+    Column("billing_cycle", "Billing cycle", lambda row: row.billing_cycle.value, usual=False),
+    Column("departments", "Departments", lambda row: ", ".join(d.name for d in row.departments), usual=False,
+           load=(selectinload(Customer.departments),)),
+)  # fmt: skip
+
+FILTERS = (
+    Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
+    Filter("risk", "Risk", Customer.risk, "select", members=Risk),
+    Filter("stage", "Stage", Customer.stage, "select", members=Stage, nullable=False),
+    Filter("region", "Region", Customer.region_id, "select", source=Source(CatalogItem, CatalogType.REGION)),
+    Filter("account_manager", "Account manager", Customer.account_manager_id, "select",
+           source=Source(User, staff_only=True)),
+    Filter("billing_cycle", "Billing cycle", Customer.billing_cycle, "select", members=BillingCycle, nullable=False),
+    Filter("kind", "Kind", Customer.kind, "select", members=CustomerKind, nullable=False),
+    Filter("prospect", "Prospect", Customer.is_prospect, "yes"),
+    Filter("category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CatalogType.CATEGORY)),
+    Filter("start_date", "Start", Customer.start_date, "date"),
+    Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
+    Filter("email", "Email", Customer.email),
+    Filter("portal", "Portal access", Customer.portal_access, "yes"),
+)  # fmt: skip
+
+
+class CustomerView(HubModelView):
+    noun = "customer"
+    title = "Customers"
+    empty_text = "Add your first customer, or import a spreadsheet of them."
+    columns = COLUMNS
+    filters = FILTERS
+    searched = (Customer.search_text,)
+    search_hint = "Name, reference, account no., email, phone"
+    usual_order = (Customer.sort_name,)
+    load = (joinedload(Customer.status),)
+    fields = form.MAIN
+    tabs = form.TABS
+    inlines = form.INLINES
+    field_args = form.ARGS
+    operations = (ASSIGN, DELETE)
+    view_permission = Permission.CUSTOMERS_VIEW
+    edit_permission = Permission.CUSTOMERS_EDIT
+    save = staticmethod(save_customer)
+
+    def find(self, search: str) -> Any:
+        return matching(search)
+
+    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
+        actions = super().menu_actions(args)
+        if self.actor.may(Permission.CUSTOMERS_IMPORT) and "imports.upload" in self._endpoints():
+            actions.insert(
+                1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "import"}
+            )
+        return actions
+
+    @staticmethod
+    def _endpoints() -> Any:
+        from flask import current_app
+
+        return current_app.view_functions
+
+    # --- Form ----------------------------------------------------------------------------------------------
+
+    def form_banners(self) -> list[dict[str, Any]]:
+        return missing_setup(self._missing())
+
+    def banners(self) -> list[dict[str, Any]]:
+        return missing_setup(self._missing())
+
+    def _missing(self) -> list[tuple[str, str]]:
+        """(noun, address to add one) of each kind of set-up data that a customer needs and that there is none of."""
+        organisation = self.actor.organisation_id
+        regions = select(CatalogItem.id).where(
+            CatalogItem.organisation_id == organisation,
+            CatalogItem.type == CatalogType.REGION,
+            CatalogItem.active,
+        )
+        departments = select(Department.id).where(
+            Department.organisation_id == organisation, Department.active
+        )
+        statuses = select(CustomerStatus.id).where(
+            CustomerStatus.organisation_id == organisation, CustomerStatus.active
+        )
+        found = db.session.execute(select(exists(regions), exists(departments), exists(statuses))).one()
+        wanted = (
+            ("region", url_for("catalogs.create_view", type="region")),
+            ("department", url_for("departments.create_view")),
+            ("status", url_for("statuses.create_view")),
+        )
+        return [entry for entry, there in zip(wanted, found, strict=True) if not there]
+
+    def first_values(self) -> dict[str, Any]:
+        chosen = request.args.get("defaults", "")
+        usual = {"start_date": form.today(), "existing_relationship": False}
+        return usual | (
+            values_of(int(chosen), actor=self.actor) if chosen.isdecimal() and len(chosen) < 19 else {}
+        )
+
+    def _edit_page(self, filled: Any, row: Any) -> Any:
+        page = super()._edit_page(filled, row)
+        if row is None:
+            sets = list_sets(actor=self.actor)
+            page.load_default = {
+                "url": url_for("customers.create_view"),
+                "choices": [(s.id, s.name) for s in sets],
+            }
+        return page
+
+    @expose("/review-dates/")
+    def review_dates(self) -> Any:
+        """The next review dates for a start and a frequency that are being typed, as lines of text."""
+        return jsonify({"lines": form.review_lines(request.args.get("review_start_date", ""),
+                                                   request.args.get("review_frequency", ""))})  # fmt: skip
+
+    # --- Record --------------------------------------------------------------------------------------------
+
+    def details_tabs(self, row: Customer, active: str) -> list[dict[str, Any]]:
+        return customer_page.tabs(row, active, self.actor)
+
+    def fill_details(self, page: DetailsPage, row: Customer, tab: str) -> None:
+        customer_page.fill(page, row, tab, self)
+
+    @expose("/peek/")
+    def peek(self) -> Any:
+        """What hovering over a customer's name tells."""
+        return jsonify(customer_page.peek(self.get_one(request.args.get("id", ""))))

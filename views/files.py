@@ -1,0 +1,85 @@
+"""Files that people give us and get back."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, abort, current_app, send_file, url_for
+from flask_login import login_required
+from sqlalchemy import or_, select
+from werkzeug.datastructures import FileStorage
+
+from customerhub import storage
+from customerhub.permissions import scope
+from models import BusinessEntity, ComplianceDocument, InvoiceProfile, StoredFile
+from models.base import db
+from views.actor import current_actor
+
+bp = Blueprint("files", __name__, url_prefix="/files")
+
+
+def keep(upload: FileStorage) -> StoredFile:
+    """Put an uploaded file into the store."""
+    actor = current_actor()
+    return storage.store(
+        upload.stream,
+        upload.filename or "file",
+        upload.mimetype,
+        organisation_id=actor.organisation_id,
+        actor=actor,
+        limit=current_app.config["HUB"].max_upload_bytes,
+    )
+
+
+def told(file_id: int) -> dict[str, str] | None:
+    """Name, size and address of a stored file, as a form shows it."""
+    file = db.session.get(StoredFile, file_id)
+    if file is None:
+        return None
+    return {
+        "name": file.name,
+        "size": size_text(file.size),
+        "url": url_for("files.download", file_id=file.id),
+    }
+
+
+def size_text(size: int) -> str:
+    """A size as people read it: 12 KB."""
+    for unit, step in (("MB", 1024 * 1024), ("KB", 1024)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}" if size < 10 * step else f"{size // step} {unit}"
+    return f"{size} bytes"
+
+
+def _readable(file_id: int) -> Any:
+    """The file, where a row that the actor may see holds it."""
+    actor = current_actor()
+    holders = [
+        scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.file_id),
+        scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
+        scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
+    ]
+    return select(StoredFile).where(
+        StoredFile.id == file_id,
+        StoredFile.organisation_id == actor.organisation_id,
+        or_(*(StoredFile.id.in_(holder) for holder in holders)),
+    )
+
+
+@bp.get("/<int:file_id>")
+@login_required
+def download(file_id: int) -> Any:
+    """A file that hangs on a row the reader may see; 404 for every other."""
+    file = db.session.scalar(_readable(file_id)) if file_id < 2**63 else None
+    if file is None:
+        abort(404)
+    content_type, inline = storage.served_as(file)
+    return send_file(
+        storage.open_file(file),
+        mimetype=content_type,
+        as_attachment=not inline,
+        download_name=file.name,
+        max_age=0,
+    )
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)

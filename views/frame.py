@@ -1,0 +1,197 @@
+"""The frame around every page: menu, breadcrumb, user menu, versioned static files."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, g, get_flashed_messages, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+
+from customerhub.permissions import Permission
+from models import Organisation
+from models.base import db
+from models.enums import Role
+from views.actor import current_actor
+from views.columns import DATE_PATTERNS, Format
+
+P = Permission
+
+# (group, [(label, endpoint, icon, permission)]). What is not there yet, or not allowed, is not shown.
+MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
+    (
+        "Customers",
+        (
+            ("Customers", "customers.index_view", "users", P.CUSTOMERS_VIEW),
+            ("Groups", "groups.index_view", "group", P.CUSTOMERS_VIEW),
+        ),
+    ),
+    (
+        "Set-up",
+        (
+            ("Organisation", "organisations.index_view", "building", P.SETUP_VIEW),
+            ("Business entities", "business-entities.index_view", "building", P.SETUP_VIEW),
+            ("Catalogs", "catalogs.index_view", "list", P.SETUP_VIEW),
+            ("Departments", "departments.index_view", "sitemap", P.SETUP_VIEW),
+            ("Cost center", "commodities.index_view", "coins", P.SETUP_VIEW),
+            ("Statuses", "statuses.index_view", "flag", P.SETUP_VIEW),
+            ("Notification templates", "templates.index_view", "mail", P.SETUP_VIEW),
+            ("Products", "products.index_view", "box", P.SETUP_VIEW),
+            ("Tariffs", "tariffs.index_view", "phone", P.SETUP_VIEW),
+            ("Payment methods", "payment-methods.index_view", "card", P.SETUP_VIEW),
+            ("Payment terms", "payment-terms.index_view", "calendar", P.SETUP_VIEW),
+            ("VAT rates", "vat-rates.index_view", "percent", P.SETUP_VIEW),
+            ("Invoice types", "invoice-types.index_view", "invoice", P.SETUP_VIEW),
+            ("Default values", "default-values.index_view", "stack", P.SETUP_VIEW),
+            ("Dealers", "dealers.index_view", "handshake", P.SETUP_VIEW),
+            ("Users", "users.index_view", "user", P.USERS_VIEW),
+        ),
+    ),
+    (
+        "System",
+        (
+            ("Outbox", "outbox.index_view", "mail", P.OUTBOX_VIEW),
+            ("Imports and exports", "imports.index_view", "import", P.CUSTOMERS_IMPORT),
+            ("History", "history.index_view", "history", P.HISTORY_VIEW),
+        ),
+    ),
+)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+
+
+def static_file(path: str) -> str:
+    """The address of a static file, which changes with its content, so that browsers may keep it for ever."""
+    kept: dict[str, str] = current_app.extensions.setdefault("hub_static", {})
+    if path not in kept or current_app.debug:
+        folder = Path(current_app.static_folder or "")
+        kept[path] = f"{current_app.static_url_path}/{path}?v={_digest(str(folder / path))}"
+    return kept[path]
+
+
+def _menu() -> list[dict[str, Any]]:
+    actor = current_actor()
+    endpoint = (request.endpoint or "").partition(".")[0]
+    known = current_app.view_functions
+    groups = []
+    for label, entries in MENU:
+        items = [
+            {
+                "label": text,
+                "url": url_for(target),
+                "icon": icon,
+                "count": None,
+                "active": _section_of(endpoint) == target.partition(".")[0],
+            }
+            for text, target, icon, permission in entries
+            if target in known and actor.may(permission)
+        ]
+        groups.append({"label": label, "items": items})
+    return groups
+
+
+# Screens that are reached from another one's menu entry.
+SECTIONS = {"locations": "commodities", "billed-users": "commodities"}
+
+
+def _section_of(endpoint: str) -> str:
+    return SECTIONS.get(endpoint, endpoint)
+
+
+def home_url() -> str:
+    """Where the signed-in person starts."""
+    starts = {Role.PARTNER: "partner.home", Role.CUSTOMER: "portal.home"}
+    return url_for(starts.get(current_user.role, "home.home"))
+
+
+def _crumbs() -> list[tuple[str, str | None]]:
+    """Group, list and record, as far as the address tells."""
+    crumbs: list[tuple[str, str | None]] = list(g.get("crumbs") or [])
+    if crumbs:
+        return crumbs
+    endpoint = _section_of((request.endpoint or "").partition(".")[0])
+    for label, entries in MENU:
+        for text, target, _, _ in entries:
+            if target.partition(".")[0] == endpoint and target in current_app.view_functions:
+                return [(label, None), (text, url_for(target))]
+    return []
+
+
+def _frame() -> dict[str, Any]:
+    signed_in = current_user.is_authenticated
+    user, menu, organisations, staff = None, [], [], False
+    organisation = _organisation() if signed_in else None
+    if signed_in:
+        staff = current_actor().may(P.STAFF_HOME)
+        initials = "".join(word[0] for word in current_user.name.split()[:2]).upper() or "?"
+        user = {"name": current_user.name, "email": current_user.email, "role": current_user.role.value,
+                "initials": initials}  # fmt: skip
+        menu = _menu() if staff else []
+        organisations = _organisations() if current_user.platform else []
+    return {
+        "product": "Customer Hub",
+        "home": home_url() if signed_in else "/",
+        "menu": menu,
+        "crumbs": _crumbs() if staff else [],
+        "user": user,
+        "portal": signed_in and not staff,
+        "organisation": organisation.name if organisation else "",
+        "organisations": organisations,
+        "switch_url": url_for("home.switch_organisation") if organisations else None,
+        "links": {
+            "profile": url_for("profile.profile"),
+            "password": url_for("profile.password"),
+            "sign_out": url_for("sign_in.sign_out"),
+            "search": url_for("search.results") if staff else None,
+            "suggest": url_for("search.suggest") if staff else None,
+        }
+        if signed_in
+        else {},
+        "query": request.args.get("q", ""),
+    }
+
+
+def _organisation() -> Organisation | None:
+    """The organisation this request works in, read once."""
+    if "organisation" not in g:
+        g.organisation = db.session.get(Organisation, current_actor().organisation_id)
+    found: Organisation | None = g.organisation
+    return found
+
+
+def _organisations() -> list[tuple[int, str, bool]]:
+    chosen = current_actor().organisation_id
+    rows = db.session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name))
+    return [(key, name, key == chosen) for key, name in rows]
+
+
+def set_formats() -> None:
+    """Dates, money and times of this request are written as its organisation does."""
+    if request.endpoint == "static" or not current_user.is_authenticated:
+        return
+    organisation = _organisation()
+    if organisation is not None:
+        g.formats = Format(
+            DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone)
+        )
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.globals["static_file"] = static_file
+    app.jinja_env.trim_blocks = False
+    app.before_request(set_formats)
+
+    @app.context_processor
+    def frame() -> dict[str, Any]:
+        return {"frame": _frame(), "messages": get_flashed_messages(with_categories=True)}
+
+    @app.after_request
+    def keep_static(response: Any) -> Any:
+        if request.endpoint == "static" and "v" in request.args:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

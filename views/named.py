@@ -1,0 +1,42 @@
+"""What the plain set-up screens have in common: a name, an active flag, saving and deleting by one rule."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from customerhub.permissions import Permission
+from customerhub.setup.rows import delete_row, save_row
+from views.base import HubModelView
+from views.columns import Column, Filter, active_chip
+from views.operation import Operation
+
+DELETE = Operation(
+    name="delete",
+    label="Delete",
+    permission=Permission.SETUP_EDIT,
+    run=delete_row,
+    explain="It is removed at once. This works only where nothing refers to it; otherwise make it inactive.",
+    icon="trash",
+    danger=True,
+    removes=True,
+)
+
+
+class SetupView(HubModelView):
+    """A screen over one set-up table."""
+
+    save = staticmethod(save_row)
+    operations: Sequence[Operation] = (DELETE,)
+    view_permission = Permission.SETUP_VIEW
+    edit_permission: Permission | None = Permission.SETUP_EDIT
+
+
+def name_column(model: Any, label: str = "Name") -> Column:
+    return Column("name", label, lambda row: row.name, sort=getattr(model, "name_key", model.name))
+
+
+def active_column(model: Any) -> Column:
+    return Column("active", "Active", active_chip, sort=model.active)
+
+
+def active_filter(model: Any) -> Filter:
+    return Filter("active", "Active", model.active, "yes")

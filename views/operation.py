@@ -1,0 +1,100 @@
+"""Business actions: declared once, offered in the list, on a row and on the record, run on one page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wtforms import Form
+
+from customerhub.database import saving
+from customerhub.errors import HubError
+from customerhub.links import plural
+from customerhub.permissions import Actor, Permission
+from models.base import db
+
+LIMIT = 500  # rows that one operation takes at a time
+
+
+def always(_row: Any, _actor: Actor) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A business action on rows of one kind.
+
+    `run(row, actor=…, **values of the form)` is the function in customerhub that does it. `available(row, actor)`
+    tells why it cannot be done to a row now, or None. `preview(rows, values, actor)` gives the tables that show,
+    before anything is done, what will happen.
+    """
+
+    name: str
+    label: str
+    permission: Permission
+    run: Callable[..., Any]
+    explain: str
+    form: type[Form] | None = None
+    available: Callable[[Any, Actor], str | None] = always
+    preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
+    icon: str = "bolt"
+    danger: bool = False
+    bulk: bool = True
+    removes: bool = False
+
+    def title(self, rows: Sequence[Any], noun: str) -> str:
+        """The act and its objects: "Delete 3 customers"."""
+        what = str(rows[0]) if len(rows) == 1 else f"{len(rows)} {plural(noun)}"
+        return f"{self.label}: {what}" if " " in self.label else f"{self.label} {what}"
+
+
+@dataclass
+class OperationPage:
+    """What templates/operation.html shows."""
+
+    title: str
+    explain: str = ""
+    form: Form | None = None
+    preview: list[dict[str, Any]] = field(default_factory=list)
+    subjects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    button: str = ""
+    danger: bool = False
+    back_url: str | None = None
+    results: list[dict[str, Any]] | None = None
+    errors: list[str] = field(default_factory=list)
+    keep: list[tuple[str, str]] = field(default_factory=list)
+
+
+def sort_out(
+    operation: Operation, rows: Sequence[Any], actor: Actor
+) -> tuple[list[Any], list[tuple[Any, str]]]:
+    """The rows it can be done to, and (row, why not) of the others."""
+    can, cannot = [], []
+    for row in rows:
+        reason = operation.available(row, actor)
+        if reason is None:
+            can.append(row)
+        else:
+            cannot.append((row, reason))
+    return can, cannot
+
+
+def run_each(
+    operation: Operation,
+    rows: Sequence[Any],
+    values: dict[str, Any],
+    actor: Actor,
+    url_of: Callable[[Any], str],
+) -> list[dict[str, Any]]:
+    """Do it to each row by itself: one that is refused does not stop the others. The caller commits."""
+    results = []
+    for row in rows:
+        label, url = str(row), url_of(row)
+        try:
+            with db.session.begin_nested(), saving():
+                operation.run(row, actor=actor, **values)
+        except HubError as error:
+            results.append({"label": label, "url": url, "ok": False, "text": error.message})
+        else:
+            gone = operation.removes
+            results.append({"label": label, "url": None if gone else url, "ok": True, "text": ""})
+    return results

@@ -1,0 +1,40 @@
+"""Organisation: how the tenant one works in is set up. Others are seen only with the grant `platform`."""
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from customerhub.permissions import Permission
+from customerhub.setup.rows import save_organisation
+from models import Organisation
+from views.base import HubModelView
+from views.columns import Column
+
+
+class OrganisationView(HubModelView):
+    noun = "organisation"
+    title = "Organisation"
+    intro = "Names, currency, reminders and who signs for you."
+    columns = (
+        Column("name", "Name", lambda row: row.name, sort=Organisation.name),
+        Column("currency", "Currency", lambda row: row.currency),
+        Column("timezone", "Time zone", lambda row: row.timezone),
+        Column("country", "Country", lambda row: row.country),
+    )
+    searched = (Organisation.name,)
+    usual_order = (Organisation.name,)
+    fields = ("name", "currency", "timezone", "country", "date_format")
+    tabs = (
+        ("approval", "Approval and reminders", ("approval_policy", "reminder_days", "sender_email")),
+        ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
+    )
+    save = staticmethod(save_organisation)
+
+    def rows(self) -> Select[Any]:
+        if self.actor.may(Permission.ORGANISATIONS):
+            return select(Organisation)
+        return select(Organisation).where(Organisation.id == self.actor.organisation_id)
+
+    @property
+    def can_create(self) -> bool:  # type: ignore[override]
+        return self.actor.may(Permission.ORGANISATIONS)

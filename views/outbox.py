@@ -1,0 +1,61 @@
+"""Outbox: every message that was sent, is kept or waits, and why."""
+
+from typing import Any
+
+from customerhub.permissions import Permission
+from models import OutboxMessage
+from models.enums import OutboxState
+from views.base import HubModelView
+from views.columns import Column, Filter, moment
+from views.editing import DetailsPage
+
+TONES = {
+    OutboxState.WAITING: "amber",
+    OutboxState.SENT: "green",
+    OutboxState.HELD: "blue",
+    OutboxState.FAILED: "red",
+}
+
+
+def state_chip(row: OutboxMessage) -> dict[str, Any]:
+    return {"chip": row.state.value, "tone": TONES[row.state]}
+
+
+class OutboxView(HubModelView):
+    noun = "message"
+    title = "Outbox"
+    intro = (
+        "Messages of this organisation. Without a mail server they are held here and leave nothing behind."
+    )
+    empty_text = "Messages appear here before they are sent."
+    columns = (
+        Column("created_at", "Written", lambda row: moment(row.created_at), sort=OutboxMessage.id),
+        Column("recipient", "To", lambda row: row.recipient, sort=OutboxMessage.recipient),
+        Column("subject", "Subject", lambda row: row.subject),
+        Column("purpose", "Why", lambda row: row.purpose),
+        Column("state", "State", state_chip, sort=OutboxMessage.state),
+        Column("sent_at", "Sent", lambda row: moment(row.sent_at)),
+        Column("last_error", "Last error", lambda row: row.last_error, usual=False),
+    )
+    filters = (
+        Filter("state", "State", OutboxMessage.state, "select", members=OutboxState, nullable=False),
+        Filter("recipient", "To", OutboxMessage.recipient, nullable=False),
+        Filter("purpose", "Why", OutboxMessage.purpose, nullable=False),
+    )
+    searched = (OutboxMessage.recipient, OutboxMessage.subject)
+    search_hint = "Search by recipient or subject"
+    usual_order = (OutboxMessage.id.desc(),)
+    view_permission = Permission.OUTBOX_VIEW
+    edit_permission = None
+
+    def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
+        return []
+
+    def fill_details(self, page: DetailsPage, row: OutboxMessage, _tab: str) -> None:
+        page.title = row.subject
+        page.chips = [{"label": row.state.value, "tone": TONES[row.state]}]
+        page.meta = [("To", row.recipient), ("Written", moment(row.created_at)), ("Sent", moment(row.sent_at)),
+                     ("Attempts", str(row.attempts))]  # fmt: skip
+        if row.last_error:
+            page.banners.append({"kind": "error", "text": row.last_error})
+        page.sections = [{"title": "Message", "items": [("Text", row.text_body)], "edit_url": None}]

@@ -1,0 +1,37 @@
+"""Payment terms: when an invoice is due."""
+
+from models import PaymentTerms
+from models.enums import TermsKind
+from views.columns import Column, Filter
+from views.named import SetupView, active_column, active_filter, name_column
+
+
+def meaning(terms: PaymentTerms) -> str:
+    """Terms in words: "30 days", "the 15th of the month", "the last day of the month"."""
+    value = terms.value
+    if terms.kind is TermsKind.DAYS:
+        return "at once" if value == 0 else f"{value} day{'' if value == 1 else 's'} after the invoice"
+    if value == -1:
+        return "on the last day of the month"
+    return (
+        f"on day {value} of the month" if value > 0 else f"{-value - 1} days before the last day of the month"
+    )
+
+
+class PaymentTermsView(SetupView):
+    noun = "payment terms"
+    title = "Payment terms"
+    intro = "When an invoice is due."
+    empty_text = "Add terms such as 30 days after the invoice."
+    columns = (
+        name_column(PaymentTerms),
+        Column("meaning", "Due", meaning),
+        active_column(PaymentTerms),
+    )
+    filters = (
+        Filter("kind", "Kind", PaymentTerms.kind, "select", members=TermsKind, nullable=False),
+        active_filter(PaymentTerms),
+    )
+    searched = (PaymentTerms.name,)
+    usual_order = (PaymentTerms.name_key,)
+    fields = ("name", "kind", "value", "active")

@@ -1,0 +1,80 @@
+"""What a customer sees: their own record, and nothing else."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, abort, render_template
+from flask_login import current_user, login_required
+from sqlalchemy.orm import joinedload
+
+from customerhub.permissions import Permission, scope
+from models import Customer
+from models.base import db
+from models.enums import PortalPermission
+from views.actor import current_actor
+from views.columns import amount, day, formats
+from views.files import told
+
+bp = Blueprint("portal", __name__, url_prefix="/portal")
+
+
+def may_see(ability: PortalPermission) -> bool:
+    """Whether the signed-in portal user has an ability; "deny all" takes every one away."""
+    given = current_user.portal_permissions
+    return ability.value in given and PortalPermission.DENY_ALL.value not in given
+
+
+@bp.get("/")
+@login_required
+def home() -> Any:
+    actor = current_actor()
+    if not actor.may(Permission.PORTAL):
+        abort(403)
+    customer = db.session.scalars(scope(Customer, actor).options(joinedload(Customer.status))).first()
+    if customer is None or not customer.portal_access:
+        return render_template(
+            "portal.html",
+            page={"title": "Not open yet", "cards": [{"title": "Your portal", "text": "Please ask your contact with us "
+                                                      "to open it for you."}]},
+        )  # fmt: skip
+    page: dict[str, Any] = {"title": customer.name, "cards": [], "tables": []}
+    if may_see(PortalPermission.DASHBOARD):
+        page["cards"] += _cards(customer)
+    if may_see(PortalPermission.DOCUMENTS):
+        page["tables"].append(_documents(customer))
+    if not page["cards"] and not page["tables"]:
+        page["cards"].append(
+            {"title": "Nothing to show", "text": "Your access does not include any page yet."}
+        )
+    return render_template("portal.html", page=page)
+
+
+def _cards(customer: Customer) -> list[dict[str, Any]]:
+    return [
+        {"title": "Balance", "figure": f"{amount(customer.balance)} {formats().currency}"},
+        {
+            "title": "Your details",
+            "items": [
+                ("Account no.", customer.account_number),
+                ("Email", customer.email),
+                ("Contact number", customer.contact_number),
+                ("Customer since", day(customer.start_date)),
+            ],
+        },
+    ]
+
+
+def _documents(customer: Customer) -> dict[str, Any]:
+    def file(file_id: int | None) -> Any:
+        found = told(file_id) if file_id else None
+        return {"text": found["name"], "url": found["url"]} if found else None
+
+    return {
+        "title": "Documents",
+        "columns": [{"label": "Certificate"}, {"label": "Valid until"}, {"label": "File"}],
+        "rows": [[d.certificate, day(d.expiry_date), file(d.file_id)] for d in customer.compliance_documents],
+        "empty": {"title": "No documents", "text": "Documents we keep for you appear here."},
+    }
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)

@@ -1,0 +1,44 @@
+"""Requests that only read: GET and HEAD begin their transaction as readers, and a change in one is a bug."""
+
+from typing import Any
+
+from flask import Flask, g, request
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from models.sqlite import only_reading
+
+READERS = ("GET", "HEAD", "OPTIONS")
+
+
+def register(app: Flask) -> None:
+    app.before_request(_begin)
+    app.teardown_request(_end)
+
+
+def _begin() -> None:
+    g.reading = only_reading.set(request.method in READERS)
+
+
+def _end(_error: BaseException | None) -> None:
+    token = g.pop("reading", None)
+    if token is not None:
+        only_reading.reset(token)
+
+
+@event.listens_for(Session, "before_flush")
+def _refuse_changes(session: Session, _context: Any, _instances: Any) -> None:
+    if only_reading.get():
+        changed = [
+            *session.new,
+            *session.deleted,
+            *(row for row in session.dirty if session.is_modified(row)),
+        ]
+        if changed:
+            raise RuntimeError(f"a request that only reads changes {type(changed[0]).__name__}: use POST")
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _refuse_statements(state: ORMExecuteState) -> None:
+    if only_reading.get() and (state.is_insert or state.is_update or state.is_delete):
+        raise RuntimeError("a request that only reads runs a statement that writes: use POST")

@@ -1,0 +1,71 @@
+// Lists inside a form: adding, removing and taking back rows, and picking from the list beside them.
+
+function add(list, prepare) {
+  const number = Number(list.dataset.next);
+  list.dataset.next = String(number + 1);
+  const mould = document.createElement('template');
+  mould.innerHTML = list.querySelector(':scope > template').innerHTML.replaceAll('__n__', String(number));
+  const row = mould.content.firstElementChild;
+  list.querySelector('[data-rows]').append(row);
+  const prefix = `${list.dataset.inline}-${number}-`;
+  prepare?.(row, prefix);
+  const fields = [...row.querySelectorAll('input:not([type="hidden"]):not(.sr), select, textarea')];
+  const first = prepare ? fields.find((field) => !field.value) : fields[0];
+  (first ?? fields[0])?.focus();
+  row.dispatchEvent(new Event('change', { bubbles: true }));
+  list.closest('form')?.dispatchEvent(new Event('input'));
+}
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-add]');
+  if (button) add(button.closest('[data-inline]'));
+  const choice = event.target.closest('[data-pick]');
+  if (!choice) return;
+  const list = choice.closest('[data-inline]');
+  const { picker } = choice.closest('[data-picker]').dataset;
+  add(list, (row, prefix) => {
+    const field = [...row.querySelectorAll('input, select')].find((each) => each.name === prefix + picker);
+    if (!field) return;
+    field.value = choice.dataset.pick;
+    const text = field.closest('.lookup')?.querySelector('input.input');
+    if (!text) return;
+    field.setAttribute('value', choice.dataset.pick);
+    text.value = choice.querySelector('[data-pick-label]').textContent;
+  });
+});
+
+// A new row goes at once. A saved one is greyed until the form is sent, and can be taken back.
+document.addEventListener('change', (event) => {
+  const box = event.target.closest('.remove input');
+  if (!box) return;
+  const row = box.closest('[data-row]');
+  const list = row.closest('[data-inline]');
+  if (row.dataset.new !== undefined) {
+    const near = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    (near?.querySelector('.remove input') ?? list.querySelector('[data-add]'))?.focus();
+    list.closest('form')?.dispatchEvent(new Event('input'));
+    return;
+  }
+  row.querySelectorAll('[required], [data-was-required]').forEach((field) => {
+    if (box.checked) field.dataset.wasRequired = '1';
+    field.required = !box.checked;
+  });
+});
+
+document.addEventListener('input', (event) => {
+  if (!event.target.matches('[data-pick-search]')) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  const box = event.target.closest('.picker');
+  let found = 0;
+  box.querySelectorAll('li').forEach((item) => {
+    item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    if (!item.hidden) found += 1;
+  });
+  box.querySelector('[data-pick-none]').hidden = found > 0;
+});
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !event.target.matches('[data-pick-search]')) return;
+  event.preventDefault();
+  event.target.closest('.picker').querySelector('li:not([hidden]) [data-pick]')?.click();
+});

@@ -1,0 +1,64 @@
+// Sections of a form become tabs. Without this script they are one page with a list of links on top.
+
+document.querySelectorAll('[data-tabs]').forEach((box) => {
+  const bar = box.querySelector(':scope > nav');
+  const links = [...bar.querySelectorAll('a[href^="#"]')];
+  const panels = links.map((link) => document.getElementById(link.hash.slice(1)));
+  const form = box.closest('form');
+
+  function show(index, focus, silent) {
+    links.forEach((link, n) => {
+      const on = n === index;
+      link.setAttribute('aria-selected', String(on));
+      link.tabIndex = on ? 0 : -1;
+      link.parentElement.classList.toggle('active', on);
+      panels[n].hidden = !on;
+    });
+    if (focus) links[index].focus();
+    const link = links[index];
+    if (link.offsetLeft < bar.scrollLeft || link.offsetLeft + link.offsetWidth > bar.scrollLeft + bar.clientWidth) bar.scrollLeft = link.offsetLeft - 24;
+    if (!silent) history.replaceState(history.state, '', link.hash);
+    if (form) form.action = `${location.pathname}${location.search}${link.hash}`;
+  }
+
+  box.classList.add('on');
+  bar.setAttribute('role', 'tablist');
+  links.forEach((link, n) => {
+    link.parentElement.setAttribute('role', 'presentation');
+    link.setAttribute('role', 'tab');
+    link.setAttribute('aria-controls', panels[n].id);
+    panels[n].setAttribute('role', 'tabpanel');
+    panels[n].setAttribute('aria-labelledby', link.id);
+    link.addEventListener('click', (event) => { event.preventDefault(); show(n); });
+  });
+  bar.addEventListener('keydown', (event) => {
+    const here = links.indexOf(document.activeElement);
+    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: links.length - 1 }[event.key];
+    if (here < 0 || to === undefined) return;
+    event.preventDefault();
+    show((to + links.length) % links.length, true);
+  });
+  // A field the browser objects to is brought into view before it says so.
+  if (form) form.noValidate = true;
+  form?.addEventListener('submit', (event) => {
+    const wrong = event.submitter?.formNoValidate ? null : form.querySelector(':invalid:not(fieldset)');
+    if (!wrong) return;
+    event.preventDefault();
+    const index = panels.findIndex((panel) => panel.contains(wrong));
+    if (index >= 0) show(index);
+    wrong.reportValidity();
+  });
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    if (!link || bar.contains(link)) return;
+    const target = document.getElementById(link.hash.slice(1));
+    const index = panels.findIndex((panel) => panel.contains(target));
+    if (index < 0) return;
+    show(index);
+    if (target === panels[index]) { event.preventDefault(); links[index].focus(); }
+  });
+
+  const wrong = panels.findIndex((panel) => panel.dataset.wrong !== undefined);
+  const named = links.findIndex((link) => link.hash === location.hash);
+  show(wrong >= 0 ? wrong : Math.max(named, 0), false, true);
+});

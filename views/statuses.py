@@ -1,0 +1,36 @@
+"""Customer statuses: names and colours are free, what a status does is its behaviour."""
+
+from models import CustomerStatus
+from models.enums import StatusBehaviour
+from views.columns import Column, Filter
+from views.named import SetupView, active_column, active_filter
+
+
+class StatusView(SetupView):
+    noun = "status"
+    title = "Statuses"
+    intro = "Rename, recolour and add statuses. What a status does to billing is its behaviour."
+    columns = (
+        Column(
+            "name", "Name", lambda row: {"chip": row.name, "colour": row.colour}, sort=CustomerStatus.name_key
+        ),
+        Column("behaviour", "Behaviour", lambda row: row.behaviour.value, sort=CustomerStatus.behaviour),
+        Column(
+            "position", "Position", lambda row: str(row.position), sort=CustomerStatus.position, align="right"
+        ),
+        active_column(CustomerStatus),
+    )
+    filters = (
+        Filter(
+            "behaviour",
+            "Behaviour",
+            CustomerStatus.behaviour,
+            "select",
+            members=StatusBehaviour,
+            nullable=False,
+        ),
+        active_filter(CustomerStatus),
+    )
+    searched = (CustomerStatus.name,)
+    usual_order = (CustomerStatus.position, CustomerStatus.name_key)
+    fields = ("name", "colour", "behaviour", "position", "active")

@@ -1,0 +1,84 @@
+"""The history as people read it."""
+
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import Select, or_, select
+
+from models import History
+from models.base import db
+from views import columns as cells
+from views.forms import label_of
+
+PAGE = 30
+
+
+def of_row(row: Any, page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The entries of a row, of a customer those of everything that hangs on it too, the newest first."""
+    mine = (History.table_name == row.__tablename__) & (History.row_id == row.id)
+    if row.__tablename__ == "customer":
+        mine = or_(mine, History.customer_id == row.id)
+    organisation = row.id if row.__tablename__ == "organisation" else row.organisation_id
+    query = select(History).where(mine, History.organisation_id == organisation)
+    return paged(query, page)
+
+
+def paged(query: Select[Any], page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    page = min(max(page, 0), 100_000)
+    found = list(db.session.scalars(query.order_by(History.id.desc()).limit(PAGE + 1).offset(page * PAGE)))
+    more = len(found) > PAGE
+    from flask import request
+
+    def link(to: int) -> str:
+        return url_for(request.endpoint or "", **{**request.args.to_dict(), "page": to})
+
+    pager = None
+    if page or more:
+        pager = {
+            "first_text": f"Page {page + 1}",
+            "prev": link(page - 1) if page else None,
+            "next": link(page + 1) if more else None,
+            "pages": [],
+        }
+    return [told(entry) for entry in found[:PAGE]], pager
+
+
+def told(entry: History) -> dict[str, Any]:
+    """One entry as the timeline shows it."""
+    when = cells.moment(entry.at)
+    table = label_of(entry.table_name).replace("Hub user", "User")
+    own = entry.table_name == "customer"
+    what = entry.action if own else f"{entry.action} {table.lower()} {entry.title}"
+    return {
+        "day": when.rpartition(", ")[0],
+        "time": when.rpartition(", ")[2],
+        "when": when,
+        "who": entry.actor_name,
+        "what": f"{what} the record" if own and entry.action in ("created", "changed", "deleted") else what,
+        "source": entry.source,
+        "changes": [
+            (label_of(name), readable(pair[0]), readable(pair[1]))
+            for name, pair in (entry.changes or {}).items()
+        ],
+    }
+
+
+def readable(value: Any) -> Any:
+    if value is True:
+        return "yes"
+    if value is False:
+        return "no"
+    return value
+
+
+def last_change(row: Any) -> tuple[str, str]:
+    """Who changed `row` last, and when."""
+    entry = db.session.scalar(
+        select(History)
+        .where(or_((History.table_name == row.__tablename__) & (History.row_id == row.id), History.customer_id == row.id)
+               if row.__tablename__ == "customer"
+               else (History.table_name == row.__tablename__) & (History.row_id == row.id))
+        .order_by(History.id.desc())
+        .limit(1)
+    )  # fmt: skip
+    return (entry.actor_name, cells.moment(entry.at)) if entry else ("Somebody", "meanwhile")

@@ -1,0 +1,128 @@
+"""Users: who signs in, with which role."""
+
+from typing import Any
+
+from flask import current_app
+from sqlalchemy.orm import joinedload
+
+from customerhub.permissions import Actor, Permission
+from customerhub.users import accounts, sign_in
+from customerhub.users.links import OneTimeLinks
+from models import User
+from models.enums import Role
+from views.base import HubModelView
+from views.columns import Column, Filter, active_chip, moment
+from views.operation import Operation
+
+ROLE_TONES = {
+    Role.ADMIN: "violet",
+    Role.MANAGER: "blue",
+    Role.AGENT: "green",
+    Role.PARTNER: "amber",
+    Role.CUSTOMER: "grey",
+}
+
+
+def _invite(user: User, *, actor: Actor) -> None:
+    accounts.invite(user, links=OneTimeLinks.of(current_app.config["HUB"]), actor=actor)
+
+
+def _sign_out(user: User, *, actor: Actor) -> None:
+    sign_in.sign_out_everywhere(user)
+
+
+def _only_active(user: User, _actor: Actor) -> str | None:
+    return None if user.active else "is inactive already"
+
+
+def _only_inactive(user: User, _actor: Actor) -> str | None:
+    return "is active already" if user.active else None
+
+
+OPERATIONS = (
+    Operation(
+        name="invite",
+        label="Send password link",
+        permission=Permission.USERS_EDIT,
+        run=_invite,
+        available=lambda user, _actor: None if user.active else "is inactive",
+        explain="A mail with a link to set a password goes out. The link works once and for 72 hours.",
+        icon="mail",
+    ),
+    Operation(
+        name="sign-out",
+        label="Sign out everywhere",
+        permission=Permission.USERS_EDIT,
+        run=_sign_out,
+        explain="Every browser in which the user is signed in has to sign in again.",
+        icon="sign-out",
+    ),
+    Operation(
+        name="deactivate",
+        label="Deactivate",
+        permission=Permission.USERS_EDIT,
+        run=accounts.deactivate,
+        available=_only_active,
+        explain="The user cannot sign in any more and is signed out everywhere. Nothing they did is lost.",
+        icon="lock",
+    ),
+    Operation(
+        name="activate",
+        label="Activate",
+        permission=Permission.USERS_EDIT,
+        run=accounts.activate,
+        available=_only_inactive,
+        explain="The user can sign in again with the password they had.",
+        icon="ok",
+    ),
+    Operation(
+        name="delete",
+        label="Delete",
+        permission=Permission.USERS_EDIT,
+        run=accounts.delete_user,
+        explain="The account is removed. This works only where nothing refers to it; otherwise deactivate it.",
+        icon="trash",
+        danger=True,
+        removes=True,
+    ),
+)
+
+
+class UserView(HubModelView):
+    noun = "user"
+    title = "Users"
+    intro = "Who signs in. Nobody's password is ever shown or mailed: people set their own by a link."
+    empty_text = "Add the people who work with you."
+    columns = (
+        Column("name", "Name", lambda row: row.name, sort=User.name),
+        Column("email", "Email", lambda row: row.email, sort=User.email_key),
+        Column("role", "Role", lambda row: {"chip": row.role.value, "tone": ROLE_TONES[row.role]}, sort=User.role),
+        Column(
+            "belongs_to", "Belongs to",
+            lambda row: str(row.dealer or row.customer or "") or None,
+            load=(joinedload(User.dealer), joinedload(User.customer)),
+        ),
+        Column("last_sign_in_at", "Last sign-in", lambda row: moment(row.last_sign_in_at), sort=User.last_sign_in_at),
+        Column("active", "Active", active_chip, sort=User.active),
+    )  # fmt: skip
+    filters = (
+        Filter("role", "Role", User.role, "select", members=Role, nullable=False),
+        Filter("active", "Active", User.active, "yes"),
+    )
+    searched = (User.name, User.email)
+    search_hint = "Search by name or email"
+    usual_order = (User.name,)
+    fields = ("name", "email", "role", "active", "dealer_id", "customer_id")
+    tabs = (
+        ("portal", "Portal permissions", ("portal_permissions",)),
+        ("grants", "Grants", ("data_protection", "platform")),
+    )
+    field_args: dict[str, dict[str, Any]] = {
+        "dealer_id": {"description": "Of a partner"},
+        "customer_id": {"description": "Of a portal user"},
+        "portal_permissions": {"label": "What this customer's user may see"},
+    }
+    operations = OPERATIONS
+    view_permission = Permission.USERS_VIEW
+    edit_permission = Permission.USERS_EDIT
+    save = staticmethod(accounts.save_user)
