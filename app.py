@@ -174,14 +174,14 @@ def up(with_demo: bool) -> None:
     sys.exit(jobs.processes.run(settings, lambda: prepare_database(settings, with_demo=with_demo), greeting))
 
 
-def demo_logins(settings: Settings) -> list[list[str]]:
+def demo_logins(settings: Settings) -> list[dict[str, str]]:
     path = settings.data_dir / LOGINS_FILE
-    logins: list[list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    logins: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return logins
 
 
-def login_lines(logins: list[list[str]]) -> list[str]:
-    return [f"  {role:<9} {email:<24} {password}" for role, email, password in logins]
+def login_lines(logins: list[dict[str, str]]) -> list[str]:
+    return [f"  {login['role']:<9} {login['email']:<24} {login['password']}" for login in logins]
 
 
 @click.command()

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 announce: Callable[[int], object] | None = None
 
 
-class Undelivered(Exception):  # noqa: N818
+class Undelivered(Exception):
     """The mail was not taken. `is_final`: trying again would not help. `is_away`: the server is at fault."""
 
     def __init__(self, reason: str, *, is_final: bool = False, is_away: bool = False) -> None:

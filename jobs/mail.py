@@ -22,12 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def announce(message_id: int) -> None:
-    """Have a worker send a message soon. Without a queue server the next sweep does."""
-    if current_app:
-        nudge(send, message_id)
-
-
-outbox.announce = announce
+    """Have a worker send a message soon; without a queue server the next sweep does."""
+    nudge(send, message_id)
 
 
 def send(message_id: int) -> None:
@@ -127,9 +123,7 @@ def _log_in(connection: smtplib.SMTP, server: SplitResult, is_private: bool) -> 
     try:
         connection.login(unquote(server.username or ""), unquote(server.password or ""))
     except smtplib.SMTPNotSupportedError as error:
-        raise Undelivered(
-            f"{server.hostname} takes no user and password: see SMTP_URL", is_away=True
-        ) from error
+        raise Undelivered(f"{server.hostname} takes no user and password: see SMTP_URL", is_away=True) from error
 
 
 def _refused(code: int, told: bytes | str) -> Undelivered:

@@ -28,7 +28,7 @@ def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[]
         check_database(settings)
         check_queue_server(settings)
     except (CannotStart, FolderInUse) as error:
-        print(f"customer-hub: {error}", file=sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
         return 1
     prepare()
 

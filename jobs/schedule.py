@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import queue
+from jobs import housekeeping, mail, queue
 
 
 @dataclass(frozen=True)
@@ -25,4 +25,7 @@ class Periodic:
         return f"{self.function.__module__}.{self.function.__name__}"
 
 
-SCHEDULE: tuple[Periodic, ...] = ()
+SCHEDULE = (
+    Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
+    Periodic(housekeeping.tidy, "30 3 * * *", "Removes what interrupted uploads have left behind"),
+)

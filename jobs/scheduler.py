@@ -110,4 +110,4 @@ if __name__ == "__main__":
     try:
         sys.exit(run(load_settings(os.environ)))
     except SettingError as error:
-        sys.exit(f"customer-hub: {error}")
+        sys.exit(f"Error: {error}")

@@ -260,5 +260,5 @@ def _parts(customer: Customer, number: int, dice: random.Random, rows: _Rows) ->
 
 def _write_logins(data_dir: Path) -> None:
     """What the sign-in page and the start of the program show: one login a role."""
-    logins = [[role.value, email_of(role), PASSWORD] for role in Role]
+    logins = [{"role": role.value, "email": email_of(role), "password": PASSWORD} for role in Role]
     (data_dir / LOGINS_FILE).write_text(json.dumps(logins), encoding="utf-8")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
@@ -271,6 +271,7 @@ class HubModelView(Editing, Exporting, ModelView):
         chosen = self._operation(operation)
         rows = self._chosen_rows(request.args.getlist("id"))
         can, cannot = sort_out(chosen, rows, self.actor)
+        g.crumb = chosen.label
         form = chosen.form(request.form if request.method == "POST" else None) if chosen.form else None
         page = OperationPage(
             title=chosen.title(can or rows, self.noun),
@@ -284,9 +285,11 @@ class HubModelView(Editing, Exporting, ModelView):
             danger=chosen.danger,
             back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
         )
-        if request.method == "POST" and can and (form is None or form.validate()):
+        wanted = request.method == "POST" and "preview" not in request.form
+        if wanted and can and (form is None or form.validate()):
             return self._run(chosen, can, form, page)
         if chosen.preview and can:
+            page.refresh = form is not None
             page.preview = chosen.preview(can, _values(form), self.actor)
         return self.render("operation.html", page=page)
 

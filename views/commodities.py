@@ -14,7 +14,7 @@ def cost_center_links(args: ListArgs, current: str) -> list[dict[str, Any]]:
     """The way from one of the three cost center lists to the others."""
     lists = (("commodities", "Commodities"), ("locations", "Locations"), ("billed-users", "Users to bill"))
     return [
-        {"label": label, "url": url_for(f"{endpoint}.index_view"), "icon": "coins"}
+        {"label": label, "url": url_for(f"{endpoint}.index_view"), "icon": "cost"}
         for endpoint, label in lists
         if endpoint != current
     ]

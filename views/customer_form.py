@@ -156,9 +156,13 @@ INLINES = (
 )  # fmt: skip
 
 ARGS: dict[str, dict[str, Any]] = {
+    "region_id": {"particular": True},
+    "departments": {"particular": True},
+    "start_date": {"particular": True},
+    "risk": {"particular": True},
     "account_number": {"required": False, "description": "Leave blank and the next free number is taken"},
-    "reference": {"description": "Short and unique, such as ALFKI"},
-    "email": {"description": "Several with commas between them"},
+    "reference": {"particular": True, "description": "Short and unique, such as ALFKI"},
+    "email": {"particular": True, "description": "Several with commas between them"},
     "is_prospect": {
         "description": "A prospect needs a name, an identity or registration number and one contact"
     },

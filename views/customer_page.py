@@ -1,5 +1,6 @@
 """The record of a customer: header, details in sections, and the summary beside them."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -180,12 +181,17 @@ def _review_block(row: Customer) -> dict[str, Any]:
     if row.review_start_date is None or row.review_frequency is None:
         return {"title": "Next reviews", "empty": "No reviews are planned. Set them under Edit, Review."}
     dates = next_reviews(row.review_start_date, row.review_frequency, today())
-    lines = [(f"In {(due - today()).days} days" if due > today() else "Today", day(due)) for due in dates]
+    lines = [(_until(due), day(due)) for due in dates]
     return {
         "title": "Next reviews",
         "items": lines,
         "text": f"Reminders go to {row.reviewer_email or 'nobody yet'}.",
     }
+
+
+def _until(due: date) -> str:
+    days = (due - today()).days
+    return {0: "Today", 1: "Tomorrow"}.get(days, f"In {days} days")
 
 
 def _expiry(document: ComplianceDocument) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
 from views.customer_cells import customer_link, missing_setup
 from views.customer_operations import ASSIGN
 from views.editing import DetailsPage
+from views.forms import shown_value
 from views.listing import ListArgs
 from views.operation import Operation
 
@@ -109,7 +110,7 @@ class CustomerView(HubModelView):
         actions = super().menu_actions(args)
         if self.actor.may(Permission.CUSTOMERS_IMPORT) and "imports.upload" in self._endpoints():
             actions.insert(
-                1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "import"}
+                1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"}
             )
         return actions
 
@@ -166,11 +167,23 @@ class CustomerView(HubModelView):
             }
         return page
 
-    @expose("/review-dates/")
+    def _show_form(self, page: Any) -> Any:
+        """The review tab shows the next dates, and follows what is typed."""
+        review = {
+            "title": "Next reviews",
+            "url": url_for("customers.review_dates"),
+            "lines": form.review_lines(
+                shown_value(page.form["review_start_date"].data), shown_value(page.form["review_frequency"].data)
+            ),
+        }
+        page.live = {"review": review}
+        return super()._show_form(page)
+
+    @expose("/review-dates/", methods=("POST",))
     def review_dates(self) -> Any:
         """The next review dates for a start and a frequency that are being typed, as lines of text."""
-        return jsonify({"lines": form.review_lines(request.args.get("review_start_date", ""),
-                                                   request.args.get("review_frequency", ""))})  # fmt: skip
+        start = request.form.get("review_start_date", "")
+        return jsonify({"lines": form.review_lines(start, request.form.get("review_frequency", ""))})
 
     # --- Record --------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Making, changing and showing one row."""
 
+import enum
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy import inspect
 from werkzeug.wrappers import Response
@@ -40,6 +41,7 @@ class EditPage:
     load_default: dict[str, Any] | None = None
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
+    live: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -155,6 +157,7 @@ class Editing:
 
     def _edit_page(self: Any, form: Form, row: Any) -> EditPage:
         is_new = row is None
+        g.crumb = f"New {self.noun}" if is_new else str(row)
         return EditPage(
             title=f"New {self.noun}" if is_new else f"Edit {row}",
             form=form,
@@ -179,6 +182,7 @@ class Editing:
                 "fields": names,
                 "note": None,
                 "error_count": errors_in(page.form, names),
+                "live": page.live.get(name),
             }
             for name, label, names in self.tabs
         ]
@@ -194,6 +198,7 @@ class Editing:
     def details_view(self: Any) -> Any:
         row = self.get_one(request.args.get("id", ""))
         tab = request.args.get("tab", "")
+        g.crumb = str(row)
         page = DetailsPage(title=str(row), actions=self.row_actions(row), tabs=self.details_tabs(row, tab))
         if tab == "history" and self.actor.may(Permission.HISTORY_VIEW):
             page.timeline, page.pager = timeline.of_row(row, request.args.get("page", 0, type=int))
@@ -331,7 +336,8 @@ def shown(row: Any, name: str) -> Any:
         return cells.day(value)
     if value is not None and isinstance(mapper.columns[name].type, ScaledDecimal):
         return cells.amount(value) if mapper.columns[name].type.places == 2 else f"{value.normalize():f}"
-    return str(value) if value is not None else None
+    text = str(value) if value is not None else None
+    return f"{text[:1].upper()}{text[1:]}" if text and isinstance(value, enum.Enum) else text
 
 
 def table_of(row: Any, inline: Inline) -> dict[str, Any]:

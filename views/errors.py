@@ -5,13 +5,12 @@ import secrets
 import time
 from typing import Any
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
 
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, WrongState
 from models.base import db
@@ -68,12 +67,10 @@ def _csrf_error(error: CSRFError) -> Response:
     )
 
 
-def _too_often(error: RateLimitExceeded) -> Response:
+def _too_often(_error: RateLimitExceeded) -> Response:
     seconds = _wait()
     minutes = max(1, round(seconds / 60))
-    response = answer(
-        429, WORDS[429][0], f"Wait {minutes} minute{'' if minutes == 1 else 's'} before you try again."
-    )
+    response = answer(429, WORDS[429][0], f"Wait {minutes} minute{'' if minutes == 1 else 's'} before you try again.")
     response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -114,9 +111,7 @@ def _unexpected(error: Exception) -> Response:
     )  # fmt: skip
 
 
-def answer(
-    status: int, title: str, text: str, *, reference: str | None = None, field: str | None = None
-) -> Response:
+def answer(status: int, title: str, text: str, *, reference: str | None = None, field: str | None = None) -> Response:
     """A page, or JSON where the client asks for it. What the request changed and did not commit is undone."""
     try:
         db.session.rollback()
@@ -124,7 +119,7 @@ def answer(
         log.exception("the transaction could not be rolled back")
     if _wants_json():
         told = {"error": text, "field": field, "reference": reference}
-        response = current_app.json.response({name: value for name, value in told.items() if value})
+        response = jsonify({name: value for name, value in told.items() if value})
     else:
         response = Response(_page(title, text, reference), mimetype="text/html")
     response.status_code = status

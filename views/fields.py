@@ -28,7 +28,7 @@ class Options:
     def __call__(self, field: Any, **kwargs: Any) -> Markup:
         kwargs.setdefault("id", field.id)
         if field.flags.required:
-            kwargs["required"] = True
+            kwargs.setdefault("required", True)
         return Markup(f"<select {html_params(name=field.name, **kwargs)}>{field.options_html()}</select>")
 
 

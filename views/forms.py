@@ -96,6 +96,15 @@ def clean_input(text: Any) -> Any:
     return (text.strip() or None) if isinstance(text, str) else text
 
 
+class Particular:
+    """Marks a field as needed on the form; whether it really is depends on the rest, and the operation decides."""
+
+    field_flags = {"required": True}
+
+    def __call__(self, form: Any, field: Any) -> None:
+        return None
+
+
 def no_control_characters(_form: Any, field: Any) -> None:
     if isinstance(field.data, str) and any(
         ord(c) < 32 and c not in "\n\r\t" or ord(c) == 127 for c in field.data
@@ -141,6 +150,8 @@ def build_field(model: type[Any], name: str, **args: Any) -> Any:
     mapper: Any = inspect(model)
     args.setdefault("label", label_of(name))
     if name in mapper.relationships:
+        if args.pop("particular", False):
+            args |= {"validators": [Particular()], "render_kw": {"required": False}}
         target = mapper.relationships[name].mapper.class_
         return RowsField(source=Source(target), **args)
     column = mapper.columns[name]
@@ -150,6 +161,8 @@ def build_field(model: type[Any], name: str, **args: Any) -> Any:
         args.setdefault("description", column.info["help"])
     required = not column.nullable and column.default is None and column.server_default is None
     required = args.pop("required", required)
+    if args.pop("particular", False):
+        args |= {"validators": [Optional(), Particular()], "render_kw": {"required": False}}
     args.setdefault("validators", [InputRequired("This is needed")] if required else [Optional()])
     source = source_of(column, MODELS)
     if source is not None:
@@ -200,7 +213,6 @@ def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
     args["filters"] = [clean_input]
     if isinstance(kind, Text):
         return TextAreaField(**args)
-    args.setdefault(
-        "render_kw", {"maxlength": longest, **({"inputmode": "email"} if "email" in name else {})}
-    )
+    usual = {"maxlength": longest, **({"inputmode": "email"} if "email" in name else {})}
+    args["render_kw"] = usual | args.get("render_kw", {})
     return StringField(**args)

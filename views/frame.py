@@ -24,36 +24,36 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
     (
         "Customers",
         (
-            ("Customers", "customers.index_view", "users", P.CUSTOMERS_VIEW),
-            ("Groups", "groups.index_view", "group", P.CUSTOMERS_VIEW),
+            ("Customers", "customers.index_view", "customers", P.CUSTOMERS_VIEW),
+            ("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
         ),
     ),
     (
         "Set-up",
         (
-            ("Organisation", "organisations.index_view", "building", P.SETUP_VIEW),
-            ("Business entities", "business-entities.index_view", "building", P.SETUP_VIEW),
-            ("Catalogs", "catalogs.index_view", "list", P.SETUP_VIEW),
-            ("Departments", "departments.index_view", "sitemap", P.SETUP_VIEW),
-            ("Cost center", "commodities.index_view", "coins", P.SETUP_VIEW),
+            ("Organisation", "organisations.index_view", "organisation", P.SETUP_VIEW),
+            ("Business entities", "business-entities.index_view", "organisation", P.SETUP_VIEW),
+            ("Catalogs", "catalogs.index_view", "catalog", P.SETUP_VIEW),
+            ("Departments", "departments.index_view", "department", P.SETUP_VIEW),
+            ("Cost center", "commodities.index_view", "cost", P.SETUP_VIEW),
             ("Statuses", "statuses.index_view", "flag", P.SETUP_VIEW),
-            ("Notification templates", "templates.index_view", "mail", P.SETUP_VIEW),
-            ("Products", "products.index_view", "box", P.SETUP_VIEW),
-            ("Tariffs", "tariffs.index_view", "phone", P.SETUP_VIEW),
-            ("Payment methods", "payment-methods.index_view", "card", P.SETUP_VIEW),
+            ("Notification templates", "templates.index_view", "send", P.SETUP_VIEW),
+            ("Products", "products.index_view", "product", P.SETUP_VIEW),
+            ("Tariffs", "tariffs.index_view", "tariff", P.SETUP_VIEW),
+            ("Payment methods", "payment-methods.index_view", "payment", P.SETUP_VIEW),
             ("Payment terms", "payment-terms.index_view", "calendar", P.SETUP_VIEW),
-            ("VAT rates", "vat-rates.index_view", "percent", P.SETUP_VIEW),
+            ("VAT rates", "vat-rates.index_view", "charge", P.SETUP_VIEW),
             ("Invoice types", "invoice-types.index_view", "invoice", P.SETUP_VIEW),
-            ("Default values", "default-values.index_view", "stack", P.SETUP_VIEW),
-            ("Dealers", "dealers.index_view", "handshake", P.SETUP_VIEW),
-            ("Users", "users.index_view", "user", P.USERS_VIEW),
+            ("Default values", "default-values.index_view", "template", P.SETUP_VIEW),
+            ("Dealers", "dealers.index_view", "contract", P.SETUP_VIEW),
+            ("Users", "users.index_view", "users", P.USERS_VIEW),
         ),
     ),
     (
         "System",
         (
             ("Outbox", "outbox.index_view", "mail", P.OUTBOX_VIEW),
-            ("Imports and exports", "imports.index_view", "import", P.CUSTOMERS_IMPORT),
+            ("Imports and exports", "imports.index_view", "transfer", P.CUSTOMERS_IMPORT),
             ("History", "history.index_view", "history", P.HISTORY_VIEW),
         ),
     ),
@@ -118,7 +118,8 @@ def _crumbs() -> list[tuple[str, str | None]]:
     for label, entries in MENU:
         for text, target, _, _ in entries:
             if target.partition(".")[0] == endpoint and target in current_app.view_functions:
-                return [(label, None), (text, url_for(target))]
+                here: list[tuple[str, str | None]] = [(g.crumb, None)] if g.get("crumb") else []
+                return [(label, None), (text, url_for(target)), *here]
     return []
 
 

@@ -52,7 +52,7 @@ def home() -> Any:
         "subtitle": day(today()),
         "tiles": _tiles(),
         "tables": [_recent()],
-        "chart": _started(),
+        "summary": _started(),
         "setup": _setup(),
         "actions": [
             {
@@ -81,7 +81,7 @@ def _tiles() -> list[dict[str, Any]]:
     documents = scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.id)
     home = url_for("customers.index_view")
     return [
-        {"label": "Customers", "count": _count(customers), "url": home, "icon": "users"},
+        {"label": "Customers", "count": _count(customers), "url": home, "icon": "customers"},
         {"label": "New, not checked yet", "count": _count(customers.where(Customer.stage == Stage.NEW)),
          "url": f"{home}?f=stage:is:{Stage.NEW.value}", "icon": "flag"},
         {"label": "High risk", "count": _count(customers.where(Customer.risk == Risk.HIGH)),
@@ -108,7 +108,7 @@ def _recent() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _started() -> dict[str, Any] | None:
+def _started() -> list[dict[str, Any]]:
     """New customers by the month of their start, over the last twelve months."""
     first = after_months(today().replace(day=1), -11)
     month = func.extract("month", Customer.start_date)
@@ -125,13 +125,14 @@ def _started() -> dict[str, Any] | None:
     months = [after_months(first, step) for step in range(12)]
     values = [counts.get(each.month, 0) for each in months]
     if not any(values):
-        return None
-    return {
+        return []
+    chart = {
         "title": "New customers, last 12 months",
         "desc": "Customers by the month of their start date",
         "labels": [each.strftime("%b") for each in months],
         "series": [{"label": "New customers", "values": values}],
     }
+    return [{"title": chart["title"], "chart": chart}]
 
 
 def _setup() -> dict[str, Any] | None:

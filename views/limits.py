@@ -60,9 +60,7 @@ def person() -> str:
 def limited(limiter: Limiter, view: View, *rules: tuple[str, Callable[[], str]], every: bool = False) -> View:
     """`view` with each (limit, whose) of `rules` on its POSTs. Refused ones count; all do with `every`."""
     for limit, whose in rules:
-        view = limiter.limit(
-            limit, key_func=whose, methods=["POST"], deduct_when=None if every else _was_refused
-        )(view)
+        view = limiter.limit(limit, key_func=whose, methods=["POST"], deduct_when=None if every else _was_refused)(view)
     return view
 
 

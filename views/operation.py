@@ -36,7 +36,7 @@ class Operation:
     form: type[Form] | None = None
     available: Callable[[Any, Actor], str | None] = always
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
-    icon: str = "bolt"
+    icon: str = "run"
     danger: bool = False
     bulk: bool = True
     removes: bool = False
@@ -62,6 +62,7 @@ class OperationPage:
     results: list[dict[str, Any]] | None = None
     errors: list[str] = field(default_factory=list)
     keep: list[tuple[str, str]] = field(default_factory=list)
+    refresh: bool = False
 
 
 def sort_out(

@@ -29,13 +29,9 @@ def _end(_error: BaseException | None) -> None:
 @event.listens_for(Session, "before_flush")
 def _refuse_changes(session: Session, _context: Any, _instances: Any) -> None:
     if only_reading.get():
-        changed = [
-            *session.new,
-            *session.deleted,
-            *(row for row in session.dirty if session.is_modified(row)),
-        ]
-        if changed:
-            raise RuntimeError(f"a request that only reads changes {type(changed[0]).__name__}: use POST")
+        changed = (row for row in session.dirty if session.is_modified(row))
+        for row in (*session.new, *session.deleted, *changed):
+            raise RuntimeError(f"a request that only reads changes {type(row).__name__}: use POST")
 
 
 @event.listens_for(Session, "do_orm_execute")

@@ -9,6 +9,7 @@ from customerhub import clock, outbox
 from customerhub.customers import rules
 from customerhub.database import saving
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, StillLinked, WrongState
+from customerhub.history import note
 from customerhub.links import linked_rows, told
 from customerhub.notifications.mailing import account_mail
 from customerhub.permissions import Actor, Permission, require
@@ -67,9 +68,9 @@ def _kept(user: User) -> _Kept | None:
     if user.id is None:
         return None
     row = db.session.execute(
-        select(
-            User.organisation_id, User.email, User.role, User.active, User.platform, User.data_protection
-        ).where(User.id == user.id)
+        select(User.organisation_id, User.email, User.role, User.active, User.platform, User.data_protection).where(
+            User.id == user.id
+        )
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such user")
@@ -84,9 +85,7 @@ def _require(user: User, kept: _Kept | None, actor: Actor) -> None:
     if not (of_customer and actor.may(Permission.CUSTOMERS_EDIT)):
         require(actor, Permission.USERS_EDIT)
     if kept is not None and kept.platform and not actor.may(Permission.ORGANISATIONS):
-        raise NotAllowed(
-            "Only somebody with the grant “platform” may change the account of somebody who has it"
-        )
+        raise NotAllowed("Only somebody with the grant “platform” may change the account of somebody who has it")
 
 
 def _clean(user: User) -> Problems:
@@ -120,9 +119,7 @@ def _role_problems(user: User) -> Problems:
         if not _is_of(Dealer, user.dealer_id, user):
             problems.append(("dealer_id", "A partner needs a dealer: choose one from the list"))
     elif user.dealer_id is not None:
-        problems.append(
-            ("dealer_id", f"Only a partner has a dealer: leave it empty for the role {user.role}")
-        )
+        problems.append(("dealer_id", f"Only a partner has a dealer: leave it empty for the role {user.role}"))
     if user.role == Role.CUSTOMER:
         if not _is_of(Customer, user.customer_id, user):
             problems.append(("customer_id", "A portal user needs a customer: choose one from the list"))
@@ -180,9 +177,7 @@ def _keep_an_admin(user: User, kept: _Kept, *, goes: bool = False) -> None:
     if not was_admin or stays_admin:
         return
     # Locked, so that two administrators who remove each other at once do not both succeed.
-    db.session.execute(
-        select(Organisation.id).where(Organisation.id == kept.organisation_id).with_for_update()
-    )
+    db.session.execute(select(Organisation.id).where(Organisation.id == kept.organisation_id).with_for_update())
     others = db.session.scalar(
         select(func.count())
         .select_from(User)
@@ -194,9 +189,7 @@ def _keep_an_admin(user: User, kept: _Kept, *, goes: bool = False) -> None:
         )
     )
     if not others:
-        raise WrongState(
-            "This is the last active administrator of the organisation. Make somebody else one first"
-        )
+        raise WrongState("This is the last active administrator of the organisation. Make somebody else one first")
 
 
 def deactivate(user: User, *, actor: Actor) -> None:
@@ -209,6 +202,14 @@ def activate(user: User, *, actor: Actor) -> None:
     """Switch the account on again. Sessions and links of before stay ended."""
     user.active = True
     save_user(user, actor=actor)
+
+
+def end_sessions(user: User, *, actor: Actor) -> None:
+    """Sign `user` out everywhere, as an administrator. Their links are used up too."""
+    _require(user, _kept(user), actor)
+    with saving():
+        user.sign_in_epoch += 1
+    note(user, "signed out everywhere")
 
 
 def delete_user(user: User, *, actor: Actor) -> None:
@@ -235,9 +236,7 @@ def invite(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
     _require(user, _kept(user), actor)
     if not user.active:
         raise WrongState(f"The account of {user.name} is switched off. Switch it on first")
-    return send_link(
-        user, TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME, links=links
-    )
+    return send_link(user, TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME, links=links)
 
 
 def send_link(user: User, purpose: TemplatePurpose, *, links: OneTimeLinks) -> OutboxMessage:

@@ -1,6 +1,7 @@
 """`flask --app app up`: one command starts the whole hub, keeps it up and takes all of it down."""
 
 import os
+import re
 import signal
 import urllib.error
 import urllib.request
@@ -12,12 +13,13 @@ from flask import Flask
 
 from customerhub.config import Settings
 from jobs.queue import get_queue, nudge
+from models.enums import Role
 from tests.jobs import work
 from tests.jobs.conftest import StartCommand
 from tests.jobs.running import Running
 from tests.servers import PostgreSQL, Valkey, free_port, wait_until
 
-UP = ("-m", "flask", "--app", "app", "up")
+UP = ("-m", "flask", "--app", "app", "up", "--no-demo")
 
 
 @pytest.fixture
@@ -41,6 +43,13 @@ def status(port: int) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_the_first_start_makes_the_demo_and_prints_a_login_for_each_role(start: StartCommand, port: int) -> None:
+    run = start("-m", "flask", "--app", "app", "up", PORT=str(port))
+    run.wait_for("Ctrl-C stops it", seconds=120)
+    for role in Role:
+        assert re.search(rf"^hub +\|   {role.value} +\S+@\S+ +\S+$", run.text, re.MULTILINE), role
 
 
 def test_one_command_starts_everything_and_ctrl_c_ends_everything(
@@ -112,7 +121,7 @@ def test_a_second_hub_on_the_same_folder_is_refused_in_one_line(hub: Running, st
     second = start(*UP, PORT=str(free_port()))
     assert second.wait() == 1
     [line] = second.text.splitlines()
-    assert line.startswith("customer-hub: HUB_DATA_DIR is ")
+    assert line.startswith("Error: HUB_DATA_DIR is ")
     assert f"a hub already runs on it (process {hub.process.pid})" in line
 
 
@@ -133,7 +142,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     run = start(*UP, **{"PORT": str(port), **environment})
     assert run.wait() == 1
     [line] = run.text.splitlines()
-    assert line.startswith("customer-hub: ")
+    assert line.startswith("Error: ")
     assert cause in line
 
 

@@ -22,7 +22,7 @@ from models.keys import exact_key
 CHUNK: Final = 1_000  # rows
 KEPT_CELLS: Final = 5_000  # how many different cells of a column are remembered with what they mean
 
-_NOT_SHOWN = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 127)}
+_NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,9 @@ class Checker:
         row.customer_id = known["id"] if known else None
         whole = merged(known, row.values)
         refused = {problem.column for problem in row.problems}
-        for name, message in (*_disagreements(whole, refused), *rules.missing_particulars(whole)):
+        # Whose row it is stays unknown where the reference cannot be read: nothing can be said to be missing then.
+        missing = [] if row.key is None and "reference" in refused else rules.missing_particulars(whole)
+        for name, message in (*_disagreements(whole, refused), *missing):
             header = header_of(name)
             if header not in refused:
                 row.problems.append(Problem(header, message))

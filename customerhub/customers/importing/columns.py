@@ -74,9 +74,7 @@ COLUMNS: Final = (
         clean=_address,
         width=36,
     ),
-    Column(
-        "contactNumber", "contact_number", "Telephone", "+49 30 0074321", clean=CLEANERS["contact_number"]
-    ),
+    Column("contactNumber", "contact_number", "Telephone", "+49 30 0074321", clean=CLEANERS["contact_number"]),
     Column(
         "email",
         "email",

@@ -68,9 +68,7 @@ def load_names(organisation_id: int) -> dict[str, Names]:
     templates = NotificationTemplate.purpose == TemplatePurpose.REVIEW
     return {
         "region_id": _names("region", CatalogItem, organisation_id, CatalogItem.type == CatalogType.REGION),
-        "review_template_id": _names(
-            "notification template", NotificationTemplate, organisation_id, templates
-        ),
+        "review_template_id": _names("notification template", NotificationTemplate, organisation_id, templates),
         "departments": _names("department", Department, organisation_id),
     }
 

@@ -4,6 +4,7 @@ The file is read as a stream, in pieces, because a library that loads a sheet ne
 what was typed, what a formula gave and what went wrong in a cell has to be told apart.
 """
 
+import gc
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,9 +42,7 @@ class _Tab:
 class Table:
     """The sheet with the table. `ignored` are the names of its columns that nobody asked for."""
 
-    def __init__(
-        self, book: "_Book", tab: _Tab, names: Sequence[str], header: Mapping[int, Cell], row: int
-    ) -> None:
+    def __init__(self, book: "_Book", tab: _Tab, names: Sequence[str], header: Mapping[int, Cell], row: int) -> None:
         self._book = book
         self._part = tab.part
         self._width = len(names)
@@ -84,11 +83,15 @@ def open_table(file: BinaryIO, *, names: Sequence[str], needed: str, max_rows: i
     one that unpacks to more than so many rows can need is refused before.
     """
     package = Package(file, most_bytes=SPARE + max_rows * BYTES_A_ROW)
+    # Reading makes many small objects. Each of them would let the collector walk through the whole program again
+    # and again, which takes longer than the reading; what is frozen it leaves alone.
+    gc.freeze()
     try:
         book = _Book(package)
         with book.strings:
             yield _choose(book, names, needed)
     finally:
+        gc.unfreeze()
         package.close()
 
 
@@ -109,9 +112,7 @@ class _Book:
         self._date_styles = _date_styles(self._stream_of(kinds, "styles") or [b"<styleSheet/>"])
 
     def sheet(self, part: str) -> Sheet:
-        return Sheet(
-            self._package.stream(part), self.strings, date_styles=self._date_styles, from_1904=self.from_1904
-        )
+        return Sheet(self._package.stream(part), self.strings, date_styles=self._date_styles, from_1904=self.from_1904)
 
     def count_row_ends(self, part: str) -> int:
         """How often a row ends in a part. Much faster than reading it."""
@@ -189,10 +190,10 @@ def _date_styles(pieces: Iterator[bytes] | list[bytes]) -> frozenset[str]:
                         shows_date = _shows_date(entry.get("formatCode", ""))
                         (formats.add if shows_date else formats.discard)(int(number))
             elif local(element.tag) == "cellXfs":
-                for number, entry in enumerate(element):
+                for style, entry in enumerate(element):
                     used = entry.get("numFmtId", "")
                     if used.isdigit() and int(used) in formats:
-                        styles.add(str(number))
+                        styles.add(str(style))
     return frozenset(styles)
 
 
@@ -205,9 +206,7 @@ def _shows_date(code: str) -> bool:
 def _choose(book: _Book, names: Sequence[str], needed: str) -> Table:
     """The one sheet with the table. Raises Unusable where there is none, or more than one."""
     if len(book.tabs) > MOST_SHEETS:
-        raise Unusable(
-            f"The file has more than {MOST_SHEETS} sheets. Keep only the one with the rows to import"
-        )
+        raise Unusable(f"The file has more than {MOST_SHEETS} sheets. Keep only the one with the rows to import")
     found, seen = [], []
     for tab in book.tabs:
         row, header = book.sheet(tab.part).first_row()
@@ -247,13 +246,7 @@ def _placed(header: Mapping[int, Cell], names: Sequence[str]) -> tuple[dict[int,
     for index, cell in sorted(header.items()):
         place = places.get(_header_key(cell))
         if place is None:
-            told = (
-                cell.reason
-                if isinstance(cell, BadCell)
-                else as_text(cell).strip()
-                if cell is not None
-                else ""
-            )
+            told = cell.reason if isinstance(cell, BadCell) else as_text(cell).strip() if cell is not None else ""
             ignored.append(" ".join(told.split())[:60])
         elif place in columns.values():
             raise Unusable(f"The column “{names[place]}” is there twice. Remove one of the two")

@@ -88,9 +88,7 @@ def _refuse_other_kinds(file: BinaryIO) -> None:
     if beginning == _COMPOUND:
         file.seek(0)
         if _occurs(file, _ENCRYPTED):
-            raise Unusable(
-                "The file is encrypted. Take the password off in Excel, save it and upload that file"
-            )
+            raise Unusable("The file is encrypted. Take the password off in Excel, save it and upload that file")
         raise Unusable(f"This is a file of an old Excel (.xls) or of another old program. {TELL_HOW}")
     if not beginning.startswith(_ZIP):
         raise Unusable(f"This is not an Excel file. {TELL_HOW}")
@@ -115,17 +113,13 @@ def _refuse_huge_directory(file: BinaryIO) -> None:
         raise damaged("its end is missing")
     _, _, _, _, parts, directory, _, _ = _DIRECTORY_END.unpack_from(tail, place)
     if parts > MOST_PARTS or directory > MOST_DIRECTORY:
-        raise Unusable(
-            f"The file has more than {MOST_PARTS:,} parts. An Excel file of customers has about ten"
-        )
+        raise Unusable(f"The file has more than {MOST_PARTS:,} parts. An Excel file of customers has about ten")
 
 
 def _refuse_bombs(parts: list[zipfile.ZipInfo], most_bytes: int) -> None:
     """Sizes are those the directory tells; unpacking stops at them, so they cannot be understated."""
     if len(parts) > MOST_PARTS:
-        raise Unusable(
-            f"The file has more than {MOST_PARTS:,} parts. An Excel file of customers has about ten"
-        )
+        raise Unusable(f"The file has more than {MOST_PARTS:,} parts. An Excel file of customers has about ten")
     unpacked = sum(info.file_size for info in parts)
     packed = sum(info.compress_size for info in parts)
     if unpacked > most_bytes or (unpacked > SMALL and unpacked > HIGHEST_RATIO * max(packed, 1)):
@@ -135,8 +129,6 @@ def _refuse_bombs(parts: list[zipfile.ZipInfo], most_bytes: int) -> None:
         )
     for info in parts:
         if info.flag_bits & 0x1:
-            raise Unusable(
-                "The file is encrypted. Take the password off in Excel, save it and upload that file"
-            )
+            raise Unusable("The file is encrypted. Take the password off in Excel, save it and upload that file")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise damaged("it is packed in a way that Excel does not use")

@@ -2,7 +2,7 @@
 
 const bar = document.getElementById('bulk');
 const ticks = () => [...document.querySelectorAll('[name="rowid"]')];
-const all = document.querySelector('[data-tick-all]');
+const alls = document.querySelectorAll('[data-tick-all]');
 let last = null;
 
 function count() {
@@ -10,10 +10,10 @@ function count() {
   const on = every.filter((tick) => tick.checked).length;
   const more = bar.querySelector('[data-all]');
   bar.querySelector('[data-count]').textContent = `${on} selected`;
-  if (all) {
+  alls.forEach((all) => {
     all.checked = on > 0 && on === every.length;
     all.indeterminate = on > 0 && on < every.length;
-  }
+  });
   if (more) {
     more.hidden = on < every.length;
     if (more.hidden) more.querySelector('input').checked = false;
@@ -31,7 +31,7 @@ if (bar) {
     last = event.target;
     count();
   });
-  all?.addEventListener('change', () => { ticks().forEach((tick) => { tick.checked = all.checked; }); count(); });
+  alls.forEach((all) => all.addEventListener('change', () => { ticks().forEach((tick) => { tick.checked = all.checked; }); count(); }));
   bar.querySelector('[data-untick]')?.addEventListener('click', () => { ticks().forEach((tick) => { tick.checked = false; }); count(); });
   addEventListener('pageshow', count);
 }

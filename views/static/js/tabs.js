@@ -46,6 +46,8 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
     event.preventDefault();
     const index = panels.findIndex((panel) => panel.contains(wrong));
     if (index >= 0) show(index);
+    const dialog = wrong.closest('dialog:not([open])');
+    dialog?.showModal();
     wrong.reportValidity();
   });
   document.addEventListener('click', (event) => {
@@ -55,6 +57,7 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
     const index = panels.findIndex((panel) => panel.contains(target));
     if (index < 0) return;
     show(index);
+    target.closest('dialog:not([open])')?.showModal();
     if (target === panels[index]) { event.preventDefault(); links[index].focus(); }
   });
 

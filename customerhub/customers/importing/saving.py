@@ -1,0 +1,193 @@
+"""Checked rows written to the database, many at a time, each with its line in the history.
+
+All of it happens in the caller's transaction. Whoever calls says who acts with `history.acting`.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import Table, bindparam, delete, insert, update
+
+from customerhub import history
+from customerhub.customers import rules
+from customerhub.customers.accounts import take_account_numbers
+from customerhub.customers.importing.checking import CheckedRow
+from customerhub.customers.importing.columns import FIELDS
+from customerhub.customers.importing.comparing import ADDRESS_PARTS, Known, recorded_changes
+from customerhub.customers.importing.names import Names
+from customerhub.customers.records import usual_status
+from customerhub.database import saving
+from customerhub.errors import Conflict
+from models import Account, Address, Customer, customer_department
+from models.base import db
+from models.customer import derived
+from models.enums import AddressKind, RowOutcome
+
+CUSTOMER: Final[Table] = Customer.__table__  # type: ignore[assignment]
+ACCOUNT: Final[Table] = Account.__table__  # type: ignore[assignment]
+ADDRESS: Final[Table] = Address.__table__  # type: ignore[assignment]
+
+SET_COLUMNS: Final = (*FIELDS, "existing_relationship")
+DERIVED_COLUMNS: Final = ("sort_name", "reference_key", "identity_key", "registration_key", "vat_key", "search_text")
+SEARCHED: Final = {"name", "reference", "email", "contact_number"}  # the fields that derived columns follow from
+
+_BLANK: Final = dict.fromkeys(FIELDS)
+MEANWHILE: Final = "A customer in this file was changed by somebody else in the meantime"
+
+
+class Saver:
+    """Writes rows of one organisation."""
+
+    def __init__(self, organisation_id: int, names: dict[str, Names]) -> None:
+        """Raises Invalid where the organisation has no status for new customers."""
+        self._organisation_id = organisation_id
+        self._names = names
+        status = usual_status(organisation_id)
+        self._status_id, self._status_name = status.id, status.name
+
+    def save(self, rows: list[CheckedRow]) -> None:
+        """Write the new and the changed ones among `rows`; each new one gets its `customer_id`.
+
+        Raises Conflict where a value that must be unique is taken, or a customer is no longer what the row was
+        compared with. The transaction needs a rollback then.
+        """
+        new = [row for row in rows if row.outcome is RowOutcome.NEW]
+        changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
+        with saving():
+            if new:
+                self._insert(new)
+            if changed:
+                self._update(changed)
+
+    def _insert(self, rows: list[CheckedRow]) -> None:
+        numbers = take_account_numbers(self._organisation_id, len(rows))
+        customers = [self._customer(row.values, number) for row, number in zip(rows, numbers, strict=True)]
+        statement = insert(CUSTOMER).returning(CUSTOMER.c.id, CUSTOMER.c.reference_key)
+        ids = {key: number for number, key in db.session.execute(statement, customers)}
+        for row in rows:
+            row.customer_id = ids[row.key]
+        owned = [(row.customer_id, row.values) for row in rows]
+        self._write(
+            ACCOUNT,
+            [{"customer_id": owner, "number": number} for (owner, _), number in zip(owned, numbers, strict=True)],
+        )
+        self._write(ADDRESS, [_address(owner, values["address"]) for owner, values in owned if "address" in values])
+        self._write(customer_department, [
+            {"customer_id": owner, "department_id": department}
+            for owner, values in owned
+            for department in values["departments"]
+        ])  # fmt: skip
+        history.record(
+            self._entry(row, "created", self._created(row, number)) for row, number in zip(rows, numbers, strict=True)
+        )
+
+    def _customer(self, values: dict[str, Any], number: str) -> dict[str, Any]:
+        """The columns of a new customer."""
+        columns = {name: value for name, value in values.items() if name not in ("address", "departments")}
+        columns = {
+            **_BLANK,
+            "existing_relationship": False,
+            **columns,
+            **rules.implied(values),
+            "organisation_id": self._organisation_id,
+            "account_number": number,
+            "status_id": self._status_id,
+        }
+        return columns | derived(columns)
+
+    def _created(self, row: CheckedRow, number: str) -> dict[str, Any]:
+        """[None, value] of everything that a new customer begins with."""
+        begun = {name: (None, value) for name, value in (row.values | rules.implied(row.values)).items()}
+        return {
+            "account_number": [None, number],
+            **recorded_changes(begun, self._names),
+            "status": [None, self._status_name],
+        }
+
+    def _update(self, rows: list[CheckedRow]) -> None:
+        searched = [row for row in rows if not SEARCHED.isdisjoint(row.changed)]
+        others = [row for row in rows if SEARCHED.isdisjoint(row.changed)]
+        for group, columns in ((searched, (*SET_COLUMNS, *DERIVED_COLUMNS)), (others, SET_COLUMNS)):
+            if group:
+                self._update_customers(group, columns)
+        self._update_addresses([row for row in rows if "address" in row.changed])
+        self._update_departments([row for row in rows if "departments" in row.changed])
+        history.record(self._entry(row, "changed", recorded_changes(row.changed, self._names)) for row in rows)
+
+    def _update_customers(self, rows: list[CheckedRow], columns: tuple[str, ...]) -> None:
+        """Set all of `columns`: one statement for many rows is faster than one for each kind of change."""
+        statement = (
+            update(CUSTOMER)
+            .where(CUSTOMER.c.id == bindparam("the_id"), CUSTOMER.c.version == bindparam("the_version"))
+            .values({name: bindparam(f"new_{name}") for name in columns} | {"version": CUSTOMER.c.version + 1})
+        )
+        parameters = []
+        for row in rows:
+            known = _known(row)
+            after = known | {name: pair[1] for name, pair in row.changed.items()}
+            after |= derived(after)
+            parameters.append(
+                {f"new_{name}": after[name] for name in columns}
+                | {"the_id": known["id"], "the_version": known["version"]}
+            )
+        done = db.session.connection().execute(statement, parameters)
+        if done.rowcount != len(rows):
+            raise Conflict(MEANWHILE)
+
+    def _update_addresses(self, rows: list[CheckedRow]) -> None:
+        """The cell is the whole address, so the parts of the old one go."""
+        fresh = [row for row in rows if _known(row)["address"] is None]
+        self._write(ADDRESS, [_address(_known(row)["id"], row.changed["address"][1][0]) for row in fresh])
+        rest = [row for row in rows if _known(row)["address"] is not None]
+        if rest:
+            statement = (
+                update(ADDRESS)
+                .where(ADDRESS.c.customer_id == bindparam("owner"), ADDRESS.c.kind == AddressKind.MAILING)
+                .values({part: bindparam(f"new_{part}") for part in ADDRESS_PARTS} | {"version": ADDRESS.c.version + 1})
+            )
+            db.session.connection().execute(statement, [
+                {"owner": _known(row)["id"]}
+                | {f"new_{part}": value for part, value in zip(ADDRESS_PARTS, row.changed["address"][1], strict=True)}
+                for row in rest
+            ])  # fmt: skip
+
+    def _update_departments(self, rows: list[CheckedRow]) -> None:
+        links = customer_department
+        gone, come = [], []
+        for row in rows:
+            before, after = map(set, row.changed["departments"])
+            owner = _known(row)["id"]
+            gone += [{"owner": owner, "old": department} for department in before - after]
+            come += [{"customer_id": owner, "department_id": department} for department in after - before]
+        if gone:
+            statement = delete(links).where(
+                links.c.customer_id == bindparam("owner"), links.c.department_id == bindparam("old")
+            )
+            db.session.connection().execute(statement, gone)
+        self._write(links, come)
+
+    def _write(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            db.session.connection().execute(
+                insert(table), [{"organisation_id": self._organisation_id, **row} for row in rows]
+            )
+
+    def _entry(self, row: CheckedRow, action: str, changed: dict[str, Any]) -> dict[str, Any]:
+        assert row.customer_id is not None
+        return history.entry(
+            organisation_id=self._organisation_id,
+            action=action,
+            table="customer",
+            row_id=row.customer_id,
+            customer_id=row.customer_id,
+            title=row.values.get("name") or _known(row)["name"],
+            changes=changed,
+        )
+
+
+def _known(row: CheckedRow) -> Known:
+    assert row.known is not None
+    return row.known
+
+
+def _address(owner: int | None, lines: str) -> dict[str, Any]:
+    return {"customer_id": owner, "kind": AddressKind.MAILING, "lines": lines}

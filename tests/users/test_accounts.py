@@ -1,0 +1,351 @@
+"""Making, changing, switching off and deleting accounts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import func, select
+
+from customerhub import history
+from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, StillLinked, WrongState
+from customerhub.permissions import Actor
+from customerhub.users import accounts
+from customerhub.users.links import PATH, OneTimeLinks
+from models import CustomerImport, History, ListPreference, OutboxMessage, SavedView, StoredFile, User
+from models.base import db
+from models.enums import OutboxState, PortalPermission, Role
+from tests.people import make_customer, make_dealer, make_organisation, make_user, system
+
+LINKS = OneTimeLinks("secret", "https://hub.example.com")
+
+
+@pytest.fixture
+def organisation(session):
+    return make_organisation()
+
+
+@pytest.fixture
+def admin(organisation):
+    return make_user(organisation, email="admin@hub.example", name="Dana Reyes")
+
+
+@contextmanager
+def acting(user: User) -> Iterator[Actor]:
+    actor = Actor.of(user)
+    with history.acting(actor, "screen users"):
+        yield actor
+
+
+def new_user(**values):
+    return User(**{"name": "Kim Novak", "email": "kim@hub.example", "role": Role.AGENT, "active": True, **values})
+
+
+def refusal(user, by, *, field=None, kind=Invalid):
+    """Saving `user` is refused, about `field`, and changes nothing."""
+    with acting(by) as actor, pytest.raises(kind) as caught:
+        accounts.save_user(user, actor=actor)
+    assert caught.value.field == field
+    db.session.rollback()
+    return caught.value
+
+
+def test_a_user_is_made_in_the_organisation_of_who_makes_it(session, admin, organisation):
+    elsewhere = make_organisation("Another")
+    with acting(admin) as actor:
+        user = accounts.save_user(
+            new_user(email=" Kim@Hub.Example ", name="  Kim   Novak ", organisation_id=elsewhere.id), actor=actor
+        )
+    session.commit()
+    kept = session.get(User, user.id)
+    assert (kept.organisation_id, kept.email, kept.email_key) == (organisation.id, "Kim@hub.example", "kim@hub.example")
+    assert kept.password_hash is None
+    told = session.scalars(select(History).where(History.table_name == "hub_user", History.row_id == user.id)).one()
+    assert (told.action, told.actor_name, told.source) == ("created", "Dana Reyes", "screen users")
+    assert told.changes["email"] == [None, "Kim@hub.example"]
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.AGENT, Role.PARTNER, Role.CUSTOMER])
+def test_only_administrators_edit_users(organisation, role):
+    refusal(new_user(), make_user(organisation, role), kind=NotAllowed)
+
+
+def test_the_accounts_of_a_customer_are_edited_by_who_edits_customers(session, organisation):
+    agent = make_user(organisation, Role.AGENT)
+    customer = make_customer(organisation)
+    with acting(agent) as actor:
+        user = accounts.save_user(new_user(role=Role.CUSTOMER, customer_id=customer.id), actor=actor)
+        user.name = "Kim N."
+        accounts.save_user(user, actor=actor)
+        session.commit()
+        user.role, user.customer_id = Role.ADMIN, None
+    refusal(user, agent, kind=NotAllowed)
+    colleague = make_user(organisation, Role.AGENT)
+    session.commit()
+    colleague.role, colleague.customer_id = Role.CUSTOMER, customer.id
+    refusal(colleague, agent, kind=NotAllowed)
+
+
+def test_every_problem_is_told_at_once(admin):
+    told = refusal(new_user(name=" ", email="nonsense", role=Role.PARTNER), admin, field="email")
+    assert {field for field, _ in told.problems} == {"name", "email", "dealer_id"}
+    told = refusal(new_user(name=None, email=None), admin, field="name")
+    assert {field for field, _ in told.problems} == {"name", "email"}
+    refusal(new_user(name="a\x00b"), admin, field="name")
+    refusal(new_user(name="x" * 201), admin, field="name")
+    refusal(new_user(role=None), admin, field="role")
+
+
+def test_role_dealer_and_customer_go_together(admin, organisation):
+    dealer, customer = make_dealer(organisation), make_customer(organisation)
+    db.session.commit()
+    refusal(new_user(role=Role.PARTNER), admin, field="dealer_id")
+    refusal(new_user(role=Role.CUSTOMER), admin, field="customer_id")
+    refusal(new_user(role=Role.AGENT, dealer_id=dealer.id), admin, field="dealer_id")
+    refusal(new_user(role=Role.AGENT, customer_id=customer.id), admin, field="customer_id")
+    with acting(admin) as actor:
+        partner = accounts.save_user(new_user(role=Role.PARTNER, dealer_id=dealer.id), actor=actor)
+        portal = accounts.save_user(
+            new_user(email="p@hub.example", role=Role.CUSTOMER, customer_id=customer.id,
+                     portal_permissions=[PortalPermission.INVOICES.value]), actor=actor,
+        )  # fmt: skip
+        assert portal.portal_permissions == ["invoices"]
+        portal.role, portal.customer_id = Role.AGENT, None
+        accounts.save_user(portal, actor=actor)
+    assert portal.portal_permissions == []
+    assert partner.dealer is dealer
+
+
+def test_dealer_and_customer_are_of_the_same_organisation(admin):
+    elsewhere = make_organisation("Another")
+    dealer, customer = make_dealer(elsewhere), make_customer(elsewhere)
+    db.session.commit()
+    refusal(new_user(role=Role.PARTNER, dealer_id=dealer.id), admin, field="dealer_id")
+    refusal(new_user(role=Role.CUSTOMER, customer_id=customer.id), admin, field="customer_id")
+    refusal(new_user(role=Role.PARTNER, dealer_id=999_999), admin, field="dealer_id")
+
+
+@pytest.mark.parametrize("email", ["ADMIN@hub.example", " admin@hub.example ", "taken@elsewhere.example"])
+def test_an_email_that_has_an_account_is_never_taken_over(session, admin, email):
+    make_user(make_organisation("Another"), email="taken@elsewhere.example")
+    session.commit()
+    told = refusal(new_user(email=email), admin, field="email", kind=Conflict)
+    assert told.message == "This email address already has an account"
+
+
+def test_nor_by_changing_an_account(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    session.commit()
+    user.email = "Admin@hub.example"
+    refusal(user, admin, field="email", kind=Conflict)
+
+
+def test_a_user_of_another_organisation_is_not_there(session, admin):
+    user = make_user(make_organisation("Another"), Role.AGENT)
+    session.commit()
+    user.name = "Changed"
+    refusal(user, admin, kind=NotFound)
+    for operation in (accounts.deactivate, accounts.activate, accounts.delete_user, accounts.end_sessions):
+        with acting(admin) as actor, pytest.raises(NotFound):
+            operation(user, actor=actor)
+        session.rollback()
+    with acting(admin) as actor, pytest.raises(NotFound):
+        accounts.invite(user, links=LINKS, actor=actor)
+
+
+def test_only_who_has_the_grant_platform_gives_it(session, admin, organisation):
+    refusal(new_user(platform=True), admin, field="platform")
+    admin = session.merge(admin)
+    admin.platform = True
+    refusal(admin, admin, field="platform")
+    root = make_user(organisation, platform=True)
+    session.commit()
+    with acting(root) as actor:
+        assert accounts.save_user(new_user(platform=True), actor=actor).platform
+    with history.acting(system(organisation), "command"):
+        accounts.save_user(new_user(email="x@hub.example", platform=True), actor=system(organisation))
+
+
+def test_who_has_the_grant_platform_is_changed_only_by_their_like(session, admin, organisation):
+    root = make_user(organisation, platform=True)
+    session.commit()
+    root.email = "mine@hub.example"
+    refusal(root, admin, kind=NotAllowed)
+    for operation in (accounts.deactivate, accounts.delete_user, accounts.end_sessions):
+        with acting(admin) as actor, pytest.raises(NotAllowed):
+            operation(root, actor=actor)
+        session.rollback()
+    with acting(admin) as actor, pytest.raises(NotAllowed):
+        accounts.invite(root, links=LINKS, actor=actor)
+
+
+@pytest.mark.parametrize("grant", ["platform", "data_protection"])
+def test_grants_are_for_staff(session, organisation, grant):
+    root = make_user(organisation, platform=True)
+    user = make_user(organisation, Role.PARTNER)
+    session.commit()
+    setattr(user, grant, True)
+    refusal(user, root, field=grant)
+
+
+def test_somebody_with_the_grant_works_in_the_chosen_organisation(session, organisation):
+    root = make_user(organisation, platform=True)
+    other = make_organisation("Another")
+    session.commit()
+    actor = Actor.of(root, other.id)
+    with history.acting(actor, "screen users"):
+        user = accounts.save_user(new_user(role=Role.ADMIN), actor=actor)
+    assert user.organisation_id == other.id
+
+
+def test_nobody_locks_themselves_out(session, admin, organisation):
+    make_user(organisation)
+    session.commit()
+    admin.role = Role.MANAGER
+    refusal(admin, admin, field="role")
+    admin.active = False
+    refusal(admin, admin, field="active")
+    with acting(admin) as actor, pytest.raises(WrongState, match="your own account"):
+        accounts.delete_user(admin, actor=actor)
+    admin.name = "Dana R."
+    with acting(admin) as actor:
+        accounts.save_user(admin, actor=actor)
+
+
+def test_the_last_active_administrator_stays(session, admin, organisation):
+    root = make_user(make_organisation("Another"), platform=True)
+    make_user(organisation, active=False)
+    make_user(organisation, Role.MANAGER)
+    session.commit()
+    actor = Actor.of(root, organisation.id)
+    for values in ({"role": Role.AGENT}, {"active": False}):
+        for name, value in values.items():
+            setattr(admin, name, value)
+        with history.acting(actor, "test"), pytest.raises(WrongState, match="last active administrator"):
+            accounts.save_user(admin, actor=actor)
+        session.rollback()
+    with history.acting(actor, "test"), pytest.raises(WrongState, match="last active administrator"):
+        accounts.delete_user(admin, actor=actor)
+    session.rollback()
+    make_user(organisation)
+    with history.acting(actor, "test"):
+        accounts.deactivate(admin, actor=actor)
+    session.commit()
+    assert not admin.active
+
+
+def test_switching_off_ends_sessions_and_on_again_does_not_revive_them(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    session.commit()
+    before = user.sign_in_epoch
+    with acting(admin) as actor:
+        accounts.deactivate(user, actor=actor)
+        accounts.activate(user, actor=actor)
+    session.commit()
+    assert user.active
+    assert user.sign_in_epoch == before + 1
+
+
+def test_a_new_email_address_ends_what_the_old_one_could_do(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    session.commit()
+    before = user.sign_in_epoch
+    user.name = "Another name"
+    with acting(admin) as actor:
+        accounts.save_user(user, actor=actor)
+        assert user.sign_in_epoch == before
+        user.email = "new@hub.example"
+        accounts.save_user(user, actor=actor)
+    assert user.sign_in_epoch == before + 1
+
+
+def test_what_somebody_else_saved_meanwhile_is_a_conflict(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    session.commit()
+    session.execute(
+        User.__table__.update().where(User.__table__.c.id == user.id).values(version=User.__table__.c.version + 1)
+    )
+    user.name = "Mine"
+    refusal(user, admin, kind=Conflict)
+
+
+def test_an_unused_account_is_deleted_with_what_it_chose(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    session.add(SavedView(user_id=user.id, screen="customers", name="Mine", query="a=1"))
+    session.add(ListPreference(user_id=user.id, screen="customers", columns=["name"]))
+    session.commit()
+    user_id = user.id
+    with acting(admin) as actor:
+        accounts.delete_user(user, actor=actor)
+    session.commit()
+    assert session.get(User, user_id) is None
+    assert session.scalar(select(func.count()).select_from(SavedView)) == 0
+    told = session.scalars(select(History).where(History.row_id == user_id, History.action == "deleted")).one()
+    assert told.changes["password_hash"] == ["•••", None]
+    assert "argon2" not in str(told.changes)
+
+
+def test_an_account_that_is_named_somewhere_stays(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT)
+    customer = make_customer(organisation)
+    with history.acting(system(organisation), "test"):
+        customer.account_manager_id = user.id
+        stored = StoredFile(organisation_id=organisation.id, name="a", content_type="a/b", size=1, sha256="0" * 64,
+                            storage_key="k")  # fmt: skip
+        session.add(stored)
+        session.flush()
+        session.add(CustomerImport(organisation_id=organisation.id, user_id=user.id, file_id=stored.id, file_name="a"))
+        session.commit()
+    with acting(admin) as actor, pytest.raises(StillLinked) as caught:
+        accounts.delete_user(user, actor=actor)
+    assert "1 customer and 1 import" in caught.value.message
+    assert session.get(User, user.id) is not None
+
+
+def messages():
+    return list(db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)))
+
+
+def test_an_invitation_is_one_mail_with_a_link_that_works(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT, password=None)
+    with acting(admin) as actor:
+        first = accounts.invite(user, links=LINKS, actor=actor)
+        assert accounts.invite(user, links=LINKS, actor=actor) is first
+    session.commit()
+    (message,) = messages()
+    assert (message.recipient, message.purpose, message.state) == (user.email, "set password", OutboxState.WAITING)
+    assert organisation.name in message.subject
+    start = message.text_body.index(f"https://hub.example.com{PATH}")
+    link = message.text_body[start:].split()[0]
+    assert f'href="{link}"' in message.html_body
+    assert LINKS.read(link.removeprefix(f"https://hub.example.com{PATH}")) is user
+
+
+def test_after_a_new_address_another_invitation_goes_there(session, admin, organisation):
+    user = make_user(organisation, Role.AGENT, password=None)
+    with acting(admin) as actor:
+        accounts.invite(user, links=LINKS, actor=actor)
+        user.email = "corrected@hub.example"
+        accounts.save_user(user, actor=actor)
+        accounts.invite(user, links=LINKS, actor=actor)
+    assert [message.recipient for message in messages()][1] == "corrected@hub.example"
+
+
+def test_somebody_with_a_password_is_invited_to_choose_a_new_one(admin, organisation):
+    with acting(admin) as actor:
+        message = accounts.invite(make_user(organisation, Role.AGENT), links=LINKS, actor=actor)
+    assert message.purpose == "reset password"
+
+
+def test_who_is_switched_off_is_not_invited(admin, organisation):
+    user = make_user(organisation, Role.AGENT, active=False)
+    with acting(admin) as actor, pytest.raises(WrongState):
+        accounts.invite(user, links=LINKS, actor=actor)
+    assert messages() == []
+
+
+def test_no_refusal_is_a_bug(admin, organisation):
+    """Whatever is wrong, people get a sentence."""
+    for values in ({"email": "x" * 300 + "@hub.example"}, {"email": "a@b\x00.example"}, {"name": "\u202eevil"}):
+        with acting(admin) as actor, pytest.raises(HubError):
+            accounts.save_user(new_user(**values), actor=actor)
+        db.session.rollback()

@@ -1,0 +1,119 @@
+"""What people do to their own account: name, password, sessions."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user, login_required, logout_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, StringField
+from wtforms.validators import DataRequired, EqualTo
+
+from customerhub.errors import HubError, Invalid
+from customerhub.users import passwords
+from customerhub.users import sign_in as signing
+from models import User
+from models.base import db
+from views import limits
+from views.limits import limited
+from views.sign_in import begin_session
+
+
+class ProfileForm(FlaskForm):
+    name = StringField("Name", [DataRequired("A name is needed")], render_kw={"autocomplete": "name"})
+
+
+class PasswordForm(FlaskForm):
+    old = PasswordField(
+        "Present password", [DataRequired("Enter your present password")],
+        render_kw={"autocomplete": "current-password"},
+    )  # fmt: skip
+    new = PasswordField(
+        "New password", [DataRequired("Choose a password")], description=passwords.RULE,
+        render_kw={"autocomplete": "new-password"},
+    )  # fmt: skip
+    again = PasswordField(
+        "The same again", [EqualTo("new", "This is not the same as above")],
+        render_kw={"autocomplete": "new-password"},
+    )  # fmt: skip
+
+
+class ConfirmForm(FlaskForm):
+    """Nothing to fill in."""
+
+
+def register(app: Flask) -> None:
+    (limiter,) = app.extensions["limiter"]
+    pages = Blueprint("profile", __name__, url_prefix="/profile")
+    pages.add_url_rule("/", view_func=profile, methods=["GET", "POST"])
+    pages.add_url_rule(
+        "/password",
+        view_func=limited(limiter, password, (limits.PASSWORD_BY_PERSON, limits.person)),
+        methods=["GET", "POST"],
+    )
+    pages.add_url_rule("/sign-out-everywhere", view_func=sign_out_everywhere, methods=["GET", "POST"])
+    app.register_blueprint(pages)
+
+
+@login_required
+def profile() -> Any:
+    """Name, and the ways to password and sessions."""
+    user: User = current_user.user
+    form = ProfileForm(obj=user)
+    if form.validate_on_submit():
+        try:
+            signing.rename(user, form.name.data)
+            db.session.commit()
+        except HubError as error:
+            db.session.rollback()
+            form.name.errors = [error.message]
+        else:
+            flash("Your name was saved.", "success")
+            return redirect(url_for("profile.profile"), 303)
+    links = [
+        {"label": "Change password", "url": url_for("profile.password")},
+        {"label": "Sign out everywhere", "url": url_for("profile.sign_out_everywhere")},
+    ]
+    return _page("My profile", form, text=f"You sign in with {user.email}", button="Save", links=links)
+
+
+@login_required
+def password() -> Any:
+    """Change the password. All other sessions end, this one goes on."""
+    user: User = current_user.user
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            signing.change_password(user, form.old.data, form.new.data)
+            db.session.commit()
+        except Invalid as error:
+            db.session.rollback()
+            form[error.field or "new"].errors = [error.message]
+        else:
+            begin_session(user)
+            flash("Your password was changed. You are signed out everywhere else.", "success")
+            return redirect(url_for("profile.profile"), 303)
+    return _page("Change password", form, button="Change password", links=_back())
+
+
+@login_required
+def sign_out_everywhere() -> Any:
+    """End every session of the person, this one among them."""
+    form = ConfirmForm()
+    if form.validate_on_submit():
+        signing.sign_out_everywhere(current_user.user)
+        db.session.commit()
+        logout_user()
+        session.clear()
+        flash("You are signed out everywhere.", "success")
+        return redirect(url_for("sign_in.sign_in"), 303)
+    text = "On this device and on every other one. Links to choose a password stop working too."
+    return _page("Sign out everywhere", form, text=text, button="Sign out everywhere", links=_back())
+
+
+def _page(title: str, form: FlaskForm, **more: Any) -> tuple[str, int]:
+    page = render_template("sign.html", page={"title": title, "form": form, **more})
+    return page, 422 if request.method == "POST" else 200
+
+
+def _back() -> list[dict[str, str]]:
+    return [{"label": "Back to my profile", "url": url_for("profile.profile")}]
