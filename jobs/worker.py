@@ -9,7 +9,7 @@ import time
 
 from flask import Flask
 from redis import Redis
-from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004
+from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
@@ -102,11 +102,9 @@ def _make_worker(app: Flask, connection: Redis, queue: str) -> HubWorker:
     return worker
 
 
-def _report_killed_job(job: Job, pid: int, status: int, usage: object) -> None:
+def _report_killed_job(job: Job, pid: int, status: int, _usage: object) -> None:
     cause = (
-        f"signal {os.WTERMSIG(status)}"
-        if os.WIFSIGNALED(status)
-        else f"exit code {os.waitstatus_to_exitcode(status)}"
+        f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit code {os.waitstatus_to_exitcode(status)}"
     )
     ahead = "it is tried again" if job.retries_left else "it is given up"
     log.error("%s was killed (%s, process %s); %s", job.description, cause, pid, ahead)

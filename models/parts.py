@@ -104,7 +104,7 @@ class BillingLine(CustomerPart):
     active_from: Mapped[date | None]
     active_to: Mapped[date | None]
 
-    commodity: Mapped[Commodity] = to_one("BillingLine.commodity_id", "Commodity")
+    commodity: Mapped[Commodity] = to_one("BillingLine.commodity_id", "Commodity", load_on_pending=True)
     location: Mapped[Location | None] = to_one("BillingLine.location_id", "Location")
     department: Mapped[Department | None] = to_one("BillingLine.department_id", "Department")
     billed_user: Mapped[BilledUser | None] = to_one("BillingLine.billed_user_id", "BilledUser")

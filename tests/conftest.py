@@ -40,13 +40,9 @@ class HubClient(FlaskClient):
 
 
 @pytest.fixture(scope="session")
-def settings(
-    databases: Databases, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Settings:
+def settings(databases: Databases, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of the app under test."""
-    return settings_for(
-        databases.fresh(DATABASE), tmp_path_factory.mktemp("hub"), REDIS_URL=valkey_server.url
-    )
+    return settings_for(databases.fresh(DATABASE), tmp_path_factory.mktemp("hub"), REDIS_URL=valkey_server.url)
 
 
 @pytest.fixture(scope="session")

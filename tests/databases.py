@@ -4,7 +4,7 @@ Each kind is migrated once a session into a template; a test gets a copy of it, 
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -58,9 +58,7 @@ class PostgresqlDatabases:
 
 def settings_for(url: str, data_dir: Path, **more: str) -> Settings:
     """Settings of a hub with database `url`; `more` are further environment variables."""
-    return load_settings(
-        {"DATABASE_URL": url, "HUB_DATA_DIR": str(data_dir), "HUB_SECRET_KEY": "tests", **more}
-    )
+    return load_settings({"DATABASE_URL": url, "HUB_DATA_DIR": str(data_dir), "HUB_SECRET_KEY": "tests", **more})
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +98,6 @@ def databases(request: pytest.FixtureRequest, databases_of: Callable[[str], Data
 
 
 @pytest.fixture
-def database_url(databases: Databases) -> Iterator[str]:
+def database_url(databases: Databases) -> str:
     """The address of an empty database at the newest migration."""
-    yield databases.fresh("hub_test")
+    return databases.fresh("hub_test")

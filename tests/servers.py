@@ -69,9 +69,7 @@ class PostgreSQL:
             "autovacuum": "off",
             "jit": "off",
         }
-        self._server = self._run(
-            "postgres", "-D", "data", *(f"--{name}={value}" for name, value in settings.items())
-        )
+        self._server = self._run("postgres", "-D", "data", *(f"--{name}={value}" for name, value in settings.items()))
         wait_until(self._answers)
 
     def url(self, database: str) -> str:
@@ -149,9 +147,7 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
 
 def _postgresql_programs() -> Path | None:
     """The folder of initdb and postgres, the newest version's."""
-    versions = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
-    )
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     found = versions[-1] if versions else shutil.which("initdb")
     return Path(found).resolve().parent if found else None
 

@@ -14,9 +14,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "requirements"
 def pins(name: str) -> dict[str, str]:
     """Package and version of each line of a lock file."""
     lines = (FOLDER / name).read_text().splitlines()
-    parts = [
-        line.split()[0].split("==") for line in lines if "==" in line and not line.startswith((" ", "#"))
-    ]
+    parts = [line.split()[0].split("==") for line in lines if "==" in line and not line.startswith((" ", "#"))]
     return {canonicalize_name(package): version for package, version in parts}
 
 

@@ -17,6 +17,7 @@ from models import (
     Department,
     History,
     InvoiceType,
+    ListExport,
     Location,
     NotificationTemplate,
     Organisation,
@@ -36,6 +37,7 @@ from views.customers import CustomerView
 from views.dealers import DealerView
 from views.default_values import DefaultValueView
 from views.departments import DepartmentView
+from views.exports import ExportView
 from views.groups import GroupView
 from views.history import HistoryView
 from views.invoice_types import InvoiceTypeView
@@ -73,6 +75,7 @@ SCREENS = (
     (DealerView, Dealer, "dealers"),
     (UserView, User, "users"),
     (OutboxView, OutboxMessage, "outbox"),
+    (ExportView, ListExport, "exports"),
     (HistoryView, History, "history"),
 )
 

@@ -38,7 +38,7 @@ STAGE_TONES = {
 class Column:
     """One column of a list.
 
-    `value` gives what a row shows, and, as plain text, what an export writes. `sort` is what it sorts by: a column
+    `value` gives what a row shows; an export writes `text`, or the same as plain text. `sort` is what it sorts by: a column
     or several. `usual` tells whether it is shown until somebody chooses otherwise.
     """
 
@@ -49,6 +49,10 @@ class Column:
     align: str = "left"
     usual: bool = True
     load: tuple[Any, ...] = ()
+    text: Callable[[Any], str | None] | None = None
+
+    def exported(self, row: Any) -> str:
+        return (self.text(row) or "") if self.text else plain(self.value(row))
 
 
 @dataclass(frozen=True)

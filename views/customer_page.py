@@ -58,8 +58,7 @@ def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
 
 
 def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
-    """Header on every tab; the overview has sections and summary, the others their table."""
-    header(page, row)
+    """The overview has sections and a summary, the other tabs their table."""
     inlines = {inline.name: inline for inline in INLINES}
     edit = url_for("customers.edit_view", id=row.id) if view.can_edit else None
     if tab == "profiles":

@@ -8,7 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.customers.default_values import list_sets, values_of
-from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.records import delete_customer, save_customer, why_not_deleted
 from customerhub.customers.search import matching
 from customerhub.permissions import Permission
 from models import CatalogItem, Customer, CustomerStatus, Department, User
@@ -31,6 +31,7 @@ DELETE = Operation(
     label="Delete",
     permission=Permission.CUSTOMERS_DELETE,
     run=delete_customer,
+    available=lambda row, _actor: why_not_deleted(row),
     explain="A customer that nothing is linked to is deleted at once, with its contacts and addresses. "
     "One with billing lines, documents, profiles or users is refused: drop it instead.",
     icon="trash",
@@ -39,7 +40,7 @@ DELETE = Operation(
 )
 
 COLUMNS = (
-    Column("name", "Name", customer_link, sort=Customer.sort_name, load=(joinedload(Customer.status),)),
+    Column("name", "Name", customer_link, sort=Customer.sort_name, load=(joinedload(Customer.status),), text=str),
     Column("reference", "Reference", lambda row: row.reference, sort=Customer.reference_key),
     Column("account_number", "Account no.", lambda row: row.account_number, sort=Customer.account_number),
     Column("region", "Region", lambda row: row.region.name if row.region else None,
@@ -189,6 +190,9 @@ class CustomerView(HubModelView):
 
     def details_tabs(self, row: Customer, active: str) -> list[dict[str, Any]]:
         return customer_page.tabs(row, active, self.actor)
+
+    def fill_header(self, page: DetailsPage, row: Customer) -> None:
+        customer_page.header(page, row)
 
     def fill_details(self, page: DetailsPage, row: Customer, tab: str) -> None:
         customer_page.fill(page, row, tab, self)

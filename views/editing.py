@@ -200,6 +200,7 @@ class Editing:
         tab = request.args.get("tab", "")
         g.crumb = str(row)
         page = DetailsPage(title=str(row), actions=self.row_actions(row), tabs=self.details_tabs(row, tab))
+        self.fill_header(page, row)
         if tab == "history" and self.actor.may(Permission.HISTORY_VIEW):
             page.timeline, page.pager = timeline.of_row(row, request.args.get("page", 0, type=int))
         else:
@@ -215,6 +216,9 @@ class Editing:
              "url": url_for(f"{self.endpoint}.details_view", id=row.id, tab=name or None)}
             for name, label in tabs
         ]  # fmt: skip
+
+    def fill_header(self, page: DetailsPage, row: Any) -> None:
+        """What stands above every tab of the record."""
 
     def fill_details(self: Any, page: DetailsPage, row: Any, _tab: str) -> None:
         """The overview: the fields of the form in sections, its lists as tables."""

@@ -56,6 +56,7 @@ LABELS = {
     "promotional_emails": "Receives promotional emails",
     "business_entity_id": "Bill style (business entity)",
     "logo_id": "Logo",
+    "password_hash": "Password",
 }
 
 

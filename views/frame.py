@@ -53,7 +53,8 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         "System",
         (
             ("Outbox", "outbox.index_view", "mail", P.OUTBOX_VIEW),
-            ("Imports and exports", "imports.index_view", "transfer", P.CUSTOMERS_IMPORT),
+            ("Imports", "imports.index_view", "upload", P.CUSTOMERS_IMPORT),
+            ("Exports", "exports.index_view", "download", P.CUSTOMERS_EXPORT),
             ("History", "history.index_view", "history", P.HISTORY_VIEW),
         ),
     ),
@@ -177,9 +178,14 @@ def set_formats() -> None:
         return
     organisation = _organisation()
     if organisation is not None:
-        g.formats = Format(
-            DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone)
-        )
+        use_formats(organisation)
+
+
+def use_formats(organisation: Organisation) -> None:
+    """Write dates, money and times as `organisation` does, until the request or job ends."""
+    g.formats = Format(
+        DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone)
+    )
 
 
 def register(app: Flask) -> None:

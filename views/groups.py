@@ -25,7 +25,7 @@ class GroupView(HubModelView):
     columns = (
         Column("name", "Name", lambda row: row.name, sort=CustomerGroup.name),
         Column("parent", "Parent", lambda row: customer_link(row.parent), load=(
-            joinedload(CustomerGroup.parent).joinedload(Customer.status),)),
+            joinedload(CustomerGroup.parent).joinedload(Customer.status),), text=lambda row: row.parent and row.parent.name),
         Column("note", "Note", lambda row: row.note),
     )  # fmt: skip
     searched = (CustomerGroup.name,)

@@ -169,19 +169,23 @@ def usual_status(organisation_id: int) -> CustomerStatus:
     return found
 
 
+def why_not_deleted(customer: Customer) -> str | None:
+    """What is linked to `customer` beyond the details of its record, in a sentence; None where nothing is."""
+    links = [(label, count) for label, count in linked_rows(customer) if label not in DETAILS]
+    if len(customer.accounts) > 1 or customer.balance:
+        links.append(("account", len(customer.accounts)))
+    return f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it." if links else None
+
+
 def delete_customer(customer: Customer, *, actor: Actor) -> None:
     """Delete `customer` at once, with the details of its record.
 
     Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead.
     """
     require(actor, Permission.CUSTOMERS_DELETE)
-    links = [(label, count) for label, count in linked_rows(customer) if label not in DETAILS]
-    if len(customer.accounts) > 1 or customer.balance:
-        links.append(("account", len(customer.accounts)))
-    if links:
-        raise StillLinked(
-            f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it."
-        )
+    reason = why_not_deleted(customer)
+    if reason is not None:
+        raise StillLinked(reason)
     with saving():
         db.session.delete(customer)
 

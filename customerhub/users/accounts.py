@@ -47,6 +47,7 @@ def save_user(user: User, *, actor: Actor) -> User:
     """
     with saving():
         kept = _kept(user)
+        actor = _unchanged(actor, user, kept)
         _require(user, kept, actor)
         if kept is None:
             user.organisation_id = actor.organisation_id
@@ -75,6 +76,21 @@ def _kept(user: User) -> _Kept | None:
     if row is None:
         raise NotFound("There is no such user")
     return _Kept(*row)
+
+
+def _unchanged(actor: Actor, user: User, kept: _Kept | None) -> Actor:
+    """`actor` as before the change at hand, for nobody may more by what they are about to save of themselves."""
+    if kept is None or actor.id != user.id:
+        return actor
+    before = User(
+        id=user.id,
+        name=user.name,
+        role=kept.role,
+        active=kept.active,
+        platform=kept.platform,
+        data_protection=kept.data_protection,
+    )
+    return Actor(before, actor.organisation_id)
 
 
 def _require(user: User, kept: _Kept | None, actor: Actor) -> None:

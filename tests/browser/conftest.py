@@ -26,6 +26,7 @@ from tests.servers import Valkey, free_port, leave_out, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
     "--no-sandbox",
+    "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",

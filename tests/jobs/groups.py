@@ -5,7 +5,9 @@ from pathlib import Path
 
 from jobs.supervisor import Program, Supervisor
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+)
 
 
 def sleeper(name: str, stage: int = 1) -> Program:

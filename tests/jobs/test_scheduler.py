@@ -62,9 +62,7 @@ def test_a_due_job_waits_out_an_outage(queue_server: Valkey, queueing: Flask, hu
     assert scheduler.enqueue_jobs() == []
 
 
-def test_the_scheduler_stops_when_told_even_without_a_server(
-    queue_server: Valkey, start: StartCommand
-) -> None:
+def test_the_scheduler_stops_when_told_even_without_a_server(queue_server: Valkey, start: StartCommand) -> None:
     run = start("-m", "jobs.scheduler")
     wait_until(lambda: CronScheduler.all(queue_server.connect()))
     queue_server.kill()

@@ -96,7 +96,15 @@ def test_what_is_easy_to_guess_is_refused(password):
 
 
 @pytest.mark.parametrize(
-    "password", [GOOD, "correct battery stapler", "Grüße aus Übersee 7", "k8$Lq2!vXz0p", "x9" * 2 + "plum sofa", "ß" * 4 + "plum sofa"]
+    "password",
+    [
+        GOOD,
+        "correct battery stapler",
+        "Grüße aus Übersee 7",
+        "k8$Lq2!vXz0p",
+        "x9" * 2 + "plum sofa",
+        "ß" * 4 + "plum sofa",
+    ],
 )
 def test_what_is_hard_to_guess_is_taken(password):
     passwords.check_strength(password, email="robin.sample@example.com", name="Robin Sample")

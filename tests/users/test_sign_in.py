@@ -200,6 +200,7 @@ def test_nobody_else_is_mailed(session, user, organisation):
     make_user(gone, Role.AGENT, email="gone@hub.example")
     with history.acting(system(gone), "test"):
         gone.active = False
+        session.commit()
     for email in ("off@hub.example", "gone@hub.example", "nobody@hub.example", "", "nonsense", "a\r\nBcc: b@c.example"):
         sign_in.request_reset(email, links=LINKS)
     assert how_many(OutboxMessage) == 0

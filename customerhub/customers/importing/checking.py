@@ -15,6 +15,7 @@ from customerhub.customers.importing.columns import BY_FIELD, COLUMNS, Column, R
 from customerhub.customers.importing.comparing import Known, changes, load_known, merged
 from customerhub.customers.importing.names import Names, load_names
 from customerhub.customers.importing.sheet import DAYS_FROM_1904, BadCell, Cell, as_text
+from customerhub.customers.importing.statistics import keep_statistics
 from customerhub.errors import Invalid
 from models.enums import RowOutcome
 from models.keys import exact_key
@@ -80,6 +81,7 @@ class Checker:
 
         With `lock` these customers are kept from changing until the transaction ends.
         """
+        keep_statistics()
         source = iter(rows)
         while chunk := [self._checked(number, cells) for number, cells in islice(source, CHUNK)]:
             keys = [row.key for row in chunk if row.key is not None]

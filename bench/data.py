@@ -1,0 +1,182 @@
+"""The databases that are measured: 2,000, 20,000 and 200,000 made-up customers, on SQLite and on PostgreSQL.
+
+Each is made once by the real migration and the real seeds, and kept until one of these changes. A second
+organisation has a quarter as many customers, so that what keeps organisations apart costs what it really costs.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import func, select, text
+
+from app import create_app
+from bench.cluster import Cluster
+from customerhub import clock, history
+from customerhub.config import load_settings
+from customerhub.customers.records import save_customer
+from customerhub.permissions import Actor
+from models import (
+    BilledUser,
+    BillingLine,
+    Commodity,
+    ComplianceDocument,
+    Contact,
+    Customer,
+    Department,
+    Location,
+    NotificationTemplate,
+    Organisation,
+)
+from models.base import db
+from models.enums import ContactRole, TemplatePurpose
+from seed.demo import seed_demo
+from seed.reference import seed_reference
+from seed.synthesize import synthesize
+
+SIZES = (2_000, 20_000, 200_000)
+KINDS = ("sqlite", "postgresql")
+OTHER = "Other"
+BUSY = "Inline Fifty Ltd"
+LINES, DOCUMENTS, CONTACTS = 30, 10, 10
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Filled:
+    """One database with `size` customers in the measured organisation, and the hub over it."""
+
+    kind: str
+    size: int
+    url: str
+    app: Flask
+
+
+class Store:
+    """The databases under a folder. Servers that it starts end with `close`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._cluster: Cluster | None = None
+
+    def open(self, kind: str, size: int) -> Filled:
+        """The database of this kind and size, made now where it is not there or no longer up to date."""
+        name = f"hub_{size}"
+        mark = self.folder / f"{kind}_{name}.made"
+        recipe = _recipe()
+        is_made = mark.exists() and mark.read_text() == recipe
+        if not is_made:
+            mark.unlink(missing_ok=True)
+        url = self._url(kind, name, fresh=not is_made)
+        app = _app(url, self.folder / f"{kind}_{name}.files")
+        if not is_made:
+            fill(app, size)
+            mark.write_text(recipe)
+        return Filled(kind, size, url, app)
+
+    def close(self) -> None:
+        if self._cluster is not None:
+            self._cluster.stop()
+
+    def _url(self, kind: str, name: str, *, fresh: bool) -> str:
+        if kind == "sqlite":
+            path = self.folder / f"{name}.sqlite3"
+            if fresh:
+                for suffix in ("", "-wal", "-shm"):
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+            return f"sqlite:///{path}"
+        if self._cluster is None:
+            self._cluster = Cluster(self.folder / "postgresql")
+        if fresh:
+            self._cluster.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+        return self._cluster.url(name)
+
+
+def _recipe() -> str:
+    """What a database is made by, in one word: another word, another database."""
+    parts = sorted((ROOT / "models" / "migrations" / "versions").glob("*.py")) + sorted((ROOT / "seed").glob("*.py"))
+    text_of_all = b"".join(path.read_bytes() for path in [*parts, Path(__file__)])
+    return hashlib.sha256(text_of_all).hexdigest()
+
+
+def _app(url: str, folder: Path) -> Flask:
+    settings = load_settings({"DATABASE_URL": url, "HUB_DATA_DIR": str(folder), "HUB_SECRET_KEY": "bench"})
+    return create_app(settings)
+
+
+def fill(app: Flask, size: int) -> None:
+    """Migrate and fill the database of `app`, then have it gather its statistics."""
+    began = time.monotonic()
+    with app.app_context():
+        upgrade()
+        with history.acting(Actor(None, 0), "bench"):
+            demo = seed_demo(app.config["HUB"].data_dir)
+            other = Organisation(name=OTHER)
+            db.session.add(other)
+            db.session.flush()
+            seed_reference(other)
+            db.session.commit()
+            before = db.session.scalar(select(func.count()).where(Customer.organisation_id == demo.id)) or 0
+            _busy_customer(demo)
+            synthesize(demo, size - before - 1, _told(demo.name, size, began))
+            synthesize(other, size // 4, _told(other.name, size // 4, began))
+        is_sqlite = db.engine.dialect.name == "sqlite"
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE" if is_sqlite else "VACUUM ANALYZE"))
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def _told(name: str, size: int, began: float):  # type: ignore[no-untyped-def]
+    def tell(done: int) -> None:
+        if done % 20_000 == 0 or done == size:
+            print(f"  {name}: {done:,} of {size:,} customers, {time.monotonic() - began:.0f} s", flush=True)
+
+    return tell
+
+
+def _busy_customer(organisation: Organisation) -> None:
+    """A customer with fifty rows on its form: billing lines, compliance documents and contacts."""
+    key = organisation.id
+
+    def ids(model: type) -> list[int]:
+        return list(db.session.scalars(select(model.id).where(model.organisation_id == key).order_by(model.id)))  # type: ignore[attr-defined]
+
+    commodities, locations, departments, billed = ids(Commodity), ids(Location), ids(Department), ids(BilledUser)
+    template = db.session.scalars(
+        select(NotificationTemplate.id).where(
+            NotificationTemplate.organisation_id == key, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE
+        )
+    ).first()
+    like = db.session.scalars(
+        select(Customer).where(Customer.organisation_id == key).order_by(Customer.id).limit(1)
+    ).one()
+    roles, today = list(ContactRole), clock.today()
+    customer = Customer(
+        name=BUSY, reference="BUSY-50", email="office@fifty.example", registration_number="HRB 505050",
+        region_id=like.region_id, status_id=like.status_id, start_date=today - timedelta(days=400), risk=like.risk,
+        account_manager_id=like.account_manager_id, departments=list(like.departments),
+    )  # fmt: skip
+    customer.billing_lines = [
+        BillingLine(commodity_id=commodities[n % len(commodities)], minimum_cost=Decimal(n), cost_per_unit=Decimal("1.25"),
+                    location_id=locations[n % len(locations)], department_id=departments[n % len(departments)],
+                    billed_user_id=billed[n % len(billed)], active_from=today)
+        for n in range(LINES)
+    ]  # fmt: skip
+    customer.compliance_documents = [
+        ComplianceDocument(certificate=f"Certificate {n}", expiry_date=today + timedelta(days=30 * n),
+                           reviewer_email="reviewer@demo.example", template_id=template)
+        for n in range(DOCUMENTS)
+    ]  # fmt: skip
+    customer.contacts = [
+        Contact(name=f"Person {n}", role=roles[n % len(roles)], email=f"person{n}@fifty.example", phone=f"+49 30 {n}")
+        for n in range(CONTACTS)
+    ]
+    save_customer(customer, actor=Actor(None, key))
+    db.session.commit()
