@@ -80,9 +80,7 @@ def answer(result: dict[str, Any], text: str, is_json: bool) -> None:
 def organisation_or_exit(name: str) -> Organisation:
     found = find_organisation(name)
     if found is None:
-        known = (
-            ", ".join(db.session.scalars(select(Organisation.name).order_by(Organisation.name))) or "none yet"
-        )
+        known = ", ".join(db.session.scalars(select(Organisation.name).order_by(Organisation.name))) or "none yet"
         raise click.UsageError(f"There is no organisation {name!r}. Known: {known}.")
     return found
 
@@ -198,9 +196,7 @@ def worker(queue: str) -> None:
 @click.command("create-user")
 @click.option("--email", required=True)
 @click.option("--name", required=True)
-@click.option(
-    "--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True)
 @click.option("--organisation", required=True, help="The organisation the user works in.")
 @click.option("--platform", is_flag=True, help="May create organisations and choose one.")
 @click.option("--data-protection", is_flag=True, help="May delete customers for good.")
@@ -217,14 +213,12 @@ def create_user(
         accounts.save_user(user, actor=system)
         link = OneTimeLinks.of(settings).make(user, TemplatePurpose.WELCOME, now=clock.now())
         db.session.commit()
-    answer({"email": user.email, "link": link}, f"{user.email} was added. Set the password here, within 72 hours:\n{link}",
-           as_json)  # fmt: skip
+    text = f"{user.email} was added. Set the password here, within 72 hours:\n{link}"
+    answer({"email": user.email, "link": link}, text, as_json)
 
 
 @click.command("synthesize")
-@click.option(
-    "--customers", "count", type=click.IntRange(1, 5_000_000), required=True, help="How many to add."
-)
+@click.option("--customers", "count", type=click.IntRange(1, 5_000_000), required=True, help="How many to add.")
 @click.option("--organisation", default="Demo", show_default=True)
 @as_json
 @with_appcontext

@@ -73,7 +73,7 @@ def recorded() -> dict[str, bool]:
 
 def shown(value: Any) -> Any:
     """`value` as the history keeps it: text, a number, true or false, or None."""
-    if value is None or isinstance(value, (bool, int, str)) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, enum.Enum):
         return value.value

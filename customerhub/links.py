@@ -11,7 +11,7 @@ from models.base import Base, db
 def linked_rows(row: Any) -> list[tuple[str, int]]:
     """(table, number of rows) of everything in the database that refers to `row` by a foreign key."""
     table = row.__table__
-    counts = {
+    counts: dict[str, Any] = {
         other.name: sum(
             select(func.count()).select_from(other).where(column == row.id).scalar_subquery()
             for column in _columns_to(other, table)

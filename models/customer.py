@@ -230,9 +230,7 @@ class Customer(OrganisationRow):
     channel: Mapped[CatalogItem | None] = to_one("Customer.channel_id", "CatalogItem")
     subscription_type: Mapped[CatalogItem | None] = to_one("Customer.subscription_type_id", "CatalogItem")
     status: Mapped[CustomerStatus] = to_one("Customer.status_id", "CustomerStatus")
-    review_template: Mapped[NotificationTemplate | None] = to_one(
-        "Customer.review_template_id", "NotificationTemplate"
-    )
+    review_template: Mapped[NotificationTemplate | None] = to_one("Customer.review_template_id", "NotificationTemplate")
     responsible_manager: Mapped[User | None] = to_one("Customer.responsible_manager_id", "User")
     service_manager: Mapped[User | None] = to_one("Customer.service_manager_id", "User")
     account_manager: Mapped[User | None] = to_one("Customer.account_manager_id", "User")

@@ -14,21 +14,13 @@ class Organisation(Row):
     __tablename__ = "organisation"
 
     name: Mapped[str] = mapped_column(String(200), unique=True)
-    currency: Mapped[str] = mapped_column(
-        String(3), default="EUR", info={"help": "ISO 4217 code, such as EUR"}
-    )
+    currency: Mapped[str] = mapped_column(String(3), default="EUR", info={"help": "ISO 4217 code, such as EUR"})
     timezone: Mapped[str] = mapped_column(String(64), default="UTC", info={"help": "Such as Europe/Berlin"})
-    country: Mapped[str] = mapped_column(
-        String(2), default="GB", info={"help": "ISO 3166 code of two letters"}
-    )
-    date_format: Mapped[DateFormat] = mapped_column(
-        one_of(DateFormat, "date_format"), default=DateFormat.SPOKEN
-    )
+    country: Mapped[str] = mapped_column(String(2), default="GB", info={"help": "ISO 3166 code of two letters"})
+    date_format: Mapped[DateFormat] = mapped_column(one_of(DateFormat, "date_format"), default=DateFormat.SPOKEN)
     signatory_name: Mapped[str | None] = mapped_column(String(200))
     signatory_email: Mapped[str | None] = mapped_column(String(254))
-    sender_email: Mapped[str | None] = mapped_column(
-        String(254), info={"help": "Mail is sent from this address"}
-    )
+    sender_email: Mapped[str | None] = mapped_column(String(254), info={"help": "Mail is sent from this address"})
     nda_template: Mapped[str | None] = mapped_column(Text, info={"label": "NDA template"})
     approval_policy: Mapped[ApprovalPolicy] = mapped_column(
         one_of(ApprovalPolicy, "approval_policy"),
@@ -38,9 +30,7 @@ class Organisation(Row):
     reminder_days: Mapped[str] = mapped_column(
         String(60),
         default="30, 14, 7, 1",
-        info={
-            "help": "Days before a document expires on which a reminder is sent; one more goes out on the day"
-        },
+        info={"help": "Days before a document expires on which a reminder is sent; one more goes out on the day"},
     )
     active: Mapped[bool] = mapped_column(default=True)
 

@@ -75,9 +75,7 @@ class ComplianceDocument(CustomerPart):
     template_id: Mapped[int | None] = mapped_column(Key)
     file_id: Mapped[int | None] = mapped_column(Key)
 
-    template: Mapped[NotificationTemplate | None] = to_one(
-        "ComplianceDocument.template_id", "NotificationTemplate"
-    )
+    template: Mapped[NotificationTemplate | None] = to_one("ComplianceDocument.template_id", "NotificationTemplate")
     file: Mapped[StoredFile | None] = to_one("ComplianceDocument.file_id", "StoredFile")
 
     __table_args__ = part_table(
@@ -158,9 +156,7 @@ class LegalEntity(CustomerPart):
     address: Mapped[str | None] = mapped_column(Text)
     business_entity_id: Mapped[int | None] = mapped_column(Key)
 
-    business_entity: Mapped[BusinessEntity | None] = to_one(
-        "LegalEntity.business_entity_id", "BusinessEntity"
-    )
+    business_entity: Mapped[BusinessEntity | None] = to_one("LegalEntity.business_entity_id", "BusinessEntity")
 
     __table_args__ = part_table(
         "legal_entity", same_organisation("legal_entity", "business_entity_id", "business_entity")

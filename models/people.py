@@ -38,9 +38,7 @@ class User(OrganisationRow):
     role: Mapped[Role] = mapped_column(one_of(Role, "role"))
     active: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None] = mapped_column(String(200), info={"secret": True})
-    sign_in_epoch: Mapped[int] = mapped_column(
-        Integer, default=0, server_default="0", info={"untracked": True}
-    )
+    sign_in_epoch: Mapped[int] = mapped_column(Integer, default=0, server_default="0", info={"untracked": True})
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     data_protection: Mapped[bool] = mapped_column(
         default=False, info={"help": "May delete customers for good. No role includes it"}

@@ -137,9 +137,7 @@ class PaymentTerms(NamedRow):
     value: Mapped[int] = mapped_column(
         Integer,
         default=30,
-        info={
-            "help": "A number of days; or a day of the month, where -1 is the last day, -2 the one before it"
-        },
+        info={"help": "A number of days; or a day of the month, where -1 is the last day, -2 the one before it"},
     )
 
     __table_args__ = named_table(
@@ -202,18 +200,14 @@ class Tariff(NamedRow):
 
     fallback_markup: Mapped[Decimal | None] = mapped_column(
         Percent,
-        info={
-            "help": "Percent on the cost of a call that no rate matches. Blank leaves it unrated; 0 does not"
-        },
+        info={"help": "Percent on the cost of a call that no rate matches. Blank leaves it unrated; 0 does not"},
     )
 
     rates: Mapped[list["TariffRate"]] = to_many(
         "TariffRate", "tariff_id", "Tariff", order_by="TariffRate.prefix, TariffRate.valid_from"
     )
 
-    __table_args__ = named_table(
-        CheckConstraint("fallback_markup BETWEEN 0 AND 10000000", name="fallback_markup")
-    )
+    __table_args__ = named_table(CheckConstraint("fallback_markup BETWEEN 0 AND 10000000", name="fallback_markup"))
 
 
 class TariffRate(OrganisationRow):

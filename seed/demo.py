@@ -96,12 +96,8 @@ def _seed_cost_center(organisation: Organisation) -> None:
             Commodity(organisation_id=key, name=name, unit=unit, default_minimum_cost=Decimal(minimum),
                       default_cost_per_unit=Decimal(per_unit))
         )  # fmt: skip
-    db.session.add_all(
-        Location(organisation_id=key, name=name) for name in ("Head office", "Warehouse", "Data centre")
-    )
-    db.session.add_all(
-        BilledUser(organisation_id=key, name=name) for name in ("Reception", "Sales team", "Workshop")
-    )
+    db.session.add_all(Location(organisation_id=key, name=name) for name in ("Head office", "Warehouse", "Data centre"))
+    db.session.add_all(BilledUser(organisation_id=key, name=name) for name in ("Reception", "Sales team", "Workshop"))
     db.session.add(
         BusinessEntity(
             organisation_id=key, name="Demo Telecom", registered_name="Demo Telecom GmbH",
@@ -118,9 +114,7 @@ def _seed_cost_center(organisation: Organisation) -> None:
 
 
 def _seed_dealer(organisation: Organisation) -> Dealer:
-    dealer = db.session.scalar(
-        select(Dealer).where(Dealer.organisation_id == organisation.id, Dealer.code == "D100")
-    )
+    dealer = db.session.scalar(select(Dealer).where(Dealer.organisation_id == organisation.id, Dealer.code == "D100"))
     if dealer is None:
         dealer = Dealer(organisation_id=organisation.id, code="D100", name="Nordwind Partners")
         db.session.add(dealer)
@@ -170,9 +164,7 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
     dice = random.Random(2024)  # noqa: S311  (variety, not secrecy)
     system = Actor(None, organisation.id)
     rows = _Rows(organisation.id)
-    group = CustomerGroup(
-        organisation_id=organisation.id, name="Alpenblick Group", note="One owner, billed apart"
-    )
+    group = CustomerGroup(organisation_id=organisation.id, name="Alpenblick Group", note="One owner, billed apart")
     db.session.add(group)
     db.session.flush()
     today = clock.today()
@@ -220,9 +212,7 @@ class _Rows:
         self.staff = ids(User, User.role.in_([Role.MANAGER, Role.AGENT]))
         self.commodities = ids(Commodity)
         self.locations = ids(Location)
-        self.review_template = ids(
-            NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.REVIEW
-        )[0]
+        self.review_template = ids(NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.REVIEW)[0]
         self.compliance_template = ids(
             NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE
         )[0]

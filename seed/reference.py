@@ -104,6 +104,4 @@ def _keep(model: Any, organisation: Organisation, name: str, **values: Any) -> N
 def find_organisation(name: str) -> Organisation | None:
     """The organisation with this name, whatever its case."""
     wanted = folded(name)
-    return next(
-        (found for found in db.session.scalars(select(Organisation)) if folded(found.name) == wanted), None
-    )
+    return next((found for found in db.session.scalars(select(Organisation)) if folded(found.name) == wanted), None)

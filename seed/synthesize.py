@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, func, insert, select
 
 from customerhub import clock, history
 from customerhub.customers.accounts import take_account_numbers
@@ -71,8 +71,7 @@ def _choices(organisation_id: int) -> dict[str, list[int]]:
 def _add(organisation_id: int, serials: list[int], found: dict[str, list[int]], dice: random.Random) -> None:
     numbers = take_account_numbers(organisation_id, len(serials))
     rows = [
-        _customer(organisation_id, serial, number, found, dice)
-        for serial, number in zip(serials, numbers, strict=True)
+        _customer(organisation_id, serial, number, found, dice) for serial, number in zip(serials, numbers, strict=True)
     ]
     keys = list(
         db.session.scalars(
@@ -85,16 +84,16 @@ def _add(organisation_id: int, serials: list[int], found: dict[str, list[int]], 
     same = {"organisation_id": organisation_id}
     now = clock.now()
     execute = db.session.connection().execute
-    execute(
-        insert(Account.__table__),
-        [same | {"customer_id": key, "number": row["account_number"], "balance": Decimal(dice.randrange(0, 500000)) / 100,
-                 "created_at": now} for key, row in zip(keys, rows, strict=True)],
-    )  # fmt: skip
-    execute(
-        insert(Address.__table__),
-        [same | {"customer_id": key, "kind": AddressKind.MAILING, "lines": f"{key} Market Street", "city": "Springfield",
-                 "created_at": now} for key in keys],
-    )  # fmt: skip
+    accounts = [
+        same | {"customer_id": key, "number": row["account_number"], "balance": _balance(dice), "created_at": now}
+        for key, row in zip(keys, rows, strict=True)
+    ]
+    addresses = [
+        same | {"customer_id": key, "kind": AddressKind.MAILING, "lines": f"{key} Market Street", "created_at": now}
+        for key in keys
+    ]
+    execute(insert(cast(Table, Account.__table__)), accounts)
+    execute(insert(cast(Table, Address.__table__)), addresses)
     execute(
         insert(customer_department),
         [same | {"customer_id": key, "department_id": dice.choice(found["department"])} for key in keys],
@@ -106,6 +105,10 @@ def _add(organisation_id: int, serials: list[int], found: dict[str, list[int]], 
         )
         for key, row in zip(keys, rows, strict=True)
     )  # fmt: skip
+
+
+def _balance(dice: random.Random) -> Decimal:
+    return Decimal(dice.randrange(0, 500_000)) / 100
 
 
 def _customer(

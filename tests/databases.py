@@ -17,6 +17,7 @@ from models.base import db
 from tests.servers import PostgreSQL
 
 KINDS = ("sqlite", "postgresql")
+TEMPLATE = "template_hub"
 
 
 class Databases(Protocol):
@@ -24,34 +25,34 @@ class Databases(Protocol):
 
     template_url: str
 
-    def fresh(self, name: str) -> str:
-        """Make database `name` a copy of the template, whatever it held; returns its address."""
+    def fresh(self, name: str, template: str = TEMPLATE) -> str:
+        """Make database `name` a copy of `template`, whatever it held; returns its address."""
         ...
 
 
 class SqliteDatabases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.template_url = f"sqlite:///{folder / 'template'}"
+        self.template_url = f"sqlite:///{folder / TEMPLATE}"
 
-    def fresh(self, name: str) -> str:
+    def fresh(self, name: str, template: str = TEMPLATE) -> str:
         path = self._folder / name
         for suffix in ("", "-wal", "-shm"):
             path.with_name(name + suffix).unlink(missing_ok=True)
-        shutil.copyfile(self._folder / "template", path)
+        shutil.copyfile(self._folder / template, path)
         return f"sqlite:///{path}"
 
 
 class PostgresqlDatabases:
     def __init__(self, server: PostgreSQL) -> None:
         self._server = server
-        self.template_url = server.url("template_hub")
-        server.execute("CREATE DATABASE template_hub")
+        self.template_url = server.url(TEMPLATE)
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
 
-    def fresh(self, name: str) -> str:
+    def fresh(self, name: str, template: str = TEMPLATE) -> str:
         self._server.execute(
             f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-            f'CREATE DATABASE "{name}" TEMPLATE template_hub',
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}"',
         )
         return self._server.url(name)
 

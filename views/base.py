@@ -13,7 +13,6 @@ from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import Form
 
-from customerhub.errors import HubError
 from customerhub.links import plural
 from customerhub.permissions import Actor, Permission, scope
 from jobs import exports
@@ -92,19 +91,19 @@ class HubModelView(Editing, Exporting, ModelView):
         return current_user.is_authenticated and self.actor.may(self.view_permission)
 
     def inaccessible_callback(self, name: str, **kwargs: Any) -> Response:
-        if not current_user.is_authenticated:
-            return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
-        abort(403)
+        if current_user.is_authenticated:
+            abort(403)
+        return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
 
     def may_edit(self) -> bool:
         return self.edit_permission is not None and bool(self.fields) and self.actor.may(self.edit_permission)
 
     @property
-    def can_create(self) -> bool:  # type: ignore[override]
+    def can_create(self) -> bool:
         return self.may_edit()
 
     @property
-    def can_edit(self) -> bool:  # type: ignore[override]
+    def can_edit(self) -> bool:
         return self.may_edit()
 
     can_delete = False  # deleting is an operation like any other
@@ -338,7 +337,7 @@ class HubModelView(Editing, Exporting, ModelView):
         query = field.query()
         if text:
             escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-            query = query.where(field.model.name.ilike(f"%{escaped}%", escape="\\"))  # type: ignore[attr-defined]
+            query = query.where(field.model.name.ilike(f"%{escaped}%", escape="\\"))
         found = db.session.execute(query.limit(limit)).all()
         return [[key, label] for key, label, active in found if active]
 

@@ -25,4 +25,4 @@ class BilledUserView(SetupView):
     fields = ("name", "email", "active")
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
-        return [*super().menu_actions(args), *cost_center_links(args, self.endpoint)]
+        return [*super().menu_actions(args), *cost_center_links(self.endpoint)]

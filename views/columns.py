@@ -38,8 +38,8 @@ STAGE_TONES = {
 class Column:
     """One column of a list.
 
-    `value` gives what a row shows; an export writes `text`, or the same as plain text. `sort` is what it sorts by: a column
-    or several. `usual` tells whether it is shown until somebody chooses otherwise.
+    `value` gives what a row shows; an export writes `text`, or the same as plain text. `sort` is what it sorts by: a
+    column or several. `usual` tells whether it is shown until somebody chooses otherwise.
     """
 
     name: str
@@ -76,11 +76,7 @@ class Filter:
     }
 
     def operators(self) -> list[tuple[str, str]]:
-        blank = (
-            [("blank", "is blank"), ("filled", "is not blank")]
-            if self.nullable and self.kind != "yes"
-            else []
-        )
+        blank = [("blank", "is blank"), ("filled", "is not blank")] if self.nullable and self.kind != "yes" else []
         return [*self.OPERATORS[self.kind], *blank]
 
     def options(self) -> list[tuple[str, str]] | None:

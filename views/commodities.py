@@ -10,7 +10,7 @@ from views.listing import ListArgs
 from views.named import SetupView, active_column, active_filter, name_column
 
 
-def cost_center_links(args: ListArgs, current: str) -> list[dict[str, Any]]:
+def cost_center_links(current: str) -> list[dict[str, Any]]:
     """The way from one of the three cost center lists to the others."""
     lists = (("commodities", "Commodities"), ("locations", "Locations"), ("billed-users", "Users to bill"))
     return [
@@ -23,9 +23,7 @@ def cost_center_links(args: ListArgs, current: str) -> list[dict[str, Any]]:
 class CommodityView(SetupView):
     noun = "commodity"
     title = "Commodities"
-    intro = (
-        "What is metered and charged. Locations and users to bill are the other two lists of the cost center."
-    )
+    intro = "What is metered and charged. Locations and users to bill are the other two lists of the cost center."
     empty_text = "A commodity has a unit and the prices that billing lines begin with."
     columns = (
         name_column(Commodity),
@@ -52,4 +50,4 @@ class CommodityView(SetupView):
     fields = ("name", "unit", "default_minimum_cost", "default_cost_per_unit", "active")
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
-        return [*super().menu_actions(args), *cost_center_links(args, self.endpoint)]
+        return [*super().menu_actions(args), *cost_center_links(self.endpoint)]

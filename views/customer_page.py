@@ -64,9 +64,7 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
     if tab == "profiles":
         page.tables = [_profiles(row, edit)]
     elif tab == "billing-lines":
-        page.tables = [
-            {**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}
-        ]
+        page.tables = [{**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}]
     elif tab == "compliance":
         page.tables = [_compliance(row, edit)]
     elif tab == "portal":
@@ -84,8 +82,7 @@ def header(page: DetailsPage, row: Customer) -> None:
         {"label": chip["chip"], "tone": chip.get("tone", "neutral"), "colour": chip.get("colour")}
         for chip in (
             {"chip": row.status.name, "colour": row.status.colour},
-            risk_chip(row.risk)
-            and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
+            risk_chip(row.risk) and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
             stage_chip(row.stage),
             {"chip": "Prospect", "tone": "blue"} if row.is_prospect else None,
         )
@@ -110,9 +107,7 @@ def _overview(page: DetailsPage, row: Customer, edit: str | None) -> None:
     )
     for title, anchor, names in groups:
         items = [(label_for(row, name), _value(row, name)) for name in names]
-        page.sections.append(
-            {"title": title, "items": _tidy(items), "edit_url": f"{edit}{anchor}" if edit else None}
-        )
+        page.sections.append({"title": title, "items": _tidy(items), "edit_url": f"{edit}{anchor}" if edit else None})
 
 
 def _tidy(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -141,29 +136,15 @@ def _summary(row: Customer) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"title": "Balance", "figure": f"{amount(balance)} {currency}"}]
     if row.credit_limit:
         used = max(balance, Decimal(0))
-        tone = (
-            "red"
-            if used > row.credit_limit
-            else "amber"
-            if used > row.credit_limit * Decimal("0.8")
-            else "accent"
-        )
+        tone = "red" if used > row.credit_limit else "amber" if used > row.credit_limit * Decimal("0.8") else "accent"
         text = f"{amount(used)} of {amount(row.credit_limit)} {currency} credit used"
         blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
     else:
         blocks[0]["text"] = "No credit limit is set."
-    accounts = db.session.scalars(
-        select(Account).where(Account.customer_id == row.id).order_by(Account.id)
-    ).all()
-    blocks.append(
-        {"title": "Accounts", "items": [(account.number, amount(account.balance)) for account in accounts]}
-    )
+    accounts = db.session.scalars(select(Account).where(Account.customer_id == row.id).order_by(Account.id)).all()
+    blocks.append({"title": "Accounts", "items": [(account.number, amount(account.balance)) for account in accounts]})
     blocks.append(_review_block(row))
-    expiring = [
-        document
-        for document in row.compliance_documents
-        if (document.expiry_date - today()).days <= SOON_DAYS
-    ]
+    expiring = [document for document in row.compliance_documents if (document.expiry_date - today()).days <= SOON_DAYS]
     if row.compliance_documents:
         blocks.append(
             {

@@ -250,7 +250,7 @@ class Editing:
         found: dict[str, Any] = {}
         for form_class in self._form_classes():
             for name in dir(form_class):
-                unbound = getattr(form_class, name, None)
+                unbound: Any = getattr(form_class, name, None)
                 if getattr(unbound, "field_class", None) is LookupField:
                     found[unbound.kwargs["lookup"]] = unbound.kwargs["source"]
         return found
@@ -265,7 +265,7 @@ def submitted() -> Any:
     """What was posted, files among it; None on GET."""
     if request.method != "POST":
         return None
-    posted = request.form.copy()
+    posted: Any = request.form.copy()
     posted.update(request.files)
     return posted
 

@@ -56,7 +56,7 @@ class ExportView(HubModelView):
         page = {
             "title": f"Export {export.title.lower()}",
             **progress(export),
-            "poll_url": url_for("exports.details_view", id=export.id, **{"as": "json"}),
+            "poll_url": url_for("exports.details_view", id=export.id) + "&as=json",
             "cancel_url": url_for("exports.cancel_view", id=export.id),
             "result": self._result(export),
         }

@@ -1,6 +1,6 @@
 """Files that people give us and get back."""
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, Flask, abort, current_app, send_file, url_for
 from flask_login import login_required
@@ -20,7 +20,7 @@ def keep(upload: FileStorage) -> StoredFile:
     """Put an uploaded file into the store."""
     actor = current_actor()
     return storage.store(
-        upload.stream,
+        cast(BinaryIO, upload.stream),
         upload.filename or "file",
         upload.mimetype,
         organisation_id=actor.organisation_id,

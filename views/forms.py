@@ -108,7 +108,7 @@ class Particular:
 
 def no_control_characters(_form: Any, field: Any) -> None:
     if isinstance(field.data, str) and any(
-        ord(c) < 32 and c not in "\n\r\t" or ord(c) == 127 for c in field.data
+        (ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in field.data
     ):
         raise ValidationError("There is a character in it that cannot be shown. Type it again")
 

@@ -183,9 +183,7 @@ def set_formats() -> None:
 
 def use_formats(organisation: Organisation) -> None:
     """Write dates, money and times as `organisation` does, until the request or job ends."""
-    g.formats = Format(
-        DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone)
-    )
+    g.formats = Format(DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone))
 
 
 def register(app: Flask) -> None:

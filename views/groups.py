@@ -24,10 +24,15 @@ class GroupView(HubModelView):
     empty_text = "Put customers of one owner together: choose the group on the customer's form."
     columns = (
         Column("name", "Name", lambda row: row.name, sort=CustomerGroup.name),
-        Column("parent", "Parent", lambda row: customer_link(row.parent), load=(
-            joinedload(CustomerGroup.parent).joinedload(Customer.status),), text=lambda row: row.parent and row.parent.name),
+        Column(
+            "parent",
+            "Parent",
+            lambda row: customer_link(row.parent),
+            load=(joinedload(CustomerGroup.parent).joinedload(Customer.status),),
+            text=lambda row: row.parent.name if row.parent else None,
+        ),
         Column("note", "Note", lambda row: row.note),
-    )  # fmt: skip
+    )
     searched = (CustomerGroup.name,)
     usual_order = (CustomerGroup.name,)
     fields = ("name", "parent_id", "note")

@@ -93,10 +93,7 @@ def _tiles() -> list[dict[str, Any]]:
 
 def _recent() -> dict[str, Any]:
     rows = db.session.scalars(
-        scope(Customer, current_actor())
-        .options(joinedload(Customer.status))
-        .order_by(Customer.id.desc())
-        .limit(RECENT)
+        scope(Customer, current_actor()).options(joinedload(Customer.status)).order_by(Customer.id.desc()).limit(RECENT)
     ).all()
     return {
         "title": "Latest customers",

@@ -98,7 +98,7 @@ def narrowed(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> S
 
 def count(query: Select[Any], exact: bool) -> int:
     """How many rows `query` has; counting stops behind COUNTED unless `exact`."""
-    rows = query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None)
+    rows: Select[Any] = query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None)
     if not exact:
         rows = rows.limit(COUNTED + 1)
     return db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0

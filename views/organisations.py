@@ -36,5 +36,5 @@ class OrganisationView(HubModelView):
         return select(Organisation).where(Organisation.id == self.actor.organisation_id)
 
     @property
-    def can_create(self) -> bool:  # type: ignore[override]
+    def can_create(self) -> bool:
         return self.actor.may(Permission.ORGANISATIONS)

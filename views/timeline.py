@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 from sqlalchemy import Select, or_, select
 
 from models import History
@@ -13,26 +13,30 @@ from views.forms import label_of
 PAGE = 30
 
 
-def of_row(row: Any, page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The entries of a row, of a customer those of everything that hangs on it too, the newest first."""
+def _entries_of(row: Any) -> Select[Any]:
+    """The entries of a row; of a customer those of everything that hangs on it too."""
     mine = (History.table_name == row.__tablename__) & (History.row_id == row.id)
     if row.__tablename__ == "customer":
         mine = or_(mine, History.customer_id == row.id)
     organisation = row.id if row.__tablename__ == "organisation" else row.organisation_id
-    query = select(History).where(mine, History.organisation_id == organisation)
-    return paged(query, page)
+    return select(History).where(mine, History.organisation_id == organisation)
+
+
+def of_row(row: Any, page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """One page of the entries of a row, the newest first, and its pager."""
+    return paged(_entries_of(row), page)
 
 
 def paged(query: Select[Any], page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     page = min(max(page, 0), 100_000)
     found = list(db.session.scalars(query.order_by(History.id.desc()).limit(PAGE + 1).offset(page * PAGE)))
     more = len(found) > PAGE
-    from flask import request
 
     def link(to: int) -> str:
-        return url_for(request.endpoint or "", **{**request.args.to_dict(), "page": to})
+        given: dict[str, Any] = {**request.args.to_dict(), "page": to}
+        return url_for(request.endpoint or "", **given)
 
-    pager = None
+    pager: dict[str, Any] | None = None
     if page or more:
         pager = {
             "first_text": f"Page {page + 1}",
@@ -57,8 +61,7 @@ def told(entry: History) -> dict[str, Any]:
         "what": f"{what} the record" if own and entry.action in ("created", "changed", "deleted") else what,
         "source": entry.source,
         "changes": [
-            (label_of(name), readable(pair[0]), readable(pair[1]))
-            for name, pair in (entry.changes or {}).items()
+            (label_of(name), readable(pair[0]), readable(pair[1])) for name, pair in (entry.changes or {}).items()
         ],
     }
 
@@ -73,12 +76,5 @@ def readable(value: Any) -> Any:
 
 def last_change(row: Any) -> tuple[str, str]:
     """Who changed `row` last, and when."""
-    entry = db.session.scalar(
-        select(History)
-        .where(or_((History.table_name == row.__tablename__) & (History.row_id == row.id), History.customer_id == row.id)
-               if row.__tablename__ == "customer"
-               else (History.table_name == row.__tablename__) & (History.row_id == row.id))
-        .order_by(History.id.desc())
-        .limit(1)
-    )  # fmt: skip
+    entry = db.session.scalar(_entries_of(row).order_by(History.id.desc()).limit(1))
     return (entry.actor_name, cells.moment(entry.at)) if entry else ("Somebody", "meanwhile")

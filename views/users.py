@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import joinedload
 
-from customerhub.permissions import Actor, Permission
+from customerhub.permissions import Actor, Permission, require
 from customerhub.users import accounts, sign_in
 from customerhub.users.links import OneTimeLinks
 from models import User
@@ -28,6 +28,7 @@ def _invite(user: User, *, actor: Actor) -> None:
 
 
 def _sign_out(user: User, *, actor: Actor) -> None:
+    require(actor, Permission.USERS_EDIT)
     sign_in.sign_out_everywhere(user)
 
 

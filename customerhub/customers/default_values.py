@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from customerhub.permissions import Actor, scope
 from models import DefaultValueSet
 from models.base import db

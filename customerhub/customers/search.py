@@ -39,7 +39,7 @@ def _fragments(words: list[str]) -> ColumnElement[bool]:
     found = text("SELECT rowid FROM customer_search WHERE customer_search MATCH :words").bindparams(
         words=quoted
     )
-    return Customer.id.in_(found.columns(literal_column("rowid")))  # type: ignore[arg-type]
+    return Customer.id.in_(found.columns(literal_column("rowid")))
 
 
 def exact_match(typed: str, actor: Actor) -> Customer | None:

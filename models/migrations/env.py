@@ -1,6 +1,6 @@
 """How Alembic reaches the database and what it compares."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Enum
@@ -12,14 +12,14 @@ from models.types import ScaledDecimal, UtcDateTime
 SEARCH_TABLES = "customer_search"
 
 
-def include_object(item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
     """Leave out what only one database has: SQLite's search tables, PostgreSQL's trigram index."""
     if kind == "table" and name and name.startswith(SEARCH_TABLES):
         return False
     return not (kind == "index" and name == "ix_customer_search_text")
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _autogen_context: Any) -> str | Literal[False]:
     """Write plain SQLAlchemy types into migrations, so that an old one never depends on today's code."""
     if kind != "type":
         return False

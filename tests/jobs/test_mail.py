@@ -1,0 +1,233 @@
+"""Sending mail to a real server, and to servers that will not have it."""
+
+import socket
+import threading
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+import time_machine
+
+from customerhub import clock, outbox
+from customerhub.outbox import PAUSES
+from jobs import mail
+from models.base import db
+from models.enums import OutboxState
+from tests.mail_server import PASSWORD, USER, Mailbox, check_password, running, tls_context
+from tests.people import make_organisation
+from tests.servers import free_port, wait_until
+
+
+@pytest.fixture
+def use(app, monkeypatch):
+    """Sends through the server at an address from now on."""
+
+    def use(smtp_url):
+        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url))
+
+    return use
+
+
+@pytest.fixture
+def mailbox(use):
+    with running(Mailbox()) as mailbox:
+        use(mailbox.url)
+        yield mailbox
+
+
+@pytest.fixture
+def message(session):
+    return put("first")
+
+
+def put(reason, **values):
+    organisation = make_organisation(f"Example {reason}")
+    details = {
+        "recipient": "kim@example.com",
+        "subject": "Grüße",
+        "text_body": "Hello\n.\nbye",
+        "html_body": "<p>ä</p>",
+    }
+    message = outbox.put(organisation_id=organisation.id, reason_key=reason, purpose="review due", **(details | values))
+    db.session.commit()
+    return message
+
+
+def sent(message):
+    mail.send(message.id)
+    db.session.expire_all()
+    return message
+
+
+def test_a_mail_arrives_once(message, mailbox):
+    assert sent(message).state is OutboxState.SENT
+    assert sent(message).attempts == 1
+    mail.sweep()
+    (arrived,) = mailbox.received
+    assert arrived["To"] == "kim@example.com"
+    assert arrived["From"] == "Example first <no-reply@localhost>"
+    assert arrived["Subject"] == "Grüße"
+    assert arrived["Message-ID"].startswith(f"<{message.id}.")
+    assert arrived.get_body(("plain",)).get_content() == "Hello\r\n.\r\nbye\r\n"
+    assert arrived.get_body(("html",)).get_content() == "<p>ä</p>\r\n"
+
+
+@pytest.mark.parametrize("at", ["on_recipient", "on_data"])
+def test_451_is_tried_again_and_then_arrives(message, mailbox, at):
+    setattr(mailbox, at, "451 try again later")
+    assert sent(message).state is OutboxState.WAITING
+    assert message.last_error == "451 try again later"
+    assert sent(message).attempts == 1
+    setattr(mailbox, at, "250 OK")
+    with time_machine.travel(clock.now() + PAUSES[0], tick=False):
+        mail.sweep()
+    db.session.expire_all()
+    assert (message.state, message.attempts, message.last_error) == (OutboxState.SENT, 2, None)
+    assert len(mailbox.received) == 1
+
+
+@pytest.mark.parametrize("at", ["on_recipient", "on_data"])
+def test_550_is_for_good(message, mailbox, at):
+    setattr(mailbox, at, "550 no such user")
+    assert sent(message).state is OutboxState.FAILED
+    assert message.last_error == "550 no such user"
+    assert mailbox.received == []
+
+
+def test_a_connection_that_breaks_off_is_tried_again(message, mailbox):
+    mailbox.drop = True
+    assert sent(message).state is OutboxState.WAITING
+    assert message.next_attempt_at > clock.now()
+    mailbox.drop = False
+    with time_machine.travel(clock.now() + PAUSES[0], tick=False):
+        assert sent(message).state is OutboxState.SENT
+
+
+def test_a_server_that_is_not_there_stops_the_sweep(session, use, message):
+    second = put("second")
+    use(f"smtp://127.0.0.1:{free_port()}")
+    mail.sweep()
+    session.expire_all()
+    assert (message.state, message.attempts, second.attempts) == (OutboxState.WAITING, 1, 0)
+    assert "refused" in message.last_error
+
+
+def test_one_bad_address_does_not_stop_the_sweep(session, mailbox, message):
+    second = put("second")
+    mailbox.on_recipient = "550 no"
+    mail.sweep()
+    session.expire_all()
+    assert (message.state, second.state) == (OutboxState.FAILED, OutboxState.FAILED)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(use, message, monkeypatch):
+    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        use(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+        assert sent(message).state is OutboxState.WAITING
+    assert "timed out" in message.last_error
+
+
+def test_a_server_that_speaks_something_else_is_tried_again(use, message):
+    def serve(server):
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        use(f"smtp://127.0.0.1:{server.getsockname()[1]}")
+        assert sent(message).state is OutboxState.WAITING
+        thread.join()
+
+
+def test_the_database_is_free_while_the_mail_server_is_talked_to(session, message, mailbox, monkeypatch):
+    seen = []
+    monkeypatch.setattr(mail, "transmit", lambda *_: seen.append(db.session().in_transaction()))
+    assert sent(message).state is OutboxState.SENT
+    assert seen == [False]
+
+
+def test_without_a_server_mails_are_held_and_nothing_leaves(session, use, message, mailbox):
+    use(None)
+    assert sent(message).state is OutboxState.HELD
+    mail.sweep()
+    use(mailbox.url)
+    mail.sweep()
+    assert sent(message).state is OutboxState.HELD
+    assert mailbox.received == []
+
+
+def test_tls_is_begun_where_it_is_offered_and_the_password_sent_then(use, message, tmp_path):
+    options = {"tls_context": tls_context(tmp_path), "require_starttls": True, "auth_required": True,
+               "authenticator": check_password}  # fmt: skip
+    with running(Mailbox(), **options) as mailbox:
+        use(f"smtp://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@127.0.0.1:{mailbox.port}")
+        assert sent(message).state is OutboxState.SENT
+    assert mailbox.was_encrypted == [True]
+
+
+def test_smtps_is_encrypted_from_the_first_byte(use, message, tmp_path):
+    mailbox = Mailbox()
+    context = tls_context(tmp_path)
+    # Its controller cannot probe a TLS port with our certificate, so the probe is one that does not look at it.
+    with running(mailbox, ssl_context=context, server_hostname="127.0.0.1"):
+        use(f"smtps://127.0.0.1:{mailbox.port}")
+        assert sent(message).state is OutboxState.SENT
+    assert len(mailbox.received) == 1
+
+
+def test_a_wrong_password_is_our_fault_and_not_the_messages(use, message):
+    with running(Mailbox(), auth_require_tls=False, auth_required=True, authenticator=check_password) as mailbox:
+        use(f"smtp://hub:wrong@127.0.0.1:{mailbox.port}")
+        assert sent(message).state is OutboxState.WAITING
+        assert message.last_error.startswith("127.0.0.1: 535")
+        assert "wrong" not in message.last_error
+
+
+def test_a_server_without_passwords_is_our_fault_too(use, message, mailbox):
+    use(f"smtp://hub:secret@127.0.0.1:{mailbox.port}")
+    assert sent(message).state is OutboxState.WAITING
+    assert "takes no user and password" in message.last_error
+
+
+def test_a_password_does_not_cross_a_network_in_the_clear(use, message, monkeypatch):
+    with running(Mailbox(), auth_require_tls=False, authenticator=check_password) as mailbox:
+        monkeypatch.setattr(mail, "_is_loopback", lambda _host: False)
+        use(f"smtp://hub:secret@127.0.0.1:{mailbox.port}")
+        assert sent(message).state is OutboxState.WAITING
+    assert "not sent in the clear" in message.last_error
+
+
+def test_a_certificate_that_nobody_signed_is_not_trusted_across_a_network(use, message, monkeypatch, tmp_path):
+    with running(Mailbox(), tls_context=tls_context(tmp_path)) as mailbox:
+        monkeypatch.setattr(mail, "_is_loopback", lambda _host: False)
+        use(mailbox.url)
+        assert sent(message).state is OutboxState.WAITING
+    assert "certificate" in message.last_error.lower()
+    assert mailbox.received == []
+
+
+def test_an_address_that_the_server_cannot_take_is_for_good(session, use):
+    message = put("unicode", recipient="köln@example.com")
+    with running(Mailbox(), enable_SMTPUTF8=False) as mailbox:
+        use(mailbox.url)
+        assert sent(message).state is OutboxState.FAILED
+    with running(Mailbox(), enable_SMTPUTF8=True) as mailbox:
+        use(mailbox.url)
+        message = put("unicode 2", recipient="köln@example.com")
+        assert sent(message).state is OutboxState.SENT
+    assert mailbox.received[0]["To"] == "köln@example.com"
+
+
+def test_a_new_message_is_queued_for_a_worker_after_the_commit(app, session, valkey_server):
+    put("queued")
+    with valkey_server.connect() as connection:
+        wait_until(lambda: connection.llen("rq:queue:default") == 1, seconds=5)
+
+
+def test_the_fallback_sender_has_the_hubs_name(app):
+    settings = app.config["HUB"]
+    assert mail._fallback_sender(replace(settings, public_url="https://hub.example.com")) == "no-reply@hub.example.com"
+    assert mail._fallback_sender(replace(settings, public_url="http://[::1]:8000")) == "no-reply@localhost"
