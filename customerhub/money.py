@@ -1,10 +1,17 @@
 """Amounts as people write and read them. In code they are Decimal, in the database exact integers."""
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import ROUND_HALF_UP, Decimal
 
 from customerhub.errors import Invalid
 
 CENT = Decimal("0.01")
+MOST_DIGITS = 24  # before the point; what Decimal still calculates with exactly
+
+# Separators stand between groups of three digits, so that nobody's "12,50" becomes 1250.
+_AMOUNT = re.compile(
+    r"[+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+)"
+)
 
 
 def to_cents(amount: Decimal) -> Decimal:
@@ -21,17 +28,16 @@ def shown(amount: Decimal | None, currency: str | None = None) -> str:
 
 
 def parse(text: str, *, places: int = 2) -> Decimal:
-    """The amount that `text` writes with at most `places` decimals: "1,234.50" or "1234.5".
+    """The amount that `text` writes with at most `places` decimals: "1,234.50", "1 234.50" or "1234.5".
 
-    Raises Invalid for anything else, an exponent or a sign without digits among it.
+    Raises Invalid for anything else, such as an exponent, a decimal comma or a sign without digits.
     """
-    bare = text.strip().replace(",", "").replace(" ", "")
-    try:
-        amount = Decimal(bare)
-    except InvalidOperation:
-        raise Invalid(f"“{text}” is not an amount: write it as 1234.50") from None
-    if not amount.is_finite() or "e" in bare.lower():
-        raise Invalid(f"“{text}” is not an amount: write it as 1234.50")
-    if amount != amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):
-        raise Invalid(f"“{text}” has more than {places} decimals")
-    return amount
+    bare = text.strip()
+    if not _AMOUNT.fullmatch(bare):
+        raise Invalid(f"“{bare[:40]}” is not an amount: write it as 1234.50")
+    whole, _, decimals = re.sub("[^0-9.+-]", "", bare).partition(".")
+    if len(whole.lstrip("+-0")) > MOST_DIGITS:
+        raise Invalid(f"“{bare[:40]}…” is too large an amount")
+    if len(decimals.rstrip("0")) > places:
+        raise Invalid(f"“{bare[:40]}” has more than {places} decimals")
+    return Decimal(f"{whole}.{decimals.rstrip('0') or 0}")

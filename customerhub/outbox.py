@@ -216,13 +216,13 @@ def compose(message: OutboxMessage, *, fallback_sender: str) -> EmailMessage:
     """
     organisation = db.session.get_one(Organisation, message.organisation_id)
     try:
-        sender = _ascii(organisation.sender_email or fallback_sender)
+        sender = _address(organisation.sender_email or fallback_sender, name=organisation.name)
         mail = EmailMessage(policy=SMTP)
-        mail["From"] = Address(display_name=header_safe(organisation.name), addr_spec=sender)
-        mail["To"] = Address(addr_spec=_ascii(message.recipient))
+        mail["From"] = sender
+        mail["To"] = _address(message.recipient)
         mail["Subject"] = header_safe(message.subject)
         mail["Date"] = message.created_at
-        mail["Message-ID"] = f"<{_fingerprint(message)}@{sender.rpartition('@')[2]}>"
+        mail["Message-ID"] = f"<{_fingerprint(message)}@{sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.text_body)
         mail.add_alternative(message.html_body, subtype="html")
@@ -237,7 +237,7 @@ def _fingerprint(message: OutboxMessage) -> str:
     return f"{message.id}.{hashlib.sha256(told.encode()).hexdigest()[:24]}"
 
 
-def _ascii(address: str) -> str:
-    """`address` with its domain as the mail system spells it."""
-    name, _, domain = address.rpartition("@")
-    return f"{name}@{domain.encode('idna').decode()}"
+def _address(address: str, *, name: str = "") -> Address:
+    """`address` of somebody called `name`, with its domain as the mail system spells it."""
+    local, _, domain = address.rpartition("@")
+    return Address(header_safe(name), local, domain.encode("idna").decode())

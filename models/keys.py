@@ -3,25 +3,27 @@
 import re
 import unicodedata
 
+# Letters that Unicode does not take apart, as people type them who have no such key.
 _UNSPELLED = str.maketrans(
-    {"ß": "ss", "ẞ": "ss", "ø": "o", "Ø": "o", "đ": "d", "ł": "l", "Ł": "l", "æ": "ae", "Æ": "ae", "œ": "oe"}
+    {"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 )
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-_SPACES = re.compile(r"\s+")
 
 
 def folded(text: str) -> str:
     """`text` without case, accents and doubled spaces: "Königlich  ESSEN" is "koniglich essen"."""
     if text.isascii():
         return " ".join(text.lower().split())
-    decomposed = unicodedata.normalize("NFKD", text.translate(_UNSPELLED).casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(bare.split())
+    return " ".join(unicodedata.normalize("NFC", bare.casefold().translate(_UNSPELLED)).split())
 
 
 def exact_key(text: str | None) -> str | None:
     """What makes two references the same: case and outer spaces do not, every digit does ("7" is not "007")."""
-    return " ".join(text.split()).casefold() or None if text else None
+    if not text:
+        return None
+    return unicodedata.normalize("NFC", " ".join(text.split()).casefold()) or None
 
 
 def number_key(text: str | None) -> str | None:

@@ -64,7 +64,8 @@ def running(mailbox: Mailbox, **options: Any) -> Iterator[Mailbox]:
 
 
 def check_password(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-    return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+    is_right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=is_right, handled=False)
 
 
 def tls_context(folder: Path) -> ssl.SSLContext:

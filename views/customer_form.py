@@ -98,19 +98,12 @@ def commodity_picker() -> dict[str, Any]:
     from views.choices import Source
 
     source = Source(Commodity)
-    units = dict(
-        db.session.execute(
-            select(Commodity.id, Commodity.unit).where(Commodity.id.in_([r[0] for r in source.rows()]))
-        )
-        .tuples()
-        .all()
-    )
+    known = [key for key, _, _ in source.rows()]
+    units = dict(db.session.execute(select(Commodity.id, Commodity.unit).where(Commodity.id.in_(known))).all())
     return {
         "title": "Commodities",
         "field": "commodity_id",
-        "choices": [
-            (key, label, f"per {units.get(key, '')}") for key, label, active in source.rows() if active
-        ],
+        "choices": [(key, label, f"per {units.get(key, '')}") for key, label, active in source.rows() if active],
     }
 
 
@@ -163,16 +156,20 @@ ARGS: dict[str, dict[str, Any]] = {
     "account_number": {"required": False, "description": "Leave blank and the next free number is taken"},
     "reference": {"particular": True, "description": "Short and unique, such as ALFKI"},
     "email": {"particular": True, "description": "Several with commas between them"},
-    "is_prospect": {
-        "description": "A prospect needs a name, an identity or registration number and one contact"
-    },
-    "identity_number": {"description": "Of a consumer"},
-    "registration_number": {"description": "Of a company"},
+    "is_prospect": {"description": "A prospect needs a name, an identity or registration number and one contact"},
+    "identity_number": {"description": "Of a consumer", "render_kw": {"data-show-when": "kind=consumer"}},
+    "registration_number": {"description": "Of a company", "render_kw": {"data-show-when": "kind=company"}},
+    "registration_date": {"render_kw": {"data-show-when": "kind=company"}},
+    "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
+    "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
     "status_id": {"required": False},
     "review_frequency": {"label": "Review every … months", "description": "1 to 12"},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
     "annual_increase_percent": {"description": "For reports only: it never changes a price"},
-    "low_usage_minimum": {"description": "An invoice below it gets a Low Usage Charge up to it"},
+    "low_usage_minimum": {
+        "description": "An invoice below it gets a Low Usage Charge up to it",
+        "render_kw": {"data-show-when": "empty_or_low=low usage charge"},
+    },
     "billing_day": {"description": "1 to 31; in shorter months the last day"},
     "portal_access": {"label": "May use the portal"},
     "markup": {"label": "Markup on calls"},

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from werkzeug.datastructures import FileStorage
 from wtforms import Field, Form
 from wtforms.fields import DecimalField, FileField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import Choice, SelectChoice
 from wtforms.utils import unset_value
 from wtforms.validators import ValidationError
 from wtforms.widgets import HiddenInput, html_params
@@ -142,7 +143,7 @@ class RowsField(SelectMultipleField):
     def iter_choices(self) -> Any:
         for key, label, active in self.source.rows():
             if active or key in self.data or key in self.stored:
-                yield key, label, key in self.data, {}
+                yield Choice(str(key), label, key in self.data, {})
 
     def pre_validate(self, form: Any) -> None:
         known = {key for key, _, _ in self.source.rows()}
@@ -176,7 +177,7 @@ class ChoiceField(SelectField):
     ):
         self.members = members
         self.blank = blank
-        super().__init__(label, validators, coerce=self._read, choices=[(m.value, m.value) for m in members], **kwargs)
+        super().__init__(label, validators, coerce=self._read, choices=[m.value for m in members], **kwargs)
 
     def _read(self, text: Any) -> Any:
         if text is None or text == "":
@@ -206,7 +207,7 @@ class ChoicesField(SelectMultipleField):
     """Several members of an enum, kept as a list of their values."""
 
     def __init__(self, label: str = "", validators: Any = None, *, members: type[enum.StrEnum], **kwargs: Any):
-        choices = [(m.value, m.value[:1].upper() + m.value[1:]) for m in members]
+        choices = [SelectChoice(m.value, m.value[:1].upper() + m.value[1:]) for m in members]
         super().__init__(label, validators, choices=choices, **kwargs)
 
     def shown(self) -> str:

@@ -120,7 +120,8 @@ def _crumbs() -> list[tuple[str, str | None]]:
         for text, target, _, _ in entries:
             if target.partition(".")[0] == endpoint and target in current_app.view_functions:
                 here: list[tuple[str, str | None]] = [(g.crumb, None)] if g.get("crumb") else []
-                return [(label, None), (text, url_for(target)), *here]
+                group: list[tuple[str, str | None]] = [] if label == text else [(label, None)]
+                return [*group, (text, url_for(target)), *here]
     return []
 
 

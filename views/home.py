@@ -116,7 +116,6 @@ def _started() -> list[dict[str, Any]]:
             .where(Customer.start_date >= first, Customer.start_date < after_months(first, 12))
             .group_by(month)
         )
-        .tuples()
         .all()
     )
     months = [after_months(first, step) for step in range(12)]

@@ -27,6 +27,15 @@ def _invite(user: User, *, actor: Actor) -> None:
     accounts.invite(user, links=OneTimeLinks.of(current_app.config["HUB"]), actor=actor)
 
 
+def _save(user: User, *, actor: Actor) -> User:
+    """The form hides what a role does not have; so does the account."""
+    if user.role is not Role.PARTNER:
+        user.dealer_id = None
+    if user.role is not Role.CUSTOMER:
+        user.customer_id, user.portal_permissions = None, []
+    return accounts.save_user(user, actor=actor)
+
+
 def _sign_out(user: User, *, actor: Actor) -> None:
     require(actor, Permission.USERS_EDIT)
     sign_in.sign_out_everywhere(user)
@@ -119,11 +128,14 @@ class UserView(HubModelView):
         ("grants", "Grants", ("data_protection", "platform")),
     )
     field_args: dict[str, dict[str, Any]] = {
-        "dealer_id": {"description": "Of a partner"},
-        "customer_id": {"description": "Of a portal user"},
-        "portal_permissions": {"label": "What this customer's user may see"},
+        "dealer_id": {"description": "Whose customers they see", "render_kw": {"data-show-when": "role=partner"}},
+        "customer_id": {"description": "Whose record they see", "render_kw": {"data-show-when": "role=customer"}},
+        "portal_permissions": {
+            "label": "What this customer's user may see",
+            "render_kw": {"data-show-when": "role=customer"},
+        },
     }
     operations = OPERATIONS
     view_permission = Permission.USERS_VIEW
     edit_permission = Permission.USERS_EDIT
-    save = staticmethod(accounts.save_user)
+    save = staticmethod(_save)

@@ -15,17 +15,20 @@ from email_validator import EmailNotValidError, validate_email
 from customerhub.errors import Invalid
 from models.enums import Risk
 
-LONGEST = {"name": 200, "reference": 40, "email": 500, "contact_number": 60, "address": 500}
+LONGEST = {"name": 200, "reference": 40, "email": 500, "contact_number": 60, "website": 300, "address": 500}
 
-# Control characters have no place in a name, a reference or a line of an address.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+# Control characters have no place in a name, a reference or a line of an address; half a character in no text at all.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _LINE_BREAK = re.compile(r"[\r\n\t]")
 # The plain case, which needs no library to see that it is right.
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
     r"(?!(?:test|invalid|local|localhost|onion|arpa)$)[a-z]{2,24}"
 )
-_FREQUENCY = re.compile(r"(\d+)\s*(?:months?)?", re.IGNORECASE)
+_HOST = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W_](?:[\w-]{0,61}[^\W_])?\.?")
+_FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _DASHED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00)?)?")
 _MONTHS: Final = (
@@ -37,12 +40,15 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
 
 def clean_text(text: str, *, longest: int, lines: bool = False) -> str | None:
-    """`text` trimmed. At most `longest` characters; line breaks only where `lines`."""
+    """`text` trimmed. At most `longest` characters; line breaks only where `lines`.
+
+    A text in which nothing can be seen counts as blank.
+    """
     bare = text.strip()
-    if not bare:
-        return None
     if _CONTROL.search(bare):
         raise Invalid("There is a character in it that cannot be shown. Type it again")
+    if not any(character.isprintable() and not character.isspace() for character in bare):
+        return None
     if lines:
         bare = bare.replace("\r\n", "\n").replace("\r", "\n")
     elif _LINE_BREAK.search(bare):
@@ -80,17 +86,20 @@ def clean_emails(text: str) -> str | None:
 
 def clean_website(text: str) -> str | None:
     """A web address; https:// is put before one that has no scheme."""
-    bare = clean_text(text, longest=290)
+    bare = clean_text(text, longest=LONGEST["website"])
     if bare is None:
         return None
     address = bare if "://" in bare else f"https://{bare}"
     try:
         parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and "." in (parts.hostname or "")
+        usable = parts.scheme in ("http", "https") and "@" not in parts.netloc
+        usable = usable and _HOST.fullmatch(parts.hostname or "") is not None and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable or " " in address:
+    if not usable or "\\" in address or any(character.isspace() for character in address):
         raise Invalid(f"“{bare[:60]}” is not a web address, such as www.example.com")
+    if len(address) > LONGEST["website"]:
+        raise Invalid(f"This has {len(address)} characters; {LONGEST['website']} is the most")
     return address
 
 
@@ -182,6 +191,10 @@ def check_year_end(day: int | None, month: int | None) -> None:
         raise Invalid("A year end needs both a day and a month", "year_end_day")
     if day is None or month is None:
         return
+    if not 1 <= month <= 12:
+        raise Invalid("A month is a number from 1 to 12", "year_end_month")
+    if day < 1:
+        raise Invalid("A day is a number from 1 to 31", "year_end_day")
     last = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
     if day > last:
         raise Invalid(f"{_MONTHS[month - 1].title()} has no day {day}", "year_end_day")
@@ -216,7 +229,7 @@ def check_review(start: date | None, frequency: int | None) -> None:
     """Reviews need a day to start on and a frequency."""
     if start is None and frequency is not None:
         raise Invalid("Reviews need a start date", "review_start_date")
-    if start is not None and frequency is None:
+    if start is not None and frequency is None or frequency is not None and not 1 <= frequency <= 12:
         raise Invalid("Reviews need a frequency of 1 to 12 months", "review_frequency")
 
 

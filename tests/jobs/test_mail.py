@@ -179,7 +179,7 @@ def test_smtps_is_encrypted_from_the_first_byte(use, message, tmp_path):
 
 
 def test_a_wrong_password_is_our_fault_and_not_the_messages(use, message):
-    with running(Mailbox(), auth_require_tls=False, auth_required=True, authenticator=check_password) as mailbox:
+    with running(Mailbox(), auth_require_tls=False, authenticator=check_password) as mailbox:
         use(f"smtp://hub:wrong@127.0.0.1:{mailbox.port}")
         assert sent(message).state is OutboxState.WAITING
         assert message.last_error.startswith("127.0.0.1: 535")

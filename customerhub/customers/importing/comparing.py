@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 
 from customerhub import history
 from customerhub.customers import rules
@@ -25,9 +25,19 @@ KNOWN_COLUMNS = tuple(dict.fromkeys(
 
 def load_known(organisation_id: int, keys: Collection[str], *, lock: bool = False) -> dict[str, Known]:
     """The customers with these reference keys, by key. With `lock` nobody changes them until the transaction ends."""
+    found = _load(organisation_id, Customer.reference_key.in_(keys), lock)
+    return {known["reference_key"]: known for known in found.values()}
+
+
+def load_known_by_id(organisation_id: int, ids: Collection[int]) -> dict[int, Known]:
+    """Those with these ids, by id; nobody changes them until the transaction ends."""
+    return _load(organisation_id, Customer.id.in_(ids), lock=True)
+
+
+def _load(organisation_id: int, condition: ColumnElement[bool], lock: bool) -> dict[int, Known]:
     query = (
         select(*(getattr(Customer, name) for name in KNOWN_COLUMNS))
-        .where(Customer.organisation_id == organisation_id, Customer.reference_key.in_(keys))
+        .where(Customer.organisation_id == organisation_id, condition)
         .order_by(Customer.id)
     )
     if lock:
@@ -39,7 +49,7 @@ def load_known(organisation_id: int, keys: Collection[str], *, lock: bool = Fals
     if found:
         _add_addresses(found)
         _add_departments(found)
-    return {known["reference_key"]: known for known in found.values()}
+    return found
 
 
 def _add_addresses(found: dict[int, Known]) -> None:

@@ -49,6 +49,11 @@ class Names:
             return self._shown.get(chosen, f"#{chosen}")
         return ", ".join(sorted(self._shown.get(number, f"#{number}") for number in chosen))
 
+    def has(self, chosen: int | tuple[int, ...] | None) -> bool:
+        """Whether what was chosen is still there."""
+        numbers = () if chosen is None else (chosen,) if isinstance(chosen, int) else chosen
+        return all(number in self._shown for number in numbers)
+
     def refuse_retired(self, chosen: int | tuple[int, ...]) -> None:
         """Raises Invalid where a row that is no longer in use is among `chosen`."""
         for number in (chosen,) if isinstance(chosen, int) else chosen:

@@ -8,7 +8,7 @@ from typing import IO, Any, BinaryIO
 from customerhub.customers.importing.checking import CheckedRow, Checker, shown_cells
 from customerhub.customers.importing.columns import HEADERS, NEEDED
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
-from customerhub.customers.importing.saving import Saver
+from customerhub.customers.importing.saving import Saver, one_at_a_time
 from customerhub.customers.importing.workbook import Table, open_table
 from customerhub.permissions import Actor, Permission, require
 from models.enums import RowOutcome
@@ -100,6 +100,8 @@ def import_file(
     """
     require(actor, Permission.CUSTOMERS_IMPORT)
     result = ImportResult()
+    if not dry_run:
+        one_at_a_time(actor.organisation_id)
     with open_table(file, names=HEADERS, needed=NEEDED, max_rows=max_rows) as table:
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored

@@ -3,6 +3,7 @@
 All of it happens in the caller's transaction. Whoever calls says who acts with `history.acting`.
 """
 
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
@@ -18,7 +19,7 @@ from customerhub.customers.importing.statistics import keep_statistics
 from customerhub.customers.records import usual_status
 from customerhub.database import saving
 from customerhub.errors import Conflict
-from models import Account, Address, Customer, customer_department
+from models import Account, Address, Customer, Organisation, customer_department
 from models.base import db
 from models.customer import derived
 from models.enums import AddressKind, RowOutcome
@@ -35,21 +36,35 @@ _BLANK: Final = dict.fromkeys(FIELDS)
 MEANWHILE: Final = "A customer in this file was changed by somebody else in the meantime"
 
 
+def one_at_a_time(organisation_id: int) -> None:
+    """Whoever saves customers of this organisation in bulk waits here for the others, and then sees what they did."""
+    query = select(Organisation.id).where(Organisation.id == organisation_id)
+    db.session.execute(query.with_for_update(key_share=True))
+
+
 class Saver:
     """Writes rows of one organisation."""
 
     def __init__(self, organisation_id: int, names: dict[str, Names]) -> None:
-        """Raises Invalid where the organisation has no status for new customers."""
         self._organisation_id = organisation_id
         self._names = names
-        status = usual_status(organisation_id)
-        self._status_id, self._status_name = status.id, status.name
+
+    @cached_property
+    def _status(self) -> tuple[int, str]:
+        """Id and name of the status of new customers."""
+        status = usual_status(self._organisation_id)
+        return status.id, status.name
+
+    def change(self, rows: list[CheckedRow]) -> None:
+        """Write what is `changed` in each of `rows`. Raises Conflict as `save` does."""
+        with saving():
+            self._update(rows)
 
     def save(self, rows: list[CheckedRow]) -> None:
         """Write the new and the changed ones among `rows`; each new one gets its `customer_id`.
 
         Raises Conflict where a value that must be unique is taken, or a customer is no longer what the row was
-        compared with. The transaction needs a rollback then.
+        compared with, and Invalid where there is no status for new customers. The transaction needs a rollback then.
         """
         new = [row for row in rows if row.outcome is RowOutcome.NEW]
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
@@ -91,7 +106,7 @@ class Saver:
             **rules.implied(values),
             "organisation_id": self._organisation_id,
             "account_number": number,
-            "status_id": self._status_id,
+            "status_id": self._status[0],
         }
         return columns | derived(columns)
 
@@ -101,7 +116,7 @@ class Saver:
         return {
             "account_number": [None, number],
             **recorded_changes(begun, self._names),
-            "status": [None, self._status_name],
+            "status": [None, self._status[1]],
         }
 
     def _update(self, rows: list[CheckedRow]) -> None:
@@ -135,10 +150,13 @@ class Saver:
             raise Conflict(MEANWHILE)
 
     def _update_addresses(self, rows: list[CheckedRow]) -> None:
-        """The cell is the whole address, so the parts of the old one go."""
-        fresh = [row for row in rows if _known(row)["address"] is None]
-        self._write(ADDRESS, [_address(_known(row)["id"], row.changed["address"][1][0]) for row in fresh])
-        rest = [row for row in rows if _known(row)["address"] is not None]
+        """The cell is the whole address, so the parts of the old one go. None takes the address away."""
+        pairs = [(row, *row.changed["address"]) for row in rows]
+        self._write(ADDRESS, [_address(_known(row)["id"], after[0]) for row, before, after in pairs if before is None])
+        rest = [row for row, before, after in pairs if before is not None and after is not None]
+        if gone := [{"owner": _known(row)["id"]} for row, _, after in pairs if after is None]:
+            mailing = (ADDRESS.c.customer_id == bindparam("owner"), ADDRESS.c.kind == AddressKind.MAILING)
+            db.session.connection().execute(delete(ADDRESS).where(*mailing), gone)
         if rest:
             statement = (
                 update(ADDRESS)

@@ -1,0 +1,227 @@
+"""Checking, saving and reverting imports of customers in the background, and importing a file at once.
+
+Each may run twice, be killed half-way and run again: what was begun and not ended has changed no customer.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+from flask import current_app
+from redis.exceptions import RedisError
+from sqlalchemy import and_, or_, select
+from sqlalchemy.exc import OperationalError
+
+from customerhub import clock, history
+from customerhub.config import Settings
+from customerhub.customers.importing import one_pass, steps
+from customerhub.customers.importing.one_pass import ImportResult
+from customerhub.customers.importing.workbook import Unusable
+from customerhub.errors import Conflict, HubError
+from customerhub.permissions import Actor
+from jobs import queue
+from models import CustomerImport, User
+from models.base import db
+from models.enums import TransferState
+from models.sqlite import only_reading
+
+ATTEMPTS = 3  # how often a file is gone through where somebody else was faster
+FORGOTTEN = timedelta(minutes=15)  # longer than any step of an import takes
+PROGRESS_SECONDS = 3600  # how long the queue server keeps how far a save is
+
+log = logging.getLogger(__name__)
+
+
+def check(import_id: int) -> None:
+    """Find out what would become of each row. The rows done are committed as it goes, so that a page can show them."""
+    claim = steps.claim_check(import_id)
+    db.session.commit()
+    if claim is None:
+        return
+    try:
+        for _done in steps.check(claim, max_rows=_settings().max_import_rows):
+            db.session.commit()
+    except steps.Superseded:
+        db.session.rollback()
+    except OperationalError:
+        db.session.rollback()
+        raise  # the queue has it tried again
+    except Exception as error:
+        db.session.rollback()
+        steps.fail(import_id, _told(error, import_id))
+        db.session.commit()
+
+
+def save(import_id: int, user_id: int | None = None) -> None:
+    """Save what was confirmed, by `user_id` or whoever uploaded it, in one transaction.
+
+    Where the customers changed after the preview nothing is saved, and a new preview is made.
+    """
+    try:
+        with _acting(import_id, user_id) as actor:
+            steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=_show(import_id))
+            db.session.commit()
+    except steps.Superseded:
+        db.session.rollback()
+    except OperationalError:
+        db.session.rollback()
+        raise
+    except Conflict:
+        db.session.rollback()
+        steps.check_again(import_id, steps.LOOK_AGAIN)
+        db.session.commit()
+        check(import_id)
+    except Exception as error:
+        db.session.rollback()
+        steps.back_to_preview(import_id, f"Nothing was saved. {_told(error, import_id)}")
+        db.session.commit()
+
+
+def revert(import_id: int, user_id: int | None = None) -> None:
+    """Take back what an import did, in one transaction."""
+    try:
+        with _acting(import_id, user_id) as actor:
+            steps.revert(import_id, actor=actor, progress=_show(import_id))
+            db.session.commit()
+    except OperationalError:
+        db.session.rollback()
+        raise
+    except Exception as error:
+        db.session.rollback()
+        steps.back_to_done(import_id, f"Nothing was taken back. {_told(error, import_id)}")
+        db.session.commit()
+
+
+def resume() -> None:
+    """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
+    long_ago = clock.now() - FORGOTTEN
+    waiting = {TransferState.CHECKING: check, TransferState.SAVING: save, TransferState.RUNNING: revert}
+    forgotten = and_(CustomerImport.state.in_(waiting), CustomerImport.started_at < long_ago)
+    never_begun = and_(
+        CustomerImport.state == TransferState.QUEUED, CustomerImport.created_at < clock.now() - timedelta(minutes=1)
+    )
+    found = db.session.execute(select(CustomerImport.id, CustomerImport.state).where(or_(forgotten, never_begun))).all()
+    db.session.rollback()
+    for import_id, state in found:
+        queue.nudge(waiting.get(state, check), import_id, queue=queue.BULK)
+
+
+def done_rows(import_id: int) -> int | None:
+    """How many rows a save or revert that is under way has behind it; None where nobody knows.
+
+    Its transaction shows nobody anything until it ends, so the queue server is told instead.
+    """
+    try:
+        told = queue.get_queue().connection.get(_progress_key(import_id))
+    except (RedisError, OSError):
+        return None
+    return int(told) if told else None
+
+
+def import_file(
+    path: Path,
+    *,
+    organisation_id: int,
+    dry_run: bool = False,
+    good_rows_only: bool = False,
+    errors_path: Path | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> ImportResult:
+    """Import a workbook at once, as the command line does, and commit.
+
+    Without `good_rows_only` nothing is saved where a row is in error. The rows in error go into `errors_path` as a
+    workbook. `progress` is told the rows done and about how many there are. Raises Unusable where the file cannot be
+    used, Conflict where others kept being faster, HubError where the set-up lacks something.
+    """
+    actor = Actor(None, organisation_id)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with _opened(path, errors_path) as (file, errors_file), history.acting(actor, "command import-customers"):
+                with _reading(dry_run):
+                    result = one_pass.import_file(
+                        file,
+                        actor=actor,
+                        max_rows=_settings().max_import_rows,
+                        dry_run=dry_run,
+                        good_rows_only=good_rows_only,
+                        errors_file=errors_file,
+                        progress=progress,
+                    )
+                    if result.saved:
+                        db.session.commit()
+            return result
+        except (Conflict, OperationalError):
+            db.session.rollback()
+            if attempt == ATTEMPTS:
+                raise
+        finally:
+            db.session.rollback()
+    raise AssertionError
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["HUB"]
+    return settings
+
+
+@contextmanager
+def _acting(import_id: int, user_id: int | None) -> Iterator[Actor]:
+    """As the one who confirmed, else the one who uploaded."""
+    imported = db.session.get_one(CustomerImport, import_id)
+    user = db.session.get_one(User, user_id or imported.user_id)
+    actor = Actor(user, imported.organisation_id)
+    with history.acting(actor, steps.source_of(import_id)):
+        yield actor
+
+
+@contextmanager
+def _opened(path: Path, errors_path: Path | None) -> Iterator[tuple[IO[bytes], IO[bytes] | None]]:
+    try:
+        with path.open("rb") as file:
+            if errors_path is None:
+                yield file, None
+                return
+            with errors_path.open("wb") as errors_file:
+                yield file, errors_file
+    except OSError as error:
+        raise Unusable(f"{error.filename or path}: {error.strerror}") from error
+
+
+@contextmanager
+def _reading(dry_run: bool) -> Iterator[None]:
+    """A dry run keeps nobody from writing."""
+    token = only_reading.set(dry_run)
+    try:
+        yield
+    finally:
+        only_reading.reset(token)
+
+
+def _progress_key(import_id: int) -> str:
+    return f"hub:import:{import_id}:done"
+
+
+def _show(import_id: int) -> Callable[[int], object]:
+    """What tells the queue server how far the work is; without one the work goes on."""
+    connection = queue.get_queue().connection
+
+    def tell(done: int) -> None:
+        try:
+            connection.set(_progress_key(import_id), done, ex=PROGRESS_SECONDS)
+        except (RedisError, OSError):
+            log.debug("import %s: nobody could be told of %s rows", import_id, done)
+
+    return tell
+
+
+def _told(error: Exception, import_id: int) -> str:
+    """What people read of `error`: a sentence, or where to look for what cannot be told."""
+    if isinstance(error, HubError):
+        return error.message
+    reference = secrets.token_hex(4)
+    log.error("import %s failed, reference %s", import_id, reference, exc_info=error)
+    return f"Something went wrong. Tell your administrator this reference: {reference}"

@@ -1,0 +1,31 @@
+"""Signing in as a browser does it."""
+
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.people import PASSWORD
+
+_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+def csrf_token(client: FlaskClient, path: str = "/sign-in") -> str:
+    """The token that the form at `path` has for this browser."""
+    found = _TOKEN.search(client.get(path).text)
+    assert found, f"no form at {path}"
+    return found[1]
+
+
+def submit(client: FlaskClient, path: str, *, form: str | None = None, **values: str) -> TestResponse:
+    """Open the form at `form`, or at `path` itself, and send it filled in with `values`."""
+    token = csrf_token(client, form or path)
+    options: dict[str, Any] = {"data": {"csrf_token": token, **values}}
+    return client.post(path, **options)
+
+
+def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, next_path: str | None = None) -> TestResponse:
+    """Sign in on this browser."""
+    path = "/sign-in" + (f"?next={next_path}" if next_path else "")
+    return submit(client, path, email=email, password=password)

@@ -1,0 +1,157 @@
+"""Two organisations that know nothing of each other, with people in every role and rows in every table.
+
+The world is made once for each kind of database; each test gets a copy of it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+import models
+from customerhub import history
+from customerhub.config import Settings
+from customerhub.permissions import Actor
+from models.base import Base, db
+from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose
+from seed.reference import seed_reference
+from tests import factories as make
+from tests.conftest import DATABASE
+from tests.databases import Databases
+from tests.servers import Valkey
+
+FILLED = "filled"
+
+
+@dataclass
+class Side:
+    """One organisation. `users` has the id of a person in each role, `rows` that of a row of each table."""
+
+    id: int
+    users: dict[Role, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    customers: list[int] = field(default_factory=list)
+
+    def row(self, model: Any) -> int:
+        return self.rows[model.__tablename__]
+
+
+@dataclass
+class World:
+    app: Flask
+    ours: Side
+    theirs: Side
+    platform_user: int
+
+
+def _fill() -> tuple[Side, Side, int]:
+    ours, theirs = _side("Our Telecom"), _side("Their Telecom")
+    own = db.session.get(models.Organisation, ours.id)
+    person = make.UserFactory(organisation=own, name="Pat Platform", platform=True)
+    return ours, theirs, person.id
+
+
+def _side(name: str) -> Side:
+    organisation = make.OrganisationFactory(name=name)
+    seed_reference(organisation)
+    side = Side(organisation.id)
+    for role in (Role.ADMIN, Role.MANAGER, Role.AGENT, Role.PARTNER):
+        side.users[role] = make.UserFactory(organisation=organisation, role=role, name=f"The {role.value}").id
+    for number in range(3):
+        side.customers.append(_customer(organisation, side, number).id)
+    side.users[Role.CUSTOMER] = make.UserFactory(
+        organisation=organisation, role=Role.CUSTOMER, customer_id=side.customers[0], name="The customer",
+        portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS],
+    ).id  # fmt: skip
+    _others(organisation, side)
+    for model in (mapper.class_ for mapper in Base.registry.mappers):
+        if hasattr(model, "organisation_id") and hasattr(model, "id"):
+            found = select(model.id).where(model.organisation_id == side.id).order_by(model.id).limit(1)
+            side.rows[model.__tablename__] = db.session.scalar(found)
+    side.rows |= {"organisation": side.id, "customer": side.customers[0]}
+    return side
+
+
+def _others(organisation: models.Organisation, side: Side) -> None:
+    """A row in each of the tables that neither the reference data nor a customer fills."""
+    for factory in (make.ProductFactory, make.OutboxMessageFactory, make.CustomerImportFactory, make.StoredFileFactory):
+        factory(organisation=organisation)
+    make.DefaultValueSetFactory(organisation=organisation)
+    make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN])
+
+
+def _one(model: Any, organisation: models.Organisation, *where: Any) -> int:
+    found = select(model.id).where(model.organisation_id == organisation.id, *where).order_by(model.id).limit(1)
+    return db.session.scalars(found).one()
+
+
+def _customer(organisation: models.Organisation, side: Side, number: int) -> models.Customer:
+    """A customer of the partner's dealer with something in every tab."""
+    dealer = db.session.get(models.User, side.users[Role.PARTNER]).dealer_id
+    customer = make.CustomerFactory(
+        organisation=organisation,
+        name=f"{organisation.name} customer {number}",
+        reference=f"REF-{number}",
+        status_id=_one(models.CustomerStatus, organisation),
+        region_id=_one(models.CatalogItem, organisation, models.CatalogItem.type == CatalogType.REGION),
+        departments=[db.session.get(models.Department, _one(models.Department, organisation))],
+        account_manager_id=side.users[Role.AGENT],
+        dealer_id=dealer,
+        group_id=make.CustomerGroupFactory(organisation=organisation).id,
+        review_start_date=make.date(2025, 1, 31),
+        review_frequency=3,
+        portal_access=True,
+    )
+    template = models.NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE
+    owned = {"organisation": organisation, "customer_id": customer.id}
+    make.AddressFactory(**owned)
+    make.ComplianceDocumentFactory(**owned, template_id=_one(models.NotificationTemplate, organisation, template))
+    make.BillingLineFactory(**owned, department_id=_one(models.Department, organisation))
+    make.InvoiceProfileFactory(**owned)
+    make.LegalEntityFactory(**owned, business_entity_id=make.BusinessEntityFactory(organisation=organisation).id)
+    customer.default_tariff_id = make.TariffRateFactory(organisation=organisation).tariff_id
+    return customer
+
+
+@pytest.fixture(scope="session")
+def filled(session_app: Flask, databases: Databases) -> tuple[Side, Side, int]:
+    """What is in the database that the copies are made of."""
+    with session_app.app_context():
+        _leave(session_app)
+        databases.fresh(DATABASE)
+        with history.acting(Actor(None, 0), "test"):
+            made = _fill()
+            db.session.commit()
+        db.session.remove()
+        _leave(session_app)
+    databases.fresh(FILLED, template=DATABASE)
+    return made
+
+
+def _leave(app: Flask) -> None:
+    """Let go of the database, so that it can be replaced."""
+    for engine in db.engines.values():
+        engine.dispose()
+
+
+@pytest.fixture
+def world(
+    session_app: Flask,
+    settings: Settings,
+    databases: Databases,
+    valkey_server: Valkey,
+    filled: tuple[Side, Side, int],
+) -> Iterator[World]:
+    """The two organisations as they were made, an empty queue and an empty folder for files."""
+    with session_app.app_context():
+        _leave(session_app)
+    databases.fresh(DATABASE, template=FILLED)
+    with valkey_server.connect() as connection:
+        connection.flushdb()
+    shutil.rmtree(settings.files_dir, ignore_errors=True)
+    with session_app.app_context():
+        yield World(session_app, *filled)
