@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import select
 
+import jobs.imports
 import jobs.processes
 import jobs.worker
 import views
 from customerhub import clock, history, storage
 from customerhub.config import SettingError, Settings, load_settings
+from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
 from customerhub.permissions import Actor
 from customerhub.users import accounts
@@ -62,6 +64,13 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 # --- Command line ------------------------------------------------------------------------------------------
 
+
+class Refused(click.ClickException):
+    """Ends a command with one line and exit status 2."""
+
+    exit_code = 2
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -74,14 +83,14 @@ def settings_or_exit() -> Settings:
 
 def answer(result: dict[str, Any], text: str, is_json: bool) -> None:
     """The result, for people or for programs."""
-    click.echo(json.dumps(result) if is_json else text)
+    click.echo(json.dumps(result, ensure_ascii=False) if is_json else text)
 
 
 def organisation_or_exit(name: str) -> Organisation:
     found = find_organisation(name)
     if found is None:
         known = ", ".join(db.session.scalars(select(Organisation.name).order_by(Organisation.name))) or "none yet"
-        raise click.UsageError(f"There is no organisation {name!r}. Known: {known}.")
+        raise Refused(f"There is no organisation {name!r}. Known: {known}.")
     return found
 
 
@@ -231,6 +240,49 @@ def synthesize_command(count: int, organisation: str, as_json: bool) -> None:
     answer({"made": made}, f"{made:,} customers were added to {found.name}.", as_json)
 
 
+@click.command("import-customers")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--organisation", required=True, help="The organisation to import into.")
+@click.option("--dry-run", is_flag=True, help="Check and compare, but save nothing.")
+@click.option("--good-rows-only", is_flag=True, help="Save the good rows where others are in error.")
+@click.option("--errors", type=click.Path(path_type=Path), help="Write the rows in error to this workbook.")
+@as_json
+@with_appcontext
+def import_customers(
+    file: Path, organisation: str, dry_run: bool, good_rows_only: bool, errors: Path | None, as_json: bool
+) -> None:
+    """Import customers from an Excel workbook.
+
+    Exit status 0 where no row is in error, 1 where one is (then nothing is saved unless --good-rows-only), 2 where the
+    file cannot be used.
+    """
+    found = organisation_or_exit(organisation)
+    bar, move = progress_bar("Rows", None)
+    with bar, refusals():
+        result = jobs.imports.import_file(
+            file,
+            organisation_id=found.id,
+            dry_run=dry_run,
+            good_rows_only=good_rows_only,
+            errors_path=errors,
+            progress=move,
+        )
+    answer(result.as_dict(), told_import(result), as_json)
+    sys.exit(1 if result.errors else 0)
+
+
+def told_import(result: ImportResult) -> str:
+    """The result of an import as people read it."""
+    tally = result.tally
+    lines = [f"row {error.row}, {error.column}: {error.reason}" for error in result.errors]
+    lines += [f"ignored column: {name}" for name in result.ignored_columns]
+    lines.append(
+        f"{tally.new:,} new, {tally.changed:,} changed, {tally.unchanged:,} unchanged, {tally.error:,} in error"
+    )
+    lines.append("Saved." if result.saved else "Nothing was saved.")
+    return "\n".join(lines)
+
+
 class refusals:  # noqa: N801  (read as a sentence: with refusals())
     """Turns a HubError into one line on standard error and exit status 2."""
 
@@ -240,7 +292,7 @@ class refusals:  # noqa: N801  (read as a sentence: with refusals())
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, HubError):
             db.session.rollback()
-            raise click.UsageError(error.message) from None
+            raise Refused(error.message) from None
 
 
-COMMANDS: tuple[click.Command, ...] = (init, demo, up, worker, create_user, synthesize_command)
+COMMANDS: tuple[click.Command, ...] = (init, demo, up, worker, create_user, import_customers, synthesize_command)

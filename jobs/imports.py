@@ -6,10 +6,10 @@ Each may run twice, be killed half-way and run again: what was begun and not end
 import logging
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from flask import current_app
 from redis.exceptions import RedisError
@@ -31,6 +31,7 @@ from models.sqlite import only_reading
 
 ATTEMPTS = 3  # how often a file is gone through where somebody else was faster
 FORGOTTEN = timedelta(minutes=15)  # longer than any step of an import takes
+NEVER_BEGUN = timedelta(minutes=3)
 PROGRESS_SECONDS = 3600  # how long the queue server keeps how far a save is
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def resume() -> None:
     waiting = {TransferState.CHECKING: check, TransferState.SAVING: save, TransferState.RUNNING: revert}
     forgotten = and_(CustomerImport.state.in_(waiting), CustomerImport.started_at < long_ago)
     never_begun = and_(
-        CustomerImport.state == TransferState.QUEUED, CustomerImport.created_at < clock.now() - timedelta(minutes=1)
+        CustomerImport.state == TransferState.QUEUED, CustomerImport.created_at < clock.now() - NEVER_BEGUN
     )
     found = db.session.execute(select(CustomerImport.id, CustomerImport.state).where(or_(forgotten, never_begun))).all()
     db.session.rollback()
@@ -137,30 +138,46 @@ def import_file(
     workbook. `progress` is told the rows done and about how many there are. Raises Unusable where the file cannot be
     used, Conflict where others kept being faster, HubError where the set-up lacks something.
     """
-    actor = Actor(None, organisation_id)
-    for attempt in range(1, ATTEMPTS + 1):
+    for _attempt in range(ATTEMPTS):
+        db.session.rollback()  # of what the caller has looked up: this one decides anew whether it only reads
         try:
-            with _opened(path, errors_path) as (file, errors_file), history.acting(actor, "command import-customers"):
-                with _reading(dry_run):
-                    result = one_pass.import_file(
-                        file,
-                        actor=actor,
-                        max_rows=_settings().max_import_rows,
-                        dry_run=dry_run,
-                        good_rows_only=good_rows_only,
-                        errors_file=errors_file,
-                        progress=progress,
-                    )
-                    if result.saved:
-                        db.session.commit()
-            return result
-        except (Conflict, OperationalError):
-            db.session.rollback()
-            if attempt == ATTEMPTS:
+            with ExitStack() as opened, _reading(dry_run):
+                file = _open(opened, path, "rb")
+                errors_file = _open(opened, errors_path, "wb") if errors_path else None
+                actor = Actor(None, organisation_id)
+                opened.enter_context(history.acting(actor, "command import-customers"))
+                result = one_pass.import_file(
+                    file,
+                    actor=actor,
+                    max_rows=_settings().max_import_rows,
+                    dry_run=dry_run,
+                    good_rows_only=good_rows_only,
+                    errors_file=errors_file,
+                    progress=progress,
+                )
+                if result.saved:
+                    db.session.commit()
+                return result
+        except (Conflict, OperationalError) as error:
+            if not _is_contention(error):
                 raise
+            log.info("%s: somebody was faster, going through it again", path.name)
         finally:
             db.session.rollback()
-    raise AssertionError
+    raise Conflict("Others keep changing these customers. Nothing was saved: try again later")
+
+
+def _is_contention(error: Exception) -> bool:
+    """Whether `error` only means that two wrote at the same time."""
+    text = str(error).lower()
+    return isinstance(error, Conflict) or "locked" in text or "deadlock" in text or "could not serialize" in text
+
+
+def _open(opened: ExitStack, path: Path, mode: str) -> BinaryIO:
+    try:
+        return cast(BinaryIO, opened.enter_context(path.open(mode)))
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
 
 
 def _settings() -> Settings:
@@ -176,19 +193,6 @@ def _acting(import_id: int, user_id: int | None) -> Iterator[Actor]:
     actor = Actor(user, imported.organisation_id)
     with history.acting(actor, steps.source_of(import_id)):
         yield actor
-
-
-@contextmanager
-def _opened(path: Path, errors_path: Path | None) -> Iterator[tuple[IO[bytes], IO[bytes] | None]]:
-    try:
-        with path.open("rb") as file:
-            if errors_path is None:
-                yield file, None
-                return
-            with errors_path.open("wb") as errors_file:
-                yield file, errors_file
-    except OSError as error:
-        raise Unusable(f"{error.filename or path}: {error.strerror}") from error
 
 
 @contextmanager

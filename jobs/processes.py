@@ -30,6 +30,7 @@ def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[]
     except (CannotStart, FolderInUse) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    print("Customer Hub is starting ...", file=sys.stderr, flush=True)
     prepare()
 
     def greet() -> None:

@@ -30,4 +30,5 @@ def number_key(text: str | None) -> str | None:
     """What makes two identity, registration or VAT numbers the same: letters and digits only, in capitals."""
     if not text:
         return None
-    return _NOT_ALPHANUMERIC.sub("", unicodedata.normalize("NFKC", text)).upper() or None
+    capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    return _NOT_ALPHANUMERIC.sub("", capitals) or None

@@ -41,7 +41,9 @@ def test_everybody_has_one(client, session, user, role):
 
 
 def test_the_name_can_be_changed_and_history_tells(signed_in, session, user):
-    assert submit(signed_in, "/profile/", name="  Dana   R. ", email="evil@hub.example", role="admin").status_code == 303
+    assert (
+        submit(signed_in, "/profile/", name="  Dana   R. ", email="evil@hub.example", role="admin").status_code == 303
+    )
     session.expire_all()
     assert (user.name, user.email) == ("Dana R.", "admin@hub.example")
     told = session.scalars(select(History).where(History.source == "screen profile")).one()

@@ -169,7 +169,9 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(client, user):
     assert ("Secure" in told) is client.application.config["SESSION_COOKIE_SECURE"]
 
 
-@pytest.mark.parametrize("identity", ["", ":", "1", "1:", "x:y", "1:0:0", "99999999999999999999:0", "²:0", "1:-1", None])
+@pytest.mark.parametrize(
+    "identity", ["", ":", "1", "1:", "x:y", "1:0:0", "99999999999999999999:0", "²:0", "1:-1", None]
+)
 def test_a_forged_identity_is_nobodys(client, user, identity):
     with client.session_transaction() as session:
         session["_user_id"] = identity
@@ -256,7 +258,9 @@ def test_nobody_is_sent_to_another_site(client, user, target):
     assert client.get("/sign-in", query_string={"next": target}).location == "/admin/"
 
 
-@pytest.mark.parametrize("target", ["/admin/customers/?f=name:is:A%20B&page=2", "/profile/", "/", "/admin/a b/?q=ä", "/a//b"])
+@pytest.mark.parametrize(
+    "target", ["/admin/customers/?f=name:is:A%20B&page=2", "/profile/", "/", "/admin/a b/?q=ä", "/a//b"]
+)
 def test_people_come_back_to_where_they_were(target):
     assert safe_next(target) == target
 
@@ -279,7 +283,9 @@ def test_a_link_sets_a_password_once_and_signs_in(app, client, session, organisa
     assert path.rpartition("/")[2] not in json.dumps(told.changes)
     stranger = app.test_client()
     assert stranger.get(path).status_code == 410
-    assert stranger.post(path, data={"csrf_token": csrf_token(stranger), "password": NEW, "again": NEW}).status_code == 410
+    assert (
+        stranger.post(path, data={"csrf_token": csrf_token(stranger), "password": NEW, "again": NEW}).status_code == 410
+    )
     assert not is_signed_in(stranger)
 
 
@@ -312,7 +318,13 @@ def test_a_link_expires(app, client, user, purpose, hours):
 
 def test_a_link_that_was_tampered_with_opens_nothing(app, client, user):
     path = link_for(app, user)
-    for wrong in (path[:-1], path + "x", path.replace("set-password/", "set-password/x"), "/set-password/x", "/set-password/%00"):
+    for wrong in (
+        path[:-1],
+        path + "x",
+        path.replace("set-password/", "set-password/x"),
+        "/set-password/x",
+        "/set-password/%00",
+    ):
         assert client.get(wrong).status_code == 410
 
 
@@ -443,7 +455,15 @@ def test_looking_at_pages_writes_nothing(app, client, session, user):
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        for page in ("/", "/sign-in", "/forgotten", "/profile/", "/profile/password", "/profile/sign-out-everywhere", path):
+        for page in (
+            "/",
+            "/sign-in",
+            "/forgotten",
+            "/profile/",
+            "/profile/password",
+            "/profile/sign-out-everywhere",
+            path,
+        ):
             client.get(page)
             client.head(page)
     finally:
