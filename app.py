@@ -38,11 +38,8 @@ MIGRATIONS = str(Path(__file__).parent / "models" / "migrations")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application over `settings`, or over the environment's.
-
-    Raises SettingError where one of them cannot be used.
-    """
-    settings = settings or load_settings(os.environ)
+    """The application over `settings`, or over the environment's; one of these that is wrong ends the program."""
+    settings = settings or settings_or_exit()
     app = Flask(__name__, template_folder="templates", static_folder="views/static")
     app.config.update(
         HUB=settings,

@@ -63,7 +63,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         database_url=_database_url(environ.get("DATABASE_URL", ""), data_dir),
         redis_url=_redis_url(environ.get("REDIS_URL", "")),
         port=port,
-        host=environ.get("HOST", "127.0.0.1"),
+        host=environ.get("HUB_HOST") or "127.0.0.1",
         public_url=public_url,
         secret_key=environ.get("HUB_SECRET_KEY") or _kept_secret(data_dir / "secret_key"),
         secure_cookies=_boolean(environ, "HUB_SECURE_COOKIES", public_url.startswith("https://")),

@@ -27,7 +27,7 @@ def listen(settings: Settings) -> socket.socket:
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise CannotStart(f"HOST is {settings.host!r}: {error.strerror or error}") from error
+        raise CannotStart(f"HUB_HOST is {settings.host!r}: {error.strerror or error}") from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -79,8 +79,8 @@ def _why_not(settings: Settings, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"PORT is {settings.port}: this user may not listen on it; set PORT to 1024 or more"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"HOST is {settings.host!r}: not an address of this machine"
-    return f"HOST is {settings.host!r} and PORT is {settings.port}: {error.strerror}"
+        return f"HUB_HOST is {settings.host!r}: not an address of this machine"
+    return f"HUB_HOST is {settings.host!r} and PORT is {settings.port}: {error.strerror}"
 
 
 def _listener_on(port: int) -> str | None:

@@ -31,7 +31,7 @@ class SignedIn(UserMixin):
 def load(identity: str) -> SignedIn | None:
     """The person of a session, as long as they may sign in and their sign-in epoch is that of the session."""
     key, _, epoch = identity.partition(":")
-    if not (key.isdecimal() and epoch.isdecimal()):
+    if not (key.isdecimal() and epoch.isdecimal()) or len(key) > 18 or len(epoch) > 9:
         return None
     user = db.session.scalar(
         select(User)

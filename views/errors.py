@@ -89,7 +89,7 @@ def _http_error(error: HTTPException) -> Any:
     status = error.code or 500
     if status == 413:
         most = current_app.config["MAX_CONTENT_LENGTH"] // (1024 * 1024)
-        return answer(413, WORDS[413][0], f"What you sent is too large: {most} MB is the most.")
+        return answer(413, WORDS[413][0], f"What you sent is too large. A file has at most {most} MB.")
     title, text = WORDS.get(status, ("That did not work", error.name))
     response = answer(status, title, text)
     for name, value in error.get_headers():

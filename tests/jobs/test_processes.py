@@ -132,7 +132,7 @@ def test_a_second_hub_on_the_same_folder_is_refused_in_one_line(hub: Running, st
         ({"DATABASE_URL": "mysql://hub@localhost/hub"}, "DATABASE_URL starts with 'mysql'"),
         ({"DATABASE_URL": "sqlite:////no-such-folder/hub"}, "unable to open database file"),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "REDIS_URL: the server does not answer"),
-        ({"HOST": "203.0.113.7"}, "HOST is '203.0.113.7': not an address of this machine"),
+        ({"HUB_HOST": "203.0.113.7"}, "HUB_HOST is '203.0.113.7': not an address of this machine"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(

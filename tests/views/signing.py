@@ -3,9 +3,15 @@
 import re
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from customerhub import clock
+from customerhub.config import Settings
+from customerhub.users.links import OneTimeLinks
+from models import User
+from models.enums import TemplatePurpose
 from tests.people import PASSWORD
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -29,3 +35,13 @@ def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, next_path
     """Sign in on this browser."""
     path = "/sign-in" + (f"?next={next_path}" if next_path else "")
     return submit(client, path, email=email, password=password)
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/profile/").status_code == 200
+
+
+def link_for(app: Flask, user: User, purpose: TemplatePurpose = TemplatePurpose.WELCOME) -> str:
+    """The path of a one-time link, made now."""
+    settings: Settings = app.config["HUB"]
+    return OneTimeLinks.of(settings).make(user, purpose, now=clock.now()).removeprefix(settings.public_url)

@@ -8,8 +8,7 @@ from models import History, User
 from models.base import db
 from models.enums import Role
 from tests.people import PASSWORD, make_organisation, make_user
-from tests.views.signing import sign_in, submit
-from tests.views.test_sign_in import is_signed_in
+from tests.views.signing import is_signed_in, sign_in, submit
 
 NEW = "a quite different phrase"
 
@@ -41,9 +40,7 @@ def test_everybody_has_one(client, session, user, role):
 
 
 def test_the_name_can_be_changed_and_history_tells(signed_in, session, user):
-    assert (
-        submit(signed_in, "/profile/", name="  Dana   R. ", email="evil@hub.example", role="admin").status_code == 303
-    )
+    assert submit(signed_in, "/profile/", name="  Dana R. ", email="evil@hub.example", role="admin").status_code == 303
     session.expire_all()
     assert (user.name, user.email) == ("Dana R.", "admin@hub.example")
     told = session.scalars(select(History).where(History.source == "screen profile")).one()

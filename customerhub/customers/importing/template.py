@@ -40,7 +40,7 @@ def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
         sheet.write_string(0, place, column.header, head)
         sheet.write_comment(0, place, column.explained, {"x_scale": 2})
         if choices := _choices(column, names):
-            _offer(book, lists, sheet, place, column, choices, max_rows)
+            _offer(lists, sheet, place, column, choices, max_rows)
     sheet.freeze_panes(1, 2)
     book.close()
 
@@ -52,7 +52,7 @@ def _choices(column: Column, names: dict[str, Names]) -> list[str]:
     return FIXED_CHOICES.get(column.field, [])
 
 
-def _offer(book: Any, lists: Any, sheet: Any, place: int, column: Column, choices: list[str], max_rows: int) -> None:
+def _offer(lists: Any, sheet: Any, place: int, column: Column, choices: list[str], max_rows: int) -> None:
     """Put the choices on the sheet of lists and a drop-down into the column."""
     lists.write_string(0, place, column.header)
     for line, choice in enumerate(choices, 1):
@@ -66,7 +66,7 @@ def _offer(book: Any, lists: Any, sheet: Any, place: int, column: Column, choice
         {
             "validate": "list",
             "source": f"=choices!{letters}$2:{letters}${len(choices) + 1}",
-            # Several departments stand in one cell, and 3 is as good as "3 Months": others than the listed may be typed.
+            # Several departments stand in one cell, and 3 is as good as "3 Months": more than the listed may be typed.
             "show_error": column.reads is Reads.NAME or column.field == "risk",
             "error_title": column.header,
             "error_message": "Choose one of the list.",

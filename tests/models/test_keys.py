@@ -1,0 +1,84 @@
+"""What counts as the same name, reference or number."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.keys import exact_key, folded, number_key
+
+TEXTS = st.text(max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("text", "same_as"),
+    [
+        ("Königlich  ESSEN", "koniglich essen"),
+        (" Ærø Müller\tGmbH\n", "aero muller gmbh"),
+        ("STRASSE", "straße"),
+        ("Łódź", "lodz"),
+        ("Đà Nẵng", "da nang"),
+        ("ŒUVRE", "oeuvre"),
+        ("℡ ﬁve", "tel five"),
+        ("İstanbul", "istanbul"),
+        ("e\u0301clair", "éclair"),
+        ("김치", "김치"),
+    ],
+)
+def test_names_are_the_same_whatever_their_case_and_accents(text, same_as):
+    assert folded(text) == folded(same_as)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Café 1", "Café 2"), ("A B", "AB"), ("Müller", "Mueller"), ("김", "박")])
+def test_different_names_stay_different(one, other):
+    assert folded(one) != folded(other)
+
+
+@given(TEXTS)
+def test_folding_again_changes_nothing(text):
+    assert folded(folded(text)) == folded(text)
+
+
+@given(TEXTS)
+def test_case_never_counts(text):
+    assert folded(text.upper()) == folded(text) == folded(text.lower())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("7", "007"), ("A-1", "A1"), ("a b", "ab"), ("1", "１"), ("Zoe", "Zoë")]
+)
+def test_references_differ_by_every_digit_and_sign(one, other):
+    assert exact_key(one) != exact_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("alfki", " ALFKI "), ("a  b", "A B"), ("Zoe\u0308", "zoë")])
+def test_references_are_the_same_whatever_their_case_and_outer_spaces(one, other):
+    assert exact_key(one) == exact_key(other)
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "\t\n"])
+def test_nothing_has_no_key(text):
+    assert exact_key(text) is None
+    assert number_key(text) is None
+
+
+def test_a_number_of_signs_alone_has_no_key():
+    assert number_key("-- / .") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("DE 136.695-976", "de136695976"), ("HRB_12/34", "hrb1234"), ("１２３", "123"), ("ß", "SS")]
+)
+def test_numbers_are_the_same_whatever_their_spaces_and_signs(one, other):
+    assert number_key(one) == number_key(other)
+
+
+@given(TEXTS)
+def test_keys_of_keys_are_themselves(text):
+    for key_of in (exact_key, number_key):
+        key = key_of(text)
+        assert key is None or key_of(key) == key
+
+
+@given(st.text(st.sampled_from("aA1 -._/"), max_size=8), st.sampled_from([" ", "-", ".", "_", "/"]))
+def test_a_sign_more_never_changes_a_number(text, sign):
+    assert number_key(f"{sign}{text}{sign}") == number_key(text)
