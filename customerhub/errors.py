@@ -4,6 +4,12 @@ Anything else that is raised is a bug: it is logged with a reference and never s
 """
 
 
+def quoted(text: str, longest: int = 40) -> str:
+    """What somebody typed, as a message quotes it: its beginning, with � for what cannot be shown."""
+    bare = text.strip()
+    return "“" + "".join(c if c.isprintable() else "�" for c in bare[:longest]) + ("…”" if bare[longest:] else "”")
+
+
 class HubError(Exception):
     """The base. `field` names the form field or column at fault, where there is one."""
 

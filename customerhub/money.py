@@ -3,7 +3,7 @@
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from customerhub.errors import Invalid
+from customerhub.errors import Invalid, quoted
 
 CENT = Decimal("0.01")
 MOST_DIGITS = 24  # before the point; what Decimal still calculates with exactly
@@ -34,10 +34,10 @@ def parse(text: str, *, places: int = 2) -> Decimal:
     """
     bare = text.strip()
     if not _AMOUNT.fullmatch(bare):
-        raise Invalid(f"“{bare[:40]}” is not an amount: write it as 1234.50")
+        raise Invalid(f"{quoted(bare)} is not an amount: write it as 1234.50")
     whole, _, decimals = re.sub("[^0-9.+-]", "", bare).partition(".")
     if len(whole.lstrip("+-0")) > MOST_DIGITS:
-        raise Invalid(f"“{bare[:40]}…” is too large an amount")
+        raise Invalid(f"{quoted(bare)} is too large an amount")
     if len(decimals.rstrip("0")) > places:
-        raise Invalid(f"“{bare[:40]}” has more than {places} decimals")
+        raise Invalid(f"{quoted(bare)} has more than {places} decimals")
     return Decimal(f"{whole}.{decimals.rstrip('0') or 0}")

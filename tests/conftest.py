@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextvars import Context
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
@@ -28,6 +29,10 @@ __all__ = [
 ]  # fixtures made elsewhere
 
 DATABASE = "hub_test"
+
+# Time limits would only tell how busy the machine is.
+hypothesis.settings.register_profile("hub", deadline=None, database=None)
+hypothesis.settings.load_profile("hub")
 
 
 class HubClient(FlaskClient):

@@ -20,6 +20,7 @@ from models.enums import (
     ProductKind,
     Risk,
     Role,
+    RowOutcome,
     StatusBehaviour,
     TemplatePurpose,
     TermsKind,
@@ -320,9 +321,7 @@ class UserFactory(OwnedRow):
     name = factory.Sequence(lambda n: f"Person {n}")
     email = factory.Sequence(lambda n: f"person{n}@hub.example")
     role = Role.ADMIN
-    dealer_id = factory.Maybe(
-        factory.LazyAttribute(lambda row: row.role is Role.PARTNER), made(DealerFactory), None
-    )
+    dealer_id = factory.Maybe(factory.LazyAttribute(lambda row: row.role is Role.PARTNER), made(DealerFactory), None)
     customer_id = factory.Maybe(
         factory.LazyAttribute(lambda row: row.role is Role.CUSTOMER), made(CustomerFactory), None
     )
@@ -359,3 +358,27 @@ class CustomerImportFactory(OwnedRow):
     user_id = made(UserFactory)
     file_id = made(StoredFileFactory, name="customers.xlsx")
     file_name = "customers.xlsx"
+
+
+class ImportRowFactory(Row):
+    class Meta:
+        model = models.ImportRow
+
+    row_number = factory.Sequence(lambda n: n + 2)
+    outcome = RowOutcome.NEW
+
+
+class SavedViewFactory(Row):
+    class Meta:
+        model = models.SavedView
+
+    screen = "customers"
+    name = factory.Sequence(lambda n: f"View {n}")
+    query = "sort=name"
+
+
+FACTORIES: dict[str, type[Row]] = {
+    kind._meta.model.__tablename__: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Row) and not kind._meta.abstract
+}

@@ -82,6 +82,8 @@ def _others(organisation: models.Organisation, side: Side) -> None:
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
     make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN])
+    make.ImportRowFactory(import_id=_one(models.CustomerImport, organisation))
+    make.SavedViewFactory(user_id=side.users[Role.ADMIN])
 
 
 def _one(model: Any, organisation: models.Organisation, *where: Any) -> int:
@@ -99,6 +101,7 @@ def _customer(organisation: models.Organisation, side: Side, number: int) -> mod
         status_id=_one(models.CustomerStatus, organisation),
         region_id=_one(models.CatalogItem, organisation, models.CatalogItem.type == CatalogType.REGION),
         departments=[db.session.get(models.Department, _one(models.Department, organisation))],
+        invoice_types=[db.session.get(models.InvoiceType, _one(models.InvoiceType, organisation))],
         account_manager_id=side.users[Role.AGENT],
         dealer_id=dealer,
         group_id=make.CustomerGroupFactory(organisation=organisation).id,

@@ -18,8 +18,9 @@ class SignedIn(UserMixin):
     Everything else, such as name and role, is the user's own.
     """
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, organisation: Organisation | None = None) -> None:
         self.user = user
+        self.organisation = organisation  # kept, so that asking the session for it again reads nothing
 
     def get_id(self) -> str:
         return f"{self.user.id}:{self.user.sign_in_epoch}"
@@ -33,12 +34,12 @@ def load(identity: str) -> SignedIn | None:
     key, _, epoch = identity.partition(":")
     if not (key.isdecimal() and epoch.isdecimal()) or len(key) > 18 or len(epoch) > 9:
         return None
-    user = db.session.scalar(
-        select(User)
+    found = db.session.execute(
+        select(User, Organisation)
         .join(Organisation, Organisation.id == User.organisation_id)
         .where(User.id == int(key), User.sign_in_epoch == int(epoch), User.active, Organisation.active)
-    )
-    return SignedIn(user) if user is not None else None
+    ).first()
+    return SignedIn(*found) if found is not None else None
 
 
 def find_actor() -> Actor | None:

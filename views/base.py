@@ -17,8 +17,9 @@ from customerhub.links import plural
 from customerhub.permissions import Actor, Permission, scope
 from jobs import exports
 from models.base import db
-from views import listing, preferences
+from views import choices, listing, preferences
 from views.actor import current_actor
+from views.choices import Source
 from views.columns import Column, Filter
 from views.editing import Editing
 from views.exporting import Exporting
@@ -51,6 +52,7 @@ class HubModelView(Editing, Exporting, ModelView):
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     lookups: dict[str, Any] = {}
+    needs: Sequence[Source] = ()
     view_permission: Permission = Permission.SETUP_VIEW
     edit_permission: Permission | None = Permission.SETUP_EDIT
     save: Callable[..., Any] | None = None
@@ -176,6 +178,7 @@ class HubModelView(Editing, Exporting, ModelView):
         total: int,
         more: bool,
     ) -> listing.ListPage:
+        choices.read([*listing.sources(self.filters), *self.needs])
         plain = not args.search and not args.filters
         bulk = [
             {"name": operation.name, "label": operation.label, "danger": operation.danger}

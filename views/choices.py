@@ -1,16 +1,22 @@
 """What a form may choose from: rows of the actor's organisation, read once a request."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flask import g
-from sqlalchemy import Select
+from markupsafe import escape
+from sqlalchemy import Select, literal_column, true, union_all
 
 from customerhub.permissions import scope
 from models import CatalogItem, Customer, CustomerStatus, Dealer, OrganisationRow, User
 from models.base import db
 from models.enums import CatalogType, Role
+from models.keys import folded
 from views.actor import current_actor
+
+Choice = tuple[int, str, bool]  # id, label, whether it may still be chosen
 
 
 @dataclass(frozen=True)
@@ -24,24 +30,57 @@ class Source:
     def query(self) -> Select[Any]:
         """(id, label, active) of every row to choose from, in the order people expect."""
         model: Any = self.model
-        label = model.code + " " + model.name if model is Dealer else model.name
-        query = scope(model, current_actor()).with_only_columns(
-            model.id, label.label("label"), getattr(model, "active", model.id == model.id).label("active")
-        )
+        query = self._rows().with_only_columns(*self._columns())
+        if model in ORDERED:
+            return query.order_by(model.position, model.name_key)
+        return query.order_by(getattr(model, "name_key", getattr(model, "sort_name", self._label())))
+
+    def part(self, number: int) -> Select[Any]:
+        """As `query`, to be read together with others: `number` first, and behind it what to order by."""
+        model: Any = self.model
+        position = model.position if model in ORDERED else literal_column("0")
+        return self._rows().with_only_columns(literal_column(str(number)), *self._columns(), position)
+
+    def _rows(self) -> Select[Any]:
+        model: Any = self.model
+        query = scope(model, current_actor())
         if self.catalog:
             query = query.where(model.type == self.catalog)
         if self.staff_only:
             query = query.where(model.role.in_([Role.ADMIN, Role.MANAGER, Role.AGENT]))
-        if model in (CatalogItem, CustomerStatus):
-            return query.order_by(model.position, model.name_key)
-        return query.order_by(getattr(model, "name_key", getattr(model, "sort_name", label)))
+        return query
 
-    def rows(self) -> list[tuple[int, str, bool]]:
-        """As `query`, read once a request."""
-        kept: dict[Source, list[tuple[int, str, bool]]] = g.setdefault("choices", {})
-        if self not in kept:
-            kept[self] = [(key, label, active) for key, label, active in db.session.execute(self.query())]
-        return kept[self]
+    def _columns(self) -> tuple[Any, ...]:
+        model: Any = self.model
+        active = getattr(model, "active", true())
+        return model.id, self._label().label("label"), active.label("active")
+
+    def _label(self) -> Any:
+        model: Any = self.model
+        return model.code + " " + model.name if model is Dealer else model.name
+
+    def rows(self) -> list[Choice]:
+        """(id, label, active) of every row to choose from, in the order people expect; read once a request."""
+        read([self])
+        found: list[Choice] = g.choices[self]
+        return found
+
+    def options(self, *kept: int | None) -> str:
+        """The option elements: what may still be chosen, and those of `kept`; the first of these is selected.
+
+        They are written once a request, however many boxes offer them.
+        """
+        written: dict[Source, tuple[dict[int, str], str]] = g.setdefault("options", {})
+        if self not in written:
+            each = {
+                key: f'<option value="{key}">{escape(label if active else f"{label} (inactive)")}</option>'
+                for key, label, active in self.rows()
+            }
+            written[self] = each, "".join(each[key] for key, _, active in self.rows() if active)
+        each, text = written[self]
+        if any(key in each and each[key] not in text for key in kept if key is not None):
+            text = "".join(each[key] for key, _, active in self.rows() if active or key in kept)
+        return selected(text, kept[0])
 
     def label(self, key: int | None) -> str:
         """The label of one row, blank where the actor may not know of it."""
@@ -53,6 +92,46 @@ class Source:
         found = db.session.execute(self.query().where(self.model.id == key)).first()
         return found.label if found else ""
 
+
+def selected(options: str, key: object) -> str:
+    """Option elements with the one of `key` selected."""
+    return options.replace(f'<option value="{key}">', f'<option value="{key}" selected>', 1)
+
+
+def read(sources: Iterable[Source]) -> None:
+    """Read the rows of all `sources` that this request has not read yet, in one statement."""
+    kept: dict[Source, list[Choice]] = g.setdefault("choices", {})
+    wanted = [source for source in dict.fromkeys(sources) if source not in kept]
+    if not wanted:
+        return
+    parts = [source.part(number) for number, source in enumerate(wanted)]
+    found: list[list[Any]] = [[] for _ in wanted]
+    for number, *row in db.session.execute(parts[0] if len(parts) == 1 else union_all(*parts)):
+        found[number].append(row)
+    for source, rows in zip(wanted, found, strict=True):
+        rows.sort(key=lambda row: (row[3], folded(row[1])))
+        kept[source] = [(key, label, active) for key, label, active, _ in rows]
+
+
+def of_form(form_class: Any) -> tuple[Source, ...]:
+    """What the select boxes of a form class and of its lists of rows offer."""
+    return _of_form(form_class)
+
+
+@lru_cache(maxsize=256)
+def _of_form(form_class: Any) -> tuple[Source, ...]:
+    found: list[Source] = []
+    for name in dir(form_class):
+        made_with = getattr(getattr(form_class, name), "kwargs", None) or {}
+        if "form_class" in made_with:
+            found += of_form(made_with["form_class"])
+        elif "source" in made_with and "lookup" not in made_with:
+            found.append(made_with["source"])
+    return tuple(dict.fromkeys(found))
+
+
+# Rows with a position that somebody chose; all others go by their name.
+ORDERED = (CatalogItem, CustomerStatus)
 
 # Too many to put into a page: these are looked up while typing.
 LOOKED_UP = (Customer, User)

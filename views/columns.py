@@ -11,7 +11,7 @@ from flask import g
 from sqlalchemy import ColumnElement, false, not_, or_
 
 from customerhub import money
-from customerhub.errors import Invalid
+from customerhub.errors import Invalid, quoted
 from models.enums import DateFormat, Risk, Stage
 from views.choices import Source
 
@@ -126,7 +126,7 @@ class Filter:
                 return self.members(value)
             return int(value) if len(value) < 19 else None
         except (ValueError, Invalid):
-            raise Invalid(f"“{value[:40]}” does not fit the filter {self.label}") from None
+            raise Invalid(f"{quoted(value)} does not fit the filter {self.label}") from None
 
 
 def _text_condition(column: Any, operator: str, value: str) -> ColumnElement[bool]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import jsonify, request, url_for
 from flask_admin import expose
-from sqlalchemy import exists, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.customers.default_values import list_sets, values_of
@@ -12,7 +11,6 @@ from customerhub.customers.records import delete_customer, save_customer, why_no
 from customerhub.customers.search import matching
 from customerhub.permissions import Permission
 from models import CatalogItem, Customer, CustomerStatus, Department, User
-from models.base import db
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
 from views import customer_form as form
 from views import customer_page
@@ -84,6 +82,13 @@ FILTERS = (
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
 )  # fmt: skip
 
+# Set-up data that no customer can do without: what it is called and where it is added.
+NEEDED: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
+    (Source(CatalogItem, CatalogType.REGION), "region", "catalogs", {"type": "region"}),
+    (Source(Department), "department", "departments", {}),
+    (Source(CustomerStatus), "status", "statuses", {}),
+)
+
 
 class CustomerView(HubModelView):
     noun = "customer"
@@ -94,6 +99,7 @@ class CustomerView(HubModelView):
     searched = (Customer.search_text,)
     search_hint = "Name, reference, account no., email, phone"
     usual_order = (Customer.sort_name,)
+    needs = tuple(source for source, *_ in NEEDED)
     load = (joinedload(Customer.status),)
     fields = form.MAIN
     tabs = form.TABS
@@ -131,25 +137,11 @@ class CustomerView(HubModelView):
 
     def _missing(self) -> list[tuple[str, str]]:
         """(noun, address to add one) of each kind of set-up data that a customer needs and that there is none of."""
-        organisation = self.actor.organisation_id
-        regions = select(CatalogItem.id).where(
-            CatalogItem.organisation_id == organisation,
-            CatalogItem.type == CatalogType.REGION,
-            CatalogItem.active,
-        )
-        departments = select(Department.id).where(
-            Department.organisation_id == organisation, Department.active
-        )
-        statuses = select(CustomerStatus.id).where(
-            CustomerStatus.organisation_id == organisation, CustomerStatus.active
-        )
-        found = db.session.execute(select(exists(regions), exists(departments), exists(statuses))).one()
-        wanted = (
-            ("region", url_for("catalogs.create_view", type="region")),
-            ("department", url_for("departments.create_view")),
-            ("status", url_for("statuses.create_view")),
-        )
-        return [entry for entry, there in zip(wanted, found, strict=True) if not there]
+        return [
+            (noun, url_for(f"{screen}.create_view", **more))
+            for source, noun, screen, more in NEEDED
+            if not any(active for _, _, active in source.rows())
+        ]
 
     def first_values(self) -> dict[str, Any]:
         chosen = request.args.get("defaults", "")

@@ -16,8 +16,8 @@ from customerhub.errors import HubError, Invalid
 from customerhub.permissions import Permission
 from models.base import db
 from models.types import ScaledDecimal
+from views import choices, timeline
 from views import columns as cells
-from views import timeline
 from views.fields import InlineList, LookupField, UploadField
 from views.forms import Inline, label_of, shown_value
 
@@ -156,6 +156,7 @@ class Editing:
         return {"who": who, "when": when, "changes": changes}
 
     def _edit_page(self: Any, form: Form, row: Any) -> EditPage:
+        choices.read([*choices.of_form(type(form)), *self.needs])
         is_new = row is None
         g.crumb = f"New {self.noun}" if is_new else str(row)
         return EditPage(

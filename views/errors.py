@@ -111,8 +111,19 @@ def _unexpected(error: Exception) -> Response:
     )  # fmt: skip
 
 
-def answer(status: int, title: str, text: str, *, reference: str | None = None, field: str | None = None) -> Response:
-    """A page, or JSON where the client asks for it. What the request changed and did not commit is undone."""
+def answer(
+    status: int,
+    title: str,
+    text: str,
+    *,
+    reference: str | None = None,
+    field: str | None = None,
+    way_on: dict[str, str] | None = None,
+) -> Response:
+    """A page, or JSON where the client asks for it. What the request changed and did not commit is undone.
+
+    `way_on` is the label and url of a link to where it goes on, if that is not the start page.
+    """
     try:
         db.session.rollback()
     except Exception:
@@ -121,14 +132,14 @@ def answer(status: int, title: str, text: str, *, reference: str | None = None, 
         told = {"error": text, "field": field, "reference": reference}
         response = jsonify({name: value for name, value in told.items() if value})
     else:
-        response = Response(_page(title, text, reference), mimetype="text/html")
+        response = Response(_page(title, text, reference, way_on), mimetype="text/html")
     response.status_code = status
     return response
 
 
-def _page(title: str, text: str, reference: str | None) -> str:
+def _page(title: str, text: str, reference: str | None, way_on: dict[str, str] | None) -> str:
     try:
-        page = {"title": title, "text": text, "reference": reference, "action": _way_on()}
+        page = {"title": title, "text": text, "reference": reference, "action": way_on or _start()}
         return render_template("message.html", page=page)
     except Exception:
         log.exception("the page that tells of an error could not be shown")
@@ -136,7 +147,7 @@ def _page(title: str, text: str, reference: str | None) -> str:
         return LAST_RESORT.format(title=escape(title), text=escape(text), reference=escape(told))
 
 
-def _way_on() -> dict[str, str]:
+def _start() -> dict[str, str]:
     if current_user.is_authenticated:
         return {"label": "Go to the start page", "url": "/"}
     return {"label": "Go to the sign-in page", "url": "/sign-in"}

@@ -2,6 +2,7 @@
 
 import enum
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -11,11 +12,12 @@ from wtforms.fields import DecimalField, FileField, SelectField, SelectMultipleF
 from wtforms.fields.choices import Choice, SelectChoice
 from wtforms.utils import unset_value
 from wtforms.validators import ValidationError
-from wtforms.widgets import HiddenInput, html_params
+from wtforms.widgets import HiddenInput
 
 from customerhub import money
 from customerhub.errors import Invalid
-from views.choices import Source
+from views.choices import Source, selected
+from views.markup import attributes
 
 
 class Options:
@@ -30,15 +32,15 @@ class Options:
         kwargs.setdefault("id", field.id)
         if field.flags.required:
             kwargs.setdefault("required", True)
-        attributes = html_params(name=field.name, **kwargs)
-        return Markup(f"<select {attributes}>{field.options_html()}</select>")  # noqa: S704  (both parts are escaped)
+        kwargs["name"] = field.name
+        return Markup(f"<select {attributes(kwargs)}>{field.options_html()}</select>")  # noqa: S704  (both parts are escaped)
 
 
-def options_html(pairs: list[tuple[Any, str]], chosen: Any) -> str:
-    """The option elements of `pairs`, `chosen` selected."""
+@lru_cache(maxsize=256)
+def members_html(members: type[enum.StrEnum]) -> str:
+    """The option elements of an enum, none selected."""
     return "".join(
-        f'<option value="{escape(key)}"{" selected" if key == chosen else ""}>{escape(label)}</option>'
-        for key, label in pairs
+        f'<option value="{escape(m.value)}">{escape(m.value[:1].upper() + m.value[1:])}</option>' for m in members
     )
 
 
@@ -73,19 +75,11 @@ class RowField(Field):
         if not any(key == self.data and active for key, _, active in self.source.rows()):
             raise ValidationError("Choose one from the list")
 
-    def pairs(self) -> list[tuple[Any, str]]:
-        """What is offered: active rows, and the present one even where it no longer is."""
-        return [
-            (key, label if active else f"{label} (inactive)")
-            for key, label, active in self.source.rows()
-            if active or key in (self.data, self.stored)
-        ]
-
     def options_html(self) -> str:
         blank = (
             "" if self.flags.required and self.data is not None else f'<option value="">{escape(self.blank)}</option>'
         )
-        return blank + options_html(self.pairs(), self.data)
+        return blank + self.source.options(self.data, self.stored)
 
     def shown(self) -> str:
         return self.source.label(self.data)
@@ -197,7 +191,7 @@ class ChoiceField(SelectField):
 
     def options_html(self) -> str:
         blank = '<option value=""></option>' if self.blank or self.data is None else ""
-        return blank + options_html([(m.value, m.value[:1].upper() + m.value[1:]) for m in self.members], self.data)
+        return blank + selected(members_html(self.members), escape(self.data.value) if self.data else None)
 
     def shown(self) -> str:
         return self.data.value if self.data else ""

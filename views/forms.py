@@ -23,6 +23,7 @@ from models.base import Base, OrganisationRow
 from models.enums import CorrespondenceMode, PortalPermission
 from models.types import Percent, ScaledDecimal
 from views.choices import LOOKED_UP, Source, source_of
+from views.controls import HubForm
 from views.fields import (
     AmountField,
     ChoiceField,
@@ -132,14 +133,14 @@ def build_form(
             made[field] = build_field(model, field, **(args or {}).get(field, {}))
     made["version"] = HiddenField(filters=[_integer])
     made["original"] = HiddenField()
-    return type(name or f"{model.__name__}Form", (Form,), made)
+    return type(name or f"{model.__name__}Form", (HubForm,), made)
 
 
 def _inline_form(inline: Inline) -> type[Form]:
     made = {field: build_field(inline.model, field) for field in inline.fields}
     made["id"] = HiddenField()
     made["version"] = HiddenField(filters=[_integer])
-    return type(f"{inline.model.__name__}Row", (Form,), made)
+    return type(f"{inline.model.__name__}Row", (HubForm,), made)
 
 
 def _integer(text: Any) -> Any:

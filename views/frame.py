@@ -1,8 +1,5 @@
-"""The frame around every page: menu, breadcrumb, user menu, versioned static files."""
+"""The frame around every page: menu, breadcrumb, user menu."""
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +11,10 @@ from customerhub.permissions import Permission
 from models import Organisation
 from models.base import db
 from models.enums import Role
+from views import controls, markup
 from views.actor import current_actor
 from views.columns import DATE_PATTERNS, Format
+from views.static_files import static_file
 
 P = Permission
 
@@ -59,20 +58,6 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         ),
     ),
 )
-
-
-@lru_cache(maxsize=256)
-def _digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-
-
-def static_file(path: str) -> str:
-    """The address of a static file, which changes with its content, so that browsers may keep it for ever."""
-    kept: dict[str, str] = current_app.extensions.setdefault("hub_static", {})
-    if path not in kept or current_app.debug:
-        folder = Path(current_app.static_folder or "")
-        kept[path] = f"{current_app.static_url_path}/{path}?v={_digest(str(folder / path))}"
-    return kept[path]
 
 
 def _menu() -> list[dict[str, Any]]:
@@ -188,7 +173,7 @@ def use_formats(organisation: Organisation) -> None:
 
 
 def register(app: Flask) -> None:
-    app.jinja_env.globals["static_file"] = static_file
+    app.jinja_env.globals.update(static_file=static_file, markup=markup, controls=controls)
     app.jinja_env.trim_blocks = False
     app.before_request(set_formats)
 

@@ -115,8 +115,7 @@ def _started() -> list[dict[str, Any]]:
             .with_only_columns(month, func.count())
             .where(Customer.start_date >= first, Customer.start_date < after_months(first, 12))
             .group_by(month)
-        )
-        .all()
+        ).all()
     )
     months = [after_months(first, step) for step in range(12)]
     values = [counts.get(each.month, 0) for each in months]

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from customerhub.errors import Invalid
 from models.base import db
+from views.choices import Source
 from views.columns import Column, Filter
 
 PAGE_SIZES = (20, 50, 100)
@@ -190,6 +191,11 @@ def chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, str]]:
         }
         for name, operator, value in args.filters
     ]
+
+
+def sources(filters: Sequence[Filter]) -> list[Source]:
+    """What the select boxes of `filters` offer."""
+    return [item.source for item in filters if item.source is not None]
 
 
 def offered(filters: Sequence[Filter]) -> list[dict[str, Any]]:

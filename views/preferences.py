@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask_login import current_user, login_required
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from models.base import db
-from models.people import ListPreference, SavedView
+from models.people import ListPreference, SavedView, User
 from views.columns import Column
 
 bp = Blueprint("preferences", __name__, url_prefix="/admin/list")
@@ -35,9 +35,7 @@ class Kept:
         if not self.views:
             return []
         home = url_for(f"{screen}.index_view")
-        tabs: list[dict[str, Any]] = [
-            {"label": "All", "url": home, "active": query == "?", "delete_url": None}
-        ]
+        tabs: list[dict[str, Any]] = [{"label": "All", "url": home, "active": query == "?", "delete_url": None}]
         for view in self.views:
             tabs.append(
                 {
@@ -61,13 +59,16 @@ class Kept:
 
 def of(user_id: int, screen: str) -> Kept:
     """What a person keeps for a list."""
-    chosen = db.session.get(ListPreference, (user_id, screen))
-    views = db.session.scalars(
-        select(SavedView)
-        .where(SavedView.user_id == user_id, SavedView.screen == screen)
+    mine = select(User.id).where(User.id == user_id).subquery()
+    found = db.session.execute(
+        select(ListPreference, SavedView)
+        .select_from(mine)
+        .outerjoin(ListPreference, and_(ListPreference.user_id == mine.c.id, ListPreference.screen == screen))
+        .outerjoin(SavedView, and_(SavedView.user_id == mine.c.id, SavedView.screen == screen))
         .order_by(SavedView.id)
-    )
-    return Kept(chosen.columns if chosen else None, list(views))
+    ).all()
+    chosen = found[0][0] if found else None
+    return Kept(chosen.columns if chosen else None, [view for _, view in found if view is not None])
 
 
 def _list_url(screen: str) -> str:
@@ -139,11 +140,7 @@ def delete_view(view_id: int) -> Any:
 
 def _back(home: str) -> str:
     """The list with the filters it had, as far as the form says so."""
-    pairs = [
-        pair
-        for pair in parse_qsl(request.form.get("query", ""))
-        if pair[0] in ("f", "sort", "desc", "search")
-    ]
+    pairs = [pair for pair in parse_qsl(request.form.get("query", "")) if pair[0] in ("f", "sort", "desc", "search")]
     return f"{home}?{urlencode(pairs)}" if pairs else home
 
 

@@ -221,7 +221,8 @@ def set_password(token: str) -> Any:
     try:
         user = one_time_links().read(token)
     except WrongState as error:
-        return _secret(answer(410, "This link no longer works", error.message))
+        way_on = {"label": "Ask for a new link", "url": url_for("sign_in.forgotten")}
+        return _secret(answer(410, "This link no longer works", error.message, way_on=way_on))
     form = NewPasswordForm()
     if form.validate_on_submit():
         try:

@@ -12,15 +12,13 @@ from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
-from customerhub.errors import Invalid
+from customerhub.errors import Invalid, quoted
 from models.enums import Risk
 
 LONGEST = {"name": 200, "reference": 40, "email": 500, "contact_number": 60, "website": 300, "address": 500}
 
 # Control characters have no place in a name, a reference or a line of an address; half a character in no text at all.
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\r\n\t]")
 # The plain case, which needs no library to see that it is right.
 _PLAIN_EMAIL = re.compile(
@@ -68,9 +66,9 @@ def clean_email(text: str) -> str | None:
     if len(bare) > 254:
         raise Invalid("An email address has at most 254 characters")
     try:
-        return validate_email(bare, check_deliverability=False).normalized
+        return validate_email(bare, check_deliverability=False, strict=True).normalized
     except EmailNotValidError:
-        raise Invalid(f"“{bare[:60]}” is not an email address, such as name@example.com") from None
+        raise Invalid(f"{quoted(bare, 60)} is not an email address, such as name@example.com") from None
 
 
 def clean_emails(text: str) -> str | None:
@@ -97,7 +95,7 @@ def clean_website(text: str) -> str | None:
     except ValueError:
         usable = False
     if not usable or "\\" in address or any(character.isspace() for character in address):
-        raise Invalid(f"“{bare[:60]}” is not a web address, such as www.example.com")
+        raise Invalid(f"{quoted(bare, 60)} is not a web address, such as www.example.com")
     if len(address) > LONGEST["website"]:
         raise Invalid(f"This has {len(address)} characters; {LONGEST['website']} is the most")
     return address
@@ -116,10 +114,10 @@ def clean_date(text: str) -> date | None:
             year, month, day = (int(part) for part in match.groups())
             return in_reach(date(year, month, day))
     except ValueError:
-        raise Invalid(f"There is no day “{bare[:40]}”") from None
+        raise Invalid(f"There is no day {quoted(bare)}") from None
     if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,20})?", bare):
         return from_serial(float(bare))
-    raise Invalid(f"“{bare[:40]}” is not a date: write it as 31/01/2025 or 2025-01-31")
+    raise Invalid(f"{quoted(bare)} is not a date: write it as 31/01/2025 or 2025-01-31")
 
 
 def from_serial(number: float) -> date:
@@ -146,7 +144,7 @@ def clean_frequency(text: str) -> int | None:
         return None
     match = _FREQUENCY.fullmatch(bare)
     if not match or not 1 <= int(match[1]) <= 12:
-        raise Invalid(f"“{bare[:40]}” is not a frequency: 1 Month to 12 Months")
+        raise Invalid(f"{quoted(bare)} is not a frequency: 1 Month to 12 Months")
     return int(match[1])
 
 
@@ -158,7 +156,7 @@ def clean_risk(text: str) -> Risk | None:
     known = {"low": Risk.LOW, "green": Risk.LOW, "medium": Risk.MEDIUM, "amber": Risk.MEDIUM,
              "high": Risk.HIGH, "red": Risk.HIGH}  # fmt: skip
     if bare not in known:
-        raise Invalid(f"“{text.strip()[:40]}” is not a risk: Low, Medium or High")
+        raise Invalid(f"{quoted(text)} is not a risk: Low, Medium or High")
     return known[bare]
 
 
@@ -167,7 +165,7 @@ def clean_day_of_month(text: str) -> int | None:
     if not bare:
         return None
     if not re.fullmatch(r"\d{1,2}", bare) or not 1 <= int(bare) <= 31:
-        raise Invalid(f"“{bare[:40]}” is not a day of a month: 1 to 31")
+        raise Invalid(f"{quoted(bare)} is not a day of a month: 1 to 31")
     return int(bare)
 
 
@@ -182,7 +180,7 @@ def clean_month(text: str) -> int | None:
         for number, name in enumerate(_MONTHS, 1):
             if name.startswith(bare):
                 return number
-    raise Invalid(f"“{text.strip()[:40]}” is not a month: 1 to 12 or January to December")
+    raise Invalid(f"{quoted(text)} is not a month: 1 to 12 or January to December")
 
 
 def check_year_end(day: int | None, month: int | None) -> None:
@@ -227,9 +225,11 @@ def missing_particulars(values: "dict[str, object]") -> list[tuple[str, str]]:
 
 def check_review(start: date | None, frequency: int | None) -> None:
     """Reviews need a day to start on and a frequency."""
-    if start is None and frequency is not None:
+    if start is None and frequency is None:
+        return
+    if start is None:
         raise Invalid("Reviews need a start date", "review_start_date")
-    if start is not None and frequency is None or frequency is not None and not 1 <= frequency <= 12:
+    if frequency is None or not 1 <= frequency <= 12:
         raise Invalid("Reviews need a frequency of 1 to 12 months", "review_frequency")
 
 

@@ -47,9 +47,26 @@ def configure(connection: Connection) -> None:
 
 
 def run(connection: Connection) -> None:
-    configure(connection)
-    with context.begin_transaction():
-        context.run_migrations()
+    """Bring the database to the wanted version.
+
+    SQLite changes a table by making a new one and dropping the old: while foreign keys are enforced, what refers to
+    its rows would go with them. They are checked at the end instead.
+    """
+    on_sqlite = connection.dialect.name == "sqlite"
+    raw: Any = connection.connection.dbapi_connection
+    if on_sqlite:
+        raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        configure(connection)
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+    finally:
+        connection.rollback()
+        if on_sqlite:
+            raw.execute("PRAGMA foreign_keys=ON")
+    if on_sqlite and (broken := raw.execute("PRAGMA foreign_key_check").fetchall()):
+        raise RuntimeError(f"references to rows that are gone: {broken[:10]}")
 
 
 given = context.config.attributes.get("connection")
@@ -58,4 +75,3 @@ if given is not None:
 else:
     with db.engine.connect() as opened:
         run(opened)
-        opened.commit()

@@ -71,7 +71,12 @@ def test_next_reviews_against_the_slow_calendar(start, frequency, days, how_many
 
 @pytest.mark.parametrize(
     ("as_of", "first"),
-    [("2025-04-30", "2025-04-30"), ("2025-05-01", "2025-07-31"), ("2024-06-01", "2025-01-31"), ("2025-02-01", "2025-04-30")],
+    [
+        ("2025-04-30", "2025-04-30"),
+        ("2025-05-01", "2025-07-31"),
+        ("2024-06-01", "2025-01-31"),
+        ("2025-02-01", "2025-04-30"),
+    ],
 )
 def test_a_review_due_today_is_among_the_next(as_of, first):
     assert next_reviews(date(2025, 1, 31), 3, date.fromisoformat(as_of))[0] == date.fromisoformat(first)

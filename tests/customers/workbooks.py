@@ -1,4 +1,4 @@
-"""Workbooks of customers for tests: written cell by cell, down to the XML where a library would not write such a thing."""
+"""Workbooks of customers for tests: written cell by cell, down to the XML where no library writes such a thing."""
 
 import io
 import zipfile
@@ -86,7 +86,7 @@ def raw(
         listed += f'<sheet name="{name}" sheetId="{number}" state="{state}" r:id="s{number}"/>'
         target = f"worksheets/sheet{number}.xml"
         related += f'<Relationship Id="s{number}" Type="{RELATIONS}/worksheet" Target="{target}"/>'
-        parts[f"xl/{target}"] = rows if rows.startswith("<?") or rows.startswith("<!") else (
+        parts[f"xl/{target}"] = rows if rows.startswith(("<?", "<!")) else (
             f'<worksheet xmlns="{NAMESPACE}"><sheetData>{rows}</sheetData></worksheet>'
         )  # fmt: skip
     if shared is not None:

@@ -51,7 +51,7 @@ def test_a_port_in_use_is_named_with_the_process_that_uses_it(good: Settings, ta
 def test_a_host_that_is_not_here_is_named(good: Settings, host: str) -> None:
     with pytest.raises(CannotStart) as error:
         listen(replace(good, host=host))
-    assert reason(error).startswith(f"HOST is '{host}': ")
+    assert reason(error).startswith(f"HUB_HOST is '{host}': ")
 
 
 def test_usable_databases_pass(good: Settings, postgresql: PostgreSQL) -> None:

@@ -1,7 +1,9 @@
 """Making, changing, switching off and deleting accounts."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
@@ -240,6 +242,32 @@ def test_the_last_active_administrator_stays(session, admin, organisation):
         accounts.deactivate(admin, actor=actor)
     session.commit()
     assert not admin.active
+
+
+def test_two_administrators_who_switch_each_other_off_at_once_leave_one(app, session, admin, organisation):
+    other = make_user(organisation)
+    session.commit()
+    pairs = [(admin.id, other.id), (other.id, admin.id)]
+    session.remove()
+    together = Barrier(2)
+
+    def switch_off(pair):
+        with app.app_context():
+            by, of = (db.session.get(User, key) for key in pair)
+            actor = Actor.of(by)
+            db.session.rollback()
+            together.wait(10)
+            try:
+                with history.acting(actor, "test"):
+                    accounts.deactivate(of, actor=actor)
+                db.session.commit()
+            except HubError:
+                db.session.rollback()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(switch_off, pairs))
+    active = select(func.count()).select_from(User).where(User.role == Role.ADMIN, User.active)
+    assert session.scalar(active) == 1
 
 
 def test_switching_off_ends_sessions_and_on_again_does_not_revive_them(session, admin, organisation):

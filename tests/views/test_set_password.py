@@ -47,7 +47,9 @@ def test_a_link_sets_a_password_once_and_signs_in(app, client, session, organisa
     assert (told.actor_id, told.changes) == (user.id, {"password_hash": [None, "•••"]})
     assert path.rpartition("/")[2] not in json.dumps(told.changes)
     stranger = app.test_client()
-    assert stranger.get(path).status_code == 410
+    refused = stranger.get(path)
+    assert refused.status_code == 410
+    assert 'href="/forgotten"' in refused.text
     assert (
         stranger.post(path, data={"csrf_token": csrf_token(stranger), "password": NEW, "again": NEW}).status_code == 410
     )

@@ -9,11 +9,13 @@ import pytest
 import time_machine
 from sqlalchemy import create_engine, event, text
 
-from customerhub import clock, history
+from app import create_app
+from customerhub import clock, history, storage
 from customerhub.users import passwords
 from customerhub.users import sign_in as signing
 from models.base import db
 from models.enums import Role
+from tests.databases import settings_for
 from tests.people import PASSWORD, make_organisation, make_user, system
 from tests.views.signing import csrf_token, is_signed_in, link_for, sign_in, submit
 from views.sign_in import FULL_SESSION_SECONDS, safe_next
@@ -151,6 +153,15 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(client, user):
     assert "HttpOnly" in told
     assert "SameSite=Lax" in told
     assert ("Secure" in told) is client.application.config["SESSION_COOKIE_SECURE"]
+
+
+def test_the_cookie_is_for_https_only_where_the_hub_is_reached_by_it(user, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "_configured", None)  # put back afterwards: the app made here sets its own
+    url = db.engine.url.render_as_string(hide_password=False)
+    app = create_app(settings_for(url, tmp_path, HUB_PUBLIC_URL="https://hub.example.com"))
+    told = app.test_client().get("/sign-in", base_url="https://hub.example.com")
+    assert "Secure" in told.headers["Set-Cookie"]
+    assert "max-age" in told.headers["Strict-Transport-Security"]
 
 
 @pytest.mark.parametrize(

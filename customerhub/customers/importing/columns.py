@@ -202,6 +202,7 @@ COLUMNS: Final = (
 HEADERS: Final = tuple(column.header for column in COLUMNS)
 BY_FIELD: Final = {column.field: column for column in COLUMNS}
 NEEDED: Final = "reference"  # without this column no row can be told from another
+OWN: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
 
 # The columns of the customer's own table that an import fills.
 FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))

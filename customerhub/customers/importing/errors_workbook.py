@@ -5,7 +5,7 @@ from typing import IO, Any
 
 import xlsxwriter
 
-from customerhub.customers.importing.columns import COLUMNS, HEADERS
+from customerhub.customers.importing.columns import COLUMNS, HEADERS, OWN
 
 REASON_WIDTH = 60
 
@@ -31,7 +31,7 @@ class ErrorsWorkbook:
         for place, column in enumerate(COLUMNS, 2):
             self._sheet.set_column(place, place, column.width, self._text)
         self._sheet.freeze_panes(1, 0)
-        for place, header in enumerate(("reason", "row", *HEADERS)):
+        for place, header in enumerate((*OWN, *HEADERS)):
             self._sheet.write_string(0, place, header, self._head)
 
     def add(self, number: int, cells: Mapping[str, str], errors: Collection[Mapping[str, str]]) -> None:

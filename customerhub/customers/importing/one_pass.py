@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
 from customerhub.customers.importing.checking import CheckedRow, Checker, shown_cells
-from customerhub.customers.importing.columns import HEADERS, NEEDED
+from customerhub.customers.importing.columns import HEADERS, NEEDED, OWN
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.customers.importing.saving import Saver, one_at_a_time
 from customerhub.customers.importing.workbook import Table, open_table
@@ -102,7 +102,7 @@ def import_file(
     result = ImportResult()
     if not dry_run:
         one_at_a_time(actor.organisation_id)
-    with open_table(file, names=HEADERS, needed=NEEDED, max_rows=max_rows) as table:
+    with open_table(file, names=HEADERS, needed=NEEDED, untold=OWN, max_rows=max_rows) as table:
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored
         refused = ErrorsWorkbook(errors_file) if errors_file else None

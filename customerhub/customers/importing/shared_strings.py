@@ -9,7 +9,6 @@ import re
 import tempfile
 from array import array
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -27,8 +26,15 @@ class SharedStrings:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._kept: list[str] = []
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._ends = array("Q", [0])
+        try:
+            self._fill(pieces)
+        except BaseException:
+            self.close()
+            raise
+
+    def _fill(self, pieces: Iterable[bytes]) -> None:
         characters = 0
         for batch in elements(pieces):
             for element in batch:
@@ -55,12 +61,7 @@ class SharedStrings:
     def __len__(self) -> int:
         return len(self._kept) + len(self._ends) - 1
 
-    def __enter__(self) -> "SharedStrings":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
 

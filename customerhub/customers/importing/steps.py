@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from customerhub import clock, storage
 from customerhub.customers.importing.checking import CheckedRow, Checker, shown_cells
-from customerhub.customers.importing.columns import HEADERS, NEEDED
+from customerhub.customers.importing.columns import HEADERS, NEEDED, OWN
 from customerhub.customers.importing.comparing import previewed_changes
 from customerhub.customers.importing.names import Names
 from customerhub.customers.importing.one_pass import Tally
@@ -73,7 +73,7 @@ def check(claim: Claim, *, max_rows: int) -> Iterator[int]:
     with ExitStack() as opened:
         file = opened.enter_context(storage.open_file(_file(claim.import_id)))
         yield 0  # so that nobody waits for this transaction while the file is opened
-        table = opened.enter_context(open_table(file, names=HEADERS, needed=NEEDED, max_rows=max_rows))
+        table = opened.enter_context(open_table(file, names=HEADERS, needed=NEEDED, untold=OWN, max_rows=max_rows))
         _keep(claim, total_rows=table.count_rows(max_rows), ignored_columns=table.ignored)
         yield 0
         checker = Checker(claim.organisation_id, from_1904=table.from_1904)
@@ -159,7 +159,7 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
         return False
     tally = Tally()
     with storage.open_file(_file(import_id)) as file, \
-            open_table(file, names=HEADERS, needed=NEEDED, max_rows=max_rows) as table:  # fmt: skip
+            open_table(file, names=HEADERS, needed=NEEDED, untold=OWN, max_rows=max_rows) as table:  # fmt: skip
         checker = Checker(actor.organisation_id, from_1904=table.from_1904)
         saver = Saver(actor.organisation_id, checker.names)
         for rows in checker.chunks(table.rows(), lock=True):

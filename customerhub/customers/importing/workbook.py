@@ -8,7 +8,7 @@ import gc
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 from xml.etree.ElementTree import Element
@@ -42,14 +42,23 @@ class _Tab:
 class Table:
     """The sheet with the table. `ignored` are the names of its columns that nobody asked for."""
 
-    def __init__(self, book: "_Book", tab: _Tab, names: Sequence[str], header: Mapping[int, Cell], row: int) -> None:
+    def __init__(
+        self,
+        book: "_Book",
+        tab: _Tab,
+        header: Mapping[int, Cell],
+        row: int,
+        *,
+        names: Sequence[str],
+        untold: Collection[str],
+    ) -> None:
         self._book = book
         self._part = tab.part
         self._width = len(names)
         self.sheet_name = tab.name
         self.header_row = row
         self.from_1904 = book.from_1904
-        self.columns, self.ignored = _placed(header, names)
+        self.columns, self.ignored = _placed(header, names, untold)
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Each row below the header that is not blank: its number in Excel, and a cell for each name."""
@@ -76,10 +85,12 @@ class Table:
 
 
 @contextmanager
-def open_table(file: BinaryIO, *, names: Sequence[str], needed: str, max_rows: int) -> Iterator[Table]:
+def open_table(
+    file: BinaryIO, *, names: Sequence[str], needed: str, max_rows: int, untold: Collection[str] = ()
+) -> Iterator[Table]:
     """The table of the workbook `file` whose header has the column `needed` and others of `names`.
 
-    Only visible sheets count. Raises Unusable, here or while its rows are read, where the file cannot be used;
+    Columns called as in `untold` are ignored without a word. Only visible sheets count. Raises Unusable, here or while its rows are read, where the file cannot be used;
     one that unpacks to more than so many rows can need is refused before.
     """
     package = Package(file, most_bytes=SPARE + max_rows * BYTES_A_ROW)
@@ -88,8 +99,9 @@ def open_table(file: BinaryIO, *, names: Sequence[str], needed: str, max_rows: i
     gc.freeze()
     try:
         book = _Book(package)
-        with book.strings:
-            yield _choose(book, names, needed)
+        with closing(book.strings):
+            tab, row, header = _choose(book, names, needed)
+            yield Table(book, tab, header, row, names=names, untold=untold)
     finally:
         gc.unfreeze()
         package.close()
@@ -108,8 +120,8 @@ class _Book:
         for batch in elements(package.stream(part)):
             for element in batch:
                 self._take(element, kinds)
-        self.strings = SharedStrings(self._stream_of(kinds, "sharedStrings") or [b"<sst/>"])
         self._date_styles = _date_styles(self._stream_of(kinds, "styles") or [b"<styleSheet/>"])
+        self.strings = SharedStrings(self._stream_of(kinds, "sharedStrings") or [b"<sst/>"])
 
     def sheet(self, part: str) -> Sheet:
         return Sheet(self._package.stream(part), self.strings, date_styles=self._date_styles, from_1904=self.from_1904)
@@ -203,8 +215,8 @@ def _shows_date(code: str) -> bool:
     return any(letter in first for letter in "dmyhs") and "general" not in first
 
 
-def _choose(book: _Book, names: Sequence[str], needed: str) -> Table:
-    """The one sheet with the table. Raises Unusable where there is none, or more than one."""
+def _choose(book: _Book, names: Sequence[str], needed: str) -> tuple[_Tab, int, dict[int, Cell]]:
+    """The one sheet with the table, and the number and the cells of its header. Raises Unusable where there is none, or more than one."""
     if len(book.tabs) > MOST_SHEETS:
         raise Unusable(f"The file has more than {MOST_SHEETS} sheets. Keep only the one with the rows to import")
     found, seen = [], []
@@ -218,8 +230,7 @@ def _choose(book: _Book, names: Sequence[str], needed: str) -> Table:
         first, second = found[0][0].name, found[1][0].name
         raise Unusable(f"Both “{first}” and “{second}” hold rows to import. Keep one such sheet in a file")
     if found:
-        tab, row, header = found[0]
-        return Table(book, tab, names, header, row)
+        return found[0]
     if not seen:
         raise Unusable("The file has no visible sheet with anything in it")
     raise Unusable(
@@ -238,13 +249,17 @@ def _header_key(cell: Cell) -> str:
     return "" if cell is None or isinstance(cell, BadCell) else header_key(as_text(cell))
 
 
-def _placed(header: Mapping[int, Cell], names: Sequence[str]) -> tuple[dict[int, int], list[str]]:
+def _placed(
+    header: Mapping[int, Cell], names: Sequence[str], untold: Collection[str]
+) -> tuple[dict[int, int], list[str]]:
     """(column → place in `names`; the names of other columns). Raises Unusable where a column is there twice."""
     places = {header_key(name): place for place, name in enumerate(names)}
     columns: dict[int, int] = {}
     ignored: list[str] = []
     for index, cell in sorted(header.items()):
         place = places.get(_header_key(cell))
+        if _header_key(cell) in untold:
+            continue
         if place is None:
             told = cell.reason if isinstance(cell, BadCell) else as_text(cell).strip() if cell is not None else ""
             ignored.append(" ".join(told.split())[:60])

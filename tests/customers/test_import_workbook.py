@@ -1,0 +1,558 @@
+"""Reading the workbook: every kind of cell, and every kind of file that is refused."""
+
+import contextlib
+import io
+import struct
+import time
+import tracemalloc
+import zipfile
+from datetime import date, datetime
+from datetime import time as time_of_day
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
+from python_calamine import CalamineWorkbook
+
+from customerhub.customers.importing import shared_strings, zipped
+from customerhub.customers.importing.columns import HEADERS
+from customerhub.customers.importing.sheet import NO_RESULT, BadCell, as_text
+from customerhub.customers.importing.workbook import Unusable, open_table
+from tests.customers.workbooks import (
+    HEADER_ROW,
+    NAMESPACE,
+    good_row,
+    letters,
+    one_cell,
+    raw,
+    row_of,
+    written,
+    xml_row,
+)
+from tests.customers.workbooks import (
+    zipped as zip_of,
+)
+
+ROWS = 1000
+
+
+def read(file, max_rows=ROWS):
+    """(row number, cells by header) of every row."""
+    with open_table(file, names=HEADERS, needed="reference", max_rows=max_rows) as table:
+        table.count_rows(max_rows)
+        return [
+            (number, {header: cell for header, cell in zip(HEADERS, cells, strict=True) if cell is not None})
+            for number, cells in table.rows()
+        ]
+
+
+def the_cell(header, xml, **more):
+    """What is read from one cell, given as XML."""
+    rows = read(raw(HEADER_ROW + row_of(2, **{header: xml}), **more))
+    assert len(rows) == 1
+    return rows[0][1].get(header)
+
+
+def refusal(file, max_rows=ROWS):
+    with pytest.raises(Unusable) as refused:
+        read(file, max_rows)
+    assert refused.value.field == "file"
+    return refused.value.message
+
+
+CELLS = [
+    # what the cell is, its XML, what is read
+    ("inline text", '<c r="{r}" t="inlineStr"><is><t>Alfreds</t></is></c>', "Alfreds"),
+    ("outer spaces stay for the rules to trim", "  Alfreds  ", "  Alfreds  "),
+    ("only spaces", " \n\t ", None),
+    ("empty text", '<c r="{r}" t="inlineStr"><is><t></t></is></c>', None),
+    ("no content", '<c r="{r}" s="1"/>', None),
+    ("runs", '<c r="{r}" t="inlineStr"><is><r><t>Al</t></r><r><rPr><b/></rPr><t>freds</t></r></is></c>', "Alfreds"),
+    ("reading aid", '<c r="{r}" t="inlineStr"><is><t>東京</t><rPh><t>トウキョウ</t></rPh></is></c>', "東京"),
+    ("escaped line break", '<c r="{r}" t="inlineStr"><is><t>a_x000D_b</t></is></c>', "a\rb"),
+    ("escaped underscore", '<c r="{r}" t="inlineStr"><is><t>_x005F_x000D_</t></is></c>', "_x000D_"),
+    ("escaped half of a pair", '<c r="{r}" t="inlineStr"><is><t>a_xD83D_</t></is></c>', "a\ufffd"),
+    ("escaped pair", '<c r="{r}" t="inlineStr"><is><t>_xD83D__xDE00_</t></is></c>', "😀"),
+    ("comment inside", '<c r="{r}"><!-- seven --><v>7</v></c>', 7),
+    ("CDATA", '<c r="{r}" t="inlineStr"><is><t><![CDATA[A & B]]></t></is></c>', "A & B"),
+    ("whole number", '<c r="{r}"><v>7</v></c>', 7),
+    ("number said so", '<c r="{r}" t="n"><v>007</v></c>', 7),
+    ("text of digits", "007", "007"),
+    ("telephone number", '<c r="{r}"><v>442071234567</v></c>', 442071234567),
+    ("in powers of ten", '<c r="{r}"><v>4.42071234567E11</v></c>', 442071234567),
+    ("more digits than a float has", '<c r="{r}"><v>12345678901234567890</v></c>', 12345678901234567890),
+    ("trailing zero", '<c r="{r}"><v>7.0</v></c>', 7),
+    ("fraction", '<c r="{r}"><v>0.1</v></c>', 0.1),
+    ("fraction as Excel stores it", '<c r="{r}"><v>1234.0999999999999</v></c>', 1234.1),
+    ("negative", '<c r="{r}"><v>-5</v></c>', -5),
+    ("no number", '<c r="{r}"><v>NaN</v></c>', BadCell("“NaN” is not a number")),
+    ("beyond floats", '<c r="{r}"><v>1e999</v></c>', BadCell("“1e999” is not a number")),
+    ("Python's underscores", '<c r="{r}"><v>1_000</v></c>', BadCell("“1_000” is not a number")),
+    ("date", '<c r="{r}" s="1"><v>45688</v></c>', date(2025, 1, 31)),
+    ("date in a format of its own", '<c r="{r}" s="2"><v>45688</v></c>', date(2025, 1, 31)),
+    ("date with a time", '<c r="{r}" s="3"><v>45688.5</v></c>', datetime(2025, 1, 31, 12)),  # noqa: DTZ001
+    ("time alone", '<c r="{r}" s="3"><v>0.25</v></c>', time_of_day(6)),
+    ("first of March 1900", '<c r="{r}" s="1"><v>61</v></c>', date(1900, 3, 1)),
+    ("first of January 1900", '<c r="{r}" s="1"><v>1</v></c>', date(1900, 1, 1)),
+    ("last date", '<c r="{r}" s="1"><v>2958465</v></c>', date(9999, 12, 31)),
+    ("beyond dates", '<c r="{r}" s="1"><v>2958466</v></c>', BadCell("2958466 is not a date")),
+    ("negative date", '<c r="{r}" s="1"><v>-1</v></c>', BadCell("-1 is not a date")),
+    ("date as text", '<c r="{r}" t="d"><v>2025-01-31</v></c>', "2025-01-31"),
+    ("date as text with midnight", '<c r="{r}" t="d"><v>2025-01-31T00:00:00</v></c>', "2025-01-31"),
+    ("true", '<c r="{r}" t="b"><v>1</v></c>', "TRUE"),
+    ("false", '<c r="{r}" t="b"><v>0</v></c>', "FALSE"),
+    ("Excel error", '<c r="{r}" t="e"><v>#N/A</v></c>', BadCell("The cell holds Excel's error #N/A")),
+    ("text that looks like an error", "#N/A", "#N/A"),
+    ("text that looks like a formula", "=1+1", "=1+1"),
+    ("formula with a number", '<c r="{r}"><f>6+1</f><v>7</v></c>', 7),
+    ("formula with a text", '<c r="{r}" t="str"><f>A1</f><v>Alfreds</v></c>', "Alfreds"),
+    ("formula with a date", '<c r="{r}" s="1"><f>TODAY()</f><v>45688</v></c>', date(2025, 1, 31)),
+    ("formula with an empty text", '<c r="{r}" t="str"><f>""</f><v></v></c>', None),
+    ("formula with an error", '<c r="{r}" t="e"><f>1/0</f><v>#DIV/0!</v></c>',
+     BadCell("The cell holds Excel's error #DIV/0!")),
+    ("formula with an empty result", '<c r="{r}"><f>A1</f><v/></c>', NO_RESULT),
+    ("formula with a result of nothing", '<c r="{r}"><f>A1</f><v></v></c>', NO_RESULT),
+    ("formula without a result", '<c r="{r}"><f>A1</f></c>', NO_RESULT),
+    ("text formula without a result", '<c r="{r}" t="str"><f>A1</f></c>', NO_RESULT),
+    ("shared formula without a result", '<c r="{r}"><f t="shared" si="0"/></c>', NO_RESULT),
+    ("the result stands first", '<c r="{r}"><v>7</v><f>6+1</f></c>', 7),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("xml", "expected"), [cell[1:] for cell in CELLS], ids=[cell[0] for cell in CELLS])
+def test_each_kind_of_cell_is_read(xml, expected):
+    found = the_cell("relationshipNote", xml)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_a_shared_text_is_found_by_its_number():
+    shared = ["<si><t>first</t></si>", "<si><r><t>se</t></r><r><t>cond</t></r></si>", "<si/>"]
+    xml = '<c r="{r}" t="s"><v>%d</v></c>'
+    assert the_cell("name", xml % 0, shared=shared) == "first"
+    assert the_cell("name", xml % 1, shared=shared) == "second"
+    assert the_cell("name", xml % 2, shared=shared) is None
+    assert the_cell("name", '<c r="{r}" t="s"/>', shared=shared) is None
+
+
+@pytest.mark.parametrize("number", ["3", "-1", "x", "1.0"])
+def test_a_shared_text_that_is_not_there_is_refused(number):
+    file = raw(HEADER_ROW + row_of(2, name=f'<c r="{{r}}" t="s"><v>{number}</v></c>'), shared=["<si><t>a</t></si>"])
+    assert "refers to a text that is not there" in refusal(file)
+
+
+def test_shared_texts_beyond_those_kept_in_memory_are_the_same(monkeypatch):
+    monkeypatch.setattr(shared_strings, "KEPT_CHARACTERS", 20)
+    texts = [f"Zürich {number} 東京" for number in range(50)]
+    pieces = [b"<sst>", *(f"<si><t>{text}</t></si>".encode() for text in texts), b"</sst>"]
+    with contextlib.closing(shared_strings.SharedStrings(pieces)) as strings:
+        assert len(strings) == 50
+        assert [strings[number] for number in range(50)] == texts
+        for missing in (50, -1):
+            with pytest.raises(IndexError):
+                strings[missing]
+
+
+def test_dates_that_count_from_1904():
+    cell = the_cell("startDate", '<c r="{r}" s="1"><v>44226</v></c>', book='<workbookPr date1904="1"/>')
+    assert cell == date(2025, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_date"),
+    [
+        ("dd/mm/yyyy", True), ("[$-409]d\\-mmm\\-yy;@", True), ("h:mm", True), ("[h]:mm:ss", True), ("yyyy", True),
+        ("0.00", False), ('#,##0.00\\ "days"', False), ("General", False), ("[Red]0.00", False), ("@", False),
+        ('"day" 0', False), ("0.00E+00", False), ("_-* #,##0_-", False), ("0%", False), ("[$€-407]0", False),
+    ],
+)  # fmt: skip
+def test_the_number_format_tells_dates_from_numbers(code, is_date):
+    styles = (
+        f'<numFmts count="1"><numFmt numFmtId="170" formatCode="{code.replace(chr(34), "&quot;")}"/></numFmts>'
+        '<cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="170"/></cellXfs>'
+    )
+    cell = the_cell("startDate", '<c r="{r}" s="1"><v>45688</v></c>', styles=styles)
+    assert isinstance(cell, date) is is_date
+
+
+def test_header_names_in_any_case_order_and_spacing_and_unknown_ones():
+    headers = ["  RISK ", "Region Name", "NAME", "notes (ignore)", "reference", "START\ndate", "Notes (ignore)", ""]
+    file = raw(xml_row(1, headers) + xml_row(2, ["Low", "Europe", "A", "x", "R", "2020-01-01", "y", "z"]))
+    with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
+        assert table.ignored == ["notes (ignore)", "Notes (ignore)"]
+        assert table.header_row == 1
+    file.seek(0)
+    assert read(file) == [
+        (2, {"risk": "Low", "regionName": "Europe", "name": "A", "reference": "R", "startDate": "2020-01-01"})
+    ]
+
+
+def test_row_numbers_are_those_of_excel_whatever_is_blank():
+    blank = '<row r="2"/><row r="3" spans="1:3"><c r="A3" s="1"/></row>'
+    header = xml_row(5, HEADERS)
+    styled = '<c r="{r}" s="1"/>'
+    rows = [row_of(9), xml_row(10, [" ", None, "  "]), row_of(12, address=styled), xml_row(1000, [" "])]
+    file = raw(blank + header + "".join(rows))
+    with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
+        assert table.header_row == 5
+        assert [number for number, _ in table.rows()] == [9, 12]
+
+
+def test_a_row_with_something_in_unknown_columns_only_is_blank():
+    file = raw(xml_row(1, [*HEADERS, "Notes"]) + row_of(2) + xml_row(3, [None] * 17 + ["x"]))
+    assert [number for number, _ in read(file)] == [2]
+
+
+def test_rows_and_cells_without_references_count_on():
+    cells = "".join(f'<c t="inlineStr"><is><t>{header}</t></is></c>' for header in HEADERS)
+    file = raw(
+        f'<row>{cells}</row><row><c t="inlineStr"><is><t>A</t></is></c><c r="C2"><v>1</v></c><c><v>2</v></c></row>'
+        '<row r="7"><c><v>3</v></c></row><row><c><v>4</v></c></row>'
+    )
+    assert read(file) == [
+        (2, {"name": "A", "address": 1, "contactNumber": 2}),
+        (7, {"name": 3}),
+        (8, {"name": 4}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (row_of(3) + row_of(2), "row 2 does not follow row 3"),
+        (row_of(2) + row_of(2), "row 2 does not follow row 2"),
+        ('<row r="x"/>', "it has a row “x”"),
+        ('<row r="0"/>', "row 0"),
+        ('<row r="-1"/>', "it has a row “-1”"),
+        ('<row r="1048577"/>', "row 1,048,577"),
+        ('<row r="99999999999999"/>', "it has a row “9999999999”"),
+        ('<row r="2"><c r="XFE2"><v>1</v></c></row>', "a column “XFE”"),
+        ('<row r="2"><c r="ABCD2"><v>1</v></c></row>', "a column “ABCD”"),
+        ('<row r="2"><c r="$A2"><v>1</v></c></row>', "a column “$A”"),
+        ('<row r="10"><c r="A9"><v>1</v></c></row>', "a column “”"),
+        ('<row r="2"><c r="A2" t="quantum"><v>1</v></c></row>', "of the kind “quantum”"),
+    ],
+)
+def test_a_sheet_that_excel_would_not_open_is_refused(rows, told):
+    message = refusal(raw(HEADER_ROW + rows))
+    assert "The file is damaged" in message
+    assert told in message
+
+
+def test_a_workbook_with_a_prefix_for_its_namespace():
+    xml = (
+        f'<?xml version="1.0"?><x:worksheet xmlns:x="{NAMESPACE}"><x:sheetData><x:row r="1">'
+        '<x:c r="A1" t="inlineStr"><x:is><x:t>name</x:t></x:is></x:c>'
+        '<x:c r="B1" t="inlineStr"><x:is><x:t>reference</x:t></x:is></x:c></x:row>'
+        '<x:row r="2"><x:c r="A2"><x:v>7</x:v></x:c><x:c r="B2"><x:f>A1</x:f></x:c></x:row></x:sheetData>'
+        "</x:worksheet>"
+    )
+    assert read(raw(xml)) == [(2, {"name": 7, "reference": NO_RESULT})]
+
+
+def test_a_workbook_of_the_strict_kind():
+    """Excel's "Strict Open XML Spreadsheet" has the same names in other namespaces."""
+    file = raw(HEADER_ROW + row_of(2))
+    strict = {
+        name: data.replace(
+            b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+            b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+        ).replace(
+            b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+            b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+        )
+        for name, data in _parts(file).items()
+    }
+    assert [number for number, _ in read(zip_of(strict))] == [2]
+
+
+def test_a_sheet_in_another_encoding():
+    xml = f'<?xml version="1.0" encoding="UTF-16"?><worksheet xmlns="{NAMESPACE}"><sheetData>' + (
+        HEADER_ROW + row_of(2, name="Zürich") + "</sheetData></worksheet>"
+    )
+    file = raw("", more={"xl/worksheets/sheet1.xml": xml.encode("utf-16")})
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(file, "a") as package:
+        package.writestr("xl/worksheets/sheet1.xml", xml.encode("utf-16"))
+    assert read(file)[0][1]["name"] == "Zürich"
+
+
+def _parts(file):
+    with zipfile.ZipFile(file) as package:
+        return {info.filename: package.read(info) for info in package.infolist()}
+
+
+# --- Which sheet -----------------------------------------------------------------------------------------------
+
+
+def test_the_sheet_with_the_header_is_found_among_others():
+    sheets = {"explanations": xml_row(1, ["Column", "Needed"]), "empty": "", "hidden": HEADER_ROW + row_of(5)}
+    assert [number for number, _ in read(raw(HEADER_ROW + row_of(2), sheets=sheets, states={"hidden": "hidden"}))] == [
+        2
+    ]
+
+
+def test_two_sheets_of_customers_are_refused():
+    message = refusal(raw(HEADER_ROW + row_of(2), sheets={"more": HEADER_ROW + row_of(2)}))
+    assert "Both “customers” and “more”" in message
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_is_not_imported(state):
+    message = refusal(raw(HEADER_ROW + row_of(2), states={"customers": state}))
+    assert "no visible sheet" in message
+
+
+def test_no_sheet_with_the_header():
+    assert "“customers” does not name the columns: “reference”" in refusal(
+        raw(xml_row(1, ["name", "risk"]) + row_of(2))
+    )
+    assert "no visible sheet" in refusal(raw(""))
+    assert "has no rows below its header" in refusal(raw(HEADER_ROW))
+    assert "has no rows below its header" in refusal(raw(HEADER_ROW + '<row r="2"><c r="A2" s="1"/></row>'))
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    assert "The column “email” is there twice" in refusal(raw(xml_row(1, [*HEADERS, "E-mail", " EMAIL "]) + row_of(2)))
+
+
+def test_the_widest_sheet():
+    headers = [*HEADERS, *(f"column {index}" for index in range(17, 16_384))]
+    file = raw(xml_row(1, headers) + "".join(xml_row(line, ["x"] * 16_384) for line in range(2, 5)))
+    begin = time.monotonic()
+    with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
+        assert len(table.ignored) == 51
+        assert table.ignored[-1] == "and 16,317 more"
+        assert len(list(table.rows())) == 3
+    assert time.monotonic() - begin < 5
+
+
+# --- Files that are refused ------------------------------------------------------------------------------------
+
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "The file is empty"),
+        (b"name,reference\nA,B\n", "This is not an Excel file"),
+        (b"%PDF-1.7 ...", "This is not an Excel file"),
+        (b"PK\x05\x06" + b"\0" * 18, "This is not an Excel file"),
+        (b"PK\x03\x04 and nothing more", "The file is damaged: its end is missing"),
+        (OLE + b"\0" * 600, "old Excel (.xls)"),
+        (OLE + b"\0" * 131_060 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 99, "The file is encrypted"),
+        (zip_of({"word/document.xml": b"<w/>"}).getvalue(), "This is not an Excel file"),
+        (zip_of({"mimetype": b"application/vnd.oasis.opendocument.spreadsheet"}).getvalue(), "not an Excel file"),
+        (zip_of({}).getvalue(), "This is not an Excel file"),
+    ],
+    ids=["empty", "csv", "pdf", "empty zip", "cut zip", "xls", "encrypted", "word", "ods", "empty package"],
+)
+def test_what_is_no_workbook_is_told(content, told):
+    assert told in refusal(io.BytesIO(content))
+
+
+def test_a_binary_workbook_is_told():
+    parts = _parts(raw(HEADER_ROW))
+    parts["_rels/.rels"] = parts["_rels/.rels"].replace(b"workbook.xml", b"workbook.bin")
+    assert "binary workbook (.xlsb)" in refusal(zip_of(parts))
+
+
+def test_a_workbook_cut_anywhere_is_refused_and_never_crashes():
+    whole = written([good_row(number) for number in range(20)]).getvalue()
+    for length in range(0, len(whole), 97):
+        refusal(io.BytesIO(whole[:length]))
+
+
+def test_a_workbook_with_any_byte_changed_is_read_or_refused():
+    whole = written([good_row(number) for number in range(20)]).getvalue()
+    for place in range(0, len(whole), 41):
+        broken = bytearray(whole)
+        broken[place] ^= 0xFF
+        with contextlib.suppress(Unusable):
+            assert len(read(io.BytesIO(bytes(broken)))) == 20
+
+
+@pytest.mark.parametrize("name", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/_rels/workbook.xml.rels"])
+def test_a_missing_or_empty_part_is_refused(name):
+    parts = _parts(raw(HEADER_ROW + row_of(2)))
+    refusal(zip_of(parts | {name: b""}))
+    refusal(zip_of(parts | {name: b"<a><b></a>"}))
+    refusal(zip_of({key: value for key, value in parts.items() if key != name}))
+
+
+def test_an_encrypted_part_is_refused():
+    data = bytearray(raw(HEADER_ROW + row_of(2)).getvalue())
+    place = data.rfind(b"PK\x01\x02")
+    data[place + 8] |= 1
+    assert "encrypted" in refusal(io.BytesIO(bytes(data)))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packing_that_cannot_be_read_in_pieces_is_refused(compression):
+    assert "packed in a way" in refusal(zip_of(_parts(raw(HEADER_ROW + row_of(2))), compression))
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked():
+    parts = _parts(raw(HEADER_ROW + row_of(2)))
+    bomb = zip_of(parts | {"xl/media/big.bin": b"\0" * (80 * 1024 * 1024)})
+    tracemalloc.start()
+    begin = time.monotonic()
+    message = refusal(bomb)
+    assert time.monotonic() - begin < 1
+    assert tracemalloc.get_traced_memory()[1] < 3 * 1024 * 1024
+    tracemalloc.stop()
+    assert "would unpack to 80 MB" in message
+
+
+def test_a_zip_bomb_that_lies_about_its_size_is_unpacked_no_further_than_it_says():
+    data = bytearray(
+        zip_of(_parts(raw(HEADER_ROW + row_of(2))) | {"xl/sharedStrings.xml": b" " * 50_000_000}).getvalue()
+    )
+    place = data.rfind(b"xl/sharedStrings.xml") - 46
+    assert data[place : place + 4] == b"PK\x01\x02"
+    struct.pack_into("<L", data, place + 24, 1000)
+    package = zipped.Package(io.BytesIO(bytes(data)), most_bytes=10_000_000)
+    pieces = []
+    with pytest.raises(Unusable, match="cannot be unpacked"):
+        pieces.extend(package.stream("xl/sharedStrings.xml"))
+    assert sum(map(len, pieces)) <= 1000
+
+
+def test_a_directory_of_very_many_parts_is_refused():
+    parts = {f"xl/part{number}.xml": b"" for number in range(2_001)}
+    assert "more than 2,000 parts" in refusal(zip_of(parts))
+
+
+def test_an_entity_that_grows_is_refused():
+    lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    xml = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "lol">{lol}]><worksheet xmlns="{NAMESPACE}"><sheetData>'
+    file = raw(xml + xml_row(1, HEADERS) + '<row r="2"><c r="A2" t="str"><v>&l9;</v></c></row></sheetData></worksheet>')
+    assert "document type" in refusal(file)
+
+
+def test_an_entity_that_reads_files_is_refused(tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    for where in ("sheet", "shared"):
+        xml = (
+            f'<?xml version="1.0"?><!-- {"x" * 200_000} --><!DOCTYPE x [<!ENTITY e SYSTEM "file://{tmp_path}/secret">]>'
+        )
+        body = f'<worksheet xmlns="{NAMESPACE}"><sheetData>{HEADER_ROW}{row_of(2)}</sheetData></worksheet>'
+        file = raw(xml + body) if where == "sheet" else raw(HEADER_ROW + row_of(2), shared=[])
+        if where == "shared":
+            parts = _parts(file)
+            parts["xl/sharedStrings.xml"] = f"{xml}<sst><si><t>&e;</t></si></sst>".encode()
+            file = zip_of(parts)
+        assert "document type" in refusal(file)
+
+
+def test_an_undefined_entity_is_refused():
+    refusal(raw(HEADER_ROW + '<row r="2"><c r="A2" t="str"><v>&nothing;</v></c></row>'))
+
+
+@pytest.mark.parametrize(
+    "monster",
+    [
+        '<row r="2">' + '<c r="A2"><v>1</v></c>' * 300_000,
+        '<row r="2"><c r="A2" t="str"><v>' + "x" * 6_000_000,
+        "<deep>" * 900_000,
+    ],
+    ids=["endless row", "endless text", "endless depth"],
+)
+def test_an_element_without_end_is_refused(monster):
+    file = raw(HEADER_ROW + row_of(2, reference="a") + monster)
+    assert "The file is damaged" in refusal(file)
+
+
+def test_a_text_longer_than_excel_allows_is_refused():
+    assert "more than 32,767 characters" in refusal(one_cell("name", "x" * 32_768))
+    assert len(read(one_cell("name", "x" * 32_767))[0][1]["name"]) == 32_767
+
+
+# --- How many rows ---------------------------------------------------------------------------------------------
+
+
+def test_one_row_more_than_allowed_is_refused():
+    rows = [good_row(number) for number in range(11)]
+    assert len(read(written(rows[:10]), max_rows=10)) == 10
+    assert "more than 10 rows" in refusal(written(rows), max_rows=10)
+
+
+def test_blank_rows_do_not_count_towards_the_limit():
+    blank = "".join(f'<row r="{line}"><c r="A{line}" s="1"/></row>' for line in range(20, 2000))
+    file = raw(HEADER_ROW + "".join(row_of(line) for line in range(2, 12)) + blank)
+    assert len(read(file, max_rows=10)) == 10
+
+
+@pytest.mark.slow
+def test_200_000_rows_are_refused_quickly_and_in_little_memory():
+    name = '<c r="A%d" t="inlineStr"><is><t>Customer %d of the long list</t></is></c>'
+    row = f'<row r="%d">{name}<c r="B%d"><v>%d</v></c></row>'
+    file = raw(HEADER_ROW + "".join(row % (line, line, line, line, line) for line in range(2, 200_002)))
+    tracemalloc.start()
+    begin = time.monotonic()
+    message = refusal(file, max_rows=50_000)
+    seconds = time.monotonic() - begin
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "more than 50,000 rows" in message
+    assert seconds < 60  # with every allocation traced
+    assert peak < 25 * 1024 * 1024
+
+
+# --- Against other readers -------------------------------------------------------------------------------------
+
+values = st.one_of(
+    st.none(),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=30).filter(
+        lambda text: not text.startswith("=") and "_x" not in text
+    ),
+    st.integers(-(10**14), 10**14),
+    st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 6)),
+    st.dates(date(1900, 3, 1), date(2199, 12, 31)),
+    st.datetimes(datetime(1900, 3, 1), datetime(2199, 12, 31)).map(lambda moment: moment.replace(microsecond=0)),  # noqa: DTZ001
+    st.booleans(),
+)
+
+
+def other(cell):
+    """A cell of another reader in our terms."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)
+    if isinstance(cell, datetime) and cell.time() == time_of_day():
+        return cell.date()
+    return cell.replace("\r\n", "\n") if isinstance(cell, str) else cell
+
+
+@given(st.lists(st.lists(values, min_size=1, max_size=17), min_size=1, max_size=5))
+def test_every_cell_is_what_openpyxl_and_calamine_read(rows):
+    book = Workbook()
+    book.active.append(HEADERS)
+    for row in rows:
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    file.seek(0)
+    with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
+        ours = dict(table.rows())
+    openpyxl_rows = list(load_workbook(file).active.iter_rows(min_row=2, max_col=17, values_only=True))
+    file.seek(0)
+    calamine_rows = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0).to_python()[1:]
+    for place, row in enumerate(openpyxl_rows):
+        expected = [other(cell) for cell in row] + [None] * (17 - len(row))
+        found = ours.get(place + 2, [None] * 17)
+        assert found == expected
+        beside = [other(cell) for cell in calamine_rows[place]] if place < len(calamine_rows) else []
+        assert [as_told(cell) for cell in found[: len(beside)]] == [as_told(cell) for cell in beside]
+
+
+def as_told(cell):
+    return cell if cell is None or isinstance(cell, BadCell) else as_text(cell)
+
+
+def test_letters_of_columns():
+    assert [letters(index) for index in (0, 25, 26, 16_383)] == ["A", "Z", "AA", "XFD"]

@@ -1,0 +1,5 @@
+"""What the tests of tables can ask for: the two filled organisations."""
+
+from tests.world import filled, world
+
+__all__ = ["filled", "world"]  # fixtures made elsewhere

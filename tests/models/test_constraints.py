@@ -1,0 +1,187 @@
+"""The database itself refuses what must not be: other organisations' rows, doubles, values out of bounds."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from models import Organisation
+from models.base import Base, db
+from models.enums import Role
+from tests.factories import FACTORIES
+from tests.world import World
+
+TABLES = {table.name: table for table in Base.metadata.sorted_tables}
+LINKS = [(table, key) for table in TABLES.values() for key in table.foreign_key_constraints]
+TENANT_LINKS = [(table, key) for table, key in LINKS if len(key.elements) == 2]
+ENUMS = [(table, column) for table in TABLES.values() for column in table.columns if isinstance(column.type, Enum)]
+VOCABULARIES = {f"ck_{table.name}_{column.type.name}" for table, column in ENUMS}
+CHECKS = {
+    str(constraint.name)
+    for table in TABLES.values()
+    for constraint in table.constraints
+    if isinstance(constraint, CheckConstraint)
+}
+UNIQUES = [
+    (table, constraint)
+    for table in TABLES.values()
+    for constraint in table.constraints
+    if isinstance(constraint, UniqueConstraint) and "id" not in constraint.columns
+]
+
+# References that need no organisation: their rows are one's own, reached through an owner that has one.
+OWN = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
+
+# What each check of the database refuses, by its name.
+BAD: dict[str, dict[str, Any]] = {
+    "ck_address_country": {"country": "D"},
+    "ck_billing_line_active": {"active_from": date(2025, 2, 1), "active_to": date(2025, 1, 31)},
+    "ck_billing_line_costs": {"cost_per_unit": -1},
+    "ck_business_entity_brand_colour": {"brand_colour": "red"},
+    "ck_commodity_defaults": {"default_minimum_cost": -1},
+    "ck_customer_billing_day": {"billing_day": 32},
+    "ck_customer_credit_limit": {"credit_limit": -1},
+    "ck_customer_full_particulars": {"risk": None},
+    "ck_customer_import_done_rows": {"done_rows": -1},
+    "ck_customer_name": {"name": ""},
+    "ck_customer_number_of_users": {"number_of_users": -1},
+    "ck_customer_prospect_number": {"is_prospect": True},
+    "ck_customer_review_frequency": {"review_frequency": 13},
+    "ck_customer_status_colour": {"colour": "green"},
+    "ck_customer_total_spend": {"total_spend": -1},
+    "ck_customer_year_end": {"year_end_day": 30, "year_end_month": 2},
+    "ck_hub_user_customer_has_record": {"role": Role.CUSTOMER},
+    "ck_hub_user_partner_has_dealer": {"role": Role.PARTNER},
+    "ck_list_export_format": {"format": "exe"},
+    "ck_organisation_country": {"country": "D"},
+    "ck_organisation_currency": {"currency": "EU"},
+    "ck_payment_terms_value": {"value": 366},
+    "ck_product_price": {"price": -1},
+    "ck_stored_file_size": {"size": -1},
+    "ck_tariff_fallback_markup": {"fallback_markup": -1},
+    "ck_tariff_rate_price_per_minute": {"price_per_minute": -1},
+    "ck_vat_rate_percent": {"percent": 101},
+}
+
+
+def refusal(statement: Any) -> str:
+    """What the database says when it refuses `statement`; blank where it does not."""
+    try:
+        with db.session.begin_nested() as savepoint:
+            db.session.connection().execute(statement)
+            savepoint.rollback()
+    except IntegrityError as error:
+        return str(error.orig)
+    return ""
+
+
+def changed(table: Table, world: World, *where: Any, **values: Any) -> Any:
+    """A statement that changes one of our rows."""
+    if table.name == "organisation":
+        where = (*where, table.c.id == world.ours.id)
+    elif "organisation_id" in table.c:
+        where = (*where, table.c.organisation_id == world.ours.id)
+    if "id" not in table.c:
+        return update(table).where(*where, table.c.customer_id == world.ours.customers[0]).values(values)
+    one = db.session.scalar(select(func.min(table.c.id)).where(*where))
+    assert one is not None, f"there is no row of {table.name} to try it on"
+    return update(table).where(table.c.id == one).values(values)
+
+
+def suited(table: Table, column: str) -> tuple[Any, ...]:
+    """Which rows may have a value in `column` at all."""
+    roles = {"dealer_id": Role.PARTNER, "customer_id": Role.CUSTOMER}
+    return (table.c.role == roles[column],) if table.name == "hub_user" else ()
+
+
+def pointing_column(key: Any) -> str:
+    return next(element.parent.name for element in key.elements if element.parent.name != "organisation_id")
+
+
+def test_every_reference_carries_its_organisation():
+    loose = {
+        f"{table.name}.{key.elements[0].parent.name}"
+        for table, key in LINKS
+        if len(key.elements) == 1 and key.elements[0].target_fullname != "organisation.id"
+    }
+    assert loose == OWN
+    for table, key in TENANT_LINKS:
+        columns = {element.parent.name: element.column.name for element in key.elements}
+        assert columns.pop("organisation_id") == "organisation_id", (table.name, key.name)
+        assert list(columns.values()) == ["id"], (table.name, key.name)
+
+
+def test_a_reference_into_another_organisation_is_refused(world: World):
+    sides = [db.session.get_one(Organisation, side.id) for side in (world.ours, world.theirs)]
+    accepted, refused = [], []
+    for table, key in TENANT_LINKS:
+        column = pointing_column(key)
+        ours, theirs = (FACTORIES[key.referred_table.name](organisation=side).id for side in sides)
+        where = suited(table, column)
+        if "foreign key" not in refusal(changed(table, world, *where, **{column: theirs})).lower():
+            accepted.append(f"{table.name}.{column}")
+        if refusal(changed(table, world, *where, **{column: ours})):
+            refused.append(f"{table.name}.{column}")
+    assert accepted == []
+    assert refused == []
+
+
+def test_a_reference_to_nothing_is_refused(world: World):
+    accepted = []
+    for table, key in TENANT_LINKS:
+        column = pointing_column(key)
+        statement = changed(table, world, *suited(table, column), **{column: 10**9})
+        if "foreign key" not in refusal(statement).lower():
+            accepted.append(f"{table.name}.{column}")
+    assert accepted == []
+
+
+def test_a_row_cannot_be_moved_to_another_organisation(world: World):
+    """Whatever refers to it, and what it refers to, would stay behind."""
+    refused = refusal(changed(TABLES["location"], world, organisation_id=world.theirs.id))
+    assert "foreign key" in refused.lower()
+
+
+def test_a_word_outside_of_a_vocabulary_is_refused(world: World):
+    for table, column in ENUMS:
+        message = refusal(changed(table, world, **{column.name: func.lower("Junk")}))
+        # Where the meaning of another column hangs on it, that check may come first.
+        assert f"ck_{table.name}_" in message, f"{table.name}.{column.name}"
+
+
+@pytest.mark.parametrize("table", [pytest.param(table, id=table.name) for table in TABLES.values() if "id" in table.c])
+def test_doubles_are_refused(world: World, table: Table):
+    uniques = [constraint for other, constraint in UNIQUES if other is table]
+    for constraint in uniques:
+        others = {column.name for other in uniques for column in other.columns} - {c.name for c in constraint.columns}
+        message = refusal(doubled(table, world, constraint, others))
+        told = ", ".join(f"{table.name}.{column.name}" for column in constraint.columns)
+        assert f'"{constraint.name}"' in message or message == f"UNIQUE constraint failed: {told}"
+
+
+def doubled(table: Table, world: World, constraint: UniqueConstraint, others: set[str]) -> Any:
+    """A statement that adds a row with the same values in `constraint`, and different ones in `others`."""
+    filled = {column.name: "K" for column in constraint.columns if column.name.endswith("_key") and column.nullable}
+    if filled:
+        db.session.connection().execute(changed(table, world, **filled))
+    mine = (table.c.organisation_id == world.ours.id,) if "organisation_id" in table.c else ()
+    first = select(table).where(*mine).order_by(table.c.id).limit(1)
+    row = dict(db.session.connection().execute(first).mappings().one())
+    row["id"] = 10**6
+    varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
+    return insert(table).values(row | varied)
+
+
+def test_values_out_of_bounds_are_refused(world: World):
+    """Each check is tried, and each is met by the rows that there are."""
+    assert BAD.keys() == CHECKS - VOCABULARIES
+    for name, values in BAD.items():
+        table = max((t for t in TABLES.values() if name.startswith(f"ck_{t.name}_")), key=lambda t: len(t.name))
+        message = refusal(changed(table, world, **values))
+        assert f'"{name}"' in message or message == f"CHECK constraint failed: {name}", name
+
+
+def test_every_vocabulary_has_its_check():
+    assert VOCABULARIES <= CHECKS

@@ -1,0 +1,124 @@
+"""The migrations make the tables that the models describe, and can be taken back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_migrate import check, downgrade, upgrade
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.exc import IntegrityError
+
+from app import create_app
+from models import Customer
+from models.base import db
+from tests import factories as make
+from tests.databases import Databases, settings_for
+
+SQLITE_SEARCH = "customer_search"
+
+
+@pytest.fixture
+def app_over(databases: Databases, tmp_path: Any) -> Iterator[Any]:
+    """Makes apps over copies of the migrated database, which tests may take apart."""
+    made: list[Flask] = []
+
+    def over(name: str) -> Flask:
+        made.append(create_app(settings_for(databases.fresh(name), tmp_path / name)))
+        return made[-1]
+
+    yield over
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+def tables(connection: Connection) -> set[str]:
+    return {name for name in inspect(connection).get_table_names() if not name.startswith(SQLITE_SEARCH)}
+
+
+def described(inspector: Inspector, table: str) -> dict[str, Any]:
+    """Everything of a table that the database can tell."""
+    return {
+        "columns": {
+            column["name"]: (str(column["type"]), column["nullable"], column["default"])
+            for column in inspector.get_columns(table)
+        },
+        "key": inspector.get_pk_constraint(table)["constrained_columns"],
+        "foreign keys": {
+            (key["name"], tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"]),
+             key["options"].get("ondelete"))
+            for key in inspector.get_foreign_keys(table)
+        },
+        "unique": {
+            (key["name"], tuple(key["column_names"])) for key in inspector.get_unique_constraints(table)
+        },
+        "checks": {(key["name"], " ".join(key["sqltext"].split())) for key in inspector.get_check_constraints(table)},
+        "indexes": {
+            (key["name"], tuple(key["column_names"]), bool(key["unique"])) for key in inspector.get_indexes(table)
+        },
+    }  # fmt: skip
+
+
+def test_alembic_finds_nothing_to_migrate(app_over):
+    with app_over("checked").app_context():
+        check()
+
+
+def test_migrations_make_what_the_models_describe(app_over):
+    migrated, made = app_over("migrated"), app_over("made")
+    with made.app_context():
+        downgrade(revision="base")
+        with db.engine.begin() as connection:
+            connection.execute(text("DROP TABLE alembic_version"))
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        db.metadata.create_all(db.engine)
+        inspector = inspect(db.engine)
+        wanted = {table: described(inspector, table) for table in tables_of(db.engine)}
+    with migrated.app_context():
+        inspector = inspect(db.engine)
+        found = {table: described(inspector, table) for table in tables_of(db.engine)}
+    assert found.keys() == wanted.keys() | {"alembic_version"}
+    for table, wanted_parts in wanted.items():
+        for part, expected in wanted_parts.items():
+            assert found[table][part] == expected, (table, part)
+
+
+def tables_of(engine: Any) -> set[str]:
+    with engine.connect() as connection:
+        return tables(connection)
+
+
+def test_down_leaves_nothing_and_up_again_works(app_over):
+    app = app_over("down_and_up")
+    with app.app_context():
+        downgrade(revision="base")
+        assert tables_of(db.engine) == {"alembic_version"}
+        with db.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                left = connection.scalars(text("SELECT name FROM sqlite_master WHERE name <> 'alembic_version'"))
+                assert [name for name in left if not name.startswith("sqlite_")] == []
+        upgrade()
+        customer = make.CustomerFactory(name="After all")
+        db.session.commit()
+        assert db.session.scalars(select(Customer.name)).all() == [customer.name]
+
+
+def test_down_works_on_a_database_in_use(app_over):
+    with app_over("used").app_context():
+        customer = make.CustomerFactory()
+        make.CustomerGroupFactory(organisation=make.models.Organisation(id=1), parent_id=customer.id)
+        db.session.commit()
+        db.session.remove()
+        downgrade(revision="base")
+        assert tables_of(db.engine) == {"alembic_version"}
+
+
+def test_references_are_enforced_again_behind_a_migration(app_over):
+    with app_over("enforced").app_context():
+        upgrade()
+        with pytest.raises(IntegrityError), db.engine.begin() as connection:
+            connection.execute(text("INSERT INTO saved_view (user_id, screen, name, query) VALUES (99, 'a', 'b', 'c')"))

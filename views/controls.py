@@ -1,0 +1,85 @@
+"""The controls of a form, where a form has hundreds of them: what WTForms and a macro do, in less time.
+
+Templates reach them as `ui.…`: templates/parts.html passes them on.
+"""
+
+# ruff: noqa: S704  (every part that goes into Markup here is escaped)
+from typing import Any
+
+from markupsafe import Markup
+from wtforms import Form
+from wtforms.meta import DefaultMeta
+from wtforms.widgets import DateInput, Input
+
+from views.markup import attributes
+
+NOTHING = Markup("")
+REQUIRED = Markup('<span class="req" aria-hidden="true">*</span>')
+NUMBERS = ("DecimalField", "IntegerField", "FloatField", "AmountField")
+IN_ROWS = ("StringField", "AmountField", "DateField", "ChoiceField", "RowField")
+
+
+class QuickMeta(DefaultMeta):
+    """Renders a plain input as WTForms does."""
+
+    def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+        widget, flags = field.widget, vars(field.flags)
+        if not _is_plain(widget, flags) or getattr(field, "_datalist", None) is not None:
+            return super().render_field(field, render_kw)
+        given = {**(field.render_kw or {}), **render_kw, "name": field.name}
+        given.setdefault("id", field.id)
+        given.setdefault("type", widget.input_type)
+        if "value" not in given:
+            given["value"] = field._value()
+        for name in widget.validation_attrs:
+            if name in flags:
+                given.setdefault(name, flags[name])
+        return Markup(f"<input {attributes(given)}>")
+
+
+def _is_plain(widget: Any, flags: dict[str, Any]) -> bool:
+    """Whether `widget` is an input without a twist of its own."""
+    if type(widget) is DateInput:
+        return "min" not in flags and "max" not in flags
+    return bool(type(widget).__call__ is Input.__call__)
+
+
+class HubForm(Form):
+    """The base of forms with many fields."""
+
+    Meta = QuickMeta
+
+
+def is_hidden(field: Any) -> bool:
+    """Whether nobody sees the field."""
+    return (
+        getattr(field.widget, "input_type", None) == "hidden"
+        and not hasattr(field, "entries")
+        and not getattr(field, "lookup_url", None)
+    )
+
+
+def is_number(field: Any) -> bool:
+    """Whether the field holds a number, which is aligned to the right."""
+    return getattr(field.widget, "input_type", None) == "number" or field.type in NUMBERS
+
+
+def mark(field: Any) -> Markup:
+    """The star of a required field."""
+    return REQUIRED if field.flags.required else NOTHING
+
+
+def unseen(entry: Any) -> Markup:
+    """The hidden fields of one row of a list."""
+    return Markup("".join(field() for field in entry if is_hidden(field)))
+
+
+def in_row(field: Any) -> Any:
+    """The control of a field in a row of a table, as the macro `control` makes it; None where only that one can."""
+    more = field.render_kw or {}
+    if field.type not in IN_ROWS or field.errors or "data-suffix" in more or "class" in more:
+        return None
+    given = {"aria-label": field.label.text, "class": "input"}
+    if is_number(field):
+        given |= {"class": "input num", "inputmode": more.get("inputmode") or "decimal"}
+    return field(**given)
