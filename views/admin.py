@@ -11,6 +11,7 @@ from models import (
     Commodity,
     Customer,
     CustomerGroup,
+    CustomerImport,
     CustomerStatus,
     Dealer,
     DefaultValueSet,
@@ -40,6 +41,7 @@ from views.departments import DepartmentView
 from views.exports import ExportView
 from views.groups import GroupView
 from views.history import HistoryView
+from views.imports import ImportView
 from views.invoice_types import InvoiceTypeView
 from views.locations import LocationView
 from views.organisations import OrganisationView
@@ -75,6 +77,7 @@ SCREENS = (
     (DealerView, Dealer, "dealers"),
     (UserView, User, "users"),
     (OutboxView, OutboxMessage, "outbox"),
+    (ImportView, CustomerImport, "imports"),
     (ExportView, ListExport, "exports"),
     (HistoryView, History, "history"),
 )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import scoped_session
 
 from customerhub import history
 from customerhub.permissions import Actor
+from jobs import queue
 from models import CatalogItem, CustomerStatus, Department, NotificationTemplate, Organisation, User
 from models.enums import CatalogType, StatusBehaviour, TemplatePurpose
 from tests.people import make_organisation, make_user, system
@@ -55,4 +56,5 @@ def make_house(session: scoped_session[Any], name: str = "Example Telecom") -> H
 
 @pytest.fixture
 def house(session: scoped_session[Any]) -> Iterator[House]:
-    return make_house(session)
+    yield make_house(session)
+    queue.get_queue().connection.close()

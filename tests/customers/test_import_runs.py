@@ -1,6 +1,7 @@
 """An import on its way through the screens: checked, shown, confirmed or cancelled, saved, reverted."""
 
 import io
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -464,8 +465,10 @@ def test_a_revert_takes_everything_back(house, small_chunks):
     assert (done.state, done.problem) == (S.REVERTED, None)
     assert state_of(house) == before
     assert (count(Account), count(Address), count(customer_department)) == (2, 1, 2)
-    told = db.session.scalars(select(History).where(History.source == f"import {import_id}").order_by(History.id)).all()
-    assert [entry.action for entry in told] == ["changed"] * 2 + ["created"] * 5 + ["changed"] * 2 + ["deleted"] * 5
+    source = History.source == f"import {import_id}"
+    told = db.session.scalars(select(History).where(source).order_by(History.id)).all()
+    assert Counter(entry.action for entry in told) == {"changed": 4, "created": 5, "deleted": 5}
+    told = [entry for entry in told if entry.action == "deleted"]
     assert told[-1].changes["reference"] == ["REF7", None]
     assert all(row.errors is None for row in rows_of(import_id))
     imports.revert(import_id)

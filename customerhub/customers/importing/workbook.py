@@ -90,8 +90,9 @@ def open_table(
 ) -> Iterator[Table]:
     """The table of the workbook `file` whose header has the column `needed` and others of `names`.
 
-    Columns called as in `untold` are ignored without a word. Only visible sheets count. Raises Unusable, here or while its rows are read, where the file cannot be used;
-    one that unpacks to more than so many rows can need is refused before.
+    Columns called as in `untold` are ignored without a word, and hidden sheets altogether. Raises Unusable, here or
+    while the rows are read, where the file cannot be used; one that unpacks to more than so many rows can need is
+    refused before.
     """
     package = Package(file, most_bytes=SPARE + max_rows * BYTES_A_ROW)
     # Reading makes many small objects. Each of them would let the collector walk through the whole program again
@@ -216,7 +217,10 @@ def _shows_date(code: str) -> bool:
 
 
 def _choose(book: _Book, names: Sequence[str], needed: str) -> tuple[_Tab, int, dict[int, Cell]]:
-    """The one sheet with the table, and the number and the cells of its header. Raises Unusable where there is none, or more than one."""
+    """The one sheet with the table, and the number and the cells of its header.
+
+    Raises Unusable where there is none, or more than one.
+    """
     if len(book.tabs) > MOST_SHEETS:
         raise Unusable(f"The file has more than {MOST_SHEETS} sheets. Keep only the one with the rows to import")
     found, seen = [], []

@@ -1,0 +1,140 @@
+"""What would become, or became, of each row of an import."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import select
+
+from customerhub.customers.importing.columns import COLUMNS
+from models import CustomerImport, ImportRow
+from models.base import db
+from models.enums import RowOutcome, TransferState
+
+PAGE = 50
+S = TransferState
+OUTCOMES = {
+    RowOutcome.NEW: ("New", "green"),
+    RowOutcome.CHANGED: ("Changed", "blue"),
+    RowOutcome.UNCHANGED: ("Unchanged", "grey"),
+    RowOutcome.ERROR: ("In error", "red"),
+}
+SAID = {
+    S.READY: "Nothing is saved yet. Look at the rows, then confirm below.",
+    S.DONE: "Saved.",
+    S.FAILED: "This file could not be used. Nothing was saved.",
+    S.CANCELLED: "Cancelled. Nothing was saved.",
+    S.REVERTED: "Taken back, as far as nobody had changed it since.",
+}
+FIELDS = {column.field: column.header for column in COLUMNS}
+
+
+def page_of(imported: CustomerImport, asked: Mapping[str, str], here: str) -> dict[str, Any]:
+    """What templates/import_preview.html shows. `here` is the address of the import."""
+    outcome = asked.get("outcome", "")
+    outcome = outcome if outcome in set(RowOutcome) else ""
+    number = (
+        int(asked.get("page", "0")) if asked.get("page", "0").isdecimal() and len(asked.get("page", "0")) < 7 else 0
+    )
+    rows, more = _rows(imported.id, outcome, number)
+    return {
+        "title": imported.file_name,
+        "subtitle": SAID.get(imported.state),
+        "banners": _banners(imported),
+        "tiles": _tiles(imported, outcome, here),
+        "rows": rows,
+        "pager": _pager(here, outcome, number, more),
+        "empty": {"title": "No rows of this kind"} if outcome else {"title": "No rows to show"},
+        **_buttons(imported),
+    }
+
+
+def _banners(imported: CustomerImport) -> list[dict[str, Any]]:
+    banners = []
+    if imported.problem:
+        kind = "error" if imported.state is S.FAILED else "warning"
+        banners.append({"kind": kind, "text": imported.problem})
+    if imported.state is S.DONE:
+        saved = imported.new_rows + imported.changed_rows
+        url = url_for("imports.operation_view", operation="revert", id=imported.id)
+        link = {"label": "Revert this import", "url": url}
+        banners.append({"kind": "success", "text": f"{saved:,} customers were saved.", "link": link})
+    if imported.ignored_columns:
+        named = ", ".join(imported.ignored_columns)
+        banners.append({"kind": "info", "text": f"Columns that mean nothing here were left out: {named}."})
+    return banners
+
+
+def _tiles(imported: CustomerImport, outcome: str, here: str) -> list[dict[str, Any]]:
+    counts = (
+        (RowOutcome.NEW, imported.new_rows),
+        (RowOutcome.CHANGED, imported.changed_rows),
+        (RowOutcome.UNCHANGED, imported.unchanged_rows),
+        (RowOutcome.ERROR, imported.error_rows),
+    )
+    return [
+        {
+            "label": OUTCOMES[each][0],
+            "count": f"{count:,}",
+            "tone": OUTCOMES[each][1] if count else None,
+            "active": outcome == each,
+            "url": here if outcome == each else f"{here}&outcome={each.value}",
+        }
+        for each, count in counts
+    ]
+
+
+def _rows(import_id: int, outcome: str, number: int) -> tuple[list[dict[str, Any]], bool]:
+    query = select(ImportRow).where(ImportRow.import_id == import_id)
+    if outcome:
+        query = query.where(ImportRow.outcome == RowOutcome(outcome))
+    query = query.order_by(ImportRow.row_number).limit(PAGE + 1).offset(number * PAGE)
+    found = list(db.session.scalars(query))
+    return [_row(row) for row in found[:PAGE]], len(found) > PAGE
+
+
+def _row(row: ImportRow) -> dict[str, Any]:
+    label, tone = OUTCOMES[row.outcome]
+    cells = row.cells or {}
+    return {
+        "number": row.row_number,
+        "outcome": {"label": label, "tone": tone},
+        "reference": row.reference,
+        "name": row.name,
+        "url": url_for("customers.details_view", id=row.customer_id) if row.customer_id else None,
+        "errors": [(error["column"], error["reason"], cells.get(error["column"])) for error in row.errors or []],
+        "changes": [(FIELDS.get(name, name), pair[0], pair[1]) for name, pair in (row.changes or {}).items()],
+    }
+
+
+def _pager(here: str, outcome: str, number: int, more: bool) -> dict[str, Any] | None:
+    if not number and not more:
+        return None
+    base = here + (f"&outcome={outcome}" if outcome else "")
+    return {
+        "first_text": f"Page {number + 1}",
+        "prev": f"{base}&page={number - 1}" if number else None,
+        "next": f"{base}&page={number + 1}" if more else None,
+        "pages": [],
+    }
+
+
+def _buttons(imported: CustomerImport) -> dict[str, Any]:
+    """What can be done now: confirm all or the good rows, cancel, fetch the refused rows, or revert."""
+    made: dict[str, Any] = {"buttons": [], "confirm_url": "", "cancel_url": None, "errors_url": None}
+    if imported.error_rows:
+        made["errors_url"] = url_for("imports.errors_view", id=imported.id)
+    good = imported.new_rows + imported.changed_rows
+    if imported.state is S.READY:
+        made["confirm_url"] = url_for("imports.confirm_view", id=imported.id, seen=imported.version)
+        made["cancel_url"] = url_for("imports.cancel_view", id=imported.id)
+        if imported.error_rows:
+            why = "Rows are in error: mend the file and upload it again, or import only the good rows."
+            made["buttons"].append({"name": "all", "label": "Import all", "disabled": True, "why": why})
+            label = f"Import {good:,} good {'row' if good == 1 else 'rows'}"
+            made["buttons"].insert(0, {"name": "good", "label": label, "primary": True, "disabled": not good})
+        else:
+            label = f"Import {good:,} {'row' if good == 1 else 'rows'}"
+            why = "" if good else "No row is new or changed, so there is nothing to save."
+            made["buttons"].append({"name": "all", "label": label, "primary": True, "disabled": not good, "why": why})
+    return made
