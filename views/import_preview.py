@@ -36,7 +36,7 @@ def page_of(imported: CustomerImport, asked: Mapping[str, str], here: str) -> di
     number = (
         int(asked.get("page", "0")) if asked.get("page", "0").isdecimal() and len(asked.get("page", "0")) < 7 else 0
     )
-    rows, more = _rows(imported.id, outcome, number)
+    rows, more = _rows(imported, outcome, number)
     return {
         "title": imported.file_name,
         "subtitle": SAID.get(imported.state),
@@ -50,7 +50,7 @@ def page_of(imported: CustomerImport, asked: Mapping[str, str], here: str) -> di
 
 
 def _banners(imported: CustomerImport) -> list[dict[str, Any]]:
-    banners = []
+    banners: list[dict[str, Any]] = []
     if imported.problem:
         kind = "error" if imported.state is S.FAILED else "warning"
         banners.append({"kind": kind, "text": imported.problem})
@@ -84,16 +84,24 @@ def _tiles(imported: CustomerImport, outcome: str, here: str) -> list[dict[str, 
     ]
 
 
-def _rows(import_id: int, outcome: str, number: int) -> tuple[list[dict[str, Any]], bool]:
-    query = select(ImportRow).where(ImportRow.import_id == import_id)
+def _rows(imported: CustomerImport, outcome: str, number: int) -> tuple[list[dict[str, Any]], bool]:
+    query = select(ImportRow).where(ImportRow.import_id == imported.id)
     if outcome:
         query = query.where(ImportRow.outcome == RowOutcome(outcome))
     query = query.order_by(ImportRow.row_number).limit(PAGE + 1).offset(number * PAGE)
     found = list(db.session.scalars(query))
-    return [_row(row) for row in found[:PAGE]], len(found) > PAGE
+    gone = imported.state is S.REVERTED
+    rows = [_row(row, gone and row.outcome is RowOutcome.NEW and not row.errors) for row in found[:PAGE]]
+    return rows, len(found) > PAGE
 
 
-def _row(row: ImportRow) -> dict[str, Any]:
+def _told(error: dict[str, str], cells: dict[str, Any]) -> tuple[str, str, Any]:
+    """Column, reason and what the cell held, where the reason does not say it already."""
+    given = cells.get(error["column"])
+    return error["column"], error["reason"], None if str(given) in error["reason"] else given
+
+
+def _row(row: ImportRow, is_gone: bool) -> dict[str, Any]:
     label, tone = OUTCOMES[row.outcome]
     cells = row.cells or {}
     return {
@@ -101,8 +109,8 @@ def _row(row: ImportRow) -> dict[str, Any]:
         "outcome": {"label": label, "tone": tone},
         "reference": row.reference,
         "name": row.name,
-        "url": url_for("customers.details_view", id=row.customer_id) if row.customer_id else None,
-        "errors": [(error["column"], error["reason"], cells.get(error["column"])) for error in row.errors or []],
+        "url": url_for("customers.details_view", id=row.customer_id) if row.customer_id and not is_gone else None,
+        "errors": [_told(error, cells) for error in row.errors or []],
         "changes": [(FIELDS.get(name, name), pair[0], pair[1]) for name, pair in (row.changes or {}).items()],
     }
 

@@ -16,20 +16,28 @@ LAST = "\U0010ffff"
 def matching(typed: str) -> ColumnElement[bool]:
     """The condition that every word of `typed` occurs in a customer's name, reference, account number, email
     address, contact number or registration number. Case and accents do not count. Words of one or two letters
-    alone are found where one of these begins with them.
+    alone are found where name, reference or account number begins with them.
     """
     words = folded(typed).split()
     long = [word for word in words if len(word) >= SHORTEST]
     if not long:
-        return beginning_with(" ".join(words))
+        return beginning_with(typed)
     short = [Customer.search_text.contains(word, autoescape=True) for word in words if len(word) < SHORTEST]
     return and_(_fragments(long), *short)
 
 
-def beginning_with(start: str) -> ColumnElement[bool]:
-    """The condition that name, reference or account number begins with `start`."""
-    columns = (Customer.sort_name, Customer.reference_key, Customer.account_number)
-    return or_(*(column.between(start, start + LAST) for column in columns))
+def beginning_with(typed: str) -> ColumnElement[bool]:
+    """The condition that name, reference or account number begins with `typed`, whatever its case.
+
+    Account numbers are kept as they were typed; ranges of the index that hold both cases are quicker than folding them.
+    """
+    bare = " ".join(typed.split())
+    starts = {
+        Customer.sort_name: (folded(typed),),
+        Customer.reference_key: dict.fromkeys((folded(typed), exact_key(typed) or "")),
+        Customer.account_number: dict.fromkeys((bare, bare.lower(), bare.upper())),
+    }
+    return or_(*(column.between(start, start + LAST) for column, several in starts.items() for start in several))
 
 
 def _fragments(words: list[str]) -> ColumnElement[bool]:
@@ -57,12 +65,11 @@ def exact_match(typed: str, actor: Actor) -> Customer | None:
 
 def best_matches(typed: str, actor: Actor, limit: int) -> list[Customer]:
     """At most `limit` customers for suggestions: those that begin with what was typed come first."""
-    start = folded(typed)
-    if not start:
+    if not folded(typed):
         return []
     query: Select[Any] = scope(Customer, actor).order_by(Customer.sort_name, Customer.id)
-    first = list(db.session.scalars(query.where(beginning_with(start)).limit(limit)))
-    if len(first) < limit and len(start) >= SHORTEST:
+    first = list(db.session.scalars(query.where(beginning_with(typed)).limit(limit)))
+    if len(first) < limit and len(folded(typed)) >= SHORTEST:
         known = [customer.id for customer in first]
         rest = query.where(matching(typed), Customer.id.not_in(known)).limit(limit - len(first))
         first += db.session.scalars(rest)
