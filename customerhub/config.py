@@ -4,7 +4,10 @@ Each setting is checked at start; a wrong one raises :class:`SettingError`, whos
 says what was found and what is expected.
 """
 
+import contextlib
+import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +38,7 @@ class Settings:
     smtp_url: str | None
     max_upload_bytes: int
     max_import_rows: int
+    trusted_proxies: int
 
     @property
     def files_dir(self) -> Path:
@@ -55,9 +59,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     debug = _boolean(environ, "HUB_DEBUG", False)
     public_url = environ.get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/")
     if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).netloc:
-        raise SettingError(
-            f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com"
-        )
+        raise SettingError(f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com")
     return Settings(
         data_dir=data_dir,
         database_url=_database_url(environ.get("DATABASE_URL", ""), data_dir),
@@ -73,6 +75,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         smtp_url=_smtp_url(environ.get("SMTP_URL", "")),
         max_upload_bytes=_integer(environ, "HUB_MAX_UPLOAD_MB", 25, 1, 1024) * MIB,
         max_import_rows=_integer(environ, "HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000),
+        trusted_proxies=_integer(environ, "HUB_TRUSTED_PROXIES", 0, 0, 8),
     )
 
 
@@ -93,9 +96,7 @@ def _database_url(text: str, data_dir: Path) -> str:
         return f"sqlite:///{data_dir / 'hub.sqlite3'}"
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise SettingError(
-            f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path"
-        )
+        raise SettingError(f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path")
     if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return f"postgresql+psycopg://{rest}"
     if scheme == "sqlite":
@@ -144,11 +145,14 @@ def _boolean(environ: Mapping[str, str], name: str, default: bool) -> bool:
 
 
 def _kept_secret(path: Path) -> str:
-    """The key that signs cookies and links, made on the first start and kept beside the data."""
-    try:
-        with path.open("x", encoding="ascii") as file:
-            path.chmod(0o600)
+    """The key that signs cookies and links, made on the first start and kept beside the data.
+
+    Of two programs that start at once one makes it, and the other never sees half of it.
+    """
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
             file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_text(encoding="ascii").strip()

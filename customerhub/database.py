@@ -33,6 +33,27 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "uq_tariff_rate_tariff_id_prefix_valid_from": ("rates", "A prefix has one price a day"),
 }
 
+# The checks of the database behind the rules that forms and operations ask first.
+BOUNDS: dict[str, tuple[str, str]] = {
+    "ck_address_country": ("addresses", "A country is two letters such as DE"),
+    "ck_billing_line_active": ("billing_lines", "A line cannot end before it begins"),
+    "ck_billing_line_costs": ("billing_lines", "A cost is 0 or more"),
+    "ck_commodity_defaults": ("default_minimum_cost", "Minimum cost and cost per unit are 0 or more"),
+    "ck_customer_billing_day": ("billing_day", "This is 1 to 31"),
+    "ck_customer_credit_limit": ("credit_limit", "This is 0 or more"),
+    "ck_customer_number_of_users": ("number_of_users", "This is 0 or more"),
+    "ck_customer_review_frequency": ("review_frequency", "Reviews need a frequency of 1 to 12 months"),
+    "ck_customer_total_spend": ("total_spend", "This is 0 or more"),
+    "ck_customer_year_end": ("year_end_day", "There is no such day"),
+    "ck_payment_terms_value": (
+        "value", "Days after the invoice are 0 to 365; a day of the month is 1 to 31, or -1 to -28 from its end"
+    ),
+    "ck_product_price": ("price", "A price is 0 or more"),
+    "ck_tariff_fallback_markup": ("fallback_markup", "A markup is 0 to 1000 percent"),
+    "ck_tariff_rate_price_per_minute": ("rates", "A price is 0 or more"),
+    "ck_vat_rate_percent": ("percent", "A rate is 0 to 100 percent"),
+}  # fmt: skip
+
 
 @contextmanager
 def saving() -> Iterator[None]:
@@ -59,6 +80,9 @@ def explained(error: IntegrityError | DataError) -> HubError:
     if name in SENTENCES:
         field, sentence = SENTENCES[name]
         return Conflict(sentence, field)
+    if name in BOUNDS:
+        field, sentence = BOUNDS[name]
+        return Invalid(sentence, field)
     if name.startswith("uq_"):
         return Conflict("There is already one with this name", _last_column(name))
     if "foreign key" in text.lower():

@@ -30,9 +30,7 @@ class NotFound(HubError):
 class Invalid(HubError):
     """A value is missing or wrong. `problems` lists every (field, message), the first of them is the message."""
 
-    def __init__(
-        self, message: str, field: str | None = None, problems: list[tuple[str, str]] | None = None
-    ) -> None:
+    def __init__(self, message: str, field: str | None = None, problems: list[tuple[str, str]] | None = None) -> None:
         super().__init__(message, field)
         self.problems = problems if problems is not None else ([(field, message)] if field else [])
 

@@ -240,6 +240,4 @@ def _refuse_unrecorded_bulk(state: ORMExecuteState) -> None:
         return
     mapper = state.bind_mapper
     if mapper is not None and not issubclass(mapper.class_, UNTRACKED):
-        raise RuntimeError(
-            f"a bulk statement on {mapper.class_.__name__} that history would not see: use recorded()"
-        )
+        raise RuntimeError(f"a bulk statement on {mapper.class_.__name__} that history would not see: use recorded()")

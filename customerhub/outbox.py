@@ -72,24 +72,15 @@ def put(
     address = clean_email(recipient)
     if address is None:
         raise Invalid("An email address is needed", "recipient")
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
-    made = db.session.scalar(
-        dialect.insert(OutboxMessage)
-        .values(
-            organisation_id=organisation_id,
-            reason_key=reason_key,
-            purpose=purpose,
-            recipient=address,
-            subject=header_safe(subject),
-            text_body=text_body,
-            html_body=html_body,
-            state=OutboxState.WAITING,
-            attempts=0,
-            next_attempt_at=clock.now(),
-            customer_id=customer_id,
-        )
-        .on_conflict_do_nothing(index_elements=["organisation_id", "reason_key"])
-        .returning(OutboxMessage.id)
+    made = _written(
+        organisation_id=organisation_id,
+        reason_key=reason_key,
+        purpose=purpose,
+        recipient=address,
+        subject=header_safe(subject),
+        text_body=text_body,
+        html_body=html_body,
+        customer_id=customer_id,
     )
     if made is not None:
         after_commit(lambda: announce(made) if announce else None)
@@ -98,6 +89,17 @@ def put(
             OutboxMessage.organisation_id == organisation_id, OutboxMessage.reason_key == reason_key
         )
     ).one()
+
+
+def _written(**values: object) -> int | None:
+    """The id of a new waiting message with `values`, None where there is one for its reason."""
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    return db.session.scalar(
+        dialect.insert(OutboxMessage)
+        .values(state=OutboxState.WAITING, attempts=0, next_attempt_at=clock.now(), **values)
+        .on_conflict_do_nothing(index_elements=["organisation_id", "reason_key"])
+        .returning(OutboxMessage.id)
+    )
 
 
 def header_safe(text: str) -> str:

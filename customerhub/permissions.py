@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, false, select
 
-from customerhub.errors import NotAllowed
+from customerhub.errors import NotAllowed, NotFound
 from models import Customer, OrganisationRow, User
 from models.enums import Role
 
@@ -93,6 +93,12 @@ def require(actor: Actor, permission: Permission) -> None:
     """Raises NotAllowed unless `actor` may."""
     if not actor.may(permission):
         raise NotAllowed(f"You may not {permission}. Ask an administrator of your organisation.")
+
+
+def require_own(actor: Actor, row: Any) -> None:
+    """Raises NotFound where `row` belongs to another organisation than the one `actor` works in."""
+    if row.organisation_id is not None and row.organisation_id != actor.organisation_id:
+        raise NotFound("There is nothing here that you may see.")
 
 
 def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:

@@ -44,10 +44,14 @@ def load(identity: str) -> SignedIn | None:
 
 def find_actor() -> Actor | None:
     """Who acts in this request and where, None where nobody is signed in."""
-    if not current_user.is_authenticated:
+    person = current_user._get_current_object()
+    if not person.is_authenticated:
         return None
-    user: User = current_user.user
-    return Actor.of(user, _chosen_organisation() if user.platform else None)
+    chosen = session.get("organisation_id") if person.user.platform else None
+    known: tuple[SignedIn, Any, Actor] | None = g.get("known_actor")
+    if known is None or known[0] is not person or known[1] != chosen:
+        known = g.known_actor = person, chosen, Actor.of(person.user, _existing(chosen))
+    return known[2]
 
 
 def current_actor() -> Actor:
@@ -58,9 +62,8 @@ def current_actor() -> Actor:
     return actor
 
 
-def _chosen_organisation() -> int | None:
-    """The organisation a person with the grant `platform` has chosen to work in, if there still is one."""
-    chosen = session.get("organisation_id")
+def _existing(chosen: Any) -> int | None:
+    """The organisation that a person with the grant `platform` has chosen to work in, if there still is one."""
     return chosen if isinstance(chosen, int) and db.session.get(Organisation, chosen) is not None else None
 
 

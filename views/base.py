@@ -25,6 +25,7 @@ from views.editing import Editing
 from views.exporting import Exporting
 from views.forms import Inline, build_form
 from views.operation import LIMIT, Operation, OperationPage, run_each, sort_out
+from views.paths import path_to
 
 Answer = str | Response
 
@@ -144,7 +145,7 @@ class HubModelView(Editing, Exporting, ModelView):
         return or_(*(column.ilike(f"%{escaped}%", escape="\\") for column in self.searched))
 
     def url_of(self, row: Any) -> str:
-        return url_for(f"{self.endpoint}.details_view", id=row.id)
+        return path_to(f"{self.endpoint}.details_view", row.id)
 
     # --- The list ------------------------------------------------------------------------------------------
 
@@ -192,7 +193,12 @@ class HubModelView(Editing, Exporting, ModelView):
             exact_url=args.query(exact=True) if total > listing.COUNTED and not args.exact else None,
             columns=listing.headings(args, shown),
             rows=[
-                {"id": row.id, "url": self.url_of(row), "cells": [column.value(row) for column in shown]}
+                {
+                    "id": row.id,
+                    "label": str(row),
+                    "url": self.url_of(row),
+                    "cells": [column.value(row) for column in shown],
+                }
                 for row in rows
             ],
             search={"value": args.search, "placeholder": self.search_hint} if self.searched else None,

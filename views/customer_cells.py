@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from flask import url_for
-
 from models import Customer
 from views.columns import Cell
+from views.paths import path_to
 
 
 def customer_link(customer: Customer | None) -> Cell:
@@ -13,21 +12,11 @@ def customer_link(customer: Customer | None) -> Cell:
         return None
     return {
         "text": customer.name,
-        "url": f"{_path('customers.details_view')}?id={customer.id}",
+        "url": path_to("customers.details_view", customer.id),
         "colour": customer.status.colour,
         "status": customer.status.name,
-        "peek": f"{_path('customers.peek')}?id={customer.id}",
+        "peek": path_to("customers.peek", customer.id),
     }
-
-
-def _path(endpoint: str) -> str:
-    """`url_for` of an address without parameters, asked once a request."""
-    from flask import g
-
-    kept: dict[str, str] = g.setdefault("paths", {})
-    if endpoint not in kept:
-        kept[endpoint] = url_for(endpoint)
-    return kept[endpoint]
 
 
 def missing_setup(missing: list[tuple[str, str]]) -> list[dict[str, Any]]:

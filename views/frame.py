@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask, current_app, g, get_flashed_messages, request, url_for
+from flask import Flask, current_app, g, get_flashed_messages, request
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -14,6 +14,7 @@ from models.enums import Role
 from views import controls, markup
 from views.actor import current_actor
 from views.columns import DATE_PATTERNS, Format
+from views.paths import path_of
 from views.static_files import static_file
 
 P = Permission
@@ -69,7 +70,7 @@ def _menu() -> list[dict[str, Any]]:
         items = [
             {
                 "label": text,
-                "url": url_for(target),
+                "url": path_of(target),
                 "icon": icon,
                 "count": None,
                 "active": _section_of(endpoint) == target.partition(".")[0],
@@ -92,7 +93,7 @@ def _section_of(endpoint: str) -> str:
 def home_url() -> str:
     """Where the signed-in person starts."""
     starts = {Role.PARTNER: "partner.home", Role.CUSTOMER: "portal.home"}
-    return url_for(starts.get(current_user.role, "home.home"))
+    return path_of(starts.get(current_user.role, "home.home"))
 
 
 def _crumbs() -> list[tuple[str, str | None]]:
@@ -106,7 +107,7 @@ def _crumbs() -> list[tuple[str, str | None]]:
             if target.partition(".")[0] == endpoint and target in current_app.view_functions:
                 here: list[tuple[str, str | None]] = [(g.crumb, None)] if g.get("crumb") else []
                 group: list[tuple[str, str | None]] = [] if label == text else [(label, None)]
-                return [*group, (text, url_for(target)), *here]
+                return [*group, (text, path_of(target)), *here]
     return []
 
 
@@ -130,13 +131,13 @@ def _frame() -> dict[str, Any]:
         "portal": signed_in and not staff,
         "organisation": organisation.name if organisation else "",
         "organisations": organisations,
-        "switch_url": url_for("home.switch_organisation") if organisations else None,
+        "switch_url": path_of("home.switch_organisation") if organisations else None,
         "links": {
-            "profile": url_for("profile.profile"),
-            "password": url_for("profile.password"),
-            "sign_out": url_for("sign_in.sign_out"),
-            "search": url_for("search.results") if staff else None,
-            "suggest": url_for("search.suggest") if staff else None,
+            "profile": path_of("profile.profile"),
+            "password": path_of("profile.password"),
+            "sign_out": path_of("sign_in.sign_out"),
+            "search": path_of("search.results") if staff else None,
+            "suggest": path_of("search.suggest") if staff else None,
         }
         if signed_in
         else {},

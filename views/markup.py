@@ -5,7 +5,7 @@ as `ui.icon(…)` and so on: templates/parts.html passes them on. Text is escape
 """
 
 # ruff: noqa: S704  (every part that goes into Markup here is escaped)
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -104,6 +104,20 @@ def _told(shown: Mapping[str, Any]) -> Markup:
 def cell(shown: Any) -> Markup:
     """As `value`, in a table: nothing where there is none."""
     return NOTHING if shown is None or shown == "" else value(shown)
+
+
+def cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Markup:
+    """The cells of a list's row. The first one leads to the row's page, unless it is a link of its own."""
+    made = []
+    url = row.get("url")
+    for shown, column in zip(row["cells"], columns, strict=True):
+        number = ' class="num"' if column.get("align") == "right" else ""
+        if not made and url and not isinstance(shown, Mapping) and "<a " not in str(shown):
+            inner = Markup(f'<a class="row-link" href="{escape(url)}">{escape(shown or row["id"])}</a>')
+        else:
+            inner = cell(shown)
+        made.append(f'<td{number} data-label="{escape(column["label"])}">{inner}</td>')
+    return Markup("".join(made))
 
 
 def attributes(given: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from customerhub.outbox import bodies
 from customerhub.permissions import Permission
 from models import OutboxMessage
 from models.enums import OutboxState
@@ -58,4 +59,4 @@ class OutboxView(HubModelView):
                      ("Attempts", str(row.attempts))]  # fmt: skip
         if row.last_error:
             page.banners.append({"kind": "error", "text": row.last_error})
-        page.sections = [{"title": "Message", "items": [("Text", row.text_body)], "edit_url": None}]
+        page.sections = [{"title": "Message", "items": [("Text", bodies(row, actor=self.actor)[0])], "edit_url": None}]

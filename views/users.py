@@ -5,8 +5,8 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import joinedload
 
-from customerhub.permissions import Actor, Permission, require
-from customerhub.users import accounts, sign_in
+from customerhub.permissions import Actor, Permission
+from customerhub.users import accounts
 from customerhub.users.links import OneTimeLinks
 from models import User
 from models.enums import Role
@@ -36,10 +36,6 @@ def _save(user: User, *, actor: Actor) -> User:
     return accounts.save_user(user, actor=actor)
 
 
-def _sign_out(user: User, *, actor: Actor) -> None:
-    require(actor, Permission.USERS_EDIT)
-    sign_in.sign_out_everywhere(user)
-
 
 def _only_active(user: User, _actor: Actor) -> str | None:
     return None if user.active else "is inactive already"
@@ -63,7 +59,7 @@ OPERATIONS = (
         name="sign-out",
         label="Sign out everywhere",
         permission=Permission.USERS_EDIT,
-        run=_sign_out,
+        run=accounts.end_sessions,
         explain="Every browser in which the user is signed in has to sign in again.",
         icon="sign-out",
     ),

@@ -50,7 +50,5 @@ def _used(organisation_id: int, low: str, high: str) -> set[str]:
             (Customer.account_number, Customer.organisation_id),
             (Account.number, Account.organisation_id),
         ):
-            used.update(
-                db.session.scalars(select(column).where(owner == organisation_id, column.between(low, high)))
-            )
+            used.update(db.session.scalars(select(column).where(owner == organisation_id, column.between(low, high))))
         return used

@@ -1,6 +1,7 @@
 """Making, changing and deleting the record of a customer."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -8,13 +9,14 @@ from sqlalchemy import select
 from customerhub import clock
 from customerhub.customers import rules
 from customerhub.customers.accounts import take_account_numbers
+from customerhub.customers.parts import part_problems
 from customerhub.database import saving
 from customerhub.errors import Invalid, StillLinked
 from customerhub.links import linked_rows, told
-from customerhub.permissions import Actor, Permission, require
-from models import Account, CatalogItem, Customer, CustomerStatus, User
+from customerhub.permissions import Actor, Permission, require, require_own
+from models import Account, CatalogItem, Customer, CustomerStatus, NotificationTemplate, User
 from models.base import db
-from models.enums import CatalogType, ProfileStatus, Role, StatusBehaviour
+from models.enums import CatalogType, ProfileStatus, Role, StatusBehaviour, TemplatePurpose
 
 # What goes with the customer without a question: the details of the record itself.
 DETAILS = ("address", "contact", "legal_entity", "customer_department", "customer_invoice_type", "account")
@@ -27,6 +29,16 @@ CATALOGS = {
     "subscription_type_id": CatalogType.SUBSCRIPTION_TYPE,
 }
 
+DATES = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
+BOUNDS: dict[str, tuple[int, int | None]] = {
+    "billing_day": (1, 31),
+    "number_of_users": (0, None),
+    "credit_limit": (0, None),
+    "total_spend": (0, None),
+    "low_usage_minimum": (0, None),
+    "markup": (-100, 1000),
+    "annual_increase_percent": (-100, 1000),
+}
 Cleaner = Callable[[str], Any]
 CLEANERS: dict[str, Cleaner] = {
     "name": lambda text: rules.clean_text(text, longest=rules.LONGEST["name"]),
@@ -51,12 +63,13 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     every problem found, Conflict where a number is taken or somebody saved it meanwhile.
     """
     require(actor, Permission.CUSTOMERS_EDIT)
+    require_own(actor, customer)
     is_new = customer.id is None
     with saving():
         if is_new:
             customer.organisation_id = actor.organisation_id
         problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
-        problems += _wrong_choices(customer)
+        problems += _wrong_choices(customer) + part_problems(customer)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
         _complete(customer, actor)
@@ -79,10 +92,13 @@ def _clean(customer: Customer) -> list[tuple[str, str]]:
             continue
         if kept != typed:
             setattr(customer, field, kept)
-    for check in (
+    checks: list[Callable[[], object]] = [
         lambda: rules.check_year_end(customer.year_end_day, customer.year_end_month),
         lambda: rules.check_review(customer.review_start_date, customer.review_frequency),
-    ):
+        *(partial(rules.check_reach, getattr(customer, field), field) for field in DATES),
+        *(partial(rules.check_bounds, getattr(customer, field), field, *bounds) for field, bounds in BOUNDS.items()),
+    ]
+    for check in checks:
         try:
             check()
         except Invalid as error:
@@ -115,6 +131,10 @@ def _wrong_choices(customer: Customer) -> list[tuple[str, str]]:
             staff = user is not None and user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT)
             if user is None or not staff or user.organisation_id != customer.organisation_id:
                 problems.append((field, "Choose somebody of the staff"))
+    if customer.review_template_id is not None:
+        template = db.session.get(NotificationTemplate, customer.review_template_id)
+        if template is None or template.purpose is not TemplatePurpose.REVIEW:
+            problems.append(("review_template_id", "Choose a template for reviews from the list"))
     return problems
 
 
@@ -125,7 +145,9 @@ def _complete(customer: Customer, actor: Actor) -> None:
     if customer.relationship_note:
         customer.existing_relationship = True
     if customer.promotional_emails and customer.promotional_set_at is None:
-        customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
+        customer.promotional_set_at = clock.now()
+        if actor.user is not None and actor.user.organisation_id == customer.organisation_id:
+            customer.promotional_set_by_id = actor.id
     elif not customer.promotional_emails:
         customer.promotional_set_at = customer.promotional_set_by_id = None
     for part in (
@@ -143,9 +165,7 @@ def _number(customer: Customer) -> None:
     if not customer.account_number:
         customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
     if not customer.accounts:
-        customer.accounts = [
-            Account(organisation_id=customer.organisation_id, number=customer.account_number)
-        ]
+        customer.accounts = [Account(organisation_id=customer.organisation_id, number=customer.account_number)]
     elif customer.accounts[0].number != customer.account_number:
         customer.accounts[0].number = customer.account_number
 
@@ -163,9 +183,7 @@ def usual_status(organisation_id: int) -> CustomerStatus:
         .limit(1)
     )
     if found is None:
-        raise Invalid(
-            "There is no active customer status that bills. Add one under Set-up, Statuses", "status_id"
-        )
+        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
     return found
 
 
@@ -183,6 +201,7 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
     Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead.
     """
     require(actor, Permission.CUSTOMERS_DELETE)
+    require_own(actor, customer)
     reason = why_not_deleted(customer)
     if reason is not None:
         raise StillLinked(reason)
@@ -193,6 +212,7 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
 def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
     """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
     require(actor, Permission.CUSTOMERS_ASSIGN)
+    require_own(actor, customer)
     with saving():
         customer.account_manager_id = manager.id if manager else None
         problems = _wrong_choices(customer)

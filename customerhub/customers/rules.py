@@ -7,9 +7,11 @@ would be right. A blank text gives None.
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
+from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from customerhub.errors import Invalid, quoted
@@ -33,6 +35,7 @@ _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
+_NO_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")  # unions, outlying islands and pseudo-locales
 _EXCEL_EPOCH = date(1899, 12, 30)
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
@@ -137,6 +140,21 @@ def in_reach(day: date) -> date:
     return bare
 
 
+def check_reach(day: date | None, field: str) -> None:
+    """As `in_reach`, for a date that may be missing; the refusal names `field`."""
+    if day is not None:
+        try:
+            in_reach(day)
+        except Invalid as error:
+            raise Invalid(error.message, field) from None
+
+
+def check_bounds(value: Decimal | int | None, field: str, least: int, most: int | None = None) -> None:
+    """`value`, where there is one, lies from `least` to `most`."""
+    if value is not None and (value < least or (most is not None and value > most)):
+        raise Invalid(f"This is {least} or more" if most is None else f"This is {least} to {most}", field)
+
+
 def clean_frequency(text: str) -> int | None:
     """Months between reviews, 1 to 12: "3", "3 Months" or "1 month"."""
     bare = text.strip()
@@ -231,6 +249,16 @@ def check_review(start: date | None, frequency: int | None) -> None:
         raise Invalid("Reviews need a start date", "review_start_date")
     if frequency is None or not 1 <= frequency <= 12:
         raise Invalid("Reviews need a frequency of 1 to 12 months", "review_frequency")
+
+
+def clean_country(text: str) -> str | None:
+    """A country by its code of two letters: "de" is "DE"."""
+    bare = text.strip().upper()
+    if not bare:
+        return None
+    if len(bare) != 2 or bare in _NO_COUNTRIES or bare not in Locale("en").territories:
+        raise Invalid(f"{quoted(text)} is not a country: write two letters such as DE")
+    return bare
 
 
 def split_names(text: str) -> list[str]:

@@ -44,9 +44,7 @@ def _fragments(words: list[str]) -> ColumnElement[bool]:
     if db.session.get_bind().dialect.name != "sqlite":
         return and_(*(Customer.search_text.contains(word, autoescape=True) for word in words))
     quoted = " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
-    found = text("SELECT rowid FROM customer_search WHERE customer_search MATCH :words").bindparams(
-        words=quoted
-    )
+    found = text("SELECT rowid FROM customer_search WHERE customer_search MATCH :words").bindparams(words=quoted)
     return Customer.id.in_(found.columns(literal_column("rowid")))
 
 

@@ -1,19 +1,20 @@
 """Saving and deleting a row of set-up data."""
 
+import re
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
-from babel import Locale
 from babel.numbers import list_currencies
 from sqlalchemy import inspect, select
 
+from customerhub.cleaning import Problems, clean_row
 from customerhub.customers import rules
 from customerhub.database import saving
-from customerhub.errors import Invalid, NotAllowed, StillLinked
+from customerhub.errors import Invalid, NotAllowed, StillLinked, WrongState, quoted
 from customerhub.links import linked_rows, told
 from customerhub.notifications.templates import check_template
-from customerhub.permissions import Actor, Permission, require
+from customerhub.permissions import Actor, Permission, require, require_own
 from models import (
     BusinessEntity,
     CatalogItem,
@@ -27,7 +28,8 @@ from models import (
 from models.base import db
 from models.enums import StatusBehaviour
 
-Problems = list[tuple[str, str]]
+ONE_BILLS = "One active status has to bill: new customers start in it"
+_NUMBER_FORMAT = re.compile(r"[^{}]*\{number(?::0?[1-9][0-9]?d)?\}[^{}]*")
 
 
 def save_row(row: Any, *, actor: Actor) -> Any:
@@ -36,10 +38,11 @@ def save_row(row: Any, *, actor: Actor) -> Any:
     Raises Invalid with every problem, Conflict where its name is taken or somebody saved it meanwhile.
     """
     require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+    require_own(actor, row)
     with saving():
         if row.id is None:
             row.organisation_id = actor.organisation_id
-        problems = _clean_texts(row)
+        problems = clean_row(row)
         check = CHECKS.get(type(row))
         if check is not None and not problems:
             problems += check(row)
@@ -50,12 +53,18 @@ def save_row(row: Any, *, actor: Actor) -> Any:
 
 
 def delete_row(row: Any, *, actor: Actor) -> None:
-    """Delete one row of set-up data. Raises StillLinked, saying what, where anything refers to it."""
+    """Delete one row of set-up data. Raises StillLinked, saying what, where anything refers to it.
+
+    Raises WrongState where it is the last status in which new customers can start.
+    """
     require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+    require_own(actor, row)
     links = [link for link in linked_rows(row) if link[0] not in OWN_PARTS.get(type(row), ())]
     if links:
         mend = " Make it inactive instead." if hasattr(row, "active") else ""
         raise StillLinked(f"{row} is used by {told(links)}.{mend}")
+    if isinstance(row, CustomerStatus) and not _another_bills(row):
+        raise WrongState(ONE_BILLS)
     with saving():
         db.session.delete(row)
 
@@ -69,55 +78,28 @@ def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisati
     if organisation.id == actor.organisation_id and not organisation.active:
         raise NotAllowed("You cannot deactivate the organisation you work in.")
     with saving():
-        problems = _clean_texts(organisation) + _organisation_problems(organisation)
+        problems = clean_row(organisation) + _organisation_problems(organisation)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
         db.session.add(organisation)
     return organisation
 
 
-def _clean_texts(row: Any) -> Problems:
-    """Trim every text, and refuse one that is missing, too long or not printable."""
-    problems: Problems = []
-    mapper: Any = inspect(type(row))
-    for attribute in mapper.column_attrs:
-        column = attribute.columns[0]
-        value = getattr(row, attribute.key)
-        if not isinstance(value, str) or column.info.get("untracked") or hasattr(value, "value"):
-            continue
-        longest = getattr(column.type, "length", None) or 20_000
-        try:
-            kept = rules.clean_text(value, longest=longest, lines=not getattr(column.type, "length", None))
-            if kept and attribute.key.endswith("email"):
-                kept = rules.clean_email(kept)
-        except Invalid as error:
-            problems.append((attribute.key, error.message))
-            continue
-        if kept is None and not column.nullable:
-            problems.append((attribute.key, "This is needed"))
-        elif kept != value:
-            setattr(row, attribute.key, kept)
-    return problems
-
-
 def _organisation_problems(organisation: Organisation) -> Problems:
     problems: Problems = []
     organisation.currency = (organisation.currency or "").upper()
-    organisation.country = (organisation.country or "").upper()
+    try:
+        organisation.country = rules.clean_country(organisation.country or "") or ""
+    except Invalid as error:
+        problems.append(("country", error.message))
     if organisation.currency not in list_currencies():
         problems.append(
-            ("currency", f"“{organisation.currency}” is not a currency: write three letters such as EUR")
-        )
-    if organisation.country not in Locale("en").territories or len(organisation.country) != 2:
-        problems.append(
-            ("country", f"“{organisation.country}” is not a country: write two letters such as DE")
+            ("currency", f"{quoted(organisation.currency)} is not a currency: write three letters such as EUR")
         )
     if organisation.timezone not in available_timezones():
         problems.append(
-            ("timezone", f"“{organisation.timezone}” is not a time zone: write one such as Europe/Berlin")
+            ("timezone", f"{quoted(organisation.timezone)} is not a time zone: write one such as Europe/Berlin")
         )
-    else:
-        ZoneInfo(organisation.timezone)
     try:
         organisation.reminder_days = clean_reminder_days(organisation.reminder_days)
     except Invalid as error:
@@ -128,10 +110,10 @@ def _organisation_problems(organisation: Organisation) -> Problems:
 def clean_reminder_days(text: str) -> str:
     """Days before an expiry on which to remind, each once, the longest first: "30, 14, 7, 1"."""
     parts = [part.strip() for part in (text or "").replace(";", ",").split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 365 for part in parts):
-        raise Invalid(
-            "Write days from 1 to 365 with commas between them, such as 30, 14, 7, 1", "reminder_days"
-        )
+    if not parts or not all(
+        part.isascii() and part.isdigit() and len(part) < 4 and 1 <= int(part) <= 365 for part in parts
+    ):
+        raise Invalid("Write days from 1 to 365 with commas between them, such as 30, 14, 7, 1", "reminder_days")
     if len(parts) > 12:
         raise Invalid("Twelve reminders are the most", "reminder_days")
     return ", ".join(str(days) for days in sorted({int(part) for part in parts}, reverse=True))
@@ -139,12 +121,7 @@ def clean_reminder_days(text: str) -> str:
 
 def _colour_problem(field: str, colour: str | None) -> Problems:
     digits = (colour or "")[1:]
-    if (
-        len(colour or "") == 7
-        and colour
-        and colour[0] == "#"
-        and all(c in "0123456789abcdefABCDEF" for c in digits)
-    ):
+    if len(colour or "") == 7 and colour and colour[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in digits):
         return []
     return [(field, "Write a colour such as #1a7f4b")]
 
@@ -152,30 +129,28 @@ def _colour_problem(field: str, colour: str | None) -> Problems:
 def _status_problems(status: CustomerStatus) -> Problems:
     """There is always an active status that bills: new customers start in it."""
     problems = _colour_problem("colour", status.colour)
-    if status.id is not None and not (status.active and status.behaviour is StatusBehaviour.BILL):
-        others = select(CustomerStatus.id).where(
-            CustomerStatus.organisation_id == status.organisation_id,
-            CustomerStatus.id != status.id,
-            CustomerStatus.active,
-            CustomerStatus.behaviour == StatusBehaviour.BILL,
-        )
-        with db.session.no_autoflush:
-            if db.session.scalar(others.limit(1)) is None:
-                problems.append(("behaviour", "One active status has to bill: new customers start in it"))
+    bills = status.active and status.behaviour is StatusBehaviour.BILL
+    if status.id is not None and not bills and not _another_bills(status):
+        problems.append(("behaviour", ONE_BILLS))
     return problems
+
+
+def _another_bills(status: CustomerStatus) -> bool:
+    """Whether new customers can start in another status than this."""
+    others = select(CustomerStatus.id).where(
+        CustomerStatus.organisation_id == status.organisation_id,
+        CustomerStatus.id != status.id,
+        CustomerStatus.active,
+        CustomerStatus.behaviour == StatusBehaviour.BILL,
+    )
+    with db.session.no_autoflush:
+        return db.session.scalar(others.limit(1)) is not None
 
 
 def _entity_problems(entity: BusinessEntity) -> Problems:
     problems = _colour_problem("brand_colour", entity.brand_colour)
-    try:
-        first = entity.invoice_number_format.format(number=1)
-        distinct = first != entity.invoice_number_format.format(number=2)
-    except (ValueError, KeyError, IndexError, AttributeError):
-        distinct = False
-    if not distinct:
-        problems.append(
-            ("invoice_number_format", "Write {number} or {number:05d} where the running number goes")
-        )
+    if not _NUMBER_FORMAT.fullmatch(entity.invoice_number_format):
+        problems.append(("invoice_number_format", "Write {number} or {number:05d} where the running number goes"))
     return problems
 
 
@@ -187,7 +162,7 @@ def _tariff_problems(tariff: Tariff) -> Problems:
             return [
                 (
                     "rates",
-                    f"“{rate.prefix}” is not a prefix: write digits with the country code, such as 4420",
+                    f"{quoted(rate.prefix)} is not a prefix: write digits with the country code, such as 4420",
                 )
             ]
     return []
