@@ -84,11 +84,12 @@ def explained(error: IntegrityError | DataError) -> HubError:
         field, sentence = BOUNDS[name]
         return Invalid(sentence, field)
     if name.startswith("uq_"):
-        return Conflict("There is already one with this name", _last_column(name))
+        taken = _last_column(name)
+        return Conflict(f"There is already one with this {taken or 'name'}", taken)
     if "foreign key" in text.lower():
         return StillLinked("Something that this refers to is gone, or something still refers to this")
     if isinstance(error, DataError):
-        return Invalid("A value is too long or too large")
+        return Invalid("A value is too long, too large or has a character in it that cannot be shown")
     return Invalid("A value is outside of what is allowed", _last_column(name) if name else None)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, or_, select
 
 from models.base import Base, db
 
@@ -12,12 +12,12 @@ def linked_rows(row: Any) -> list[tuple[str, int]]:
     """(table, number of rows) of everything in the database that refers to `row` by a foreign key."""
     table = row.__table__
     counts: dict[str, Any] = {
-        other.name: sum(
-            select(func.count()).select_from(other).where(column == row.id).scalar_subquery()
-            for column in _columns_to(other, table)
-        )
+        other.name: select(func.count())
+        .select_from(other)
+        .where(or_(*(column == row.id for column in columns)))
+        .scalar_subquery()
         for other in Base.metadata.sorted_tables
-        if _columns_to(other, table)
+        if (columns := _columns_to(other, table))
     }
     if not counts:
         return []

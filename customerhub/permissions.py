@@ -111,13 +111,15 @@ def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
 
 def _own_rows(model: type[OrganisationRow], user: User) -> Any:
     """What a partner or a customer may see: their own customers, and what hangs on these."""
-    if user.role is Role.PARTNER:
-        mine = Customer.dealer_id == user.dealer_id
-    else:
-        mine = Customer.id == user.customer_id
+    key, column = (
+        (user.dealer_id, Customer.dealer_id) if user.role is Role.PARTNER else (user.customer_id, Customer.id)
+    )
+    if key is None:
+        return false()
+    mine = column == key
     if model is Customer:
         return mine
-    column: Any = getattr(model, "customer_id", None)
-    if column is None or model is User:
+    owner: Any = getattr(model, "customer_id", None)
+    if owner is None or model is User:
         return false()
-    return column.in_(select(Customer.id).where(mine))
+    return owner.in_(select(Customer.id).where(mine))

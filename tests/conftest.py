@@ -51,20 +51,26 @@ def settings(databases: Databases, valkey_server: Valkey, tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="session")
-def session_app(settings: Settings) -> Flask:
+def session_app(settings: Settings) -> Iterator[Flask]:
     """The app of the session; tests use `app`, which also puts the data back."""
     app = create_app(settings)
     app.test_client_class = HubClient
     app.testing = True
-    return app
+    yield app
+    _let_go(app)
+
+
+def _let_go(app: Flask) -> None:
+    """Close every connection to the app's database."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture
 def app(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
-    with session_app.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
+    _let_go(session_app)
     databases.fresh(DATABASE)
     with valkey_server.connect() as connection:
         connection.flushdb()

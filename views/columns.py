@@ -14,6 +14,7 @@ from customerhub import money
 from customerhub.errors import Invalid, quoted
 from models.enums import DateFormat, Risk, Stage
 from views.choices import Source
+from views.words import word
 
 Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
 
@@ -83,7 +84,7 @@ class Filter:
         if self.kind == "yes":
             return [("yes", "yes"), ("no", "no")]
         if self.members is not None:
-            return [(member.value, member.value) for member in self.members]
+            return [(member.value, word(member)) for member in self.members]
         if self.source is not None:
             return [(str(key), label) for key, label, _ in self.source.rows()]
         return None

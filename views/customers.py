@@ -23,6 +23,7 @@ from views.editing import DetailsPage
 from views.forms import shown_value
 from views.listing import ListArgs
 from views.operation import Operation
+from views.words import word
 
 DELETE = Operation(
     name="delete",
@@ -52,7 +53,7 @@ COLUMNS = (
     Column("start_date", "Start", lambda row: day(row.start_date), sort=Customer.start_date, align="right"),
     Column("status", "Status", lambda row: {"chip": row.status.name, "colour": row.status.colour}, usual=False,
            load=(joinedload(Customer.status),)),
-    Column("kind", "Kind", lambda row: row.kind.value, usual=False),
+    Column("kind", "Kind", lambda row: word(row.kind), usual=False),
     Column("email", "Email", lambda row: row.email, usual=False),
     Column("contact_number", "Contact number", lambda row: row.contact_number, usual=False),
     Column("credit_limit", "Credit limit", lambda row: amount(row.credit_limit), align="right", usual=False),
@@ -60,7 +61,7 @@ COLUMNS = (
            load=(joinedload(Customer.dealer),)),
     Column("group", "Group", lambda row: row.group.name if row.group else None, usual=False,
            load=(joinedload(Customer.group),)),
-    Column("billing_cycle", "Billing cycle", lambda row: row.billing_cycle.value, usual=False),
+    Column("billing_cycle", "Billing cycle", lambda row: word(row.billing_cycle), usual=False),
     Column("departments", "Departments", lambda row: ", ".join(d.name for d in row.departments), usual=False,
            load=(selectinload(Customer.departments),)),
 )  # fmt: skip
@@ -115,17 +116,11 @@ class CustomerView(HubModelView):
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)
-        if self.actor.may(Permission.CUSTOMERS_IMPORT) and "imports.upload" in self._endpoints():
+        if self.actor.may(Permission.CUSTOMERS_IMPORT):
             actions.insert(
                 1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"}
             )
         return actions
-
-    @staticmethod
-    def _endpoints() -> Any:
-        from flask import current_app
-
-        return current_app.view_functions
 
     # --- Form ----------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from models.enums import TransferState
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.files import size_text
+from views.words import word
 
 TONES = {
     TransferState.QUEUED: "neutral",
@@ -34,7 +35,7 @@ class ExportView(HubModelView):
     columns = (
         Column("title", "List", lambda row: row.title),
         Column("format", "Kind", lambda row: {"csv": "CSV", "xlsx": "Excel"}[row.format]),
-        Column("state", "State", lambda row: {"chip": row.state.value, "tone": TONES[row.state]}),
+        Column("state", "State", lambda row: {"chip": word(row.state), "tone": TONES[row.state]}),
         Column("rows", "Rows", lambda row: f"{row.done_rows:,}", align="right"),
         Column("created_at", "Asked for", lambda row: moment(row.created_at), sort=ListExport.id),
     )

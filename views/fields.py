@@ -18,6 +18,7 @@ from customerhub import money
 from customerhub.errors import Invalid
 from views.choices import Source, selected
 from views.markup import attributes
+from views.words import sentence, word
 
 
 class Options:
@@ -40,7 +41,7 @@ class Options:
 def members_html(members: type[enum.StrEnum]) -> str:
     """The option elements of an enum, none selected."""
     return "".join(
-        f'<option value="{escape(m.value)}">{escape(m.value[:1].upper() + m.value[1:])}</option>' for m in members
+        f'<option value="{escape(m.value)}">{escape(word(m))}</option>' for m in members
     )
 
 
@@ -194,18 +195,18 @@ class ChoiceField(SelectField):
         return blank + selected(members_html(self.members), escape(self.data.value) if self.data else None)
 
     def shown(self) -> str:
-        return self.data.value if self.data else ""
+        return word(self.data)
 
 
 class ChoicesField(SelectMultipleField):
     """Several members of an enum, kept as a list of their values."""
 
     def __init__(self, label: str = "", validators: Any = None, *, members: type[enum.StrEnum], **kwargs: Any):
-        choices = [SelectChoice(m.value, m.value[:1].upper() + m.value[1:]) for m in members]
+        choices = [SelectChoice(m.value, word(m)) for m in members]
         super().__init__(label, validators, choices=choices, **kwargs)
 
     def shown(self) -> str:
-        return ", ".join(self.data or [])
+        return ", ".join(sentence(value) for value in self.data or [])
 
 
 class AmountField(DecimalField):

@@ -16,6 +16,7 @@ from views.actor import current_actor
 from views.columns import DATE_PATTERNS, Format
 from views.paths import path_of
 from views.static_files import static_file
+from views.words import word
 
 P = Permission
 
@@ -118,7 +119,7 @@ def _frame() -> dict[str, Any]:
     if signed_in:
         staff = current_actor().may(P.STAFF_HOME)
         initials = "".join(word[0] for word in current_user.name.split()[:2]).upper() or "?"
-        user = {"name": current_user.name, "email": current_user.email, "role": current_user.role.value,
+        user = {"name": current_user.name, "email": current_user.email, "role": word(current_user.role),
                 "initials": initials}  # fmt: skip
         menu = _menu() if staff else []
         organisations = _organisations() if current_user.platform else []

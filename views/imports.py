@@ -26,6 +26,7 @@ from views import import_preview
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.operation import Operation
+from views.words import word
 
 S = TransferState
 TONES = {
@@ -83,7 +84,7 @@ class ImportView(HubModelView):
     empty_text = "Download the template, fill it in and upload it. Every row is checked before anything is saved."
     columns = (
         Column("file_name", "File", lambda row: row.file_name, sort=CustomerImport.file_name),
-        Column("state", "State", lambda row: {"chip": row.state.value, "tone": TONES[row.state]}),
+        Column("state", "State", lambda row: {"chip": word(row.state), "tone": TONES[row.state]}),
         Column("new", "New", lambda row: f"{row.new_rows:,}", align="right"),
         Column("changed", "Changed", lambda row: f"{row.changed_rows:,}", align="right"),
         Column("unchanged", "Unchanged", lambda row: f"{row.unchanged_rows:,}", align="right"),

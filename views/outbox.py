@@ -9,6 +9,7 @@ from models.enums import OutboxState
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.editing import DetailsPage
+from views.words import word
 
 TONES = {
     OutboxState.WAITING: "amber",
@@ -19,7 +20,7 @@ TONES = {
 
 
 def state_chip(row: OutboxMessage) -> dict[str, Any]:
-    return {"chip": row.state.value, "tone": TONES[row.state]}
+    return {"chip": word(row.state), "tone": TONES[row.state]}
 
 
 class OutboxView(HubModelView):
@@ -54,7 +55,7 @@ class OutboxView(HubModelView):
 
     def fill_details(self, page: DetailsPage, row: OutboxMessage, _tab: str) -> None:
         page.title = row.subject
-        page.chips = [{"label": row.state.value, "tone": TONES[row.state]}]
+        page.chips = [{"label": word(row.state), "tone": TONES[row.state]}]
         page.meta = [("To", row.recipient), ("Written", moment(row.created_at)), ("Sent", moment(row.sent_at)),
                      ("Attempts", str(row.attempts))]  # fmt: skip
         if row.last_error:

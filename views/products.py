@@ -7,6 +7,7 @@ from models.enums import Frequency, ProductKind
 from views.choices import Source
 from views.columns import Column, Filter, amount
 from views.named import SetupView, active_column, active_filter, name_column
+from views.words import word
 
 
 class ProductView(SetupView):
@@ -17,9 +18,9 @@ class ProductView(SetupView):
     columns = (
         name_column(Product),
         Column("code", "Code", lambda row: row.code, sort=Product.code),
-        Column("kind", "Kind", lambda row: row.kind.value, sort=Product.kind),
+        Column("kind", "Kind", lambda row: word(row.kind), sort=Product.kind),
         Column("price", "Price", lambda row: amount(row.price), sort=Product.price, align="right"),
-        Column("frequency", "Charged", lambda row: row.frequency.value, sort=Product.frequency),
+        Column("frequency", "Charged", lambda row: word(row.frequency), sort=Product.frequency),
         Column(
             "vat_rate", "VAT rate", lambda row: row.vat_rate.name if row.vat_rate else None,
             load=(joinedload(Product.vat_rate),),

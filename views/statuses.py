@@ -4,6 +4,7 @@ from models import CustomerStatus
 from models.enums import StatusBehaviour
 from views.columns import Column, Filter
 from views.named import SetupView, active_column, active_filter
+from views.words import word
 
 
 class StatusView(SetupView):
@@ -14,7 +15,7 @@ class StatusView(SetupView):
         Column(
             "name", "Name", lambda row: {"chip": row.name, "colour": row.colour}, sort=CustomerStatus.name_key
         ),
-        Column("behaviour", "Behaviour", lambda row: row.behaviour.value, sort=CustomerStatus.behaviour),
+        Column("behaviour", "Behaviour", lambda row: word(row.behaviour), sort=CustomerStatus.behaviour),
         Column(
             "position", "Position", lambda row: str(row.position), sort=CustomerStatus.position, align="right"
         ),

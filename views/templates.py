@@ -7,6 +7,7 @@ from models import NotificationTemplate
 from models.enums import TemplatePurpose
 from views.columns import Column, Filter
 from views.named import SetupView, active_column, active_filter, name_column
+from views.words import word
 
 
 class TemplateView(SetupView):
@@ -16,7 +17,7 @@ class TemplateView(SetupView):
     empty_text = "Reviews and compliance documents name the template of their reminders."
     columns = (
         name_column(NotificationTemplate),
-        Column("purpose", "Purpose", lambda row: row.purpose.value, sort=NotificationTemplate.purpose),
+        Column("purpose", "Purpose", lambda row: word(row.purpose), sort=NotificationTemplate.purpose),
         Column("subject", "Subject", lambda row: row.subject, sort=NotificationTemplate.subject),
         active_column(NotificationTemplate),
     )

@@ -13,6 +13,7 @@ from models.enums import Role
 from views.base import HubModelView
 from views.columns import Column, Filter, active_chip, moment
 from views.operation import Operation
+from views.words import word
 
 ROLE_TONES = {
     Role.ADMIN: "violet",
@@ -102,7 +103,7 @@ class UserView(HubModelView):
     columns = (
         Column("name", "Name", lambda row: row.name, sort=User.name),
         Column("email", "Email", lambda row: row.email, sort=User.email_key),
-        Column("role", "Role", lambda row: {"chip": row.role.value, "tone": ROLE_TONES[row.role]}, sort=User.role),
+        Column("role", "Role", lambda row: {"chip": word(row.role), "tone": ROLE_TONES[row.role]}, sort=User.role),
         Column(
             "belongs_to", "Belongs to",
             lambda row: str(row.dealer or row.customer or "") or None,

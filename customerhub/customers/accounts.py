@@ -1,5 +1,7 @@
 """Account numbers: made by the system, unique in an organisation."""
 
+from itertools import groupby
+
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,7 +21,7 @@ def take_account_numbers(organisation_id: int, count: int) -> list[str]:
         wanted = count - len(taken)
         first = _reserve(organisation_id, "account", wanted)
         numbers = [str(number) for number in range(first, first + wanted)]
-        taken += sorted(set(numbers) - _used(organisation_id, numbers[0], numbers[-1]), key=int)
+        taken += sorted(set(numbers) - _used(organisation_id, numbers), key=int)
     return taken
 
 
@@ -42,13 +44,16 @@ def _reserve(organisation_id: int, name: str, count: int) -> int:
     return after - count
 
 
-def _used(organisation_id: int, low: str, high: str) -> set[str]:
-    """The numbers from `low` to `high`, of one length, that customers and accounts already have."""
+def _used(organisation_id: int, numbers: list[str]) -> set[str]:
+    """Those of `numbers`, which are in a row, that customers and accounts already have."""
+    by_length = [list(several) for _, several in groupby(numbers, len)]  # texts are only in a row where as long
+    used: set[str] = set()
     with db.session.no_autoflush:
-        used: set[str] = set()
         for column, owner in (
             (Customer.account_number, Customer.organisation_id),
             (Account.number, Account.organisation_id),
         ):
-            used.update(db.session.scalars(select(column).where(owner == organisation_id, column.between(low, high))))
-        return used
+            for several in by_length:
+                taken = select(column).where(owner == organisation_id, column.between(several[0], several[-1]))
+                used.update(db.session.scalars(taken))
+    return used

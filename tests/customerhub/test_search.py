@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from sqlalchemy import select
 
+from customerhub import history
 from customerhub.customers.search import best_matches, exact_match, matching
 from customerhub.permissions import Actor
 from models import Account, Customer, Organisation
@@ -29,12 +30,13 @@ KNOWN = (
     ("Emoji 🚀🚀🚀 Launch", "ROCKET", "200012", "launch@emoji.example", None, None),
 )
 TYPED = (
-    "konig", "KÖNIG", "essen konig", "essen  09876", "delicia", "“", '"', '"tables"', 'bobby "tables"', "b'ob", "%", "_",
-    "100%", "l_f", "n_f%", "natural_", "natural", "natural foods", "lodz", "oeuvre strasse", "STRASSE", "back\\slash", "\\",
-    "a", "a b", "a b c", "ab", "A1", "zz", "ZZ-TOP", "Z", "김치", "서울", "김", "OR", "or not near", "NOT", "near(", "*", "^1",
-    "kö", "ł", "555", "555 098", "hrb 12", "hrb12", "200", "2000", "ab-", "AB-1", "🚀🚀🚀", "🚀", "nobody", "que delicia koene",
-    "tables OR konig", "konig*", "search_text:konig", "{konig}", "-konig", "(21)", "x", "ssen e", "h s", "é", "  ", "e\u0301ssen",
-)  # fmt: skip
+    *("konig", "KÖNIG", "essen konig", "essen  09876", "delicia", "ssen e", "h s", "e\u0301ssen", "é", "  ", "x"),
+    *("“", '"', '"tables"', 'bobby "tables"', "b'ob", "%", "_", "100%", "l_f", "n_f%", "natural_", "natural"),
+    *("natural foods", "lodz", "oeuvre strasse", "STRASSE", "back\\slash", "\\", "kö", "ł", "김치", "서울", "김"),
+    *("a", "a b", "a b c", "ab", "A1", "zz", "ZZ-TOP", "Z", "ab-", "AB-1", "aB-", "200", "2000", "(21)", "🚀🚀🚀"),
+    *("OR", "or not near", "NOT", "near(", "*", "^1", "tables OR konig", "konig*", "search_text:konig", "{konig}"),
+    *("-konig", "555", "555 098", "hrb 12", "hrb12", "nobody", "que delicia koene"),
+)
 
 
 def plainly(text: str) -> str:
@@ -113,28 +115,24 @@ def test_search_follows_every_change(world: World):
 
 
 def with_actor(customer: Customer, **values: str) -> None:
-    from customerhub import history
-
     with history.acting(Actor(None, customer.organisation_id), "test"):
         for name, value in values.items():
             setattr(customer, name, value)
         db.session.commit()
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"),
-    [("koene", "Königlich Essen"), ("200001", "Königlich Essen"), (" QUEDE ", "Que Delícia"), ("AB-1", "Que Delícia"),
-     ("ŁÓDŹ", "Łódź Œuvre Straße"), ("koen", None), ("%", None), ("", None), ("Königlich Essen", None)],
-)  # fmt: skip
-def test_a_reference_or_account_number_leads_to_its_customer(searched, typed, name):
-    found = exact_match(typed, Actor(None, searched.id))
-    assert (found.name if found else None) == name
+def test_a_reference_or_account_number_leads_to_its_customer(searched):
+    leads_to = {
+        "koene": "Königlich Essen", "200001": "Königlich Essen", " QUEDE ": "Que Delícia", "AB-1": "Que Delícia",
+        "ŁÓDŹ": "Łódź Œuvre Straße", "koen": None, "%": None, "": None, "Königlich Essen": None, "20000": None,
+    }  # fmt: skip
+    for typed, name in leads_to.items():
+        found = exact_match(typed, Actor(None, searched.id))
+        assert (found.name if found else None) == name, typed
 
 
 def test_the_number_of_any_account_leads_to_its_customer(searched, session):
     customer = session.scalars(select(Customer).where(Customer.organisation_id == searched.id)).first()
-    from customerhub import history
-
     with history.acting(Actor(None, searched.id), "test"):
         session.add(Account(organisation_id=searched.id, customer_id=customer.id, number="77-2"))
         session.commit()

@@ -1,0 +1,374 @@
+"""Making and changing customers: what is completed, and everything that is refused."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from customerhub.customers.accounts import FIRST_NUMBER, take_account_numbers
+from customerhub.customers.records import assign_account_manager, save_customer
+from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound
+from customerhub.permissions import Actor
+from models import (
+    Account,
+    Address,
+    BillingLine,
+    CatalogItem,
+    Commodity,
+    ComplianceDocument,
+    Contact,
+    Customer,
+    CustomerStatus,
+    Department,
+    InvoiceProfile,
+    NotificationTemplate,
+    NumberSequence,
+    User,
+)
+from models.base import db
+from models.enums import AddressKind, CatalogType, ProfileStatus, Risk, Role, StatusBehaviour, TemplatePurpose
+from tests import factories as make
+from tests.customerhub.conftest import actor_in
+from tests.world import World
+
+
+def one(model: Any, world: World, *where: Any) -> Any:
+    return db.session.scalars(select(model).where(model.organisation_id == world.ours.id, *where)).first()
+
+
+def new(world: World, **values: Any) -> Customer:
+    """A customer with its full particulars that is not saved yet."""
+    usual: dict[str, Any] = {
+        "name": "Königlich Essen",
+        "reference": "KOENE",
+        "email": "office@koenig.example",
+        "region_id": one(CatalogItem, world, CatalogItem.type == CatalogType.REGION).id,
+        "start_date": date(2025, 1, 31),
+        "risk": Risk.LOW,
+        "departments": [one(Department, world)],
+    }
+    with db.session.no_autoflush:
+        return Customer(**(usual | values))
+
+
+def refused(customer: Customer, actor: Actor, kind: type[HubError] = Invalid) -> dict[str | None, str]:
+    """Saving is refused; every problem by its field. Nothing of it stays."""
+    with pytest.raises(kind) as caught:
+        save_customer(customer, actor=actor)
+    error = caught.value
+    db.session.rollback()
+    return dict(error.problems) if isinstance(error, Invalid) else {error.field: error.message}
+
+
+def test_a_new_customer_is_completed(world: World, admin: Actor):
+    customer = save_customer(new(world, name="  Königlich\tEssen "), actor=admin)
+    db.session.commit()
+    assert customer.name == "Königlich Essen"
+    assert customer.organisation_id == world.ours.id
+    assert customer.account_number == str(FIRST_NUMBER)
+    assert [account.number for account in customer.accounts] == [str(FIRST_NUMBER)]
+    assert customer.status.behaviour is StatusBehaviour.BILL
+    assert (customer.sort_name, customer.reference_key) == ("koniglich essen", "koene")
+
+
+def test_whoever_makes_a_customer_makes_it_in_their_organisation(world: World, admin: Actor):
+    stranger = new(world, organisation_id=world.theirs.id)
+    with pytest.raises(NotFound):
+        save_customer(stranger, actor=admin)
+
+
+def test_a_prospect_needs_little(world: World, admin: Actor):
+    prospect = Customer(name="Maybe", is_prospect=True, identity_number="AB 12", contacts=[Contact(name="Kim")])
+    save_customer(prospect, actor=admin)
+    db.session.commit()
+    assert (prospect.reference, prospect.region_id, prospect.identity_key) == (None, None, "AB12")
+
+
+def test_everything_missing_is_told_at_once(world: World, admin: Actor):
+    missing = refused(Customer(name=" "), admin)
+    assert missing.keys() == {"name", "reference", "email", "region_id", "start_date", "risk", "departments"}
+
+
+def test_a_prospect_that_becomes_a_customer_needs_the_rest(world: World, admin: Actor):
+    prospect = Customer(name="Maybe", is_prospect=True, identity_number="AB 12", contacts=[Contact(name="Kim")])
+    save_customer(prospect, actor=admin)
+    db.session.commit()
+    prospect.is_prospect = False
+    missing = refused(prospect, admin)
+    assert missing.keys() == {"reference", "email", "region_id", "start_date", "risk", "departments"}
+    assert db.session.get_one(Customer, prospect.id).is_prospect
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "x" * 201), ("name", "a\x00b"), ("reference", "x" * 41), ("email", "nobody"), ("email", "a@x.example, b"),
+        ("website", "javascript:alert(1)"), ("contact_number", "\x1b[31m"), ("reviewer_email", "nobody"),
+        ("start_date", date(1, 1, 1)), ("start_date", date(9999, 12, 31)), ("registration_date", date(1899, 12, 31)),
+        ("billing_day", 0), ("billing_day", 32), ("number_of_users", -1), ("credit_limit", Decimal("-0.01")),
+        ("total_spend", Decimal(-1)), ("low_usage_minimum", Decimal(-1)), ("markup", Decimal(-101)),
+        ("review_frequency", 3), ("year_end_month", 12), ("relationship_note", "x" * 1001),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_told_at_its_field(world: World, admin: Actor, field: str, value: Any):
+    fields = {"review_frequency": "review_start_date", "year_end_month": "year_end_day"}
+    assert refused(new(world, **{field: value}), admin).keys() == {fields.get(field, field)}
+    assert db.session.scalar(select(Customer.id).where(Customer.reference == "KOENE")) is None
+
+
+@pytest.mark.parametrize("field", ["region_id", "category_id", "segment_id", "channel_id", "subscription_type_id"])
+def test_a_choice_from_the_wrong_list_is_refused(world: World, admin: Actor, field: str):
+    of_another_list = one(CatalogItem, world, CatalogItem.type == CatalogType.ALERT_TYPE).id
+    of_another_organisation = world.theirs.row(CatalogItem)
+    for wrong in (of_another_list, of_another_organisation, 10**9):
+        assert refused(new(world, **{field: wrong}), admin).keys() == {field}
+
+
+@pytest.mark.parametrize("field", ["responsible_manager_id", "service_manager_id", "account_manager_id"])
+def test_a_manager_is_one_of_the_staff(world: World, admin: Actor, field: str):
+    for wrong in (
+        world.ours.users[Role.PARTNER],
+        world.ours.users[Role.CUSTOMER],
+        world.theirs.users[Role.AGENT],
+        10**9,
+    ):
+        assert refused(new(world, **{field: wrong}), admin).keys() == {field}
+
+
+def test_a_template_is_for_its_purpose(world: World, admin: Actor):
+    welcome = make.NotificationTemplateFactory(organisation_id=world.ours.id, purpose=TemplatePurpose.WELCOME).id
+    theirs = world.theirs.row(NotificationTemplate)
+    db.session.commit()
+    for wrong in (welcome, theirs):
+        assert refused(new(world, review_template_id=wrong), admin).keys() == {"review_template_id"}
+        document = ComplianceDocument(certificate="ISO", expiry_date=date(2030, 1, 1), template_id=wrong)
+        problems = refused(new(world, compliance_documents=[document]), admin)
+        assert problems.keys() == {"compliance_documents.0.template_id"}
+
+
+def test_a_reference_into_another_organisation_is_refused_by_the_database(world: World, admin: Actor):
+    line = BillingLine(commodity_id=world.theirs.row(Commodity))
+    assert refused(new(world, billing_lines=[line]), admin, HubError)
+    assert refused(new(world, dealer_id=world.theirs.rows["dealer"]), admin, HubError)
+
+
+def test_every_problem_of_every_part_is_told_at_its_cell(world: World, admin: Actor):
+    customer = new(
+        world,
+        contacts=[Contact(name="Kim"), Contact(name=" ", email="nobody", phone="\x07")],
+        addresses=[
+            Address(kind=AddressKind.MAILING, lines="1 Street", country="xx"),
+            Address(kind=AddressKind.MAILING, lines=" "),
+        ],
+        billing_lines=[
+            BillingLine(minimum_cost=Decimal(-1), active_from=date(2025, 2, 1), active_to=date(2025, 1, 31)),
+        ],
+        compliance_documents=[ComplianceDocument(certificate="", expiry_date=date(9999, 1, 1), reviewer_email="x")],
+        invoice_profiles=[
+            InvoiceProfile(name="Main", email="a@x.example"), InvoiceProfile(name=" MAIN ", email="nobody")
+        ],
+    )  # fmt: skip
+    assert refused(customer, admin).keys() == {
+        "contacts.1.name", "contacts.1.email", "contacts.1.phone", "addresses.0.country", "addresses.1.lines",
+        "addresses.1.kind", "billing_lines.0.commodity_id", "billing_lines.0.minimum_cost", "billing_lines.0.active_to",
+        "compliance_documents.0.certificate", "compliance_documents.0.expiry_date",
+        "compliance_documents.0.reviewer_email", "invoice_profiles.1.email", "invoice_profiles.1.name",
+    }  # fmt: skip
+
+
+def test_parts_are_tidied(world: World, admin: Actor):
+    customer = new(
+        world,
+        contacts=[Contact(name=" Kim ", email=" Kim@X.Example", phone=" ")],
+        addresses=[Address(kind=AddressKind.MAILING, lines="1 Street\r\n12345 Town", country="de", city=" ")],
+    )
+    save_customer(customer, actor=admin)
+    db.session.commit()
+    contact, address = customer.contacts[0], customer.addresses[0]
+    assert (contact.name, contact.email, contact.phone) == ("Kim", "Kim@x.example", None)
+    assert (address.lines, address.country, address.city) == ("1 Street\n12345 Town", "DE", None)
+
+
+def test_a_profile_with_a_file_is_completed(world: World, admin: Actor):
+    file = make.StoredFileFactory(organisation_id=world.ours.id)
+    profiles = [
+        InvoiceProfile(name="A", email="a@x.example", nda_file_id=file.id),
+        InvoiceProfile(name="B", email="b@x.example"),
+    ]
+    customer = save_customer(new(world, invoice_profiles=profiles), actor=admin)
+    db.session.commit()
+    assert [profile.status for profile in customer.invoice_profiles] == [
+        ProfileStatus.COMPLETED,
+        ProfileStatus.NDA_PENDING,
+    ]
+
+
+# --- What is unique ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "kept", "typed"),
+    [
+        ("reference", "ALFKI", " alfki "),
+        ("identity_number", "AB-12 34", "ab1234"),
+        ("registration_number", "HRB 12", "hrb.12"),
+        ("vat_number", "DE 136695976", "de136695976"),
+        ("account_number", "ACC-1", "ACC-1"),
+    ],
+)
+def test_a_number_belongs_to_one_customer(world: World, admin: Actor, field: str, kept: str, typed: str):
+    save_customer(new(world, reference="ONE") if field != "reference" else new(world), actor=admin)
+    first = save_customer(new(world, **({"reference": "TWO"} | {field: kept})), actor=admin)
+    db.session.commit()
+    problem = refused(new(world, **({"reference": "THREE"} | {field: typed})), admin, Conflict)
+    assert problem.keys() == {field}
+    assert "Another" in problem[field]
+    assert getattr(first, field) == kept
+    elsewhere = make.CustomerFactory(organisation_id=world.theirs.id, region_id=None, status_id=theirs_status(world),
+                                     departments=[], is_prospect=True, registration_number="R1", **{field: kept}) \
+        if field not in ("registration_number",) else None  # fmt: skip
+    assert elsewhere is None or elsewhere.id
+
+
+def theirs_status(world: World) -> int:
+    return world.theirs.row(CustomerStatus)
+
+
+def test_references_that_differ_by_a_nought_are_two(world: World, admin: Actor):
+    save_customer(new(world, reference="7"), actor=admin)
+    save_customer(new(world, reference="007"), actor=admin)
+    db.session.commit()
+
+
+# --- Account numbers ---------------------------------------------------------------------------------------
+
+
+def test_account_numbers_pass_over_those_typed_by_hand(world: World, admin: Actor):
+    typed = save_customer(new(world, reference="A", account_number=str(FIRST_NUMBER)), actor=admin)
+    db.session.add(Account(organisation_id=world.ours.id, customer_id=typed.id, number=str(FIRST_NUMBER + 1)))
+    db.session.flush()
+    made = save_customer(new(world, reference="B"), actor=admin)
+    assert (typed.account_number, made.account_number) == (str(FIRST_NUMBER), str(FIRST_NUMBER + 2))
+
+
+def test_account_numbers_grow_longer_without_a_collision(world: World, admin: Actor):
+    db.session.add(NumberSequence(organisation_id=world.ours.id, name="account", next_value=999_998))
+    save_customer(new(world, reference="A", account_number="999999"), actor=admin)
+    save_customer(new(world, reference="B", account_number="1000001"), actor=admin)
+    assert take_account_numbers(world.ours.id, 4) == ["999998", "1000000", "1000002", "1000003"]
+
+
+def test_each_organisation_counts_for_itself(world: World, admin: Actor):
+    assert take_account_numbers(world.ours.id, 2) == take_account_numbers(world.theirs.id, 2)
+    assert take_account_numbers(world.ours.id, 1) == [str(FIRST_NUMBER + 2)]
+
+
+def test_another_account_number_is_also_that_of_the_first_account(world: World, admin: Actor):
+    customer = save_customer(new(world), actor=admin)
+    customer.account_number = " ACC-9 "
+    save_customer(customer, actor=admin)
+    db.session.commit()
+    assert (customer.account_number, [a.number for a in customer.accounts]) == ("ACC-9", ["ACC-9"])
+
+
+def test_an_account_number_that_is_taken_by_any_account_is_refused(world: World, admin: Actor):
+    other = save_customer(new(world, reference="A"), actor=admin)
+    db.session.add(Account(organisation_id=world.ours.id, customer_id=other.id, number="SECOND"))
+    db.session.commit()
+    assert refused(new(world, reference="B", account_number="SECOND"), admin, Conflict).keys() == {"account_number"}
+
+
+# --- Status, promotional emails, managers ------------------------------------------------------------------
+
+
+def test_a_new_customer_starts_in_the_first_active_status_that_bills(world: World, admin: Actor):
+    first = make.CustomerStatusFactory(organisation_id=world.ours.id, position=-2, active=False)
+    second = make.CustomerStatusFactory(organisation_id=world.ours.id, position=-1)
+    make.CustomerStatusFactory(organisation_id=world.ours.id, position=-3, behaviour=StatusBehaviour.NONE)
+    assert save_customer(new(world), actor=admin).status_id == second.id != first.id
+
+
+def test_without_a_status_that_bills_nobody_can_be_added(world: World, admin: Actor):
+    for status in db.session.scalars(select(CustomerStatus).where(CustomerStatus.organisation_id == world.ours.id)):
+        status.active = False
+    db.session.commit()
+    assert "Set-up, Statuses" in refused(new(world), admin)["status_id"]
+
+
+def test_promotional_emails_keep_who_allowed_them_and_when(world: World, admin: Actor):
+    customer = save_customer(new(world, promotional_emails=True), actor=admin)
+    db.session.commit()
+    since = customer.promotional_set_at
+    assert (since is not None, customer.promotional_set_by_id) == (True, admin.id)
+    save_customer(customer, actor=actor_in(world, Role.AGENT))
+    assert (customer.promotional_set_at, customer.promotional_set_by_id) == (since, admin.id)
+    customer.promotional_emails = False
+    save_customer(customer, actor=admin)
+    assert (customer.promotional_set_at, customer.promotional_set_by_id) == (None, None)
+
+
+def test_somebody_from_another_organisation_may_set_promotional_emails(world: World, admin: Actor):
+    """A person with the grant platform works in an organisation that is not their own."""
+    person = db.session.get_one(User, world.platform_user)
+    visitor = Actor.of(person, world.theirs.id)
+    customer = db.session.get_one(Customer, world.theirs.customers[0])
+    customer.promotional_emails = True
+    save_customer(customer, actor=visitor)
+    db.session.commit()
+    assert customer.promotional_set_at is not None
+
+
+def test_a_note_on_the_relationship_means_there_is_one(world: World, admin: Actor):
+    assert save_customer(new(world, relationship_note=" Since 1990 "), actor=admin).existing_relationship
+
+
+def test_an_account_manager_is_assigned_and_taken_away(world: World, admin: Actor):
+    customer = save_customer(new(world), actor=admin)
+    agent = db.session.get_one(User, world.ours.users[Role.AGENT])
+    assign_account_manager(customer, manager=agent, actor=admin)
+    assert customer.account_manager_id == agent.id
+    assign_account_manager(customer, manager=None, actor=admin)
+    assert customer.account_manager_id is None
+
+
+def test_only_staff_are_assigned(world: World, admin: Actor):
+    customer = save_customer(new(world), actor=admin)
+    db.session.commit()
+    for wrong in (world.ours.users[Role.PARTNER], world.theirs.users[Role.AGENT]):
+        with pytest.raises(Invalid):
+            assign_account_manager(customer, manager=db.session.get_one(User, wrong), actor=admin)
+        db.session.rollback()
+    assert customer.account_manager_id is None
+
+
+# --- Who may -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER])
+def test_others_than_staff_save_nothing(world: World, admin: Actor, role: Role):
+    assert refused(new(world), actor_in(world, role), NotAllowed)
+
+
+def test_an_agent_edits_but_does_not_assign(world: World, admin: Actor):
+    agent = actor_in(world, Role.AGENT)
+    customer = save_customer(new(world), actor=agent)
+    with pytest.raises(NotAllowed):
+        assign_account_manager(customer, manager=None, actor=agent)
+
+
+def test_a_customer_of_another_organisation_is_not_there(world: World, admin: Actor):
+    theirs = db.session.get_one(Customer, world.theirs.customers[0])
+    theirs.name = "Ours now"
+    with pytest.raises(NotFound):
+        save_customer(theirs, actor=admin)
+    with pytest.raises(NotFound):
+        assign_account_manager(theirs, manager=None, actor=admin)
+
+
+def test_saving_over_somebody_elses_change_is_told(world: World, admin: Actor):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    db.session.connection().execute(update(Customer.__table__).values(version=7))
+    customer.website = "www.example.com"
+    assert "Somebody else" in refused(customer, admin, Conflict)[None]

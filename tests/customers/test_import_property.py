@@ -1,0 +1,225 @@
+"""Any cells at all: each row is saved exactly as its cells mean, or reported, as a slow second reader says.
+
+The second reader goes through the workbook with openpyxl, one cell after the other, and asks the rules directly.
+"""
+
+import io
+from datetime import date, datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
+from sqlalchemy import delete, select
+
+from customerhub import history
+from customerhub.customers import rules
+from customerhub.customers.importing.columns import HEADERS
+from customerhub.errors import Invalid
+from models import CatalogItem, Customer, Department, NotificationTemplate
+from models.base import db
+from models.keys import exact_key, folded
+from tests.customers.importing import customers, import_now
+from tests.customers.workbooks import good_row
+
+RULES = {
+    "name": lambda text: rules.clean_text(text, longest=200),
+    "reference": lambda text: rules.clean_text(text, longest=40),
+    "address": lambda text: rules.clean_text(text, longest=500, lines=True),
+    "contactNumber": lambda text: rules.clean_text(text, longest=60),
+    "email": rules.clean_emails,
+    "reviewFrequency": rules.clean_frequency,
+    "reviewerEmail": rules.clean_email,
+    "creditCheckCompany": lambda text: rules.clean_text(text, longest=120),
+    "risk": rules.clean_risk,
+    "financialEndDay": rules.clean_day_of_month,
+    "financialEndMonth": rules.clean_month,
+    "relationshipNote": lambda text: rules.clean_text(text, longest=1000, lines=True),
+}
+NAMES = {
+    "regionName": ("europe", "north america", "south america"),
+    "notificationMessage": ("customer review",),
+    "department": ("sales", "operations", "finance"),
+}
+DATES = ("reviewStartDate", "startDate")
+
+ordinary = {header: st.just(cell) for header, cell in good_row(1).items()} | {
+    "reference": st.sampled_from(["A", "a ", "7", 7, "007", "B", "C", "D"]),
+    "name": st.sampled_from(["Alfreds", " Blauer See ", "Königlich"]),
+    "department": st.sampled_from(["Sales", "finance, SALES", "Operations,Finance"]),
+    "regionName": st.sampled_from(["Europe", "europe ", "North  America"]),
+    "risk": st.sampled_from(["Low", "RED", "medium "]),
+}
+strange = st.one_of(
+    st.none(),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20).filter(
+        lambda text: "_x" not in text
+    ),
+    st.sampled_from([
+        "", " ", "#N/A", "=A1", "Sales", "Europe", "31/01/2025", "2025-02-30", "45688", "13", "12", "1 Month", "Dec",
+        "x" * 300, "one@two.example, three@four.example", "\u202e", "Low", "Customer Review", "a\nb", "a,b;c", "'", "0",
+    ]),
+    st.integers(-5, 50_000),
+    st.floats(-10, 100_000).map(lambda number: round(number, 4)),
+    st.dates(date(1900, 3, 1), date(2300, 1, 1)),
+    st.datetimes(datetime(1900, 3, 1), datetime(2300, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),  # noqa: DTZ001
+    st.booleans(),
+)  # fmt: skip
+
+
+@st.composite
+def rows(draw):
+    """Rows that are mostly right, each with a few strange cells."""
+    made = []
+    for _ in range(draw(st.integers(1, 6))):
+        row = {header: draw(ordinary[header]) for header in HEADERS}
+        for header in draw(st.lists(st.sampled_from(HEADERS), max_size=3)):
+            row[header] = draw(strange)
+        made.append(row)
+    return made
+
+
+def workbook(made):
+    book = Workbook()
+    book.active.append(HEADERS)
+    for line, row in enumerate(made, 2):
+        for place, header in enumerate(HEADERS, 1):
+            book.active.cell(line, place, row[header])
+    file = io.BytesIO()
+    book.save(file)
+    file.seek(0)
+    return file
+
+
+def meaning(header, cell):
+    """What a cell of openpyxl means in the column `header`; None where it is blank. Raises Invalid."""
+    value = cell.value
+    if cell.data_type in ("f", "e"):
+        raise Invalid("no value")
+    if isinstance(value, str) and not value.strip():
+        value = None
+    if value is None:
+        return None
+    if header in DATES:
+        if isinstance(value, datetime):
+            return rules.in_reach(value.date())
+        if not isinstance(value, bool) and isinstance(value, (int, float)):
+            return rules.from_serial(value)
+        return rules.clean_date(text_of(value))
+    if header in NAMES:
+        return names_in(header, text_of(value))
+    return RULES[header](text_of(value))
+
+
+def text_of(value):
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else f"{value:.15g}"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat(" ")
+    return str(value)
+
+
+def names_in(header, text):
+    names = [folded(name) for name in rules.split_names(text)] if header == "department" else [folded(text)]
+    if any(name not in NAMES[header] for name in names):
+        raise Invalid("no such name")
+    return tuple(sorted(names)) or None
+
+
+def judge(customer):
+    """Whether the customer as it would be keeps the rules that look at several cells."""
+    get = customer.get
+    try:
+        rules.check_year_end(get("financialEndDay"), get("financialEndMonth"))
+        rules.check_review(get("reviewStartDate"), get("reviewFrequency"))
+    except Invalid:
+        return False
+    return all(
+        get(header) for header in ("name", "reference", "email", "risk", "startDate", "regionName", "department")
+    )
+
+
+def expected(file, known):
+    """(customers by key after the import of the good rows, row → outcome), read slowly."""
+    after, outcomes, seen = dict(known), {}, set()
+    for line in load_workbook(file).active.iter_rows(min_row=2):
+        cells = dict(zip(HEADERS, line, strict=True))
+        values, fault = {}, False
+        for header, cell in cells.items():
+            try:
+                value = meaning(header, cell)
+            except Invalid:
+                fault = True
+            else:
+                if value is not None:
+                    values[header] = value
+        number = line[0].row
+        blank = not fault and not values and all(not str(cell.value or "").strip() for cell in line)
+        if blank:
+            continue
+        key = exact_key(values.get("reference"))
+        twice = key in seen if key else False
+        seen.add(key)
+        was = known.get(key, {})
+        becomes = was | values
+        if fault or twice or not judge(becomes):
+            outcomes[number] = "error"
+        else:
+            outcomes[number] = "new" if not was else "unchanged" if becomes == was else "changed"
+            after[key] = becomes
+    return after, outcomes
+
+
+def stored(house):
+    """The customers as the database holds them, in the terms of the second reader."""
+    found = {}
+    shown = {
+        model: {row.id: folded(row.name) for row in db.session.scalars(select(model))}
+        for model in (CatalogItem, NotificationTemplate, Department)
+    }
+    for one in customers(house):
+        cells = {
+            "name": one.name, "reference": one.reference, "contactNumber": one.contact_number, "email": one.email,
+            "reviewStartDate": one.review_start_date, "reviewFrequency": one.review_frequency,
+            "reviewerEmail": one.reviewer_email, "creditCheckCompany": one.credit_check_company, "risk": one.risk,
+            "financialEndDay": one.year_end_day, "financialEndMonth": one.year_end_month,
+            "relationshipNote": one.relationship_note, "startDate": one.start_date,
+            "address": one.addresses[0].lines if one.addresses else None,
+            "regionName": (shown[CatalogItem][one.region_id],),
+            "notificationMessage": (shown[NotificationTemplate][one.review_template_id],)
+            if one.review_template_id else None,
+            "department": tuple(sorted(shown[Department][department.id] for department in one.departments)),
+        }  # fmt: skip
+        assert one.existing_relationship is (one.relationship_note is not None)
+        found[one.reference_key] = {header: cell for header, cell in cells.items() if cell is not None}
+    return found
+
+
+def forget_customers():
+    db.session.rollback()
+    db.session.execute(delete(Customer), execution_options=history.recorded() | {"synchronize_session": False})
+    db.session.commit()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(rows(), min_size=1, max_size=3))
+def test_each_row_is_saved_as_its_cells_mean_or_reported(house, files):
+    forget_customers()
+    known = {}
+    for made in files:
+        file = workbook(made)
+        after, outcomes = expected(file, known)
+        file.seek(0)
+        if not outcomes:
+            continue
+        result = import_now(file, house, good_rows_only=True)
+        wrong = {error.row for error in result.errors}
+        assert wrong == {number for number, outcome in outcomes.items() if outcome == "error"}
+        counted = list(outcomes.values())
+        tally = result.tally
+        assert {"new": tally.new, "changed": tally.changed, "unchanged": tally.unchanged, "error": tally.error} == {
+            outcome: counted.count(outcome) for outcome in ("new", "changed", "unchanged", "error")
+        }
+        assert stored(house) == after
+        known = after
