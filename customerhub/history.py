@@ -77,6 +77,8 @@ def shown(value: Any) -> Any:
         return value
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, dict):
+        return ", ".join(f"{name.removesuffix('_id').replace('_', ' ')}: {shown(each)}" for name, each in value.items())
     if isinstance(value, (list, tuple, set)):
         return ", ".join(str(shown(item)) for item in value)
     if isinstance(value, Decimal):
@@ -164,11 +166,11 @@ def _changes(row: Base, action: str) -> dict[str, Any]:
     for relation in relations:
         if relation.secondary is not None and relation.key in state.dict:
             history = state.attrs[relation.key].history
-            if history.added or history.deleted:
-                kept = list(history.unchanged or ())
-                before = [*kept, *(history.deleted or ())]
-                after = [*kept, *(history.added or ())]
-                changes[relation.key] = [_names(before), _names(after)]
+            kept = list(history.unchanged or ())
+            before = _names([*kept, *(history.deleted or ())])
+            after = None if action == "deleted" else _names([*kept, *(history.added or ())])
+            if before != after:
+                changes[relation.key] = [before, after]
     return changes
 
 
@@ -214,8 +216,9 @@ def _load_before_values(session: Session, _context: Any, _instances: Any) -> Non
         if not isinstance(row, UNTRACKED):
             state = inspect(row)
             assert state is not None
-            for column in state.mapper.column_attrs:
-                getattr(row, column.key)
+            linked = (relation for relation in state.mapper.relationships if relation.secondary is not None)
+            for attribute in (*state.mapper.column_attrs, *linked):
+                getattr(row, attribute.key)
 
 
 @event.listens_for(Session, "after_flush")

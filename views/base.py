@@ -206,7 +206,7 @@ class HubModelView(Editing, Exporting, ModelView):
             clear_url=args.query(filters=(), search=""),
             filters=listing.offered(self.filters),
             keep=args.keep(),
-            tabs=kept.tabs(self.endpoint, args.query()),
+            tabs=self.list_tabs(kept, args),
             save_view_url=url_for("preferences.save_view", screen=self.endpoint),
             column_picker=kept.picker(self.endpoint, self.columns),
             page_sizes=[(n, args.query(page_size=n), n == args.page_size) for n in listing.PAGE_SIZES],
@@ -217,6 +217,10 @@ class HubModelView(Editing, Exporting, ModelView):
             empty=self._empty(plain),
             banners=self.banners(),
         )
+
+    def list_tabs(self, kept: preferences.Kept, args: listing.ListArgs) -> list[dict[str, Any]]:
+        """The saved views of this person."""
+        return kept.tabs(self.endpoint, args.query())
 
     def menu_actions(self, args: listing.ListArgs) -> list[dict[str, Any]]:
         """What the grid button offers."""

@@ -25,6 +25,7 @@ class BusinessEntityView(SetupView):
     filters = (active_filter(BusinessEntity),)
     searched = (BusinessEntity.name, BusinessEntity.registered_name)
     usual_order = (BusinessEntity.name,)
+    field_args = {"brand_colour": {"description": ""}}
     fields = ("name", "registered_name", "registration_number", "vat_number", "address", "active")
     tabs = (
         ("bank", "Bank", ("bank_name", "bank_account", "bank_code")),

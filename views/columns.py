@@ -1,14 +1,14 @@
 """The columns and filters of a list, as data, and how values look in a cell."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from flask import g
-from sqlalchemy import ColumnElement, false, not_, or_
+from sqlalchemy import ColumnElement, false, not_, or_, select
 
 from customerhub import money
 from customerhub.errors import Invalid, quoted
@@ -66,7 +66,10 @@ class Filter:
     kind: str = "text"
     source: Source | None = None
     members: type[enum.StrEnum] | None = None
+    choices: Sequence[tuple[str, str]] | None = None
     nullable: bool = True
+    owner: Any = None  # where `column` is of another table: its column that refers to the row of the list
+    model: Any = None
 
     OPERATORS = {
         "text": [("has", "contains"), ("is", "is exactly"), ("starts", "begins with")],
@@ -83,6 +86,8 @@ class Filter:
     def options(self) -> list[tuple[str, str]] | None:
         if self.kind == "yes":
             return [("yes", "yes"), ("no", "no")]
+        if self.choices is not None:
+            return list(self.choices)
         if self.members is not None:
             return [(member.value, word(member)) for member in self.members]
         if self.source is not None:
@@ -99,6 +104,10 @@ class Filter:
 
     def where(self, operator: str, value: str) -> ColumnElement[bool]:
         """The condition. Raises Invalid for a value that this column cannot have."""
+        condition = self._where(operator, value)
+        return self.model.id.in_(select(self.owner).where(condition)) if self.owner is not None else condition
+
+    def _where(self, operator: str, value: str) -> ColumnElement[bool]:
         column = self.column
         if operator == "blank":
             return column.is_(None)
@@ -125,6 +134,8 @@ class Filter:
                 return money.parse(value, places=6)
             if self.members is not None:
                 return self.members(value)
+            if self.choices is not None:
+                return value
             return int(value) if len(value) < 19 else None
         except (ValueError, Invalid):
             raise Invalid(f"{quoted(value)} does not fit the filter {self.label}") from None
@@ -166,6 +177,18 @@ def moment(value: datetime | None) -> str:
 def amount(value: Decimal | None) -> str:
     """An amount with its thousands separated, without the currency."""
     return money.shown(value)
+
+
+def unit_price(value: Decimal | None) -> str:
+    """The price of one unit: two decimals, and more where it has them."""
+    if value is None:
+        return ""
+    whole, _, decimals = f"{value:,f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def percent(value: Decimal | None) -> str:
+    return "" if value is None else f"{value.normalize():f} %"
 
 
 def yes_no(value: bool | None) -> Cell:

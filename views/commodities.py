@@ -5,7 +5,7 @@ from typing import Any
 from flask import url_for
 
 from models import Commodity
-from views.columns import Column, amount
+from views.columns import Column, amount, unit_price
 from views.listing import ListArgs
 from views.named import SetupView, active_column, active_filter, name_column
 
@@ -38,7 +38,7 @@ class CommodityView(SetupView):
         Column(
             "default_cost_per_unit",
             "Cost per unit",
-            lambda row: f"{row.default_cost_per_unit.normalize():f}",
+            lambda row: unit_price(row.default_cost_per_unit),
             sort=Commodity.default_cost_per_unit,
             align="right",
         ),

@@ -20,9 +20,10 @@ from models import (
 from models.base import db
 from views.columns import amount, day, formats, moment, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
-from views.editing import DetailsPage, label_for, shown, table_of
+from views.editing import DetailsPage
 from views.files import told as file_told
 from views.forms import LABELS
+from views.showing import label_for, shown, table_of
 
 SOON_DAYS = 30
 IDENTITY = ("kind", "customer_type", "category_id", "identity_number", "registration_number", "registration_date",
@@ -106,7 +107,7 @@ def _overview(page: DetailsPage, row: Customer, edit: str | None) -> None:
         ("Marketing", "#marketing", MARKETING),
     )
     for title, anchor, names in groups:
-        items = [(label_for(row, name), _value(row, name)) for name in names]
+        items = [(label_for(Customer, name), _value(row, name)) for name in names]
         page.sections.append({"title": title, "items": _tidy(items), "edit_url": f"{edit}{anchor}" if edit else None})
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import jsonify, request, url_for
+from flask import abort, jsonify, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -10,7 +10,7 @@ from customerhub.customers.default_values import list_sets, values_of
 from customerhub.customers.records import delete_customer, save_customer, why_not_deleted
 from customerhub.customers.search import matching
 from customerhub.permissions import Permission
-from models import CatalogItem, Customer, CustomerStatus, Department, User
+from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, Department, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
 from views import customer_form as form
 from views import customer_page
@@ -80,6 +80,8 @@ FILTERS = (
     Filter("start_date", "Start", Customer.start_date, "date"),
     Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
     Filter("email", "Email", Customer.email),
+    Filter("expiry", "Document expires", ComplianceDocument.expiry_date, "date", nullable=False,
+           owner=ComplianceDocument.customer_id, model=Customer),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
 )  # fmt: skip
 
@@ -139,21 +141,45 @@ class CustomerView(HubModelView):
         ]
 
     def first_values(self) -> dict[str, Any]:
-        chosen = request.args.get("defaults", "")
-        usual = {"start_date": form.today(), "existing_relationship": False}
-        return usual | (
-            values_of(int(chosen), actor=self.actor) if chosen.isdecimal() and len(chosen) < 19 else {}
-        )
+        return {"start_date": form.today(), "existing_relationship": False, **self._chosen_defaults()}
 
     def _edit_page(self, filled: Any, row: Any) -> Any:
         page = super()._edit_page(filled, row)
+        page.columns = 3
         if row is None:
             sets = list_sets(actor=self.actor)
             page.load_default = {
                 "url": url_for("customers.create_view"),
+                "fill_url": url_for("customers.default_values"),
                 "choices": [(s.id, s.name) for s in sets],
             }
         return page
+
+    @expose("/default-values/")
+    def default_values(self) -> Any:
+        """What a set of default values puts into the form of a new customer: {field: {value, text, usual}}.
+
+        `usual` is what the field of an empty form holds.
+        """
+        if not self.can_create:
+            abort(404)
+        values = self._chosen_defaults()
+        filled, usual = self._create_form_class(None, data=values), self._create_form_class(None)
+        return jsonify(
+            {
+                name: {
+                    "value": shown_value(filled[name].data),
+                    "text": getattr(filled[name], "current_text", ""),
+                    "usual": shown_value(usual[name].data),
+                }
+                for name in values
+                if name in filled
+            }
+        )
+
+    def _chosen_defaults(self) -> dict[str, Any]:
+        chosen = request.args.get("defaults", "")
+        return values_of(int(chosen), actor=self.actor) if chosen.isdecimal() and len(chosen) < 19 else {}
 
     def _show_form(self, page: Any) -> Any:
         """The review tab shows the next dates, and follows what is typed."""

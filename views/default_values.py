@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import url_for
 from wtforms import Form
 
 from customerhub.customers.default_values import KEPT, keep_values
@@ -52,8 +53,9 @@ class DefaultValueView(SetupView):
     def fill_details(self, page: DetailsPage, row: Any, _tab: str) -> None:
         form = self._edit_form_class(None, obj=row)
         items = [
-            (label_of(name), form[name].shown() if hasattr(form[name], "shown") else form[name].data)
-            for name in KEPT
+            (label_of(name), form[name].shown() if hasattr(form[name], "shown") else form[name].data) for name in KEPT
         ]
-        page.sections = [{"title": "Values", "items": [(label, value) for label, value in items if value],
-                          "edit_url": None}]  # fmt: skip
+        edit = url_for("default-values.edit_view", id=row.id) if self.can_edit else None
+        page.sections = [
+            {"title": "Values", "items": [(label, value) for label, value in items if value], "edit_url": edit}
+        ]

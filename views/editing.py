@@ -1,6 +1,5 @@
 """Making, changing and showing one row."""
 
-import enum
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,18 +7,18 @@ from typing import Any
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import inspect
 from werkzeug.wrappers import Response
 from wtforms import Form
 
 from customerhub.errors import HubError, Invalid
 from customerhub.permissions import Permission
 from models.base import db
-from models.types import ScaledDecimal
 from views import choices, timeline
-from views import columns as cells
-from views.fields import InlineList, LookupField, UploadField
-from views.forms import Inline, label_of, shown_value
+from views.fields import LookupField, UploadField
+from views.forms import shown_value
+from views.inline_list import InlineList
+from views.showing import label_for, noun_of, shown, table_of
+from views.words import sentence
 
 HIDDEN = ("version", "original")
 
@@ -32,6 +31,7 @@ class EditPage:
     form: Form
     subtitle: str | None = None
     main: Sequence[str] = ()
+    columns: int | None = None
     tabs: list[dict[str, Any]] = field(default_factory=list)
     submit_label: str = "Save"
     cancel_url: str | None = None
@@ -39,6 +39,7 @@ class EditPage:
     errors: list[str] = field(default_factory=list)
     conflict: dict[str, Any] | None = None
     load_default: dict[str, Any] | None = None
+    tables: list[dict[str, Any]] = field(default_factory=list)
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class DetailsPage:
     summary: list[dict[str, Any]] = field(default_factory=list)
     tables: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] | None = None
+    frame: dict[str, str] | None = None
     pager: dict[str, Any] | None = None
 
 
@@ -147,7 +149,7 @@ class Editing:
                 changes.append((entry.label.text, readable(theirs[name]), "left as it was; theirs is kept"))
             elif now_theirs != was.get(name):
                 changes.append((entry.label.text, readable(theirs[name]), readable(entry)))
-        changes += [(label_of(part.__tablename__), str(part), "see below") for part in stale]
+        changes += [(sentence(noun_of(part.__tablename__)), str(part), "see below") for part in stale]
         form["version"].data, form["original"].data = row.version, snapshot(theirs)
         for entry in form:
             if isinstance(entry, InlineList):
@@ -227,7 +229,7 @@ class Editing:
         edit = url_for(f"{self.endpoint}.edit_view", id=row.id) if self.can_edit else None
         groups = [("Details", self.fields), *((label, names) for _, label, names in self.tabs)]
         for label, names in groups:
-            items = [(label_for(row, name), shown(row, name)) for name in names if name not in inlines]
+            items = [(label_for(type(row), name), shown(row, name)) for name in names if name not in inlines]
             if items:
                 page.sections.append({"title": label, "items": items, "edit_url": edit})
         page.tables += [table_of(row, inline) for inline in self.inlines]
@@ -316,49 +318,3 @@ def errors_in(form: Form, names: Sequence[str]) -> int:
         len(form[name].errors) if isinstance(form[name], InlineList) else bool(form[name].errors)
         for name in names
     )
-
-
-def label_for(row: Any, name: str) -> str:
-    mapper: Any = inspect(type(row))
-    column = mapper.columns.get(name) if name not in mapper.relationships else None
-    return str(column.info.get("label") or label_of(name)) if column is not None else label_of(name)
-
-
-def shown(row: Any, name: str) -> Any:
-    """One field of a row as a cell."""
-    mapper: Any = inspect(type(row))
-    if name.endswith("_id") and name.removesuffix("_id") in mapper.relationships:
-        found = getattr(row, name.removesuffix("_id"))
-        return str(found) if found is not None else None
-    value = getattr(row, name)
-    if isinstance(value, bool):
-        return cells.yes_no(value)
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or None
-    if hasattr(value, "hour"):
-        return cells.moment(value)
-    if hasattr(value, "isoformat"):
-        return cells.day(value)
-    if value is not None and isinstance(mapper.columns[name].type, ScaledDecimal):
-        return cells.amount(value) if mapper.columns[name].type.places == 2 else f"{value.normalize():f}"
-    text = str(value) if value is not None else None
-    return f"{text[:1].upper()}{text[1:]}" if text and isinstance(value, enum.Enum) else text
-
-
-def table_of(row: Any, inline: Inline) -> dict[str, Any]:
-    """The rows of an inline list as a table."""
-    numbers = {name for name in inline.fields if is_number(inline.model, name)}
-    return {
-        "title": inline.label,
-        "columns": [
-            {"label": label_of(name), "align": "right" if name in numbers else "left"}
-            for name in inline.fields
-        ],
-        "rows": [[shown(part, name) for name in inline.fields] for part in getattr(row, inline.name)],
-        "empty": f"No {inline.label.lower()} yet.",
-    }  # fmt: skip
-
-
-def is_number(model: Any, name: str) -> bool:
-    mapper: Any = inspect(model)
-    return name in mapper.columns and isinstance(mapper.columns[name].type, ScaledDecimal)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import abort, flash, jsonify, redirect, request, send_file, url_for
+from flask import abort, flash, g, jsonify, redirect, request, send_file, url_for
 from flask_admin import expose
 from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
@@ -54,6 +54,7 @@ class ExportView(HubModelView):
         export = self.get_one(request.args.get("id", ""))
         if request.args.get("as") == "json":
             return jsonify(progress(export))
+        g.crumb = export.title
         page = {
             "title": f"Export {export.title.lower()}",
             **progress(export),

@@ -1,23 +1,26 @@
-"""The form fields that WTForms does not bring: rows to choose from, amounts, files, lists of rows."""
+"""The form fields that WTForms does not bring: rows to choose from, codes, amounts, files."""
 
 import enum
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
 from werkzeug.datastructures import FileStorage
-from wtforms import Field, Form
+from wtforms import Field
 from wtforms.fields import DecimalField, FileField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import Choice, SelectChoice
 from wtforms.utils import unset_value
 from wtforms.validators import ValidationError
 from wtforms.widgets import HiddenInput
 
-from customerhub import money
 from customerhub.errors import Invalid
+from customerhub.money import parse
 from views.choices import Source, selected
+from views.columns import formats, unit_price
 from views.markup import attributes
+from views.places import Named
 from views.words import sentence, word
 
 
@@ -40,9 +43,7 @@ class Options:
 @lru_cache(maxsize=256)
 def members_html(members: type[enum.StrEnum]) -> str:
     """The option elements of an enum, none selected."""
-    return "".join(
-        f'<option value="{escape(m.value)}">{escape(word(m))}</option>' for m in members
-    )
+    return "".join(f'<option value="{escape(m.value)}">{escape(word(m))}</option>' for m in members)
 
 
 class RowField(Field):
@@ -198,6 +199,39 @@ class ChoiceField(SelectField):
         return word(self.data)
 
 
+class CodeField(Field):
+    """One of many codes that have names, such as a country, or none. Its data is the code."""
+
+    widget = Options()
+
+    def __init__(
+        self, label: str = "", validators: Any = None, *, named: Callable[[], Named], blank: bool, **kwargs: Any
+    ):
+        super().__init__(label, validators, **kwargs)
+        self.named = named
+        self.blank = blank
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = valuelist[0].strip() or None
+
+    def options_html(self) -> str:
+        blank = '<option value=""></option>' if self.blank or not self.data else ""
+        known = codes_html(self.named)
+        if self.data and f'value="{escape(self.data)}"' not in known:
+            known += f'<option value="{escape(self.data)}">{escape(self.data)}</option>'
+        return blank + selected(known, escape(self.data) if self.data else None)
+
+    def shown(self) -> str:
+        return dict(self.named()).get(self.data, self.data) if self.data else ""
+
+
+@lru_cache(maxsize=8)
+def codes_html(named: Callable[[], Named]) -> str:
+    """The option elements of a list of codes, none selected."""
+    return "".join(f'<option value="{escape(code)}">{escape(name)}</option>' for code, name in named())
+
+
 class ChoicesField(SelectMultipleField):
     """Several members of an enum, kept as a list of their values."""
 
@@ -214,10 +248,25 @@ class AmountField(DecimalField):
 
     widget = StringField.widget
 
-    def __init__(self, label: str = "", validators: Any = None, *, decimals: int, limit: Decimal, **kwargs: Any):
+    def __init__(
+        self,
+        label: str = "",
+        validators: Any = None,
+        *,
+        decimals: int,
+        limit: Decimal,
+        money: bool = True,
+        **kwargs: Any,
+    ):
         super().__init__(label, validators, places=None, **kwargs)
         self.decimals = decimals
         self.limit = limit
+        self.money = money
+
+    @property
+    def suffix(self) -> str:
+        """What the amount counts."""
+        return formats().currency if self.money else "%"
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if not valuelist:
@@ -226,7 +275,7 @@ class AmountField(DecimalField):
             self.data = None
             return
         try:
-            self.data = money.parse(valuelist[0], places=self.decimals)
+            self.data = parse(valuelist[0], places=self.decimals)
         except Invalid as error:
             self.data = None
             raise ValueError(error.message) from None
@@ -239,8 +288,7 @@ class AmountField(DecimalField):
             return str(self.raw_data[0])
         if self.data is None:
             return ""
-        plain = f"{self.data:f}"
-        return plain if self.decimals <= 2 or "." not in plain else plain.rstrip("0").rstrip(".")
+        return unit_price(self.data).replace(",", "") if self.money else f"{self.data.normalize():f}"
 
 
 class UploadField(FileField):
@@ -273,121 +321,3 @@ class UploadField(FileField):
 
     def shown(self) -> str:
         return self.data.filename if self.data else ""
-
-
-class Entry:
-    """One row of an InlineList: a form of its own, with the id of the row behind it."""
-
-    def __init__(self, form: Form, entry_id: str, removed: bool) -> None:
-        self.form = form
-        self.entry_id = entry_id
-        self.removed = removed
-
-    def __iter__(self) -> Any:
-        return iter(self.form)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.form[name]
-
-    def is_blank(self) -> bool:
-        """Whether nothing was typed into a new row."""
-        return not self.entry_id and all(
-            not field.raw_data or all(not str(raw or "").strip() for raw in field.raw_data)
-            for field in self.form
-            if not isinstance(field, SelectField)
-        )
-
-
-class InlineList(Field):
-    """Rows that belong to the row of the form, edited with it. Its data is the list of present rows."""
-
-    widget = HiddenInput()
-    LIMIT = 2000
-
-    def __init__(self, label: str = "", *, inline: Any, form_class: type[Form], **kwargs: Any) -> None:
-        super().__init__(label, **kwargs)
-        self.inline = inline
-        self.form_class = form_class
-        self.columns = inline.fields
-        self.layout = inline.layout
-        self.add_label = inline.add_label
-        self.entries: list[Entry] = []
-
-    def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
-        self.process_errors: list[str] = []
-        self.errors: Any = []
-        self.data = [] if data is unset_value or data is None else list(data)
-        present = {str(row.id): row for row in self.data}
-        if not formdata:
-            self.entries = [self._entry(number, row, None, present) for number, row in enumerate(self.data)]
-            return
-        numbers = {
-            int(key[len(self.name) + 1 :].partition("-")[0])
-            for key in formdata
-            if key.startswith(f"{self.name}-") and key[len(self.name) + 1 :].partition("-")[0].isdecimal()
-        }
-        if len(numbers) > self.LIMIT:
-            self.process_errors.append(f"At most {self.LIMIT} rows can be saved at once")
-            numbers = set()
-        made = (self._entry(number, None, formdata, present) for number in sorted(numbers))
-        self.entries = [entry for entry in made if not entry.is_blank() and not (entry.removed and not entry.entry_id)]
-
-    def _entry(self, number: Any, row: Any, formdata: Any, present: dict[str, Any]) -> Entry:
-        prefix = f"{self.name}-{number}"
-        entry_id = "" if row is None else str(row.id or "")
-        if formdata is not None:
-            entry_id = formdata.get(f"{prefix}-id", "").strip()
-            row = present.get(entry_id)
-            if entry_id and row is None:
-                self.process_errors.append("A row of this list is gone or is not yours. Reload the page")
-        form = self.form_class(formdata, obj=row, prefix=prefix)
-        return Entry(form, entry_id, bool(formdata is not None and formdata.get(f"del-{prefix}")))
-
-    @property
-    def template_entry(self) -> Entry:
-        return Entry(self.form_class(None, prefix=f"{self.name}-__n__"), "", False)
-
-    @property
-    def picker(self) -> dict[str, Any] | None:
-        return self.inline.picker() if self.inline.picker else None
-
-    def validate(self, form: Any, extra_validators: Any = ()) -> bool:
-        self.errors = list(self.process_errors)
-        bad = [entry for entry in self.entries if not entry.removed and not entry.form.validate()]
-        self.errors += [entry.form.errors for entry in bad]
-        return not self.errors
-
-    def populate_obj(self, obj: Any, name: str) -> None:
-        rows = getattr(obj, name)
-        present = {str(row.id): row for row in rows}
-        for entry in self.entries:
-            row = present.get(entry.entry_id)
-            if entry.removed:
-                if row is not None:
-                    rows.remove(row)
-                continue
-            if row is None:
-                row = self.inline.model(organisation_id=obj.organisation_id)
-                rows.append(row)
-            for field in entry.form:
-                if field.short_name not in ("id", "version"):
-                    field.populate_obj(row, field.short_name)
-
-    def stale(self) -> list[Any]:
-        """The present rows that somebody else saved after this form was opened, and that it would change."""
-        present = {str(row.id): row for row in self.data}
-        return [
-            present[entry.entry_id]
-            for entry in self.entries
-            if entry.entry_id in present and entry.form["version"].data != present[entry.entry_id].version
-        ]
-
-    def take_versions(self) -> None:
-        """Count the present rows as seen, so that saving again overwrites them."""
-        present = {str(row.id): row for row in self.data}
-        for entry in self.entries:
-            if entry.entry_id in present:
-                entry.form["version"].data = present[entry.entry_id].version
-
-    def shown(self) -> str:
-        return f"{len(self.entries)} rows"

@@ -28,12 +28,14 @@ from views.fields import (
     AmountField,
     ChoiceField,
     ChoicesField,
-    InlineList,
+    CodeField,
     LookupField,
     RowField,
     RowsField,
     UploadField,
 )
+from views.inline_list import InlineList
+from views.places import PLACES
 
 MODELS: dict[str, type[OrganisationRow]] = {
     mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers
@@ -45,6 +47,8 @@ LABELS = {
     "vat_registration_date": "VAT registration date",
     "is_prospect": "Prospect",
     "kind": "Kind",
+    "timezone": "Time zone",
+    "lines": "Address",
     "year_end_day": "Year end: day",
     "year_end_month": "Year end: month",
     "empty_or_low": "Empty or low invoices",
@@ -52,7 +56,6 @@ LABELS = {
     "billed_user_id": "User to bill",
     "nda_file_id": "Client NDA",
     "nda_template": "NDA template",
-    "lines": "Address",
     "markup": "Markup",
     "promotional_emails": "Receives promotional emails",
     "business_entity_id": "Bill style (business entity)",
@@ -108,9 +111,7 @@ class Particular:
 
 
 def no_control_characters(_form: Any, field: Any) -> None:
-    if isinstance(field.data, str) and any(
-        (ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in field.data
-    ):
+    if isinstance(field.data, str) and any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in field.data):
         raise ValidationError("There is a character in it that cannot be shown. Type it again")
 
 
@@ -185,31 +186,27 @@ def _row_field(source: Source, model: type[Any], name: str, args: dict[str, Any]
 def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
     kind = column.type
     if isinstance(kind, JSON) and name in SETS:
-        return ChoicesField(
-            members=SETS[name], **{key: value for key, value in args.items() if key != "default"}
-        )
+        return ChoicesField(members=SETS[name], **{key: value for key, value in args.items() if key != "default"})
     if isinstance(kind, Enum) and kind.enum_class is not None:
         members: Any = kind.enum_class
         return ChoiceField(members=members, blank=column.nullable, **args)
     if isinstance(kind, Boolean):
         return BooleanField(**{**args, "validators": []})
     if isinstance(kind, ScaledDecimal):
-        if isinstance(kind, Percent):
-            args.setdefault("render_kw", {"data-suffix": "%"})
-        return AmountField(decimals=kind.places, limit=Decimal(kind.limit), **args)
+        return AmountField(decimals=kind.places, limit=Decimal(kind.limit), money=not isinstance(kind, Percent), **args)
     if isinstance(kind, Date):
         return DateField(**args)
     if isinstance(kind, Integer):
         args["validators"] = [*args["validators"], NumberRange(-(2**31), 2**31 - 1)]
         return IntegerField(**args)
-    longest = (
-        kind.length if isinstance(kind, String) and kind.length else column.info.get("max_length", 20_000)
-    )
+    longest = kind.length if isinstance(kind, String) and kind.length else column.info.get("max_length", 20_000)
     if isinstance(args["validators"][0], InputRequired):
         args["validators"] = [DataRequired("This is needed")]
     args["validators"] = [
         *args["validators"], Length(max=longest, message=f"{longest} characters are the most"), no_control_characters
     ]  # fmt: skip
+    if name in PLACES:
+        return CodeField(named=PLACES[name], blank=column.nullable, **args)
     if "colour" in name:
         return ColorField(**args)
     args["filters"] = [clean_input]

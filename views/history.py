@@ -2,21 +2,34 @@
 
 from typing import Any
 
-from customerhub.permissions import Permission
-from models import History
+from flask import url_for
+
+from customerhub.history import UNTRACKED
+from customerhub.permissions import Permission, scope
+from models import Customer, History
+from models.base import db
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.editing import DetailsPage
-from views.forms import label_of
-from views.timeline import readable
+from views.forms import MODELS
+from views.showing import changes_of, noun_of
+from views.timeline import origin, who
+from views.words import sentence
+
+KINDS = tuple(
+    sorted(
+        ((name, sentence(noun_of(name))) for name, model in MODELS.items() if model not in UNTRACKED),
+        key=lambda pair: pair[1],
+    )
+)
 
 
-def table_label(entry: History) -> str:
-    return label_of(entry.table_name).replace("Hub user", "User")
+def kind_of(entry: History) -> str:
+    return sentence(noun_of(entry.table_name))
 
 
-def _changes(entry: History) -> str:
-    names = [label_of(name) for name in entry.changes or {}]
+def _fields(entry: History) -> str:
+    names = [label for label, _, _ in changes_of(entry.table_name, entry.changes)]
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
@@ -27,18 +40,17 @@ class HistoryView(HubModelView):
     empty_text = "Every change of a business record appears here."
     columns = (
         Column("at", "When", lambda row: moment(row.at)),
-        Column("actor", "Who", lambda row: row.actor_name),
-        Column("record", "Record", lambda row: {"text": row.title, "sub": table_label(row)}),
-        Column("action", "What", lambda row: row.action),
-        Column("changes", "Fields", _changes),
-        Column("source", "From", lambda row: row.source),
+        Column("actor", "Who", lambda row: who(row)),
+        Column("record", "Record", lambda row: {"text": row.title, "sub": kind_of(row)}),
+        Column("action", "What", lambda row: sentence(row.action)),
+        Column("changes", "Fields", _fields),
+        Column("source", "From", lambda row: origin(row.source)),
     )
     filters = (
         Filter("actor", "Who", History.actor_name, nullable=False),
-        Filter("table", "Kind of record", History.table_name, nullable=False),
+        Filter("table", "Kind of record", History.table_name, "select", choices=KINDS, nullable=False),
         Filter("action", "What", History.action, nullable=False),
         Filter("source", "From", History.source, nullable=False),
-        Filter("customer", "Customer id", History.customer_id, "number"),
     )
     searched = (History.title,)
     search_hint = "Search by name of the record"
@@ -53,18 +65,18 @@ class HistoryView(HubModelView):
         page.title = f"{row.title}: {row.action}"
         page.meta = [
             ("When", moment(row.at)),
-            ("Who", row.actor_name),
-            ("From", row.source),
-            ("Record", table_label(row)),
+            ("Who", who(row)),
+            ("From", origin(row.source)),
+            ("Record", kind_of(row)),
         ]
+        if row.customer_id and db.session.scalar(scope(Customer, self.actor).where(Customer.id == row.customer_id)):
+            url = url_for("customers.details_view", id=row.customer_id, tab="history")
+            page.actions = [{"label": "History of the customer", "url": url, "icon": "history", "primary": True}]
         page.tables = [
             {
                 "title": "Fields",
                 "columns": [{"label": "Field"}, {"label": "Before"}, {"label": "After"}],
-                "rows": [
-                    [label_of(name), readable(pair[0]), readable(pair[1])]
-                    for name, pair in (row.changes or {}).items()
-                ],
+                "rows": [list(change) for change in changes_of(row.table_name, row.changes)],
                 "empty": "No field changed.",
             }
         ]

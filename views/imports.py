@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from flask import current_app, flash, jsonify, redirect, request, send_file, url_for
+from flask import current_app, flash, g, jsonify, redirect, request, send_file, url_for
 from flask_admin import expose
 from wtforms import FileField, Form
 
@@ -114,6 +114,7 @@ class ImportView(HubModelView):
 
     @expose("/upload/", methods=("GET", "POST"))
     def upload(self) -> Any:
+        g.crumb = "Import a file"
         form = UploadForm(request.files if request.method == "POST" else None)
         if request.method == "POST":
             try:
@@ -167,6 +168,7 @@ class ImportView(HubModelView):
     @expose("/details/")
     def details_view(self) -> Any:
         imported = self.get_one(request.args.get("id", ""))
+        g.crumb = imported.file_name
         if request.args.get("as") == "json":
             return jsonify(progress(imported))
         if imported.state in UNDER_WAY:

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from views.static_files import static_file
 
 NOTHING = Markup("")
+LONG = 32  # characters that always fit into a cell
 NONE = Markup('<span class="none"><span aria-hidden="true">–</span><span class="sr">not set</span></span>')
 
 
@@ -108,16 +109,21 @@ def cell(shown: Any) -> Markup:
 
 def cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Markup:
     """The cells of a list's row. The first one leads to the row's page, unless it is a link of its own."""
-    made = []
+    made: list[str] = []
     url = row.get("url")
     for shown, column in zip(row["cells"], columns, strict=True):
         number = ' class="num"' if column.get("align") == "right" else ""
-        if not made and url and not isinstance(shown, Mapping) and "<a " not in str(shown):
-            inner = Markup(f'<a class="row-link" href="{escape(url)}">{escape(shown or row["id"])}</a>')
-        else:
-            inner = cell(shown)
-        made.append(f'<td{number} data-label="{escape(column["label"])}">{inner}</td>')
+        inner = cell(shown)
+        if not made and url and "<a " not in inner:
+            inner = Markup(f'<a class="row-link" href="{escape(url)}">{inner or escape(row["id"])}</a>')
+        made.append(f'<td{number} data-label="{escape(column["label"])}"{_title(shown)}>{inner}</td>')
     return Markup("".join(made))
+
+
+def _title(shown: Any) -> str:
+    """What a cell tells on hovering where it may be cut short."""
+    text = shown.get("text") if isinstance(shown, Mapping) else shown
+    return f' title="{escape(text)}"' if isinstance(text, str) and len(text) > LONG else ""
 
 
 def attributes(given: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from customerhub.setup.rows import save_organisation
 from models import Organisation
 from views.base import HubModelView
 from views.columns import Column
+from views.places import place_name
 
 
 class OrganisationView(HubModelView):
@@ -19,11 +20,18 @@ class OrganisationView(HubModelView):
         Column("name", "Name", lambda row: row.name, sort=Organisation.name),
         Column("currency", "Currency", lambda row: row.currency),
         Column("timezone", "Time zone", lambda row: row.timezone),
-        Column("country", "Country", lambda row: row.country),
+        Column("country", "Country", lambda row: place_name("country", row.country)),
     )
     searched = (Organisation.name,)
     usual_order = (Organisation.name,)
     fields = ("name", "currency", "timezone", "country", "date_format")
+    field_args = {
+        "currency": {"description": "Of every amount that is typed, shown and billed"},
+        "timezone": {"description": "When a day begins, and how times are shown"},
+        "country": {"description": ""},
+        "approval_policy": {"label": "Who needs approval", "description": "Which new customers wait for a decision"},
+        "reminder_days": {"label": "Remind … days before"},
+    }
     tabs = (
         ("approval", "Approval and reminders", ("approval_policy", "reminder_days", "sender_email")),
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),

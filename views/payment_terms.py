@@ -10,11 +10,11 @@ def meaning(terms: PaymentTerms) -> str:
     """Terms in words: "30 days", "the 15th of the month", "the last day of the month"."""
     value = terms.value
     if terms.kind is TermsKind.DAYS:
-        return "at once" if value == 0 else f"{value} day{'' if value == 1 else 's'} after the invoice"
+        return "At once" if value == 0 else f"{value} day{'' if value == 1 else 's'} after the invoice"
     if value == -1:
-        return "on the last day of the month"
+        return "On the last day of the month"
     return (
-        f"on day {value} of the month" if value > 0 else f"{-value - 1} days before the last day of the month"
+        f"On day {value} of the month" if value > 0 else f"{-value - 1} days before the last day of the month"
     )
 
 
@@ -34,4 +34,5 @@ class PaymentTermsView(SetupView):
     )
     searched = (PaymentTerms.name,)
     usual_order = (PaymentTerms.name_key,)
+    field_args = {"value": {"label": "Days, or day of the month"}}
     fields = ("name", "kind", "value", "active")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
@@ -111,6 +111,8 @@ def sign_out_everywhere() -> Any:
 
 
 def _page(title: str, form: FlaskForm, **more: Any) -> tuple[str, int]:
+    mine = url_for("profile.profile")
+    g.crumbs = [("My profile", mine)] + ([] if request.path == mine else [(title, None)])
     page = render_template("sign.html", page={"title": title, "form": form, **more})
     return page, 422 if request.method == "POST" else 200
 

@@ -10,21 +10,17 @@ from views.words import word
 class StatusView(SetupView):
     noun = "status"
     title = "Statuses"
-    intro = "Rename, recolour and add statuses. What a status does to billing is its behaviour."
+    intro = "Rename, recolour and add statuses. Each one says what billing does with its customers."
     columns = (
-        Column(
-            "name", "Name", lambda row: {"chip": row.name, "colour": row.colour}, sort=CustomerStatus.name_key
-        ),
-        Column("behaviour", "Behaviour", lambda row: word(row.behaviour), sort=CustomerStatus.behaviour),
-        Column(
-            "position", "Position", lambda row: str(row.position), sort=CustomerStatus.position, align="right"
-        ),
+        Column("name", "Name", lambda row: {"chip": row.name, "colour": row.colour}, sort=CustomerStatus.name_key),
+        Column("behaviour", "What it does", lambda row: word(row.behaviour), sort=CustomerStatus.behaviour),
+        Column("position", "Position", lambda row: str(row.position), sort=CustomerStatus.position, align="right"),
         active_column(CustomerStatus),
     )
     filters = (
         Filter(
             "behaviour",
-            "Behaviour",
+            "What it does",
             CustomerStatus.behaviour,
             "select",
             members=StatusBehaviour,
@@ -34,4 +30,5 @@ class StatusView(SetupView):
     )
     searched = (CustomerStatus.name,)
     usual_order = (CustomerStatus.position, CustomerStatus.name_key)
+    field_args = {"behaviour": {"label": "What it does", "description": ""}, "colour": {"description": ""}}
     fields = ("name", "colour", "behaviour", "position", "active")

@@ -1,7 +1,7 @@
 """Tariffs: what calls cost, by the digits they begin with."""
 
 from models import Tariff, TariffRate
-from views.columns import Column
+from views.columns import Column, percent
 from views.forms import Inline
 from views.named import SetupView, active_column, active_filter, name_column
 
@@ -16,7 +16,7 @@ class TariffView(SetupView):
         Column(
             "fallback_markup",
             "Fallback markup",
-            lambda row: f"{row.fallback_markup.normalize():f} %" if row.fallback_markup is not None else None,
+            lambda row: percent(row.fallback_markup),
             sort=Tariff.fallback_markup,
             align="right",
         ),

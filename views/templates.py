@@ -6,6 +6,7 @@ from customerhub.notifications.templates import PLACEHOLDERS
 from models import NotificationTemplate
 from models.enums import TemplatePurpose
 from views.columns import Column, Filter
+from views.editing import EditPage
 from views.named import SetupView, active_column, active_filter, name_column
 from views.words import word
 
@@ -37,9 +38,15 @@ class TemplateView(SetupView):
     usual_order = (NotificationTemplate.purpose, NotificationTemplate.name_key)
     fields = ("name", "purpose", "subject", "body", "active")
 
-    def form_banners(self) -> list[dict[str, Any]]:
-        known = "; ".join(
-            f"{purpose.value}: " + ", ".join("{{" + name + "}}" for name in names)
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        page: EditPage = super()._edit_page(form, row)
+        page.tables = [
+            {
+                "title": f"Placeholders: {word(purpose).lower()}",
+                "columns": [{"label": "Write"}, {"label": "Becomes"}],
+                "rows": [["{{" + name + "}}", meaning] for name, meaning in names.items()],
+                "show_when": f"purpose={purpose.value}",
+            }
             for purpose, names in PLACEHOLDERS.items()
-        )
-        return [{"kind": "info", "text": f"Placeholders by purpose. {known}."}]
+        ]
+        return page

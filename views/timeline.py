@@ -8,7 +8,8 @@ from sqlalchemy import Select, or_, select
 from models import History
 from models.base import db
 from views import columns as cells
-from views.forms import label_of
+from views.showing import changes_of, noun_of
+from views.words import sentence
 
 PAGE = 30
 
@@ -50,31 +51,39 @@ def paged(query: Select[Any], page: int) -> tuple[list[dict[str, Any]], dict[str
 def told(entry: History) -> dict[str, Any]:
     """One entry as the timeline shows it."""
     when = cells.moment(entry.at)
-    table = label_of(entry.table_name).replace("Hub user", "User")
-    own = entry.table_name == "customer"
-    what = entry.action if own else f"{entry.action} {table.lower()} {entry.title}"
+    of_record = entry.table_name == "customer"
+    if of_record:
+        what = f"{entry.action} the record" if entry.action in ("created", "changed", "deleted") else entry.action
+    else:
+        what = f"{entry.action} {noun_of(entry.table_name)} {entry.title}"
     return {
         "day": when.rpartition(", ")[0],
         "time": when.rpartition(", ")[2],
         "when": when,
-        "who": entry.actor_name,
-        "what": f"{what} the record" if own and entry.action in ("created", "changed", "deleted") else what,
-        "source": entry.source,
-        "changes": [
-            (label_of(name), readable(pair[0]), readable(pair[1])) for name, pair in (entry.changes or {}).items()
-        ],
+        "who": who(entry),
+        "what": what,
+        "source": origin(entry.source),
+        "changes": changes_of(entry.table_name, entry.changes),
     }
 
 
-def readable(value: Any) -> Any:
-    if value is True:
-        return "yes"
-    if value is False:
-        return "no"
-    return value
+def who(entry: History) -> str:
+    """Who made a change."""
+    return entry.actor_name if entry.actor_id else sentence(entry.actor_name)
+
+
+def origin(source: str) -> str:
+    """Where a change came from: "screen admin/customers/edit" reads as "Customers, edit"."""
+    kind, _, rest = source.partition(" ")
+    if kind == "screen":
+        words = [part.replace("-", " ") for part in rest.removeprefix("admin/").split("/") if part]
+        return sentence(", ".join(words)) or "Start"
+    if kind == "command":
+        return f"Command line, {rest}"
+    return sentence(source)
 
 
 def last_change(row: Any) -> tuple[str, str]:
     """Who changed `row` last, and when."""
     entry = db.session.scalar(_entries_of(row).order_by(History.id.desc()).limit(1))
-    return (entry.actor_name, cells.moment(entry.at)) if entry else ("Somebody", "meanwhile")
+    return (who(entry), cells.moment(entry.at)) if entry else ("Somebody", "meanwhile")

@@ -37,7 +37,6 @@ def _save(user: User, *, actor: Actor) -> User:
     return accounts.save_user(user, actor=actor)
 
 
-
 def _only_active(user: User, _actor: Actor) -> str | None:
     return None if user.active else "is inactive already"
 
@@ -119,17 +118,19 @@ class UserView(HubModelView):
     searched = (User.name, User.email)
     search_hint = "Search by name or email"
     usual_order = (User.name,)
-    fields = ("name", "email", "role", "active", "dealer_id", "customer_id")
-    tabs = (
-        ("portal", "Portal permissions", ("portal_permissions",)),
-        ("grants", "Grants", ("data_protection", "platform")),
-    )
+    fields = ("name", "email", "role", "active", "dealer_id", "customer_id", "portal_permissions")
+    tabs = (("grants", "Rights that no role includes", ("data_protection", "platform")),)
     field_args: dict[str, dict[str, Any]] = {
         "dealer_id": {"description": "Whose customers they see", "render_kw": {"data-show-when": "role=partner"}},
         "customer_id": {"description": "Whose record they see", "render_kw": {"data-show-when": "role=customer"}},
         "portal_permissions": {
-            "label": "What this customer's user may see",
+            "label": "What they may see in the portal",
             "render_kw": {"data-show-when": "role=customer"},
+        },
+        "data_protection": {"description": "May delete customers for good"},
+        "platform": {
+            "label": "All organisations",
+            "description": "May add organisations and choose the one to work in",
         },
     }
     operations = OPERATIONS

@@ -1,7 +1,7 @@
 """VAT rates."""
 
 from models import VatRate
-from views.columns import Column
+from views.columns import Column, percent
 from views.named import SetupView, active_column, active_filter, name_column
 
 
@@ -15,7 +15,7 @@ class VatRateView(SetupView):
         Column(
             "percent",
             "Percent",
-            lambda row: f"{row.percent.normalize():f} %",
+            lambda row: percent(row.percent),
             sort=VatRate.percent,
             align="right",
         ),

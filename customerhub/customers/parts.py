@@ -22,9 +22,10 @@ def parts_of(customer: Customer) -> Iterator[tuple[str, int, Any]]:
 
 
 def part_problems(customer: Customer) -> Problems:
-    """Tidy every part. What is wrong is told at its cell, as "contacts.0.email"."""
+    """Put every part into the customer's organisation and tidy it; what is wrong is told as "contacts.0.email"."""
     problems: Problems = []
     for name, position, part in parts_of(customer):
+        part.organisation_id = customer.organisation_id
         check = CHECKS.get(type(part))
         found = clean_row(part) + (check(part) if check else [])
         problems += [(f"{name}.{position}.{field}", message) for field, message in found]
@@ -59,12 +60,16 @@ def _line_problems(line: BillingLine) -> Problems:
 
 
 def _document_problems(document: ComplianceDocument) -> Problems:
-    if document.template_id is None:
+    if is_template_for(TemplatePurpose.COMPLIANCE, document.template_id, document.organisation_id):
         return []
-    template = db.session.get(NotificationTemplate, document.template_id)
-    if template is None or template.purpose is not TemplatePurpose.COMPLIANCE:
-        return [("template_id", "Choose a template for compliance documents from the list")]
-    return []
+    return [("template_id", "Choose a template for compliance documents from the list")]
+
+
+def is_template_for(purpose: TemplatePurpose, template_id: int | None, organisation_id: int) -> bool:
+    """Whether `template_id` is none, or a template of the organisation for messages of this purpose."""
+    template = db.session.get(NotificationTemplate, template_id) if template_id is not None else None
+    fits = template is not None and (template.organisation_id, template.purpose) == (organisation_id, purpose)
+    return fits or template_id is None
 
 
 CHECKS: dict[type[Any], Callable[[Any], Problems]] = {

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from customerhub import clock
 from customerhub.customers import rules
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.parts import part_problems
+from customerhub.customers.parts import is_template_for, part_problems
 from customerhub.database import saving
 from customerhub.errors import Invalid, StillLinked
 from customerhub.links import linked_rows, told
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import Account, CatalogItem, Customer, CustomerStatus, NotificationTemplate, User
+from models import Account, CatalogItem, Customer, CustomerStatus, User
 from models.base import db
 from models.enums import CatalogType, ProfileStatus, Role, StatusBehaviour, TemplatePurpose
 
@@ -62,10 +62,10 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     A new one gets its account number, its first account and the organisation's usual status. Raises Invalid with
     every problem found, Conflict where a number is taken or somebody saved it meanwhile.
     """
-    require(actor, Permission.CUSTOMERS_EDIT)
-    require_own(actor, customer)
-    is_new = customer.id is None
     with saving():
+        require(actor, Permission.CUSTOMERS_EDIT)
+        require_own(actor, customer)
+        is_new = customer.id is None
         if is_new:
             customer.organisation_id = actor.organisation_id
         problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
@@ -131,10 +131,8 @@ def _wrong_choices(customer: Customer) -> list[tuple[str, str]]:
             staff = user is not None and user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT)
             if user is None or not staff or user.organisation_id != customer.organisation_id:
                 problems.append((field, "Choose somebody of the staff"))
-    if customer.review_template_id is not None:
-        template = db.session.get(NotificationTemplate, customer.review_template_id)
-        if template is None or template.purpose is not TemplatePurpose.REVIEW:
-            problems.append(("review_template_id", "Choose a template for reviews from the list"))
+    if not is_template_for(TemplatePurpose.REVIEW, customer.review_template_id, customer.organisation_id):
+        problems.append(("review_template_id", "Choose a template for reviews from the list"))
     return problems
 
 
@@ -150,11 +148,6 @@ def _complete(customer: Customer, actor: Actor) -> None:
             customer.promotional_set_by_id = actor.id
     elif not customer.promotional_emails:
         customer.promotional_set_at = customer.promotional_set_by_id = None
-    for part in (
-        *customer.addresses, *customer.contacts, *customer.compliance_documents, *customer.billing_lines,
-        *customer.invoice_profiles, *customer.legal_entities,
-    ):  # fmt: skip
-        part.organisation_id = customer.organisation_id
     for profile in customer.invoice_profiles:
         if profile.nda_file_id or profile.nda_file:
             profile.status = ProfileStatus.COMPLETED
@@ -211,9 +204,9 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
 
 def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
     """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
-    require(actor, Permission.CUSTOMERS_ASSIGN)
-    require_own(actor, customer)
     with saving():
+        require(actor, Permission.CUSTOMERS_ASSIGN)
+        require_own(actor, customer)
         customer.account_manager_id = manager.id if manager else None
         problems = _wrong_choices(customer)
         if problems:

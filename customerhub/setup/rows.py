@@ -37,9 +37,9 @@ def save_row(row: Any, *, actor: Actor) -> Any:
 
     Raises Invalid with every problem, Conflict where its name is taken or somebody saved it meanwhile.
     """
-    require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
-    require_own(actor, row)
     with saving():
+        require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+        require_own(actor, row)
         if row.id is None:
             row.organisation_id = actor.organisation_id
         problems = clean_row(row)
@@ -71,13 +71,11 @@ def delete_row(row: Any, *, actor: Actor) -> None:
 
 def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisation:
     """Check and flush an organisation: one's own with set-up rights, a new or another one with `platform`."""
-    if organisation.id is None or organisation.id != actor.organisation_id:
-        require(actor, Permission.ORGANISATIONS)
-    else:
-        require(actor, Permission.SETUP_EDIT)
-    if organisation.id == actor.organisation_id and not organisation.active:
-        raise NotAllowed("You cannot deactivate the organisation you work in.")
     with saving():
+        is_own = organisation.id is not None and organisation.id == actor.organisation_id
+        require(actor, Permission.SETUP_EDIT if is_own else Permission.ORGANISATIONS)
+        if is_own and not organisation.active:
+            raise NotAllowed("You cannot deactivate the organisation you work in.")
         problems = clean_row(organisation) + _organisation_problems(organisation)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
@@ -178,6 +176,8 @@ def _group_problems(group: CustomerGroup) -> Problems:
 
 
 def _template_problems(template: NotificationTemplate) -> Problems:
+    if _changed(template, "purpose") and linked_rows(template):
+        return [("purpose", "It is in use, so it stays for this purpose. Add a new template for the other")]
     try:
         check_template(template.purpose, template.subject, template.body)
     except Invalid as error:
@@ -187,9 +187,13 @@ def _template_problems(template: NotificationTemplate) -> Problems:
 
 def _catalog_problems(item: CatalogItem) -> Problems:
     """An entry in use stays in the list it is used from."""
-    if item.id is not None and inspect(item).attrs.type.history.deleted and linked_rows(item):
+    if _changed(item, "type") and linked_rows(item):
         return [("type", "It is in use, so it stays in its list. Add a new entry to the other list")]
     return []
+
+
+def _changed(row: Any, name: str) -> bool:
+    return row.id is not None and bool(inspect(row).attrs[name].history.deleted)
 
 
 CHECKS: dict[type[Any], Callable[[Any], Problems]] = {

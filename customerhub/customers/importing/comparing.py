@@ -84,7 +84,7 @@ def changes(known: Known, values: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         if name == "address":
             if before is None or value not in (before[0] if not any(before[1:]) else None, one_line(before)):
                 changed[name] = (before, (value, None, None, None))
-        elif before != value and name != "risk":
+        elif before != value:
             changed[name] = (before, value)
     if changed:
         for name, implied in rules.implied(known | values).items():

@@ -1,0 +1,274 @@
+"""Every change of every business row leaves who, when, before, after and from where; secrets never."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import String, inspect, select, update
+
+from customerhub import history
+from customerhub.history import UNTRACKED, acting, note, record, recorded
+from customerhub.permissions import Actor
+from models import Customer, Department, History, InvoiceType, SavedView, StoredFile, User
+from models.base import Base, db
+from models.enums import Role
+from tests import factories as make
+from tests.customerhub.conftest import actor_in
+from tests.world import World
+
+TRACKED = [factory for factory in make.FACTORIES.values() if not issubclass(factory._meta.model, UNTRACKED)]
+
+
+def entries(row: Any = None) -> list[History]:
+    """The history of `row`, or all that was written since the world was made."""
+    query = select(History).where(History.source != "test").order_by(History.id)
+    if row is not None:
+        query = query.where(History.table_name == row.__tablename__, History.row_id == row.id)
+    return list(db.session.scalars(query))
+
+
+# A column to change, where the first free text will not do, and what to.
+CHANGED = {
+    "tariff_rate": ("prefix", "999"),
+    "address": ("lines", "2 Street"),
+    "billing_line": ("minimum_cost", make.Decimal(5)),
+}
+
+
+def a_change(row: Any) -> tuple[str, Any]:
+    if row.__tablename__ in CHANGED:
+        return CHANGED[row.__tablename__]
+    names = (
+        column.key
+        for column in inspect(type(row)).column_attrs
+        if type(column.columns[0].type) is String and not column.columns[0].info
+    )
+    name = next(name for name in names if name not in ("sha256", "colour"))
+    return name, f"{getattr(row, name)[:20]} x"
+
+
+@pytest.mark.parametrize("factory", TRACKED, ids=lambda factory: factory._meta.model.__tablename__)
+def test_a_row_leaves_its_whole_life(session, factory):
+    row = factory()
+    owner = row.id if row.__tablename__ == "organisation" else row.organisation_id
+    name, value = a_change(row)
+    before, after, key, table = history.shown(getattr(row, name)), history.shown(value), row.id, row.__tablename__
+    session.commit()
+    with acting(Actor(None, owner), "job 7"):
+        setattr(row, name, value)
+        session.commit()
+        session.delete(row)
+        session.commit()
+    made, changed, deleted = session.scalars(
+        select(History).where(History.table_name == table, History.row_id == key).order_by(History.id)
+    )
+    assert [entry.action for entry in (made, changed, deleted)] == ["created", "changed", "deleted"]
+    assert made.changes.get(name, [None, before]) == [None, before]
+    assert changed.changes == {name: [before, after]}
+    assert deleted.changes[name] == [after, None]
+    assert {entry.organisation_id for entry in (made, changed, deleted)} == {owner}
+    assert (changed.source, changed.actor_name, changed.actor_id) == ("job 7", "system", None)
+
+
+def test_every_table_is_tracked_or_known_not_to_be(session):
+    known = {factory._meta.model for factory in make.FACTORIES.values()} | set(UNTRACKED)
+    assert {mapper.class_ for mapper in Base.registry.mappers} - known == {make.models.Account}
+    make.CustomerFactory()
+    assert "account" in set(session.scalars(select(History.table_name)))
+
+
+def test_who_acts_is_kept_as_they_were_called(world: World):
+    agent = actor_in(world, Role.AGENT)
+    department = db.session.get_one(Department, world.ours.row(Department))
+    with acting(agent, "screen departments"):
+        department.name = "Dispatch"
+        db.session.commit()
+        agent.user.name = "Renamed"
+        db.session.commit()
+    (entry,) = entries(department)
+    assert (entry.actor_id, entry.actor_name, entry.source) == (agent.id, "The agent", "screen departments")
+    assert entry.at.tzinfo is not None
+    assert (entry.title, entry.changes) == ("Dispatch", {"name": ["Sales", "Dispatch"]})
+
+
+def test_saving_without_a_change_leaves_nothing(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.name = str(customer.name)
+        customer.departments = list(customer.departments)
+        db.session.commit()
+    assert entries() == []
+
+
+def test_an_undone_change_leaves_nothing(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.name = "Never"
+        db.session.flush()
+        db.session.rollback()
+        with db.session.begin_nested() as savepoint:
+            customer.name = "Nor this"
+            db.session.flush()
+            savepoint.rollback()
+        db.session.commit()
+    assert entries() == []
+
+
+def test_a_value_that_was_never_read_is_known_before(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    db.session.expire(customer)
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.reference = "NEW"
+        db.session.commit()
+    assert entries(customer)[0].changes == {"reference": ["REF-0", "NEW"]}
+
+
+def test_what_was_chosen_is_told_by_name(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    manager = db.session.get_one(User, world.ours.users[Role.MANAGER])
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.account_manager_id = manager.id
+        customer.portal_access = False
+        db.session.commit()
+    changes = entries(customer)[0].changes
+    assert changes == {"account_manager": ["The agent", "The manager"], "portal_access": [True, False]}
+
+
+def test_several_that_were_chosen_are_told_before_and_after(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    finance = db.session.scalars(
+        select(Department).where(Department.organisation_id == world.ours.id, Department.name == "Finance")
+    ).one()
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.departments = [*customer.departments, finance]
+        db.session.commit()
+        customer.departments = [finance]
+        db.session.commit()
+        customer.invoice_types = []
+        db.session.commit()
+    assert [entry.changes for entry in entries(customer)] == [
+        {"departments": ["Sales", "Finance, Sales"]},
+        {"departments": ["Finance, Sales", "Finance"]},
+        {"invoice_types": [db.session.get_one(InvoiceType, world.ours.row(InvoiceType)).name, None]},
+    ]
+
+
+def test_a_deleted_row_tells_what_it_was(world: World):
+    customer = make.CustomerFactory(
+        organisation_id=world.ours.id, region_id=None, is_prospect=True, identity_number="ID 1",
+        status_id=db.session.get_one(Customer, world.ours.customers[0]).status_id,
+        departments=[db.session.get_one(Department, world.ours.row(Department))],
+    )  # fmt: skip
+    db.session.commit()
+    key = customer.id
+    with acting(actor_in(world, Role.MANAGER), "form"):
+        db.session.delete(db.session.get_one(Customer, key))
+        db.session.commit()
+    mine = {entry.table_name: entry.changes for entry in entries() if entry.customer_id == key}
+    assert mine.keys() == {"customer", "account", "contact"}
+    assert mine["customer"]["departments"] == ["Sales", None]
+    assert mine["customer"]["identity_number"] == ["ID 1", None]
+    assert mine["contact"]["name"] == ["Kim", None]
+
+
+def test_parts_of_a_customer_belong_to_its_history(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.contacts[0].phone = "0815"
+        customer.billing_lines[0].minimum_cost = make.Decimal("12.50")
+        db.session.commit()
+    assert {
+        (entry.table_name, json.dumps(entry.changes)) for entry in entries() if entry.customer_id == customer.id
+    } == {
+        ("contact", '{"phone": [null, "0815"]}'),
+        ("billing_line", '{"minimum_cost": ["0", "12.50"]}'),
+    }
+
+
+def test_a_secret_is_never_in_it(world: World):
+    user = db.session.get_one(User, world.ours.users[Role.AGENT])
+    with acting(actor_in(world, Role.ADMIN), "form"):
+        for secret in ("$argon2id$first", "$argon2id$second", None):
+            user.password_hash = secret
+            db.session.commit()
+    assert [entry.changes for entry in entries(user)] == [
+        {"password_hash": [None, "•••"]},
+        {"password_hash": ["•••", "•••"]},
+        {"password_hash": ["•••", None]},
+    ]
+    assert "argon2" not in json.dumps([entry.changes for entry in db.session.scalars(select(History))])
+
+
+def test_what_the_system_keeps_for_itself_is_not_history(world: World):
+    db.session.add(SavedView(user_id=world.ours.users[Role.AGENT], screen="customers", name="Mine", query="a=b"))
+    db.session.commit()
+    assert entries() == []
+
+
+def test_a_change_that_nobody_made_is_refused(world: World):
+    department = db.session.get_one(Department, world.ours.row(Department))
+    department.name = "Nobody's"
+    with pytest.raises(RuntimeError, match="nobody would know"):
+        db.session.flush()
+    db.session.rollback()
+
+
+def test_acting_ends_with_its_block(world: World):
+    department = db.session.get_one(Department, world.ours.row(Department))
+    with acting(Actor(None, world.ours.id), "outer"):
+        with pytest.raises(ZeroDivisionError), acting(Actor(None, world.ours.id), "inner"):
+            raise ZeroDivisionError
+        department.name = "Outer"
+        db.session.commit()
+    assert [entry.source for entry in entries()] == ["outer"]
+    assert history._acting.get() is None
+
+
+def test_a_bulk_statement_is_refused_unless_its_author_records_it(world: World):
+    renamed = update(Department).where(Department.organisation_id == world.ours.id).values(active=False)
+    with pytest.raises(RuntimeError, match="use recorded"):
+        db.session.execute(renamed)
+    department = db.session.get_one(Department, world.ours.row(Department))
+    with acting(Actor(None, world.ours.id), "job 8"):
+        db.session.execute(renamed.execution_options(**recorded()))
+        record(
+            [history.entry(organisation_id=world.ours.id, action="changed", table="department", row_id=department.id,
+                           title="Sales", changes={"active": [True, False]})]
+        )  # fmt: skip
+        db.session.commit()
+    assert [entry.source for entry in entries(department)] == ["job 8"]
+
+
+def test_an_event_without_a_change_can_be_noted(world: World):
+    user = db.session.get_one(User, world.ours.users[Role.AGENT])
+    with acting(actor_in(world, Role.ADMIN), "form"):
+        note(user, "signed out everywhere", browsers=3)
+        db.session.commit()
+    (entry,) = entries(user)
+    assert (entry.action, entry.changes) == ("signed out everywhere", {"browsers": [None, 3]})
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, None), (True, True), (0, 0), ("a", "a"), (Role.ADMIN, "admin"), (["email", "post"], "email, post"),
+        (make.Decimal("12.50"), "12.50"), (make.Decimal("1E+3"), "1000"), (make.date(2025, 1, 31), "2025-01-31"),
+        ({"billing_day": 15, "risk": "Low", "region_id": 3}, "billing day: 15, risk: Low, region: 3"), ([], ""),
+    ],
+)  # fmt: skip
+def test_values_are_kept_as_people_read_them(value, text):
+    kept = history.shown(value)
+    assert kept == text
+    assert type(kept) is type(text)
+    json.dumps(kept)
+
+
+def test_a_file_is_told_by_its_name(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    file = make.StoredFileFactory(organisation_id=world.ours.id, name="new.pdf")
+    with acting(actor_in(world, Role.AGENT), "form"):
+        customer.compliance_documents[0].file_id = file.id
+        db.session.commit()
+    (entry,) = [entry for entry in entries() if entry.table_name == "compliance_document"]
+    assert entry.changes == {"file": ["certificate.pdf", "new.pdf"]}
+    assert db.session.get(StoredFile, file.id) is not None

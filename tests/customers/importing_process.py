@@ -1,0 +1,50 @@
+"""A process that saves an import, or imports a file, and can be stopped at a place: for tests that kill or race it.
+
+Words: save IMPORT_ID | file PATH ORGANISATION_ID, then perhaps the number of a chunk. Before that chunk is committed to
+anything, it prints "here" and waits for a line.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from app import create_app
+from customerhub.customers.importing import checking, saving
+from jobs import imports
+from models import CustomerImport
+from models.base import db
+
+
+def main(words: list[str]) -> None:
+    action, *rest = words
+    checking.CHUNK = 100
+    with create_app().app_context():
+        if action == "save":
+            stop_at(rest[1:])
+            imports.save(int(rest[0]))
+            imported = db.session.get_one(CustomerImport, int(rest[0]))
+            print(json.dumps({"state": imported.state.value, "problem": imported.problem}))
+        else:
+            stop_at(rest[2:])
+            result = imports.import_file(Path(rest[0]), organisation_id=int(rest[1]))
+            print(json.dumps(result.as_dict()))
+
+
+def stop_at(chunk: list[str]) -> None:
+    """Wait for a line after that many chunks were written, where a number is given."""
+    if not chunk:
+        return
+    real, written = saving.Saver.save, []
+
+    def save(self: saving.Saver, rows: list[checking.CheckedRow]) -> None:
+        real(self, rows)
+        written.append(len(rows))
+        if len(written) == int(chunk[0]):
+            print("here", flush=True)
+            sys.stdin.readline()
+
+    saving.Saver.save = save  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
