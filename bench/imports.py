@@ -12,7 +12,6 @@ their own for growing files.
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -78,7 +77,7 @@ def row(number: int, changed: bool) -> list[Any]:
 
 
 def write_workbook(path: Path, rows: int, *, changed: bool = False) -> Path:
-    book = xlsxwriter.Workbook(path, {"constant_memory": rows > 20_000})
+    book = xlsxwriter.Workbook(path, {"constant_memory": rows > 1_000_000})
     day = book.add_format({"num_format": "dd/mm/yyyy"})
     sheet = book.add_worksheet("customers")
     sheet.write_row(0, 0, HEADERS)
@@ -243,7 +242,8 @@ def one(kind: str, path: Path, url: str) -> None:
             if kind != "nothing":
                 do_import(database, path, dry_run=kind == "check")
         database.drop()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    status = Path("/proc/self/status").read_text().splitlines()
+    print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")))
 
 
 def main() -> None:

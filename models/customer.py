@@ -134,7 +134,7 @@ class Customer(OrganisationRow):
     __tablename__ = "customer"
 
     # Core
-    account_number: Mapped[str] = mapped_column(String(40))
+    account_number: Mapped[str] = mapped_column(sorted_text(40))
     reference: Mapped[str | None] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))
     is_prospect: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -311,7 +311,16 @@ class Customer(OrganisationRow):
             name="year_end",
         ),
         Index("ix_customer_sort_name", "organisation_id", "sort_name", "id"),
-        Index("ix_customer_status", "organisation_id", "status_id", "sort_name", "id"),
+        *(
+            Index(f"ix_customer_{name}", "organisation_id", column, "sort_name", "id")
+            for name, column in {
+                "status": "status_id",
+                "risk": "risk",
+                "stage": "stage",
+                "region": "region_id",
+                "account_manager": "account_manager_id",
+            }.items()
+        ),
         Index("ix_customer_start_date", "organisation_id", "start_date", "id"),
         Index("ix_customer_dealer", "dealer_id", "sort_name"),
         Index("ix_customer_group", "group_id"),

@@ -52,15 +52,15 @@ TEMPLATES = (
     (
         "Customer review",
         TemplatePurpose.REVIEW,
-        "Review of {{customer_name}} is due",
-        "The review of {{customer_name}} ({{reference}}) is due on {{due_date}}.\n\n"
+        "Review of {{customer}} is due",
+        "The review of {{customer}} ({{reference}}) is due on {{review_date}}.\n\n"
         "Please open the customer's record, look at its documents and its risk, and note the outcome.",
     ),
     (
         "Document expires",
         TemplatePurpose.COMPLIANCE,
-        "{{certificate}} of {{customer_name}} expires on {{expiry_date}}",
-        "{{certificate}} of {{customer_name}} ({{reference}}) expires on {{expiry_date}}.\n\n"
+        "{{certificate}} of {{customer}} expires on {{expiry_date}}",
+        "{{certificate}} of {{customer}} ({{reference}}) expires on {{expiry_date}}.\n\n"
         "Please ask for a new one and enter its expiry date on the customer's record.",
     ),
 )

@@ -18,6 +18,7 @@ class Browser:
 
     def __init__(self, app: Flask, user_id: int | None = None) -> None:
         self.app = app
+        self.user_id = user_id
         self.client = app.test_client()
         self.token = URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(MARK)
         with self.client.session_transaction() as kept:
@@ -29,11 +30,11 @@ class Browser:
                 kept["began"] = int(clock.now().timestamp())
 
     def get(self, url: str, **kwargs: Any) -> Any:
-        return self.client.get(url, **kwargs)
+        return self.client.get(url, buffered=True, **kwargs)
 
     def post(self, url: str, data: Any = None, **kwargs: Any) -> Any:
         """Post `data`, a mapping whose values may be lists, or a list of pairs."""
-        answer = self.client.post(url, data=pairs({"csrf_token": self.token}, data), **kwargs)
+        answer = self.client.post(url, data=pairs({"csrf_token": self.token}, data), buffered=True, **kwargs)
         db.session.expire_all()
         return answer
 

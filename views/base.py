@@ -150,8 +150,19 @@ class HubModelView(Editing, Exporting, ModelView):
     # --- The list ------------------------------------------------------------------------------------------
 
     def list_query(self, args: listing.ListArgs) -> Select[Any]:
-        query = listing.narrowed(self.rows(), args, self.filters)
+        return self.found(listing.narrowed(self.rows(), args, self.filters), args)
+
+    def found(self, query: Select[Any], args: listing.ListArgs) -> Select[Any]:
+        """The rows of `query` that the search text of `args` finds."""
         return query.where(self.find(args.search)) if args.search and self.searched else query
+
+    def counted(self, query: Select[Any], args: listing.ListArgs) -> Select[Any]:
+        """As `found`, to be counted. A long list may have a quicker way for that."""
+        return self.found(query, args)
+
+    def paged(self, query: Select[Any], args: listing.ListArgs, total: int) -> Select[Any]:
+        """As `found`, to be read a page at a time."""
+        return self.found(query, args)
 
     @expose("/")
     def index_view(self) -> Answer:
@@ -160,10 +171,11 @@ class HubModelView(Editing, Exporting, ModelView):
             return redirect(url_for(f"{self.endpoint}.index_view") + args.query())
         kept = preferences.of(current_user.id, self.endpoint)
         shown = kept.columns_of(self.columns)
-        query = self.list_query(args)
-        total = listing.count(query, args.exact)
+        narrowed = listing.narrowed(self.rows(), args, self.filters)
+        total = listing.count(self.counted(narrowed, args), args.exact)
         order = listing.order_of(args, self.columns, self.usual_order, self.model)
         load = [*self.load, *(option for column in shown for option in column.load)]
+        query = self.paged(narrowed, args, total)
         rows = listing.page_of(query, self.model, order, args, load) if total else []
         more = len(rows) > args.page_size
         return self.render(

@@ -33,7 +33,6 @@ class CatalogView(SetupView):
     searched = (CatalogItem.name,)
     usual_order = (CatalogItem.type, CatalogItem.position, CatalogItem.name_key)
     fields = ("type", "name", "position", "active")
-    field_args = {"type": {"label": "List"}}
 
     def first_values(self) -> dict[str, Any]:
         """A new entry belongs to the list that was being looked at."""

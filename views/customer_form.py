@@ -163,7 +163,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
     "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
     "status_id": {"required": False},
-    "review_frequency": {"label": "Review every … months", "description": "1 to 12"},
+    "review_frequency": {"description": "1 to 12"},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
     "annual_increase_percent": {"description": "For reports only: it never changes a price"},
     "low_usage_minimum": {
@@ -171,8 +171,6 @@ ARGS: dict[str, dict[str, Any]] = {
         "render_kw": {"data-show-when": "empty_or_low=low usage charge"},
     },
     "billing_day": {"description": "1 to 31; in shorter months the last day"},
-    "portal_access": {"label": "May use the portal"},
-    "markup": {"label": "Markup on calls"},
 }
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from flask import abort, jsonify, request, url_for
 from flask_admin import expose
+from sqlalchemy import Select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.customers.default_values import list_sets, values_of
 from customerhub.customers.records import delete_customer, save_customer, why_not_deleted
-from customerhub.customers.search import matching
+from customerhub.customers.search import found_ids, found_rows, matching
 from customerhub.permissions import Permission
 from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, Department, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
@@ -21,7 +22,7 @@ from views.customer_cells import customer_link, missing_setup
 from views.customer_operations import ASSIGN
 from views.editing import DetailsPage
 from views.forms import shown_value
-from views.listing import ListArgs
+from views.listing import COUNTED, ListArgs
 from views.operation import Operation
 from views.words import word
 
@@ -115,6 +116,14 @@ class CustomerView(HubModelView):
 
     def find(self, search: str) -> Any:
         return matching(search)
+
+    def counted(self, query: Select[Any], args: ListArgs) -> Select[Any]:
+        return found_ids(query, args.search, None if args.exact else COUNTED) if args.search else query
+
+    def paged(self, query: Select[Any], args: ListArgs, total: int) -> Select[Any]:
+        if not args.search:
+            return query
+        return found_rows(query, args.search, total=total, many=COUNTED, skipped=args.page * args.page_size)
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)

@@ -76,7 +76,7 @@ class Editing:
         form = self._create_form_class(submitted(), data=self.first_values())
         page = self._edit_page(form, None)
         if request.method == "POST" and self._validated(form):
-            row = self.model(organisation_id=self.actor.organisation_id)
+            row = self.new_row()
             if self._save(form, row, page):
                 flash(f"{row} was added.", "success")
                 return self._after_save(row)
@@ -97,6 +97,10 @@ class Editing:
                 flash(f"{row} was saved.", "success")
                 return self._after_save(row)
         return self._show_form(page)
+
+    def new_row(self: Any) -> Any:
+        """The row that the form of a new one fills."""
+        return self.model(organisation_id=self.actor.organisation_id)
 
     def first_values(self) -> dict[str, Any]:
         """What the form of a new row begins with, beside the defaults of its columns."""
@@ -189,6 +193,8 @@ class Editing:
             }
             for name, label, names in self.tabs
         ]
+        if request.method == "POST":
+            hold_files(page.form)
         page.form.errors  # noqa: B018  (collected before the template asks field by field)
         status = 422 if request.method == "POST" else 200
         if page.conflict:
@@ -271,6 +277,16 @@ def submitted() -> Any:
     posted: Any = request.form.copy()
     posted.update(request.files)
     return posted
+
+
+def hold_files(form: Form) -> None:
+    """Keep what was uploaded with a form that is refused, and nothing else."""
+    db.session.rollback()
+    for entry in form:
+        if isinstance(entry, InlineList):
+            entry.hold_files()
+        elif isinstance(entry, UploadField):
+            entry.hold()
 
 
 def canonical(entry: Any) -> Any:

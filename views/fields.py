@@ -17,6 +17,7 @@ from wtforms.widgets import HiddenInput
 
 from customerhub.errors import Invalid
 from customerhub.money import parse
+from views import files
 from views.choices import Source, selected
 from views.columns import formats, unit_price
 from views.markup import attributes
@@ -292,30 +293,43 @@ class AmountField(DecimalField):
 
 
 class UploadField(FileField):
-    """A file of a row: the present one, a new one, or none any more. Its data is what was uploaded."""
+    """A file of a row: the present one, a new one, or none any more. Its data is what was uploaded.
+
+    `held` is a token of what was uploaded before, with a form that was refused.
+    """
 
     def process_data(self, value: Any) -> None:
         self.stored = value
         self.data = None
         self.remove = False
+        self.held: str | None = None
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         super().process(formdata, data, extra_filters)
-        self.remove = bool(formdata is not None and formdata.get(f"{self.name}-remove"))
         if not isinstance(self.data, FileStorage) or not self.data.filename:
             self.data = None
+        if formdata is not None:
+            self.remove = bool(formdata.get(f"{self.name}-remove"))
+            self.held = formdata.get(f"{self.name}-held") if self.data is None else None
+
+    def hold(self) -> None:
+        """Keep what was uploaded for the next try."""
+        if self.data is not None:
+            self.held = files.hold(self.data)
+
+    @property
+    def held_name(self) -> str | None:
+        file = files.held(self.held) if self.held else None
+        return file.name if file else None
 
     @property
     def current(self) -> dict[str, str] | None:
-        from views.files import told
-
-        return told(self.stored) if self.stored else None
+        return files.told(self.stored) if self.stored else None
 
     def populate_obj(self, obj: Any, name: str) -> None:
-        from views.files import keep
-
-        if self.data is not None:
-            setattr(obj, name, keep(self.data).id)
+        file = files.keep(self.data) if self.data is not None else files.held(self.held) if self.held else None
+        if file is not None:
+            setattr(obj, name, file.id)
         elif self.remove:
             setattr(obj, name, None)
 

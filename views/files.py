@@ -4,16 +4,20 @@ from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, Flask, abort, current_app, send_file, url_for
 from flask_login import login_required
+from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import or_, select
 from werkzeug.datastructures import FileStorage
 
 from customerhub import storage
+from customerhub.errors import HubError
 from customerhub.permissions import scope
 from models import BusinessEntity, ComplianceDocument, InvoiceProfile, StoredFile
 from models.base import db
 from views.actor import current_actor
 
 bp = Blueprint("files", __name__, url_prefix="/files")
+
+HELD_SECONDS = 24 * 3600
 
 
 def keep(upload: FileStorage) -> StoredFile:
@@ -27,6 +31,36 @@ def keep(upload: FileStorage) -> StoredFile:
         actor=actor,
         limit=current_app.config["HUB"].max_upload_bytes,
     )
+
+
+def hold(upload: FileStorage) -> str | None:
+    """Keep an upload of a form that was refused, so that nobody has to choose it again. Commits.
+
+    Returns a token that stands for it, or None where it cannot be kept.
+    """
+    upload.stream.seek(0)
+    try:
+        stored = keep(upload)
+        db.session.commit()
+    except HubError:
+        db.session.rollback()
+        return None
+    return _tokens().dumps([stored.id, current_actor().id])
+
+
+def held(token: str) -> StoredFile | None:
+    """The file that `token` stands for, where this person was given it not long ago."""
+    actor = current_actor()
+    try:
+        file_id, owner = _tokens().loads(token, max_age=HELD_SECONDS)
+    except (BadData, TypeError, ValueError):
+        return None
+    file = db.session.get(StoredFile, file_id) if owner == actor.id else None
+    return file if file is not None and file.organisation_id == actor.organisation_id else None
+
+
+def _tokens() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="held-file")
 
 
 def told(file_id: int) -> dict[str, str] | None:

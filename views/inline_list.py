@@ -78,7 +78,7 @@ class InlineList(Field):
 
     @property
     def template_entry(self) -> Entry:
-        return Entry(self.form_class(None, prefix=f"{self.name}-__n__"), "", False)
+        return Entry(self.form_class(None, prefix=f"{self.name}-__n__-"), "", False)
 
     @property
     def picker(self) -> dict[str, Any] | None:
@@ -105,6 +105,13 @@ class InlineList(Field):
             for field in entry.form:
                 if field.short_name not in ("id", "version"):
                     field.populate_obj(row, field.short_name)
+
+    def hold_files(self) -> None:
+        """Keep what was uploaded for the next try."""
+        for entry in self.entries:
+            for field in entry.form:
+                if hasattr(field, "hold") and not entry.removed:
+                    field.hold()
 
     def stale(self) -> list[Any]:
         """The present rows that somebody else saved after this form was opened, and that it would change."""

@@ -29,14 +29,16 @@ class OrganisationView(HubModelView):
         "currency": {"description": "Of every amount that is typed, shown and billed"},
         "timezone": {"description": "When a day begins, and how times are shown"},
         "country": {"description": ""},
-        "approval_policy": {"label": "Who needs approval", "description": "Which new customers wait for a decision"},
-        "reminder_days": {"label": "Remind … days before"},
+        "approval_policy": {"description": "Which new customers wait for a decision"},
     }
     tabs = (
         ("approval", "Approval and reminders", ("approval_policy", "reminder_days", "sender_email")),
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
     )
     save = staticmethod(save_organisation)
+
+    def new_row(self) -> Organisation:
+        return Organisation()
 
     def rows(self) -> Select[Any]:
         if self.actor.may(Permission.ORGANISATIONS):

@@ -13,9 +13,7 @@ def meaning(terms: PaymentTerms) -> str:
         return "At once" if value == 0 else f"{value} day{'' if value == 1 else 's'} after the invoice"
     if value == -1:
         return "On the last day of the month"
-    return (
-        f"On day {value} of the month" if value > 0 else f"{-value - 1} days before the last day of the month"
-    )
+    return f"On day {value} of the month" if value > 0 else f"{-value - 1} days before the last day of the month"
 
 
 class PaymentTermsView(SetupView):
@@ -34,5 +32,4 @@ class PaymentTermsView(SetupView):
     )
     searched = (PaymentTerms.name,)
     usual_order = (PaymentTerms.name_key,)
-    field_args = {"value": {"label": "Days, or day of the month"}}
     fields = ("name", "kind", "value", "active")

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import and_, delete, select
 from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import MultiDict
 
+from customerhub.customers.rules import clean_text
+from customerhub.errors import Invalid
 from models.base import db
 from models.people import ListPreference, SavedView, User
+from views import listing
 from views.columns import Column
 
 bp = Blueprint("preferences", __name__, url_prefix="/admin/list")
 MOST_VIEWS = 20
+LONGEST_QUERY = 2000
 
 
 @dataclass(frozen=True)
@@ -71,51 +76,61 @@ def of(user_id: int, screen: str) -> Kept:
     return Kept(chosen.columns if chosen else None, [view for _, view in found if view is not None])
 
 
-def _list_url(screen: str) -> str:
-    """The list's address; 404 for a screen that there is not."""
-    try:
-        return url_for(f"{screen}.index_view")
-    except Exception:
+def _screen(name: str) -> Any:
+    """The screen called `name`, where this person may open it; ends the request with 404 where not."""
+    known = {view.endpoint: view for view in current_app.extensions["admin"][0]._views if hasattr(view, "columns")}
+    if name not in known or not known[name].is_accessible():
         abort(404)
+    return known[name]
+
+
+def _home(view: Any) -> str:
+    return url_for(f"{view.endpoint}.index_view")
 
 
 @bp.post("/<screen>/columns")
 @login_required
 def choose_columns(screen: str) -> Any:
-    home = _list_url(screen)
-    key = (current_user.id, screen)
-    kept = db.session.get(ListPreference, key)
-    if request.form.get("reset"):
-        if kept is not None:
-            db.session.delete(kept)
-    else:
-        names = [name[:60] for name in request.form.getlist("column")[:100]]
-        if kept is None:
-            kept = ListPreference(user_id=key[0], screen=screen[:60])
-            db.session.add(kept)
-        kept.columns = names or None
+    view = _screen(screen)
+    wanted = dict.fromkeys(request.form.getlist("column"))
+    known = {column.name for column in view.columns}
+    names = None if request.form.get("reset") else [name for name in wanted if name in known] or None
+    try:
+        _keep_columns(current_user.id, screen, names)
+    except IntegrityError:  # the same person chose at the same moment in another window
+        db.session.rollback()
+        _keep_columns(current_user.id, screen, names)
+    return redirect(_back(_home(view)), 303)
+
+
+def _keep_columns(user_id: int, screen: str, names: list[str] | None) -> None:
+    kept = db.session.get(ListPreference, (user_id, screen)) or ListPreference(user_id=user_id, screen=screen)
+    kept.columns = names
+    db.session.add(kept)
     db.session.commit()
-    return redirect(_back(home), 303)
 
 
 @bp.post("/<screen>/views")
 @login_required
 def save_view(screen: str) -> Any:
-    home = _list_url(screen)
-    name = " ".join(request.form.get("name", "").split())[:60]
-    pairs = [
-        (key, value)
-        for key, value in request.form.items(multi=True)
-        if key in ("f", "sort", "desc", "search", "page_size")
-    ]
-    query = urlencode(pairs)[:2000]
-    if not name or not query:
+    view = _screen(screen)
+    asked = MultiDict((key, text) for key, text in request.form.items(multi=True) if "\x00" not in text)
+    query = listing.read_args(asked, view.columns, view.filters, listing.PAGE_SIZES[0]).query().removeprefix("?")
+    back = redirect(f"{_home(view)}?{query}" if query else _home(view), 303)
+    try:
+        name = clean_text(request.form.get("name", ""), longest=60)
+    except Invalid as error:
+        flash(error.message, "error")
+        return back
+    if name is None or not query:
         flash("Filter or sort the list first, then give the view a name.", "warning")
-        return redirect(home, 303)
-    views = of(current_user.id, screen).views
-    if len(views) >= MOST_VIEWS:
+        return back
+    if len(query) > LONGEST_QUERY:
+        flash("These are too many filters for one view.", "warning")
+        return back
+    if len(of(current_user.id, screen).views) >= MOST_VIEWS:
         flash(f"{MOST_VIEWS} views are the most. Delete one first.", "warning")
-        return redirect(f"{home}?{query}", 303)
+        return back
     db.session.add(SavedView(user_id=current_user.id, screen=screen, name=name, query=query))
     try:
         db.session.commit()
@@ -123,19 +138,19 @@ def save_view(screen: str) -> Any:
     except IntegrityError:
         db.session.rollback()
         flash(f"You already have a view called “{name}”.", "error")
-    return redirect(f"{home}?{query}", 303)
+    return back
 
 
 @bp.post("/views/<int:view_id>/delete")
 @login_required
 def delete_view(view_id: int) -> Any:
-    view = db.session.get(SavedView, view_id)
-    if view is None or view.user_id != current_user.id:
+    kept = db.session.get(SavedView, view_id) if view_id < 2**63 else None
+    if kept is None or kept.user_id != current_user.id:
         abort(404)
-    home = _list_url(view.screen)
+    view = _screen(kept.screen)
     db.session.execute(delete(SavedView).where(SavedView.id == view_id))
     db.session.commit()
-    return redirect(home, 303)
+    return redirect(_home(view), 303)
 
 
 def _back(home: str) -> str:

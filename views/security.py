@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Flask, Response
+from flask import Flask, Response, abort, request
 from flask_wtf.csrf import CSRFProtect
 
 from customerhub.config import Settings
@@ -42,6 +42,12 @@ def register(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
+
+    @app.before_request
+    def refuse_nul() -> None:
+        """No browser sends this character in an address by itself, and a database cannot keep it."""
+        if "\x00" in request.path or any("\x00" in text for pair in request.args.items(multi=True) for text in pair):
+            abort(400)
 
     @app.after_request
     def protect(response: Response) -> Response:

@@ -28,6 +28,9 @@ TABLES = {
 }
 
 
+INTERNAL = ("sha256", "storage_key")  # kept in the history, but of no use to people
+
+
 def noun_of(table: str) -> str:
     """What a row of `table` is called within a sentence."""
     return TABLES.get(table, table.replace("_", " "))
@@ -111,6 +114,7 @@ def changes_of(table: str, changes: dict[str, Sequence[Any]] | None) -> list[tup
             *(past(columns.get(name), value) for value in pair[:2]),
         )
         for name, pair in (changes or {}).items()
+        if name not in INTERNAL
     ]
 
 

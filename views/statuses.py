@@ -30,5 +30,5 @@ class StatusView(SetupView):
     )
     searched = (CustomerStatus.name,)
     usual_order = (CustomerStatus.position, CustomerStatus.name_key)
-    field_args = {"behaviour": {"label": "What it does", "description": ""}, "colour": {"description": ""}}
+    field_args = {"behaviour": {"description": ""}, "colour": {"description": ""}}
     fields = ("name", "colour", "behaviour", "position", "active")

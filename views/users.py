@@ -124,12 +124,10 @@ class UserView(HubModelView):
         "dealer_id": {"description": "Whose customers they see", "render_kw": {"data-show-when": "role=partner"}},
         "customer_id": {"description": "Whose record they see", "render_kw": {"data-show-when": "role=customer"}},
         "portal_permissions": {
-            "label": "What they may see in the portal",
             "render_kw": {"data-show-when": "role=customer"},
         },
         "data_protection": {"description": "May delete customers for good"},
         "platform": {
-            "label": "All organisations",
             "description": "May add organisations and choose the one to work in",
         },
     }

@@ -6,25 +6,37 @@ request to another host than the server under test.
 
 import os
 import shutil
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from playwright._impl._driver import compute_driver_executable
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    StorageState,
+    sync_playwright,
+)
 
 from app import create_app
-from customerhub.config import Settings
-from jobs.parent_death import die_with_parent
-from tests.databases import Databases, settings_for
-from tests.servers import Valkey, free_port, leave_out, wait_until
+from customerhub.config import Settings, load_settings
+from models.enums import Role
+from seed.demo import PASSWORD, email_of
+from tests.browser.steps import sign_in
+from tests.jobs.running import Running
+from tests.servers import free_port, leave_out
 
-ROOT = Path(__file__).resolve().parents[2]
+OpenAs = Callable[..., Page]
 OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -46,11 +58,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class LiveServer:
-    """A web server in processes of its own. `app` is the same hub in this process, to prepare and look at data."""
+    """The whole hub in processes of its own. `app` is the same hub in this process, to prepare and look at data."""
 
     url: str
     settings: Settings
     app: Flask
+    processes: Running
+
+    @contextmanager
+    def paused(self, words: str) -> Iterator[None]:
+        """Hold the processes with `words` in their command line, as a machine does that has no time for them."""
+        numbers = self.processes.find(words)
+        assert numbers, f"no process with {words!r} in its command line"
+        for number in numbers:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                os.kill(number, signal.SIGCONT)
 
 
 @dataclass
@@ -63,6 +89,11 @@ class Faults:
 
     def allow(self, text: str) -> None:
         self.allowed.append(text)
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("console", self.on_console)
+        context.on("weberror", lambda error: self.found.append(f"script: {error.error}"))
+        context.on("request", self.on_request)
 
     def on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -77,52 +108,25 @@ class Faults:
         return [fault for fault in self.found if not any(text in fault for text in self.allowed)]
 
 
-@pytest.fixture(scope="module")
-def live_server(
-    databases_of: Callable[[str], Databases], valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LiveServer]:
-    """The hub over an empty SQLite database and a folder of its own, for the tests of one module."""
-    port = free_port()
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The hub with its demo data, as `make run` starts it: web, workers, scheduler and queue server."""
+    folder = tmp_path_factory.mktemp("live")
     environment = {
-        "DATABASE_URL": databases_of("sqlite").fresh("live"),
-        "HUB_DATA_DIR": str(tmp_path_factory.mktemp("live")),
+        "HUB_DATA_DIR": str(folder / "hub"),
         "HUB_SECRET_KEY": "tests",
         "HUB_WEB_WORKERS": "1",
-        "PORT": str(port),
-        "REDIS_URL": valkey_server.url,
+        "PORT": str(free_port()),
     }
-    parent = os.getpid()
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--config",
-            ROOT / "deploy" / "gunicorn.conf.py",
-            "app:create_app()",
-        ],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        start_new_session=True,
-        preexec_fn=lambda: die_with_parent(parent),
-    )
-    settings = settings_for(
-        environment["DATABASE_URL"],
-        Path(environment["HUB_DATA_DIR"]),
-        PORT=str(port),
-        REDIS_URL=valkey_server.url,
-    )
-    wait_until(lambda: _listens(process, port))
-    yield LiveServer(settings.public_url, settings, create_app(settings))
-    process.terminate()
-    process.wait(15)
-
-
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    if process.poll() is not None:
-        pytest.fail(f"the web server ended with exit code {process.returncode}")
-    table = Path("/proc/net/tcp").read_text()
-    return f"0100007F:{port:04X} 00000000:0000 0A" in table
+    run = Running(["-m", "flask", "--app", "app", "up"], folder / "log", environment)
+    try:
+        run.wait_for("runs at", seconds=90)
+        settings = load_settings(environment)
+        yield LiveServer(settings.public_url, settings, create_app(settings), run)
+        run.send(signal.SIGTERM)
+        assert run.wait() == 0
+    finally:
+        run.end()
 
 
 @pytest.fixture(scope="session")
@@ -156,11 +160,49 @@ def faults(live_server: LiveServer) -> Faults:
     return Faults(urlsplit(live_server.url).netloc)
 
 
+@pytest.fixture(scope="session")
+def sign_in_as(browser: Browser, live_server: LiveServer) -> Callable[[Role], StorageState]:
+    """The cookies of somebody signed in with a role; each role signs in once."""
+    known: dict[Role, StorageState] = {}
+
+    def cookies(role: Role) -> StorageState:
+        if role not in known:
+            page = browser.new_page(base_url=live_server.url)
+            sign_in(page, email_of(role), PASSWORD)
+            page.wait_for_url(lambda url: "/sign-in" not in url)
+            known[role] = page.context.storage_state()
+            page.close()
+        return known[role]
+
+    return cookies
+
+
 @pytest.fixture
-def page(browser_context: BrowserContext, faults: Faults) -> Iterator[Page]:
-    """A page of the live server. The test fails where anything goes wrong in it or in a page it opens."""
-    browser_context.on("console", faults.on_console)
-    browser_context.on("weberror", lambda error: faults.found.append(f"script: {error.error}"))
-    browser_context.on("request", faults.on_request)
-    yield browser_context.new_page()
+def open_as(
+    browser: Browser, live_server: LiveServer, faults: Faults, sign_in_as: Callable[[Role], StorageState]
+) -> Iterator[OpenAs]:
+    """Opens a browser of its own for each person. The test fails where anything goes wrong in one of them."""
+    opened: list[BrowserContext] = []
+
+    def open_as(role: Role | None, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": width, "height": height},
+            storage_state=sign_in_as(role) if role else None,
+            **options,
+        )
+        context.set_default_timeout(15_000)
+        faults.watch(context)
+        opened.append(context)
+        return context.new_page()
+
+    yield open_as
+    for context in opened:
+        context.close()
     assert faults.unexpected() == []
+
+
+@pytest.fixture
+def page(open_as: OpenAs) -> Page:
+    """A page of the live server in a browser profile that starts empty."""
+    return open_as(None, width=1280)

@@ -1,7 +1,7 @@
 """A process that saves an import, or imports a file, and can be stopped at a place: for tests that kill or race it.
 
-Words: save IMPORT_ID | file PATH ORGANISATION_ID, then perhaps the number of a chunk. Before that chunk is committed to
-anything, it prints "here" and waits for a line.
+Words: save IMPORT_ID | file PATH ORGANISATION_ID | dry PATH ORGANISATION_ID, then perhaps the number of a chunk: when
+so many are written, and nothing is committed, it prints "here" and waits for a line.
 """
 
 import json
@@ -26,8 +26,14 @@ def main(words: list[str]) -> None:
             print(json.dumps({"state": imported.state.value, "problem": imported.problem}))
         else:
             stop_at(rest[2:])
-            result = imports.import_file(Path(rest[0]), organisation_id=int(rest[1]))
-            print(json.dumps(result.as_dict()))
+            result = imports.import_file(Path(rest[0]), organisation_id=int(rest[1]), dry_run=action == "dry")
+            print(json.dumps(result.as_dict() | {"peak": peak_memory()}))
+
+
+def peak_memory() -> float:
+    """The most memory this process has had, in MB. What getrusage tells includes that of the parent it came from."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def stop_at(chunk: list[str]) -> None:

@@ -163,3 +163,17 @@ def test_somebody_who_saves_a_customer_meanwhile_is_not_overrun(house, start, se
     imported = the_import(import_id, house)
     assert (imported.new_rows, imported.changed_rows) == (ROWS - 1, 1)
     assert import_now(written([good_row(1)]), house).saved
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(house, start, tmp_path):
+    """Every row has texts of its own: a reader that keeps the sheet would need some 40 MB more for the longer one."""
+    organisation_id = house.id
+    peaks = []
+    for rows in (5_000, 25_000):
+        path = tmp_path / f"{rows}.xlsx"
+        path.write_bytes(written([good_row(number, address=f"{number} " * 20) for number in range(rows)]).getvalue())
+        told = answer(start("dry", path, organisation_id))
+        assert told["new"] == rows
+        peaks.append(told["peak"])
+    assert peaks[1] - peaks[0] < 20, peaks

@@ -173,6 +173,17 @@ def test_what_a_cell_may_not_be(house, column, cell, told):
     assert told in reason
 
 
+def test_letters_that_become_too_many_when_they_are_compared(house):
+    """One letter may fold into 18: the columns for sorting and finding have no room for that."""
+    row = good_row(1, name="\ufdfa" * 30, reference="\ufb03" * 30)
+    result = import_now(written([row, good_row(2)]), house, good_rows_only=True)
+    assert [(error.column, error.reason) for error in result.errors] == [
+        ("reference", "This reference is too long"),
+        ("name", "This name is too long"),
+    ]
+    assert import_now(written([good_row(1, name="\ufdfa" * 20, reference="\ufb03" * 20)]), house).saved
+
+
 @pytest.mark.parametrize(
     ("cells", "column", "told"),
     [

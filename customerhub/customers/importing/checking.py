@@ -17,11 +17,16 @@ from customerhub.customers.importing.names import Names, load_names
 from customerhub.customers.importing.sheet import DAYS_FROM_1904, BadCell, Cell, as_text
 from customerhub.customers.importing.statistics import keep_statistics
 from customerhub.errors import Invalid
+from models import Customer
 from models.enums import RowOutcome
-from models.keys import exact_key
+from models.keys import exact_key, folded
 
 CHUNK: Final = 1_000  # rows
 KEPT_CELLS: Final = 5_000  # how many different cells of a column are remembered with what they mean
+
+# A few letters become many when they are made comparable, such as the one ligature for a whole Arabic phrase.
+_LONGEST_KEY: Final[int] = Customer.__table__.c.reference_key.type.length  # type: ignore[attr-defined]
+_LONGEST_SORT_NAME: Final[int] = Customer.__table__.c.sort_name.type.length  # type: ignore[attr-defined]
 
 _NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
@@ -110,6 +115,8 @@ class Checker:
             elif value is not None:
                 values[column.field] = value
         self._identify(row)
+        if (name := values.get("name")) and not name.isascii() and len(folded(name)) > _LONGEST_SORT_NAME:
+            row.problems.append(Problem("name", "This name is too long"))
         return row
 
     def _identify(self, row: CheckedRow) -> None:
@@ -119,6 +126,8 @@ class Checker:
             return
         row.key = exact_key(reference)
         assert row.key is not None
+        if len(row.key) > _LONGEST_KEY:
+            row.problems.append(Problem("reference", "This reference is too long"))
         first = self._seen.setdefault(row.key, row.number)
         if first != row.number:
             row.problems.append(Problem("reference", f"Row {first} has this reference too"))

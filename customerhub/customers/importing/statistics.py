@@ -21,4 +21,4 @@ def keep_statistics() -> None:
     if db.session.get_bind().dialect.name != "postgresql":
         return
     if db.session.scalar(_GROWN, {"growth": GROWTH}):
-        db.session.execute(text("ANALYZE customer"))
+        db.session.execute(text("ANALYZE (SKIP_LOCKED) customer"))

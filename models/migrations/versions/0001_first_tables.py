@@ -422,7 +422,7 @@ def upgrade() -> None:
     op.create_table('customer',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('account_number', sa.String(length=40), nullable=False),
+    sa.Column('account_number', sa.String(length=40).with_variant(sa.String(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('reference', sa.String(length=40), nullable=True),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('is_prospect', sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -528,9 +528,13 @@ def upgrade() -> None:
     sa.UniqueConstraint('organisation_id', 'vat_key', name=op.f('uq_customer_organisation_id_vat_key'))
     )
     with op.batch_alter_table('customer', schema=None) as batch_op:
+        batch_op.create_index('ix_customer_account_manager', ['organisation_id', 'account_manager_id', 'sort_name', 'id'], unique=False)
         batch_op.create_index('ix_customer_dealer', ['dealer_id', 'sort_name'], unique=False)
         batch_op.create_index('ix_customer_group', ['group_id'], unique=False)
+        batch_op.create_index('ix_customer_region', ['organisation_id', 'region_id', 'sort_name', 'id'], unique=False)
+        batch_op.create_index('ix_customer_risk', ['organisation_id', 'risk', 'sort_name', 'id'], unique=False)
         batch_op.create_index('ix_customer_sort_name', ['organisation_id', 'sort_name', 'id'], unique=False)
+        batch_op.create_index('ix_customer_stage', ['organisation_id', 'stage', 'sort_name', 'id'], unique=False)
         batch_op.create_index('ix_customer_start_date', ['organisation_id', 'start_date', 'id'], unique=False)
         batch_op.create_index('ix_customer_status', ['organisation_id', 'status_id', 'sort_name', 'id'], unique=False)
 
@@ -882,10 +886,14 @@ def downgrade() -> None:
     op.drop_table('customer_import')
     with op.batch_alter_table('customer', schema=None) as batch_op:
         batch_op.drop_index('ix_customer_status')
+        batch_op.drop_index('ix_customer_stage')
         batch_op.drop_index('ix_customer_start_date')
         batch_op.drop_index('ix_customer_sort_name')
+        batch_op.drop_index('ix_customer_risk')
+        batch_op.drop_index('ix_customer_region')
         batch_op.drop_index('ix_customer_group')
         batch_op.drop_index('ix_customer_dealer')
+        batch_op.drop_index('ix_customer_account_manager')
 
     op.drop_table('customer')
     op.drop_table('tariff_rate')

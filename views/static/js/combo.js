@@ -39,7 +39,7 @@ function combobox(input, { address, draw, pick, minimum, onLeave }) {
   const rows = () => list.querySelectorAll('[role="option"]');
   function position() {
     const box = input.getBoundingClientRect();
-    list.style.width = `${Math.max(box.width, Math.min(320, innerWidth - 16))}px`;
+    list.style.width = `${innerWidth < 900 ? box.width : Math.max(box.width, 320)}px`;
     const below = innerHeight - box.bottom > Math.min(list.scrollHeight, 320) + 12 || box.top < 240;
     list.style.top = below ? `${box.bottom + 4}px` : 'auto';
     list.style.bottom = below ? 'auto' : `${innerHeight - box.top + 4}px`;

@@ -6,7 +6,7 @@ const typed = new Set();
 const filled = new Map();
 let filling = false;
 
-for (const kind of ['input', 'change']) form?.addEventListener(kind, (event) => { if (!filling && event.target.name) typed.add(event.target.name.replace(/-text$/, '')); });
+for (const kind of ['input', 'change']) form?.addEventListener(kind, ({ target }) => { if (!filling && target !== form && target.name) typed.add(target.name.replace(/-text$/, '')); });
 
 function isFree(name, usual) {
   const { value } = form.elements[name];

@@ -1,0 +1,72 @@
+"""What people do on every screen, in their words."""
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.customers.workbooks import good_row, written
+
+NORTHWIND = Path(__file__).resolve().parents[3] / "shared" / "data" / "northwind_customers.xlsx"
+NORTHWIND_ROWS = 91
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    page.goto("/sign-in")
+    page.get_by_role("textbox", name="Email").fill(email)
+    page.locator("[name='password']").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def go_to(page: Page, entry: str) -> None:
+    """Choose an entry of the menu, which a phone shows behind a button."""
+    opener = page.get_by_role("button", name="Menu", exact=True)
+    if opener.is_visible():
+        opener.click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=entry, exact=True).click()
+
+
+def open_tab(page: Page, name: str) -> Locator:
+    """Open a tab of a form; its panel."""
+    page.get_by_role("tab", name=name).click()
+    panel = page.get_by_role("tabpanel", name=name)
+    expect(panel).to_be_visible()
+    return panel
+
+
+def field(page: Page, name: str) -> Locator:
+    """A field of a form by its name."""
+    return page.locator(f"form.edit [name='{name}']")
+
+
+def fill_core(page: Page, name: str, reference: str, *, email: str = "office@customer.example") -> None:
+    """The fields that a new customer cannot do without."""
+    field(page, "name").fill(name)
+    field(page, "reference").fill(reference)
+    field(page, "email").fill(email)
+    field(page, "region_id").select_option(label="Europe")
+    field(page, "risk").select_option("Low")
+    page.get_by_label("Sales", exact=True).check()
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def northwind(folder: Path) -> Path:
+    """The Northwind customers; where they are not at hand, made-up ones of the same shape and number."""
+    if NORTHWIND.exists():
+        return NORTHWIND
+    return workbook(folder, NORTHWIND_ROWS)
+
+
+def workbook(folder: Path, rows: int, **cells: object) -> Path:
+    """A workbook of made-up customers; `cells` are the same in every row."""
+    path = folder / f"customers_{rows}.xlsx"
+    path.write_bytes(written([good_row(number, **cells) for number in range(1, rows + 1)]).getvalue())
+    return path
+
+
+def upload(page: Page, path: Path) -> None:
+    page.goto("/admin/imports/upload/")
+    page.get_by_label("Excel file").set_input_files(path)
+    page.get_by_role("button", name="Check the file").click()

@@ -1,0 +1,182 @@
+"""Every generated screen: who may see it, who may change it, and what a right entry on its form is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import models
+from models.base import db
+from models.enums import Role
+from tests import factories as make
+from tests.world import World
+
+STAFF = frozenset({"agent", "manager", "admin", "platform"})
+MANAGERS = frozenset({"manager", "admin", "platform"})
+ADMINS = frozenset({"admin", "platform"})
+NOBODY: frozenset[str] = frozenset()
+
+numbers = count(1)
+
+
+def always(_world: World) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Act:
+    """An operation of a screen: who may run it, a row to run it on, what to enter, and how to see that it was done."""
+
+    roles: frozenset[str]
+    row: Callable[[World], Any]
+    done: Callable[[Any], bool]  # asked with the row as it is afterwards, or None
+    entered: Callable[[World], dict[str, Any]] = always
+
+
+@dataclass(frozen=True)
+class Screen:
+    """`new` fills the form of a new row, `changed` is the column that an edit changes; where it is blank none may."""
+
+    model: Any
+    sees: frozenset[str] = STAFF
+    edits: frozenset[str] = ADMINS
+    makes: frozenset[str] | None = None
+    new: Callable[[World], dict[str, Any]] = field(default=lambda _world: {"name": fresh("New")})
+    changed: str = "name"
+    acts: dict[str, Act] = field(default_factory=dict)
+    lookup: str = ""
+    marker: str = ""
+
+    @property
+    def creators(self) -> frozenset[str]:
+        return self.edits if self.makes is None else self.makes
+
+
+def fresh(word: str) -> str:
+    return f"{word} {next(numbers)}"
+
+
+def gone(row: Any) -> bool:
+    return row is None
+
+
+def ours(world: World) -> models.Organisation:
+    return db.session.get_one(models.Organisation, world.ours.id)
+
+
+def deletable(factory: Any, roles: frozenset[str] = ADMINS) -> dict[str, Act]:
+    return {"delete": Act(roles, lambda world: factory(organisation=ours(world)), gone)}
+
+
+def new_customer(world: World) -> dict[str, Any]:
+    known = db.session.get_one(models.Customer, world.ours.customers[0])
+    return {
+        "name": fresh("New"), "reference": fresh("N"), "email": "new@customer.example", "start_date": "2025-01-31",
+        "risk": "Low", "region_id": str(known.region_id), "departments": [str(known.departments[0].id)],
+        "kind": "company",
+    }  # fmt: skip
+
+
+def bare_customer(world: World) -> models.Customer:
+    """One that nothing hangs on."""
+    known = db.session.get_one(models.Customer, world.ours.customers[0])
+    chosen = {"region_id": known.region_id, "status_id": known.status_id, "departments": list(known.departments)}
+    return make.CustomerFactory(organisation=ours(world), **chosen)
+
+
+def somebody(active: bool = True) -> Callable[[World], models.User]:
+    return lambda world: make.UserFactory(organisation_id=world.ours.id, role=Role.AGENT, active=active)
+
+
+def was_invited(user: models.User) -> bool:
+    mails = db.session.query(models.OutboxMessage).filter_by(recipient=user.email)
+    return mails.count() == 1
+
+
+CUSTOMER_ACTS = {
+    "assign": Act(
+        MANAGERS,
+        bare_customer,
+        lambda row: row.account_manager_id is not None,
+        lambda world: {"manager_id": str(world.ours.users[Role.AGENT])},
+    ),
+    "delete": Act(MANAGERS, bare_customer, gone),
+}
+USER_ACTS = {
+    "invite": Act(ADMINS, somebody(), was_invited),
+    "sign-out": Act(ADMINS, somebody(), lambda user: user.sign_in_epoch == 1),
+    "deactivate": Act(ADMINS, somebody(), lambda user: not user.active),
+    "activate": Act(ADMINS, somebody(active=False), lambda user: user.active),
+    "delete": Act(ADMINS, somebody(), gone),
+}
+
+
+def done_import(world: World) -> models.CustomerImport:
+    return make.CustomerImportFactory(organisation=ours(world), state=models.enums.TransferState.DONE)
+
+
+SCREENS: dict[str, Screen] = {
+    "customers": Screen(
+        models.Customer, edits=STAFF, new=new_customer, acts=CUSTOMER_ACTS, lookup="customer.account_manager_id"
+    ),
+    "groups": Screen(
+        models.CustomerGroup, edits=STAFF, acts=deletable(make.CustomerGroupFactory, STAFF),
+        lookup="customer_group.parent_id",
+    ),
+    "organisations": Screen(
+        models.Organisation, marker="Time zone", makes=frozenset({"platform"}),
+        new=lambda _world: {"name": fresh("New"), "currency": "CHF", "country": "CH", "timezone": "Europe/Zurich"},
+    ),
+    "business-entities": Screen(
+        models.BusinessEntity, acts=deletable(make.BusinessEntityFactory),
+        new=lambda _world: {"name": fresh("New"), "registered_name": "New Ltd", "address": "1 Street"},
+    ),
+    "catalogs": Screen(
+        models.CatalogItem, acts=deletable(make.CatalogItemFactory),
+        new=lambda _world: {"name": fresh("New"), "type": "region"},
+    ),
+    "departments": Screen(models.Department, acts=deletable(make.DepartmentFactory)),
+    "commodities": Screen(
+        models.Commodity, acts=deletable(make.CommodityFactory),
+        new=lambda _world: {"name": fresh("New"), "unit": "kWh"}
+    ),
+    "locations": Screen(models.Location, acts=deletable(make.LocationFactory)),
+    "billed-users": Screen(models.BilledUser, acts=deletable(make.BilledUserFactory)),
+    "statuses": Screen(
+        models.CustomerStatus, acts=deletable(make.CustomerStatusFactory),
+        new=lambda _world: {"name": fresh("New"), "behaviour": "bill"},
+    ),
+    "templates": Screen(
+        models.NotificationTemplate, acts=deletable(make.NotificationTemplateFactory),
+        new=lambda _world: {"name": fresh("New"), "purpose": "review due", "subject": "A", "body": "B"},
+    ),
+    "products": Screen(
+        models.Product, acts=deletable(make.ProductFactory),
+        new=lambda _world: {"name": fresh("New"), "code": fresh("N"), "kind": "feature"},
+    ),
+    "tariffs": Screen(models.Tariff, acts=deletable(make.TariffFactory)),
+    "payment-methods": Screen(models.PaymentMethod, acts=deletable(make.PaymentMethodFactory)),
+    "payment-terms": Screen(models.PaymentTerms, acts=deletable(make.PaymentTermsFactory)),
+    "vat-rates": Screen(
+        models.VatRate, acts=deletable(make.VatRateFactory), new=lambda _world: {"name": fresh("New"), "percent": "7.7"}
+    ),
+    "invoice-types": Screen(models.InvoiceType, acts=deletable(make.InvoiceTypeFactory)),
+    "default-values": Screen(
+        models.DefaultValueSet, acts=deletable(make.DefaultValueSetFactory), lookup="customer.account_manager_id"
+    ),
+    "dealers": Screen(
+        models.Dealer, acts=deletable(make.DealerFactory), marker="Nordwind", changed="code",
+        new=lambda _world: {"name": fresh("New"), "code": fresh("N")}
+    ),
+    "users": Screen(
+        models.User, sees=MANAGERS, acts=USER_ACTS, lookup="hub_user.customer_id",
+        new=lambda _world: {"name": fresh("New"), "email": f"new{next(numbers)}@hub.example", "role": "agent"},
+    ),
+    "outbox": Screen(models.OutboxMessage, sees=MANAGERS, edits=NOBODY),
+    "exports": Screen(models.ListExport, edits=NOBODY),
+    "imports": Screen(
+        models.CustomerImport, edits=NOBODY,
+        acts={"revert": Act(STAFF, done_import, lambda row: row.state is not models.enums.TransferState.DONE)},
+    ),
+    "history": Screen(models.History, edits=NOBODY),
+}  # fmt: skip
