@@ -1,28 +1,39 @@
 """What refers to a row: asked before the row is deleted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Table, func, or_, select
 
 from models.base import Base, db
 
+Links = list[tuple[str, int]]
 
-def linked_rows(row: Any) -> list[tuple[str, int]]:
+
+def linked_rows(row: Any) -> Links:
     """(table, number of rows) of everything in the database that refers to `row` by a foreign key."""
-    table = row.__table__
+    return links_of([row])[row.id]
+
+
+def links_of(rows: Sequence[Any]) -> dict[int, Links]:
+    """The links of each of `rows`, all of one table, by its id."""
+    table = rows[0].__table__
+    target = table.alias("target")
     counts: dict[str, Any] = {
         other.name: select(func.count())
         .select_from(other)
-        .where(or_(*(column == row.id for column in columns)))
+        .where(or_(*(column == target.c.id for column in columns)))
+        .correlate(target)
         .scalar_subquery()
         for other in Base.metadata.sorted_tables
         if (columns := _columns_to(other, table))
     }
-    if not counts:
-        return []
-    found = db.session.execute(select(*counts.values())).one()
-    return [(name, count) for name, count in zip(counts, found, strict=True) if count]
+    keys = [row.id for row in rows]
+    found = db.session.execute(select(target.c.id, *counts.values()).where(target.c.id.in_(keys)))
+    links: dict[int, Links] = {key: [] for key in keys}
+    for key, *several in found:
+        links[key] = [(name, count) for name, count in zip(counts, several, strict=True) if count]
+    return links
 
 
 def _columns_to(table: Table, target: Table) -> list[Any]:

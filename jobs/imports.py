@@ -5,11 +5,13 @@ Each may run twice, be killed half-way and run again: what was begun and not end
 
 import logging
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 from flask import current_app
 from redis.exceptions import RedisError
@@ -63,8 +65,8 @@ def save(import_id: int, user_id: int | None = None) -> None:
     Where the customers changed after the preview nothing is saved, and a new preview is made.
     """
     try:
-        with _acting(import_id, user_id) as actor:
-            steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=_show(import_id))
+        with _acting(import_id, user_id) as actor, _shown(import_id) as progress:
+            steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=progress)
             db.session.commit()
     except steps.Superseded:
         db.session.rollback()
@@ -85,8 +87,8 @@ def save(import_id: int, user_id: int | None = None) -> None:
 def revert(import_id: int, user_id: int | None = None) -> None:
     """Take back what an import did, in one transaction."""
     try:
-        with _acting(import_id, user_id) as actor:
-            steps.revert(import_id, actor=actor, progress=_show(import_id))
+        with _acting(import_id, user_id) as actor, _shown(import_id) as progress:
+            steps.revert(import_id, actor=actor, progress=progress)
             db.session.commit()
     except OperationalError:
         db.session.rollback()
@@ -138,26 +140,11 @@ def import_file(
     workbook. `progress` is told the rows done and about how many there are. Raises Unusable where the file cannot be
     used, Conflict where others kept being faster, HubError where the set-up lacks something.
     """
+    options = {"dry_run": dry_run, "good_rows_only": good_rows_only, "progress": progress}
     for _attempt in range(ATTEMPTS):
         db.session.rollback()  # of what the caller has looked up: this one decides anew whether it only reads
         try:
-            with ExitStack() as opened, _reading(dry_run):
-                file = _open(opened, path, "rb")
-                errors_file = _open(opened, errors_path, "wb") if errors_path else None
-                actor = Actor(None, organisation_id)
-                opened.enter_context(history.acting(actor, "command import-customers"))
-                result = one_pass.import_file(
-                    file,
-                    actor=actor,
-                    max_rows=_settings().max_import_rows,
-                    dry_run=dry_run,
-                    good_rows_only=good_rows_only,
-                    errors_file=errors_file,
-                    progress=progress,
-                )
-                if result.saved:
-                    db.session.commit()
-                return result
+            return _import_once(path, errors_path, Actor(None, organisation_id), options)
         except (Conflict, OperationalError) as error:
             if not _is_contention(error):
                 raise
@@ -167,15 +154,30 @@ def import_file(
     raise Conflict("Others keep changing these customers. Nothing was saved: try again later")
 
 
+def _import_once(path: Path, errors_path: Path | None, actor: Actor, options: dict[str, Any]) -> ImportResult:
+    with ExitStack() as opened, _reading(options["dry_run"]), history.acting(actor, "command import-customers"):
+        file = opened.enter_context(_open(path, "rb"))
+        errors_file = opened.enter_context(TemporaryFile()) if errors_path else None
+        max_rows = _settings().max_import_rows
+        result = one_pass.import_file(file, actor=actor, max_rows=max_rows, errors_file=errors_file, **options)
+        if errors_path and errors_file:
+            errors_file.seek(0)
+            with _open(errors_path, "wb") as kept:
+                shutil.copyfileobj(errors_file, kept)
+        if result.saved:
+            db.session.commit()
+        return result
+
+
 def _is_contention(error: Exception) -> bool:
     """Whether `error` only means that two wrote at the same time."""
     text = str(error).lower()
     return isinstance(error, Conflict) or "locked" in text or "deadlock" in text or "could not serialize" in text
 
 
-def _open(opened: ExitStack, path: Path, mode: str) -> BinaryIO:
+def _open(path: Path, mode: str) -> BinaryIO:
     try:
-        return cast(BinaryIO, opened.enter_context(path.open(mode)))
+        return cast(BinaryIO, path.open(mode))
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from error
 
@@ -209,17 +211,20 @@ def _progress_key(import_id: int) -> str:
     return f"hub:import:{import_id}:done"
 
 
-def _show(import_id: int) -> Callable[[int], object]:
-    """What tells the queue server how far the work is; without one the work goes on."""
+@contextmanager
+def _shown(import_id: int) -> Iterator[Callable[[int], object]]:
+    """What tells the queue server how far the work is, until it ends; without a server the work goes on."""
     connection = queue.get_queue().connection
 
     def tell(done: int) -> None:
-        try:
+        with suppress(RedisError, OSError):
             connection.set(_progress_key(import_id), done, ex=PROGRESS_SECONDS)
-        except (RedisError, OSError):
-            log.debug("import %s: nobody could be told of %s rows", import_id, done)
 
-    return tell
+    try:
+        yield tell
+    finally:
+        with suppress(RedisError, OSError):
+            connection.delete(_progress_key(import_id))
 
 
 def _told(error: Exception, import_id: int) -> str:

@@ -19,7 +19,7 @@ from models import (
     LegalEntity,
 )
 from models.base import db
-from views.columns import day, formats
+from views.columns import amount, day, formats, unit_price
 from views.forms import Inline
 
 MAIN = (
@@ -94,16 +94,24 @@ TABS = (
 
 
 def commodity_picker() -> dict[str, Any]:
-    """The commodities to pick billing lines from."""
+    """The commodities to pick billing lines from; a line begins with the prices of its commodity."""
     from views.choices import Source
 
-    source = Source(Commodity)
-    known = [key for key, _, _ in source.rows()]
-    units = dict(db.session.execute(select(Commodity.id, Commodity.unit).where(Commodity.id.in_(known))).all())
+    known = {key: label for key, label, active in Source(Commodity).rows() if active}
+    rows = db.session.execute(
+        select(Commodity.id, Commodity.unit, Commodity.default_minimum_cost, Commodity.default_cost_per_unit).where(
+            Commodity.id.in_(known)
+        )
+    )
+    terms = {key: (unit, amount(least), unit_price(each)) for key, unit, least, each in rows}
     return {
         "title": "Commodities",
         "field": "commodity_id",
-        "choices": [(key, label, f"per {units.get(key, '')}") for key, label, active in source.rows() if active],
+        "choices": [
+            (key, label, f"{each} per {unit}", {"minimum_cost": least, "cost_per_unit": each})
+            for key, label in known.items()
+            for unit, least, each in [terms[key]]
+        ],
     }
 
 
@@ -157,8 +165,8 @@ ARGS: dict[str, dict[str, Any]] = {
     "reference": {"particular": True, "description": "Short and unique, such as ALFKI"},
     "email": {"particular": True, "description": "Several with commas between them"},
     "is_prospect": {"description": "A prospect needs a name, an identity or registration number and one contact"},
-    "identity_number": {"description": "Of a consumer", "render_kw": {"data-show-when": "kind=consumer"}},
-    "registration_number": {"description": "Of a company", "render_kw": {"data-show-when": "kind=company"}},
+    "identity_number": {"render_kw": {"data-show-when": "kind=consumer"}},
+    "registration_number": {"render_kw": {"data-show-when": "kind=company"}},
     "registration_date": {"render_kw": {"data-show-when": "kind=company"}},
     "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
     "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},

@@ -23,6 +23,7 @@ from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, 
 from views.editing import DetailsPage
 from views.files import told as file_told
 from views.forms import LABELS
+from views.loading import with_choices
 from views.showing import label_for, shown, table_of
 
 SOON_DAYS = 30
@@ -202,7 +203,7 @@ def _compliance(row: Customer, edit: str | None) -> dict[str, Any]:
         "rows": [
             [document.certificate, _expiry(document), document.reviewer_email,
              document.template.name if document.template else None, _file(document.file_id)]
-            for document in row.compliance_documents
+            for document in with_choices(row.compliance_documents)
         ],
         **_add(edit, "compliance", "No compliance documents yet"),
     }  # fmt: skip
@@ -216,7 +217,7 @@ def _profiles(row: Customer, edit: str | None) -> dict[str, Any]:
         "rows": [
             [profile.name, profile.email, {"chip": profile.status.value, "tone": tones[profile.status.value]},
              _file(profile.nda_file_id)]
-            for profile in row.invoice_profiles
+            for profile in with_choices(row.invoice_profiles)
         ],
         **_add(edit, "profiles", "No invoice profiles yet"),
     }  # fmt: skip

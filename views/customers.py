@@ -1,5 +1,6 @@
 """Customers: the list, the form with its tabs, and what can be done to them."""
 
+from contextlib import suppress
 from typing import Any
 
 from flask import abort, jsonify, request, url_for
@@ -8,8 +9,9 @@ from sqlalchemy import Select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.customers.default_values import list_sets, values_of
-from customerhub.customers.records import delete_customer, save_customer, why_not_deleted
+from customerhub.customers.records import delete_customer, save_customer, usual_status, why_not_deleted
 from customerhub.customers.search import found_ids, found_rows, matching
+from customerhub.errors import Invalid
 from customerhub.permissions import Permission
 from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, Department, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
@@ -31,7 +33,7 @@ DELETE = Operation(
     label="Delete",
     permission=Permission.CUSTOMERS_DELETE,
     run=delete_customer,
-    available=lambda row, _actor: why_not_deleted(row),
+    unavailable=why_not_deleted,
     explain="A customer that nothing is linked to is deleted at once, with its contacts and addresses. "
     "One with billing lines, documents, profiles or users is refused: drop it instead.",
     icon="trash",
@@ -150,7 +152,13 @@ class CustomerView(HubModelView):
         ]
 
     def first_values(self) -> dict[str, Any]:
-        return {"start_date": form.today(), "existing_relationship": False, **self._chosen_defaults()}
+        return self._usual_values() | self._chosen_defaults()
+
+    def _usual_values(self) -> dict[str, Any]:
+        usual = {"start_date": form.today(), "existing_relationship": False}
+        with suppress(Invalid):  # a banner says that a status is missing
+            usual["status_id"] = usual_status(self.actor.organisation_id).id
+        return usual
 
     def _edit_page(self, filled: Any, row: Any) -> Any:
         page = super()._edit_page(filled, row)
@@ -173,7 +181,7 @@ class CustomerView(HubModelView):
         if not self.can_create:
             abort(404)
         values = self._chosen_defaults()
-        filled, usual = self._create_form_class(None, data=values), self._create_form_class(None)
+        filled, usual = (self._create_form_class(None, data=each) for each in (values, self._usual_values()))
         return jsonify(
             {
                 name: {

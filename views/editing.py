@@ -17,6 +17,7 @@ from views import choices, timeline
 from views.fields import LookupField, UploadField
 from views.forms import shown_value
 from views.inline_list import InlineList
+from views.loading import with_choices
 from views.showing import label_for, noun_of, shown, table_of
 from views.words import sentence
 
@@ -87,6 +88,8 @@ class Editing:
         row = self.get_one(request.args.get("id", ""))
         if not self.can_edit:
             abort(403)
+        for inline in self.inlines:
+            with_choices(getattr(row, inline.name))
         form = self._edit_form_class(submitted(), obj=row)
         if request.method == "GET":
             form["original"].data = snapshot(form)

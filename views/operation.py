@@ -24,8 +24,8 @@ class Operation:
     """A business action on rows of one kind.
 
     `run(row, actor=…, **values of the form)` is the function in customerhub that does it. `available(row, actor)`
-    tells why it cannot be done to a row now, or None. `preview(rows, values, actor)` gives the tables that show,
-    before anything is done, what will happen.
+    tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many rows at once, by id.
+    `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Operation:
     explain: str
     form: type[Form] | None = None
     available: Callable[[Any, Actor], str | None] = always
+    unavailable: Callable[[Sequence[Any]], dict[int, str]] | None = None
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
     icon: str = "run"
     danger: bool = False
@@ -65,13 +66,12 @@ class OperationPage:
     refresh: bool = False
 
 
-def sort_out(
-    operation: Operation, rows: Sequence[Any], actor: Actor
-) -> tuple[list[Any], list[tuple[Any, str]]]:
+def sort_out(operation: Operation, rows: Sequence[Any], actor: Actor) -> tuple[list[Any], list[tuple[Any, str]]]:
     """The rows it can be done to, and (row, why not) of the others."""
     can, cannot = [], []
+    reasons = operation.unavailable(rows) if operation.unavailable else {}
     for row in rows:
-        reason = operation.available(row, actor)
+        reason = reasons.get(row.id) or operation.available(row, actor)
         if reason is None:
             can.append(row)
         else:

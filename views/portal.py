@@ -13,6 +13,7 @@ from models.enums import PortalPermission
 from views.actor import current_actor
 from views.columns import amount, day, formats
 from views.files import told
+from views.loading import with_choices
 
 bp = Blueprint("portal", __name__, url_prefix="/portal")
 
@@ -42,9 +43,7 @@ def home() -> Any:
     if may_see(PortalPermission.DOCUMENTS):
         page["tables"].append(_documents(customer))
     if not page["cards"] and not page["tables"]:
-        page["cards"].append(
-            {"title": "Nothing to show", "text": "Your access does not include any page yet."}
-        )
+        page["cards"].append({"title": "Nothing to show", "text": "Your access does not include any page yet."})
     return render_template("portal.html", page=page)
 
 
@@ -68,10 +67,11 @@ def _documents(customer: Customer) -> dict[str, Any]:
         found = told(file_id) if file_id else None
         return {"text": found["name"], "url": found["url"]} if found else None
 
+    documents = with_choices(customer.compliance_documents)
     return {
         "title": "Documents",
         "columns": [{"label": "Certificate"}, {"label": "Valid until"}, {"label": "File"}],
-        "rows": [[d.certificate, day(d.expiry_date), file(d.file_id)] for d in customer.compliance_documents],
+        "rows": [[d.certificate, day(d.expiry_date), file(d.file_id)] for d in documents],
         "empty": {"title": "No documents", "text": "Documents we keep for you appear here."},
     }
 

@@ -12,6 +12,7 @@ from sqlalchemy import JSON, Date, Enum, inspect
 from models.types import Percent, ScaledDecimal, UnitPrice, UtcDateTime
 from views import columns as cells
 from views.forms import MODELS, Inline, label_of
+from views.loading import with_choices
 from views.places import PLACES, place_name
 from views.words import sentence, word
 
@@ -91,7 +92,7 @@ def table_of(row: Any, inline: Inline) -> dict[str, Any]:
             {"label": label_for(inline.model, name), "align": "right" if name in numbers else "left"}
             for name in inline.fields
         ],
-        "rows": [[shown(part, name) for name in inline.fields] for part in getattr(row, inline.name)],
+        "rows": [[shown(part, name) for name in inline.fields] for part in with_choices(getattr(row, inline.name))],
         "empty": f"No {inline.label.lower()} yet.",
     }  # fmt: skip
 

@@ -1,10 +1,10 @@
 """Making, changing and deleting the record of a customer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from customerhub import clock
 from customerhub.customers import rules
@@ -12,7 +12,7 @@ from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
 from customerhub.database import saving
 from customerhub.errors import Invalid, StillLinked
-from customerhub.links import linked_rows, told
+from customerhub.links import links_of, told
 from customerhub.permissions import Actor, Permission, require, require_own
 from models import Account, CatalogItem, Customer, CustomerStatus, User
 from models.base import db
@@ -180,12 +180,26 @@ def usual_status(organisation_id: int) -> CustomerStatus:
     return found
 
 
-def why_not_deleted(customer: Customer) -> str | None:
-    """What is linked to `customer` beyond the details of its record, in a sentence; None where nothing is."""
-    links = [(label, count) for label, count in linked_rows(customer) if label not in DETAILS]
-    if len(customer.accounts) > 1 or customer.balance:
-        links.append(("account", len(customer.accounts)))
-    return f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it." if links else None
+def why_not_deleted(customers: Sequence[Customer]) -> dict[int, str]:
+    """What is linked to each of `customers` beyond the details of its record, in a sentence; others are left out."""
+    if not customers:
+        return {}
+    found = links_of(customers)
+    accounts = (
+        select(Account.customer_id, func.count(), func.sum(Account.balance))
+        .where(Account.customer_id.in_([customer.id for customer in customers]))
+        .group_by(Account.customer_id)
+    )
+    counted = {key: (count, balance) for key, count, balance in db.session.execute(accounts)}
+    reasons = {}
+    for customer in customers:
+        links = [(table, count) for table, count in found[customer.id] if table not in DETAILS]
+        count, balance = counted.get(customer.id, (0, 0))
+        if count > 1 or balance:
+            links.append(("account", count))
+        if links:
+            reasons[customer.id] = f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it."
+    return reasons
 
 
 def delete_customer(customer: Customer, *, actor: Actor) -> None:
@@ -195,7 +209,8 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
     """
     require(actor, Permission.CUSTOMERS_DELETE)
     require_own(actor, customer)
-    reason = why_not_deleted(customer)
+    with db.session.no_autoflush:
+        reason = why_not_deleted([customer]).get(customer.id)
     if reason is not None:
         raise StillLinked(reason)
     with saving():

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, column, or_, select, table, true, union
+from sqlalchemy.orm import joinedload
 
 from customerhub.permissions import Actor, scope
 from models import Account, Customer
@@ -140,4 +141,5 @@ def _first_of(query: Select[Any], condition: ColumnElement[bool], limit: int) ->
 
 
 def _named(query: Select[Any], limit: int) -> list[Customer]:
-    return list(db.session.scalars(query.order_by(Customer.sort_name, Customer.id).limit(limit)))
+    named = query.options(joinedload(Customer.status)).order_by(Customer.sort_name, Customer.id).limit(limit)
+    return list(db.session.scalars(named))

@@ -86,3 +86,18 @@ def customers(house: House) -> list[Customer]:
 
 def history_of(customer_id: int) -> list[History]:
     return list(db.session.scalars(select(History).where(History.customer_id == customer_id).order_by(History.id)))
+
+
+def counts(result):
+    return result.tally.new, result.tally.changed, result.tally.unchanged, result.tally.error
+
+
+def problems(result):
+    return [(error.row, error.column) for error in result.errors]
+
+
+def the_problem(file, house):
+    """The one reason why the one row of `file` is refused."""
+    result = import_now(file, house, dry_run=True)
+    assert len(result.errors) == 1, result.errors
+    return result.errors[0].column, result.errors[0].reason

@@ -93,6 +93,20 @@ def test_a_file_that_cannot_be_used_is_exit_status_2(run, file, house, content, 
     assert customers(house) == []
 
 
+def test_a_workbook_of_errors_that_cannot_be_written_saves_nothing(run, file, house, tmp_path):
+    path = file(written([good_row(1)]))
+    status, _, error = run(path, "--json", "--errors", str(tmp_path / "nowhere" / "errors.xlsx"))
+    assert status == 2
+    assert "errors.xlsx: No such file or directory" in error
+    assert customers(house) == []
+
+
+def test_a_file_that_cannot_be_used_leaves_no_workbook_of_errors(run, file, tmp_path):
+    errors = tmp_path / "errors.xlsx"
+    assert run(file(io.BytesIO(b"x")), "--json", "--errors", str(errors))[0] == 2
+    assert not errors.exists()
+
+
 def test_a_file_that_is_not_there_is_exit_status_2(run, tmp_path):
     for path in (tmp_path / "none.xlsx", tmp_path):
         status, _, error = run(path, "--json")

@@ -65,7 +65,7 @@ def test_from_upload_to_revert(browser, house):
     assert (told["state"], told["done"], told["total"]) == ("done", 3, 3)
 
     refused = browser.post(confirm_address(page), {"action": "all"}, follow_redirects=True)
-    assert "1 rows are in error" in refused.text
+    assert "Rows in error: 1. Mend the file" in refused.text
     assert state_of(import_id, house) is S.READY
     db.session.commit()
     browser.post(confirm_address(page), {"action": "good"})

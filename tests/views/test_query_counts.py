@@ -118,6 +118,7 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         for act in screen.acts:
             keys = "&".join(f"id={key}" for (key,) in newest.filter_by(organisation_id=house.organisation.id))
             found[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
+    found["history export"] = (admin, "/admin/history/export/csv/?f=table:is:organisation")  # the others are thousands
     customer = f"/admin/customers/details/?id={house.customer.id}"
     tabs = ("", "profiles", "billing-lines", "compliance", "portal", "history")
     return found | {f"customer {tab}": (admin, f"{customer}&tab={tab}") for tab in tabs} | {

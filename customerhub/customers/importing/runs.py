@@ -58,7 +58,7 @@ def confirm_import(
     if seen_version is not None and imported.state is S.READY and seen_version != imported.version:
         raise Conflict("This file was checked again in the meantime. Look at it before you confirm")
     if imported.error_rows and not good_rows_only:
-        raise Invalid(f"{imported.error_rows:,} rows are in error. Mend the file, or import only the good rows")
+        raise Invalid(f"Rows in error: {imported.error_rows:,}. Mend the file, or import only the good rows")
     if not imported.new_rows + imported.changed_rows:
         raise WrongState("There is nothing to save: no row is new or changed")
     if not _moved(imported, (S.READY,), S.SAVING, good_rows_only=good_rows_only, problem=None):

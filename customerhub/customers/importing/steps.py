@@ -229,7 +229,7 @@ def revert(import_id: int, *, actor: Actor, progress: Progress | None = None) ->
     if not _is_in(import_id, S.RUNNING):
         return False
     kept = revert_rows(import_id, organisation_id=actor.organisation_id, source=source_of(import_id), progress=progress)
-    problem = f"{kept:,} customers were changed or linked since and stay as they are" if kept else None
+    problem = f"Changed or linked since, so they stay as they are: {kept:,}. See the rows" if kept else None
     _finish(import_id, S.RUNNING, S.REVERTED, problem=problem)
     return True
 

@@ -10,7 +10,7 @@ function add(list, prepare) {
   const prefix = `${list.dataset.inline}-${number}-`;
   prepare?.(row, prefix);
   const fields = [...row.querySelectorAll('input:not([type="hidden"]):not(.sr), select, textarea')];
-  const first = prepare ? fields.find((field) => !field.value) : fields[0];
+  const first = prepare ? fields[1] : fields[0];
   (first ?? fields[0])?.focus();
   row.dispatchEvent(new Event('change', { bubbles: true }));
   list.closest('form')?.dispatchEvent(new Event('input'));
@@ -26,6 +26,10 @@ document.addEventListener('click', (event) => {
   add(list, (row, prefix) => {
     const field = [...row.querySelectorAll('input, select')].find((each) => each.name === prefix + picker);
     if (!field) return;
+    for (const [name, value] of Object.entries(JSON.parse(choice.dataset.pickValues))) {
+      const other = [...row.querySelectorAll('input')].find((each) => each.name === prefix + name);
+      if (other) other.value = value.replaceAll(',', '');
+    }
     field.value = choice.dataset.pick;
     const text = field.closest('.lookup')?.querySelector('input.input');
     if (!text) return;

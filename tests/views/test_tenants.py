@@ -1,0 +1,232 @@
+"""Another organisation does not exist: not in a list, not by its id, not in a choice, a file, an export or a search."""
+
+import io
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import models
+from customerhub import history, storage
+from customerhub.permissions import Actor
+from models.base import Base, db
+from models.enums import Role, TransferState
+from tests import factories as make
+from tests.browsing import Browser
+from tests.views.screen_table import SCREENS
+from tests.world import World
+
+NOT_IDS = [
+    "", "0", "-1", "1.0", "1e3", "abc", "１", "²", "1 2", "+1", "0x1", "1'--", "99999999999999999999", str(2**63),
+    str(2**70), "9" * 5000, "1%00", "null", "%F0%9F%9A%80",
+]  # fmt: skip
+
+
+def contents() -> dict[str, list[Any]]:
+    """Every row of every table, to be compared."""
+    return {
+        table.name: sorted(map(str, db.session.execute(select(table)).all())) for table in Base.metadata.sorted_tables
+    }
+
+
+@pytest.mark.parametrize("endpoint", SCREENS)
+def test_a_foreign_id_answers_as_one_that_is_not_there(world: World, admin: Browser, endpoint: str):
+    screen, home = SCREENS[endpoint], f"/admin/{endpoint}"
+    foreign = world.theirs.row(screen.model)
+    db.session.commit()
+    before = contents()
+    addresses = [f"{home}/details/?id={{}}", f"{home}/details/?id={{}}&tab=history", f"{home}/edit/?id={{}}"]
+    addresses += [f"{home}/operation/{act}/?id={{}}" for act in screen.acts]
+    for address in addresses:
+        url = address.format(foreign)
+        answer = admin.get(url)
+        assert answer.status_code in (404, 405), url
+        assert "Their Telecom" not in answer.text
+        assert answer.text == admin.get(address.format(10**9)).text, "the two can be told apart"
+        if "details" not in address:
+            assert admin.post(url, {"name": "Ours now", "version": "1"}).status_code == 404, url
+    assert contents() == before
+
+
+@pytest.mark.parametrize("endpoint", SCREENS)
+@pytest.mark.parametrize("text", NOT_IDS)
+def test_what_is_no_id_is_not_there(world: World, admin: Browser, endpoint: str, text: str):
+    home = f"/admin/{endpoint}"
+    addresses = [f"{home}/details/?id={text}", f"{home}/edit/?id={text}"]
+    addresses += [f"{home}/operation/{act}/?id={text}" for act in SCREENS[endpoint].acts]
+    for url in addresses:
+        assert admin.get(url).status_code in (400, 404), url
+
+
+def test_no_address_with_a_number_in_its_path_or_query_fails_on_a_large_one(world: World, admin: Browser):
+    for text in NOT_IDS:
+        for url in (
+            f"/admin/customers/peek/?id={text}", f"/admin/outbox/message/?id={text}", f"/admin/exports/file/?id={text}",
+            f"/admin/imports/errors/?id={text}", f"/files/{text}", f"/admin/customers/new/?defaults={text}",
+            f"/admin/customers/default-values/?defaults={text}",
+        ):  # fmt: skip
+            assert admin.get(url).status_code in (200, 400, 404, 308), url
+        for url in (
+            f"/admin/list/views/{text}/delete", f"/admin/exports/cancel/?id={text}", f"/admin/imports/cancel/?id={text}",
+            f"/admin/imports/confirm/?id={text}",
+        ):  # fmt: skip
+            assert admin.post(url).status_code in (400, 404, 405, 308), url
+
+
+@pytest.mark.parametrize("endpoint", SCREENS)
+def test_lists_and_exports_hold_nothing_foreign(world: World, endpoint: str):
+    browser = Browser(world.app, world.ours.users[Role.ADMIN])
+    for url in (f"/admin/{endpoint}/", f"/admin/{endpoint}/?search=their", f"/admin/{endpoint}/export/csv/"):
+        assert "Their Telecom" not in browser.get(url).text
+        assert f"id={world.theirs.row(SCREENS[endpoint].model)}&" not in browser.get(url).text
+
+
+@pytest.mark.parametrize("endpoint", SCREENS)
+def test_counts_are_of_ones_own(world: World, admin: Browser, endpoint: str):
+    model = SCREENS[endpoint].model
+    own = models.Organisation.id if model is models.Organisation else model.organisation_id
+    mine = [own == world.ours.id]
+    if endpoint == "exports":
+        mine.append(models.ListExport.user_id == world.ours.users[Role.ADMIN])
+    count = db.session.query(model).filter(*mine).count()
+    assert f">{count:,} " in admin.get(f"/admin/{endpoint}/?exact=1").text
+
+
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint, screen in SCREENS.items() if screen.lookup])
+def test_look_ups_offer_ones_own(world: World, admin: Browser, endpoint: str):
+    url = f"/admin/{endpoint}/ajax/lookup/?name={SCREENS[endpoint].lookup}&limit=20&query="
+    answer = admin.get(url)
+    own = {str(key) for key in (*world.ours.users.values(), *world.ours.customers, world.platform_user)}
+    assert answer.json
+    assert {str(key) for key, _ in answer.json} <= own
+    assert "Their" not in answer.text
+    assert admin.get(f"{url}Their").json == []
+
+
+# --- Ids of another organisation in a form -----------------------------------------------------------------
+
+CHOICES = {
+    "region_id": "catalog_item", "status_id": "customer_status", "payment_method_id": "payment_method",
+    "payment_terms_id": "payment_terms", "vat_rate_id": "vat_rate", "business_entity_id": "business_entity",
+    "default_tariff_id": "tariff", "review_template_id": "notification_template", "dealer_id": "dealer",
+    "group_id": "customer_group", "account_manager_id": "hub_user", "responsible_manager_id": "hub_user",
+    "service_manager_id": "hub_user", "departments": "department", "invoice_types": "invoice_type",
+    "contacts-0-id": "contact", "billing_lines-0-commodity_id": "commodity", "billing_lines-0-location_id": "location",
+    "billing_lines-0-department_id": "department", "billing_lines-0-billed_user_id": "billed_user",
+    "billing_lines-0-id": "billing_line", "compliance_documents-0-template_id": "notification_template",
+    "compliance_documents-0-id": "compliance_document", "legal_entities-0-business_entity_id": "business_entity",
+    "addresses-0-id": "address", "invoice_profiles-0-id": "invoice_profile", "legal_entities-0-id": "legal_entity",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", CHOICES)
+def test_a_foreign_choice_on_the_form_of_a_customer_is_refused(world: World, admin: Browser, field: str):
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    form = admin.form(url)
+    assert field in form
+    before = contents()
+    for wrong in (str(world.theirs.rows[CHOICES[field]]), str(10**9), "1e9", "-1", "abc", str(2**70)):
+        answer = admin.post(url, form | {field: wrong})
+        assert answer.status_code == 422, wrong
+        assert contents() == before, wrong
+
+
+@pytest.mark.parametrize(
+    ("url", "field", "table"),
+    [
+        ("groups", "parent_id", "customer"), ("users", "dealer_id", "dealer"), ("users", "customer_id", "customer"),
+        ("products", "vat_rate_id", "vat_rate"), ("payment-methods", "default_terms_id", "payment_terms"),
+        ("default-values", "region_id", "catalog_item"), ("default-values", "account_manager_id", "hub_user"),
+    ],
+)  # fmt: skip
+def test_a_foreign_choice_on_another_form_is_refused(world: World, admin: Browser, url: str, field: str, table: str):
+    path = f"/admin/{url}/edit/?id={world.ours.row(SCREENS[url].model)}"
+    form = admin.form(path)
+    before = contents()
+    role = {"dealer_id": "partner", "customer_id": "customer"}.get(field)
+    for wrong in (str(world.theirs.rows[table]), str(10**9), "abc", str(2**70)):
+        assert admin.post(path, form | {field: wrong} | ({"role": role} if role else {})).status_code == 422
+        assert contents() == before
+
+
+def test_a_catalog_entry_of_another_list_is_refused(world: World, admin: Browser):
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    segment = make.CatalogItemFactory(organisation=ours(world), type=models.enums.CatalogType.SEGMENT)
+    db.session.commit()
+    answer = admin.submit(url, region_id=str(segment.id))
+    assert answer.status_code == 422
+    assert db.session.get_one(models.Customer, world.ours.customers[0]).region_id != segment.id
+
+
+def ours(world: World) -> models.Organisation:
+    return db.session.get_one(models.Organisation, world.ours.id)
+
+
+def test_an_inactive_choice_can_stay_but_not_be_taken(world: World, admin: Browser):
+    first, second = (f"/admin/customers/edit/?id={key}" for key in world.ours.customers[:2])
+    old = make.PaymentTermsFactory(organisation=ours(world), active=True)
+    db.session.commit()
+    assert admin.submit(first, payment_terms_id=str(old.id)).status_code == 303
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.PaymentTerms, old.id).active = False
+        for department in db.session.scalars(select(models.Department)):
+            department.active = department.name == "Sales"
+        db.session.commit()
+    assert f'value="{old.id}" selected>{old.name} (inactive)' in admin.get(first).text
+    assert admin.submit(first, website="www.example.com").status_code == 303
+    assert admin.submit(second, payment_terms_id=str(old.id)).status_code == 422
+    inactive = db.session.scalar(select(models.Department.id).where(models.Department.active.is_(False)))
+    assert admin.submit(second, departments=[str(inactive)]).status_code == 422
+
+
+# --- Files, operations, the organisation itself ------------------------------------------------------------
+
+
+def test_a_file_of_another_organisation_is_not_there(world: World, admin: Browser):
+    actor = Actor(None, world.theirs.id)
+    with history.acting(actor, "test"):
+        file = storage.store(io.BytesIO(b"theirs"), "a.txt", None, organisation_id=world.theirs.id, actor=actor)
+        db.session.get_one(models.Customer, world.theirs.customers[0]).compliance_documents[0].file_id = file.id
+        db.session.commit()
+    assert admin.get(f"/files/{file.id}").status_code == 404
+    assert Browser(world.app, world.theirs.users[Role.ADMIN]).get(f"/files/{file.id}").data == b"theirs"
+
+
+def test_an_operation_with_one_foreign_row_among_others_does_nothing(world: World, admin: Browser):
+    mixed = f"id={world.ours.customers[0]}&id={world.theirs.customers[0]}"
+    agent = str(world.ours.users[Role.MANAGER])
+    before = contents()
+    assert admin.get(f"/admin/customers/operation/assign/?{mixed}").status_code == 404
+    assert admin.post(f"/admin/customers/operation/assign/?{mixed}", {"manager_id": agent}).status_code == 404
+    assert contents() == before
+
+
+def test_somebody_foreign_cannot_be_assigned(world: World, admin: Browser):
+    url = f"/admin/customers/operation/assign/?id={world.ours.customers[0]}"
+    before = contents()
+    for wrong in (world.theirs.users[Role.AGENT], world.ours.users[Role.PARTNER], 10**9):
+        assert admin.post(url, {"manager_id": str(wrong)}).status_code == 422
+    assert contents() == before
+
+
+def test_imports_and_exports_of_others_are_not_there(world: World, admin: Browser):
+    colleague = make.ListExportFactory(organisation=ours(world), user_id=world.ours.users[Role.AGENT])
+    theirs = make.CustomerImportFactory(
+        organisation=db.session.get_one(models.Organisation, world.theirs.id), state=TransferState.READY
+    )
+    db.session.commit()
+    for url in (f"/admin/exports/details/?id={colleague.id}", f"/admin/exports/file/?id={colleague.id}",
+                f"/admin/imports/errors/?id={theirs.id}", f"/admin/imports/details/?id={theirs.id}&as=json"):  # fmt: skip
+        assert admin.get(url).status_code == 404, url
+    for url in (f"/admin/exports/cancel/?id={colleague.id}", f"/admin/imports/cancel/?id={theirs.id}",
+                f"/admin/imports/confirm/?id={theirs.id}&seen=1"):  # fmt: skip
+        assert admin.post(url).status_code == 404, url
+    assert db.session.get_one(models.CustomerImport, theirs.id).state is TransferState.READY
+
+
+def test_only_the_grant_platform_changes_the_organisation(world: World, admin: Browser):
+    for organisation in (world.theirs.id, world.ours.id, 10**9, "abc", "１", ""):
+        assert admin.post("/admin/organisation/", {"organisation": str(organisation)}).status_code == 404
+    with admin.client.session_transaction() as kept:
+        kept["organisation_id"] = world.theirs.id
+    assert "Their Telecom customer 0" not in admin.get("/admin/customers/").text
