@@ -27,7 +27,7 @@ from views.forms import Inline, build_form
 from views.operation import LIMIT, Operation, OperationPage, run_each, sort_out
 from views.paths import path_to
 
-Answer = str | Response
+Answer = str | Response | tuple[str, int]
 
 
 class HubModelView(Editing, Exporting, ModelView):
@@ -318,7 +318,8 @@ class HubModelView(Editing, Exporting, ModelView):
         if chosen.preview and can:
             page.refresh = form is not None
             page.preview = chosen.preview(can, _values(form), self.actor)
-        return self.render("operation.html", page=page)
+        status = 200 if not wanted else 422 if can else 409
+        return self.render("operation.html", page=page), status
 
     def _chosen_rows(self, ids: Sequence[str]) -> list[Any]:
         """The rows with these ids, in their order; 404 where one of them is not the actor's to know of."""

@@ -82,6 +82,11 @@ class Source:
             text = "".join(each[key] for key, _, active in self.rows() if active or key in kept)
         return selected(text, kept[0])
 
+    def offers(self, key: int) -> bool:
+        """Whether this row may be chosen now: it is the actor's to know of, and active."""
+        found = db.session.execute(self.query().where(self.model.id == key)).first()
+        return found is not None and bool(found.active)
+
     def label(self, key: int | None) -> str:
         """The label of one row, blank where the actor may not know of it."""
         if key is None:

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from customerhub.customers.reviews import next_reviews
 from customerhub.permissions import Actor, Permission
 from models import (
-    Account,
     BillingLine,
     ComplianceDocument,
     Customer,
@@ -143,8 +142,8 @@ def _summary(row: Customer) -> list[dict[str, Any]]:
         blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
     else:
         blocks[0]["text"] = "No credit limit is set."
-    accounts = db.session.scalars(select(Account).where(Account.customer_id == row.id).order_by(Account.id)).all()
-    blocks.append({"title": "Accounts", "items": [(account.number, amount(account.balance)) for account in accounts]})
+    accounts = [(account.number, amount(account.balance)) for account in row.accounts]
+    blocks.append({"title": "Accounts", "items": accounts})
     blocks.append(_review_block(row))
     expiring = [document for document in row.compliance_documents if (document.expiry_date - today()).days <= SOON_DAYS]
     if row.compliance_documents:

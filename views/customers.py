@@ -50,7 +50,7 @@ COLUMNS = (
     Column("risk", "Risk", lambda row: risk_chip(row.risk)),
     Column("stage", "Stage", lambda row: stage_chip(row.stage)),
     Column("balance", "Balance", lambda row: amount(row.balance), align="right",
-           load=(selectinload(Customer.accounts),)),
+           load=(joinedload(Customer.accounts),)),
     Column("account_manager", "Account manager", lambda row: row.account_manager.name if row.account_manager else None,
            load=(joinedload(Customer.account_manager),)),
     Column("start_date", "Start", lambda row: day(row.start_date), sort=Customer.start_date, align="right"),

@@ -102,7 +102,7 @@ class LookupField(Field):
     process_data = RowField.process_data
 
     def pre_validate(self, form: Any) -> None:
-        if self.data is not None and self.data != self.stored and not self.source.label(self.data):
+        if self.data is not None and self.data != self.stored and not self.source.offers(self.data):
             raise ValidationError("Choose one from the list")
 
     @property
@@ -143,8 +143,8 @@ class RowsField(SelectMultipleField):
                 yield Choice(str(key), label, key in self.data, {})
 
     def pre_validate(self, form: Any) -> None:
-        known = {key for key, _, _ in self.source.rows()}
-        if not set(self.data) <= known:
+        offered = {key for key, _, active in self.source.rows() if active or key in self.stored}
+        if not set(self.data) <= offered:
             raise ValidationError("Choose from the list")
 
     def populate_obj(self, obj: Any, name: str) -> None:

@@ -22,13 +22,19 @@ class Entry:
     def __getitem__(self, name: str) -> Any:
         return self.form[name]
 
-    def is_blank(self) -> bool:
-        """Whether nothing was typed into a new row."""
+    def is_blank(self, empty: Form) -> bool:
+        """Whether nothing was typed into a new row, which began as `empty`."""
         return not self.entry_id and all(
-            not field.raw_data or all(not str(raw or "").strip() for raw in field.raw_data)
+            str(raw or "").strip() in ("", begun_as(empty[field.short_name]))
             for field in self.form
             if not isinstance(field, SelectField)
+            for raw in field.raw_data or ()
         )
+
+
+def begun_as(field: Any) -> str:
+    """What an untouched field sends."""
+    return str(field._value()) if hasattr(field, "_value") else ""
 
 
 class InlineList(Field):
@@ -63,7 +69,10 @@ class InlineList(Field):
             self.process_errors.append(f"At most {self.LIMIT} rows can be saved at once")
             numbers = set()
         made = (self._entry(number, None, formdata, present) for number in sorted(numbers))
-        self.entries = [entry for entry in made if not entry.is_blank() and not (entry.removed and not entry.entry_id)]
+        empty = self.template_entry.form
+        self.entries = [
+            entry for entry in made if not entry.is_blank(empty) and not (entry.removed and not entry.entry_id)
+        ]
 
     def _entry(self, number: Any, row: Any, formdata: Any, present: dict[str, Any]) -> Entry:
         prefix = f"{self.name}-{number}"

@@ -28,7 +28,7 @@ class Kept:
     """The choices of one person for one list."""
 
     columns: list[str] | None
-    views: list[SavedView]
+    views: Sequence[Any]  # id, name and query of each
 
     def columns_of(self, columns: Sequence[Column]) -> list[Column]:
         """The columns to show, in the chosen order; the usual ones where nothing was chosen."""
@@ -66,14 +66,13 @@ def of(user_id: int, screen: str) -> Kept:
     """What a person keeps for a list."""
     mine = select(User.id).where(User.id == user_id).subquery()
     found = db.session.execute(
-        select(ListPreference, SavedView)
+        select(ListPreference.columns, SavedView.id, SavedView.name, SavedView.query)
         .select_from(mine)
         .outerjoin(ListPreference, and_(ListPreference.user_id == mine.c.id, ListPreference.screen == screen))
         .outerjoin(SavedView, and_(SavedView.user_id == mine.c.id, SavedView.screen == screen))
         .order_by(SavedView.id)
     ).all()
-    chosen = found[0][0] if found else None
-    return Kept(chosen.columns if chosen else None, [view for _, view in found if view is not None])
+    return Kept(found[0].columns if found else None, [view for view in found if view.id is not None])
 
 
 def _screen(name: str) -> Any:
