@@ -22,7 +22,12 @@ TO_ONE = {
     "payment_terms": "payment_terms", "vat_rate": "vat_rate", "business_entity": "business_entity",
     "default_tariff": "tariff",
 }  # fmt: skip
-LINE_TO_ONE = {"commodity": "commodity", "location": "location", "department": "department", "billed_user": "billed_user"}
+LINE_TO_ONE = {
+    "commodity": "commodity",
+    "location": "location",
+    "department": "department",
+    "billed_user": "billed_user",
+}
 PARTS = {
     "compliance_documents": ("compliance_document", ("certificate", "expiry_date", "reviewer_email", "template")),
     "billing_lines": ("billing_line", (*LINE_TO_ONE, "minimum_cost", "cost_per_unit", "active_from", "active_to")),
@@ -74,7 +79,9 @@ def _classes(engine: Engine) -> dict[str, Any]:
     classes: dict[str, Any] = {}
     for name in wanted - {"customer_department", "customer_invoice_type"}:
         label = {"dealer": "code"}.get(name, "name")
-        classes[name] = type(name.title().replace("_", ""), (), {"__str__": lambda self, a=label: str(getattr(self, a, ""))})
+        classes[name] = type(
+            name.title().replace("_", ""), (), {"__str__": lambda self, a=label: str(getattr(self, a, ""))}
+        )
     mapper = registry(metadata=metadata)
     for name, made in classes.items():
         mapper.map_imperatively(made, metadata.tables[name], properties=_properties(name, classes, metadata))
@@ -141,7 +148,10 @@ def _customer_view(classes: dict[str, Any]) -> type[ModelView]:
             "invoice_types": {"fields": ("name",)},
         }
         inline_models = tuple(
-            (classes[part], {"form_columns": ("id", *fields), "form_ajax_refs": _ajax(classes, PART_TO_ONE.get(part, {}))})
+            (
+                classes[part],
+                {"form_columns": ("id", *fields), "form_ajax_refs": _ajax(classes, PART_TO_ONE.get(part, {}))},
+            )
             for part, fields in PARTS.values()
         )
 
@@ -149,7 +159,11 @@ def _customer_view(classes: dict[str, Any]) -> type[ModelView]:
             return self.session.session.query(customer).filter(customer.organisation_id == ORGANISATION)
 
         def get_count_query(self) -> Any:
-            return self.session.session.query(func.count("*")).select_from(customer).filter(customer.organisation_id == ORGANISATION)
+            return (
+                self.session.session.query(func.count("*"))
+                .select_from(customer)
+                .filter(customer.organisation_id == ORGANISATION)
+            )
 
         def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
             found = _found(customer, search, self.session.session.get_bind().dialect.name)
@@ -157,7 +171,10 @@ def _customer_view(classes: dict[str, Any]) -> type[ModelView]:
 
         def get_one(self, id: Any) -> Any:
             parts = [selectinload(getattr(customer, key)) for key in PARTS]
-            lines = [selectinload(customer.billing_lines).joinedload(getattr(classes["billing_line"], key)) for key in LINE_TO_ONE]
+            lines = [
+                selectinload(customer.billing_lines).joinedload(getattr(classes["billing_line"], key))
+                for key in LINE_TO_ONE
+            ]
             ones = [joinedload(getattr(customer, key)) for key in TO_ONE]
             return self.session.session.get(customer, int(id), options=[*parts, *lines, *ones])
 
@@ -168,6 +185,7 @@ def _found(customer: Any, search: str, dialect: str) -> Any:
     words = search.lower().split()
     if dialect != "sqlite":
         return customer.search_text.contains(words[0], autoescape=True)
-    match = text("SELECT rowid FROM customer_search WHERE customer_search MATCH :words").bindparams(words=f'"{words[0]}"')
+    match = text("SELECT rowid FROM customer_search WHERE customer_search MATCH :words").bindparams(
+        words=f'"{words[0]}"'
+    )
     return customer.id.in_(match.columns(literal_column("rowid")))
-

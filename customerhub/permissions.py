@@ -111,9 +111,7 @@ def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
 
 def _own_rows(model: type[OrganisationRow], user: User) -> Any:
     """What a partner or a customer may see: their own customers, and what hangs on these."""
-    key, column = (
-        (user.dealer_id, Customer.dealer_id) if user.role is Role.PARTNER else (user.customer_id, Customer.id)
-    )
+    key, column = (user.dealer_id, Customer.dealer_id) if user.role is Role.PARTNER else (user.customer_id, Customer.id)
     if key is None:
         return false()
     mine = column == key

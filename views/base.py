@@ -118,9 +118,7 @@ class HubModelView(Editing, Exporting, ModelView):
         return scope(self.model, self.actor)
 
     def get_query(self) -> Any:
-        return db.session.query(self.model).filter(
-            self.model.id.in_(self.rows().with_only_columns(self.model.id))
-        )
+        return db.session.query(self.model).filter(self.model.id.in_(self.rows().with_only_columns(self.model.id)))
 
     def get_count_query(self) -> Any:
         return self.get_query().with_entities(self.model.id).count
@@ -130,11 +128,7 @@ class HubModelView(Editing, Exporting, ModelView):
         text = str(id)
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             abort(404)
-        row = (
-            db.session.scalars(self.rows().where(self.model.id == int(text)).options(*self.load))
-            .unique()
-            .first()
-        )
+        row = db.session.scalars(self.rows().where(self.model.id == int(text)).options(*self.load)).unique().first()
         if row is None:
             abort(404)
         return row
@@ -258,11 +252,7 @@ class HubModelView(Editing, Exporting, ModelView):
         if not plain:
             return {"title": "Nothing matches", "text": "Try fewer filters or another word.",
                     "action": {"label": "Clear all", "url": "?"}}  # fmt: skip
-        add = (
-            {"label": f"Add {self.noun}", "url": url_for(f"{self.endpoint}.create_view")}
-            if self.can_create
-            else None
-        )
+        add = {"label": f"Add {self.noun}", "url": url_for(f"{self.endpoint}.create_view")} if self.can_create else None
         return {"title": f"No {plural(self.noun)} yet", "text": self.empty_text, "action": add}
 
     # --- Operations ----------------------------------------------------------------------------------------
@@ -323,16 +313,10 @@ class HubModelView(Editing, Exporting, ModelView):
 
     def _chosen_rows(self, ids: Sequence[str]) -> list[Any]:
         """The rows with these ids, in their order; 404 where one of them is not the actor's to know of."""
-        if (
-            not ids
-            or len(ids) > LIMIT
-            or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids)
-        ):
+        if not ids or len(ids) > LIMIT or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids):
             abort(404)
         keys = list(dict.fromkeys(int(text) for text in ids))
-        found = (
-            db.session.scalars(self.rows().where(self.model.id.in_(keys)).options(*self.load)).unique().all()
-        )
+        found = db.session.scalars(self.rows().where(self.model.id.in_(keys)).options(*self.load)).unique().all()
         if len(found) != len(keys):
             abort(404)
         by_key = {row.id: row for row in found}
@@ -343,9 +327,7 @@ class HubModelView(Editing, Exporting, ModelView):
         db.session.commit()
         if len(results) == 1 and results[0]["ok"]:
             flash(f"{page.button}: done.", "success")
-            return redirect(
-                url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0]), 303
-            )
+            return redirect(url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0]), 303)
         page.results = results
         page.back_url = url_for(f"{self.endpoint}.index_view")
         return self.render("operation.html", page=page)

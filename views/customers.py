@@ -130,9 +130,7 @@ class CustomerView(HubModelView):
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)
         if self.actor.may(Permission.CUSTOMERS_IMPORT):
-            actions.insert(
-                1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"}
-            )
+            actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
         return actions
 
     # --- Form ----------------------------------------------------------------------------------------------

@@ -334,6 +334,5 @@ def tell(form: Form, page: EditPage, error: HubError) -> None:
 
 def errors_in(form: Form, names: Sequence[str]) -> int:
     return sum(
-        len(form[name].errors) if isinstance(form[name], InlineList) else bool(form[name].errors)
-        for name in names
+        len(form[name].errors) if isinstance(form[name], InlineList) else bool(form[name].errors) for name in names
     )

@@ -58,7 +58,9 @@ def _banners(imported: CustomerImport) -> list[dict[str, Any]]:
         saved = imported.new_rows + imported.changed_rows
         url = url_for("imports.operation_view", operation="revert", id=imported.id)
         link = {"label": "Revert this import", "url": url}
-        banners.append({"kind": "success", "text": f"{saved:,} customer{' was' if saved == 1 else 's were'} saved.", "link": link})
+        banners.append(
+            {"kind": "success", "text": f"{saved:,} customer{' was' if saved == 1 else 's were'} saved.", "link": link}
+        )
     if imported.ignored_columns:
         named = ", ".join(imported.ignored_columns)
         banners.append({"kind": "info", "text": f"Columns that mean nothing here were left out: {named}."})

@@ -105,9 +105,7 @@ def count(query: Select[Any], exact: bool) -> int:
     return db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
-def page_of(
-    query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs, load: Sequence[Any]
-) -> list[Any]:
+def page_of(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs, load: Sequence[Any]) -> list[Any]:
     """The rows of one page, and one more where there is a next page.
 
     The keys are found first, in the index alone, and only the rows of the page are read: page 5,000 costs little

@@ -29,9 +29,7 @@ def test_the_bar_moves_with_the_work(open_as: OpenAs, tmp_path: Path) -> None:
     expect(page.get_by_text("Cancelled. Nothing was saved.", exact=True)).to_be_visible()
 
 
-def test_rows_in_error_come_back_with_their_reasons(
-    open_as: OpenAs, live_server: LiveServer, tmp_path: Path
-) -> None:
+def test_rows_in_error_come_back_with_their_reasons(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.AGENT)
     path = tmp_path / "mixed.xlsx"
     rows = [good_row(1, reference="MIX1"), good_row(2, reference="MIX2", risk="Severe", email="nobody")]

@@ -21,9 +21,7 @@ EXPIRES = clock.today() + timedelta(days=400)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_day_at_work(
-    open_as: OpenAs, live_server: LiveServer, faults: Faults, tmp_path: Path, width: int
-) -> None:
+def test_a_day_at_work(open_as: OpenAs, live_server: LiveServer, faults: Faults, tmp_path: Path, width: int) -> None:
     page = open_as(None, width=width)
     sign_in(page, email_of(Role.ADMIN), PASSWORD)
     expect(page.get_by_role("heading", level=1)).to_have_text("Good day, Ada")
