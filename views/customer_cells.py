@@ -22,6 +22,6 @@ def customer_link(customer: Customer | None) -> Cell:
 def missing_setup(missing: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """Banners that name set-up data that is missing, each with a link to add it."""
     return [
-        {"kind": "warning", "text": f"Please add a {noun}.", "link": {"label": f"Add a {noun}", "url": url}}
+        {"kind": "warning", "text": f"Please add a {noun}.", "link": {"label": "Add one now", "url": url}}
         for noun, url in missing
     ]

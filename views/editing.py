@@ -12,6 +12,7 @@ from wtforms import Form
 
 from customerhub.errors import HubError, Invalid
 from customerhub.permissions import Permission
+from models import StoredFile
 from models.base import db
 from views import choices, timeline
 from views.fields import LookupField, UploadField
@@ -89,7 +90,7 @@ class Editing:
         if not self.can_edit:
             abort(403)
         for inline in self.inlines:
-            with_choices(getattr(row, inline.name))
+            with_choices(getattr(row, inline.name), StoredFile)
         form = self._edit_form_class(submitted(), obj=row)
         if request.method == "GET":
             form["original"].data = snapshot(form)

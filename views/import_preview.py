@@ -41,12 +41,19 @@ def page_of(imported: CustomerImport, asked: Mapping[str, str], here: str) -> di
         "title": imported.file_name,
         "subtitle": SAID.get(imported.state),
         "banners": _banners(imported),
-        "tiles": _tiles(imported, outcome, here),
+        "tiles": _tiles(imported, outcome, here) if imported.state is not S.FAILED else [],
         "rows": rows,
         "pager": _pager(here, outcome, number, more),
-        "empty": {"title": "No rows of this kind"} if outcome else {"title": "No rows to show"},
+        "empty": {"title": "No rows of this kind"} if outcome else _nothing(imported),
         **_buttons(imported),
     }
+
+
+def _nothing(imported: CustomerImport) -> dict[str, Any]:
+    if imported.state is not S.FAILED:
+        return {"title": "No rows to show"}
+    action = {"label": "Import another file", "url": url_for("imports.upload")}
+    return {"title": "Nothing could be read", "text": "Begin with the template, or mend the file.", "action": action}
 
 
 def _banners(imported: CustomerImport) -> list[dict[str, Any]]:

@@ -129,17 +129,17 @@ def _title(shown: Any) -> str:
 def attributes(given: Mapping[str, Any]) -> str:
     """HTML attributes in the order of their names. True stands for a bare one, False leaves it out."""
     made = []
-    for name, content in sorted(given.items()):
+    for key in sorted(given):
+        content = given[key]
+        name = _spelled(key) if "_" in key else key
         if content is True:
-            made.append(_spelled(name))
+            made.append(name)
         elif content is not False:
-            made.append(f'{_spelled(name)}="{escape(content)}"')
+            made.append(f'{name}="{escape(content)}"')
     return " ".join(made)
 
 
 def _spelled(name: str) -> str:
     """class_ is class, data_url is data-url."""
-    if "_" not in name:
-        return name
     bare = name.rstrip("_")
     return bare.replace("_", "-") if bare.startswith(("data_", "aria_")) else bare

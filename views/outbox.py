@@ -12,7 +12,7 @@ from models.enums import OutboxState
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.editing import DetailsPage
-from views.words import word
+from views.words import sentence, word
 
 FRAMED = (
     "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; "
@@ -39,7 +39,7 @@ class OutboxView(HubModelView):
         Column("created_at", "Written", lambda row: moment(row.created_at), sort=OutboxMessage.id),
         Column("recipient", "To", lambda row: row.recipient, sort=OutboxMessage.recipient),
         Column("subject", "Subject", lambda row: row.subject),
-        Column("purpose", "Why", lambda row: row.purpose),
+        Column("purpose", "Why", lambda row: sentence(row.purpose)),
         Column("state", "State", state_chip, sort=OutboxMessage.state),
         Column("sent_at", "Sent", lambda row: moment(row.sent_at)),
         Column("last_error", "Last error", lambda row: row.last_error, usual=False),

@@ -2,13 +2,21 @@
 
 from typing import IO, Any, Final
 
-import xlsxwriter
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.comments import Comment
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from customerhub.customers.importing.columns import COLUMNS, Column, Reads
+from customerhub.customers.importing.errors_workbook import LONGEST
 from customerhub.customers.importing.names import Names, load_names
 from customerhub.permissions import Actor, Permission, require
 from models.enums import Risk
 
+UNDERLINED: Final = Border(bottom=Side(style="thin"))
+WRAPPED: Final = Alignment(wrap_text=True, vertical="top")
 FILE_NAME: Final = "customers.xlsx"
 FIXED_CHOICES: Final = {
     "risk": [risk.value for risk in Risk],
@@ -27,22 +35,24 @@ def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
     """Write the template for the organisation of `actor` into `file`, with drop-downs in `max_rows` rows."""
     require(actor, Permission.CUSTOMERS_IMPORT)
     names = load_names(actor.organisation_id)
-    book = xlsxwriter.Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    sheet = book.add_worksheet("customers")
-    _explain(book, names)
-    lists = book.add_worksheet("choices")
-    lists.hide()
-    text = book.add_format({"num_format": "@"})
-    day = book.add_format({"num_format": "dd/mm/yyyy"})
-    for place, column in enumerate(COLUMNS):
-        head = book.add_format({"bold": True, "bottom": 1, "bg_color": "#DCE6F7" if column.needed else "#F2F2F2"})
-        sheet.set_column(place, place, column.width, day if column.reads is Reads.DATE else text)
-        sheet.write_string(0, place, column.header, head)
-        sheet.write_comment(0, place, column.explained, {"x_scale": 2})
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.title = "customers"
+    _explain(book.create_sheet("explanations"), names)
+    lists = book.create_sheet("choices")
+    lists.sheet_state = "hidden"
+    for place, column in enumerate(COLUMNS, 1):
+        head = sheet.cell(1, place, column.header)
+        head.font, head.border = Font(bold=True), UNDERLINED
+        head.fill = PatternFill("solid", fgColor="DCE6F7" if column.needed else "F2F2F2")
+        head.comment = Comment(column.explained, "Customer Hub", width=280)
+        whole = sheet.column_dimensions[get_column_letter(place)]
+        whole.width = column.width
+        whole.number_format = "dd/mm/yyyy" if column.reads is Reads.DATE else "@"
         if choices := _choices(column, names):
             _offer(lists, sheet, place, column, choices, max_rows)
-    sheet.freeze_panes(1, 2)
-    book.close()
+    sheet.freeze_panes = "C2"
+    book.save(file)
 
 
 def _choices(column: Column, names: dict[str, Names]) -> list[str]:
@@ -54,41 +64,43 @@ def _choices(column: Column, names: dict[str, Names]) -> list[str]:
 
 def _offer(lists: Any, sheet: Any, place: int, column: Column, choices: list[str], max_rows: int) -> None:
     """Put the choices on the sheet of lists and a drop-down into the column."""
-    lists.write_string(0, place, column.header)
-    for line, choice in enumerate(choices, 1):
-        lists.write_string(line, place, choice)
-    letters = xlsxwriter.utility.xl_col_to_name(place, col_abs=True)
-    sheet.data_validation(
-        1,
-        place,
-        max_rows,
-        place,
-        {
-            "validate": "list",
-            "source": f"=choices!{letters}$2:{letters}${len(choices) + 1}",
-            # Several departments stand in one cell, and 3 is as good as "3 Months": more than the listed may be typed.
-            "show_error": column.reads is Reads.NAME or column.field == "risk",
-            "error_title": column.header,
-            "error_message": "Choose one of the list.",
-        },
+    for line, choice in enumerate([column.header, *choices], 1):
+        _write(lists, line, place, choice)
+    letters = get_column_letter(place)
+    offered = DataValidation(
+        type="list",
+        formula1=f"choices!${letters}$2:${letters}${len(choices) + 1}",
+        # Several departments stand in one cell, and 3 is as good as "3 Months": more than the listed may be typed.
+        showErrorMessage=column.reads is Reads.NAME or column.field == "risk",
+        errorTitle=column.header,
+        error="Choose one of the list.",
+        allow_blank=True,
     )
+    offered.add(f"{letters}2:{letters}{max_rows + 1}")
+    sheet.add_data_validation(offered)
 
 
-def _explain(book: Any, names: dict[str, Names]) -> None:
+def _explain(sheet: Any, names: dict[str, Names]) -> None:
     """The sheet that says what goes into each column."""
-    sheet = book.add_worksheet("explanations")
-    head = book.add_format({"bold": True, "bottom": 1})
-    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-    for place, (title, width) in enumerate((("Column", 22), ("Needed", 10), ("What goes in it", 60), ("Example", 30))):
-        sheet.set_column(place, place, width)
-        sheet.write_string(len(NOTES) + 1, place, title, head)
-    for line, note in enumerate(NOTES):
-        sheet.write_string(line, 0, note)
-    for line, column in enumerate(COLUMNS, len(NOTES) + 2):
+    for line, note in enumerate(NOTES, 1):
+        _write(sheet, line, 1, note)
+    first = len(NOTES) + 2
+    for place, (title, width) in enumerate(
+        (("Column", 22), ("Needed", 10), ("What goes in it", 60), ("Example", 30)), 1
+    ):
+        sheet.column_dimensions[get_column_letter(place)].width = width
+        head = _write(sheet, first, place, title)
+        head.font, head.border = Font(bold=True), UNDERLINED
+    for line, column in enumerate(COLUMNS, first + 1):
         choices = _choices(column, names)
-        explained = (
-            f"{column.explained}: {', '.join(choices)}" if column.field in names and choices else column.explained
-        )
-        cells = (column.header, "yes" if column.needed else "", explained, column.example)
-        for place, cell in enumerate(cells):
-            sheet.write_string(line, place, cell[:32_767], wrapped)
+        named = f": {', '.join(choices)}" if column.field in names and choices else ""
+        cells = (column.header, "yes" if column.needed else "", f"{column.explained}{named}", column.example)
+        for place, text in enumerate(cells, 1):
+            _write(sheet, line, place, text).alignment = WRAPPED
+
+
+def _write(sheet: Any, line: int, place: int, text: str) -> Any:
+    """A cell that is text whatever it holds, such as a name that begins with an equals sign."""
+    cell = sheet.cell(line, place, ILLEGAL_CHARACTERS_RE.sub("", text)[:LONGEST])
+    cell.data_type = "s"
+    return cell
