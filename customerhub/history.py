@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import ColumnProperty, ORMExecuteState, Session
+from sqlalchemy.orm import ColumnProperty, ORMExecuteState, Session, object_session
 from sqlalchemy.orm.attributes import History as AttributeHistory
 
 from customerhub.clock import now
@@ -36,6 +36,7 @@ UNTRACKED = (
     ListExport,
 )
 BULK_IS_RECORDED = "bulk_is_recorded"
+DELETED = "history_deleted"
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,7 @@ def _nothing(_row: Any, _value: Any, _before: Any, _initiator: Any) -> None:
 @event.listens_for(Session, "before_flush")
 def _load_before_values(session: Session, _context: Any, _instances: Any) -> None:
     """A deleted row's values are read before it is gone."""
+    session.info[DELETED] = []
     for row in session.deleted:
         if not isinstance(row, UNTRACKED):
             state = inspect(row)
@@ -221,12 +223,21 @@ def _load_before_values(session: Session, _context: Any, _instances: Any) -> Non
                 getattr(row, attribute.key)
 
 
+@event.listens_for(Base, "after_delete", propagate=True)
+def _keep_deleted(_mapper: Any, _connection: Any, row: Base) -> None:
+    """Rows that go because they were taken out of their owner's list are not among those that were deleted by name."""
+    session = object_session(row)
+    assert session is not None
+    session.info[DELETED].append(row)
+
+
 @event.listens_for(Session, "after_flush")
 def _write(session: Session, _context: Any) -> None:
     entries = []
-    for rows, action in ((session.new, "created"), (session.dirty, "changed"), (session.deleted, "deleted")):
+    deleted = session.info.pop(DELETED, [])
+    for rows, action in ((session.new, "created"), (session.dirty, "changed"), (deleted, "deleted")):
         for row in rows:
-            if isinstance(row, UNTRACKED):
+            if isinstance(row, UNTRACKED) or (action == "changed" and row in deleted):
                 continue
             changes = _changes(row, action)
             if changes or action == "deleted":

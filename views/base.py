@@ -326,7 +326,7 @@ class HubModelView(Editing, Exporting, ModelView):
         results = run_each(operation, rows, _values(form), self.actor, self.url_of)
         db.session.commit()
         if len(results) == 1 and results[0]["ok"]:
-            flash(f"{page.button}: done.", "success")
+            flash(f"Done: {page.button}", "success")
             return redirect(url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0]), 303)
         page.results = results
         page.back_url = url_for(f"{self.endpoint}.index_view")

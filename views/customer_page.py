@@ -1,5 +1,6 @@
 """The record of a customer: header, details in sections, and the summary beside them."""
 
+from calendar import month_name
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,17 +18,23 @@ from models import (
     User,
 )
 from models.base import db
-from views.columns import amount, day, formats, moment, risk_chip, stage_chip, yes_no
+from views.columns import amount, day, formats, moment, percent, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
 from views.editing import DetailsPage
 from views.files import told as file_told
-from views.forms import LABELS
 from views.loading import with_choices
 from views.showing import label_for, shown, table_of
 
 SOON_DAYS = 30
 IDENTITY = ("kind", "customer_type", "category_id", "identity_number", "registration_number", "registration_date",
             "vat_number", "vat_registration_date", "region_id", "departments")  # fmt: skip
+# What the record tells in one line with another field, and what that line is called.
+TOLD = ("year_end_month", "bill_length_downloaded", "bill_length_printed", "annual_increase_date")
+TOGETHER = {
+    "year_end_day": "Year end",
+    "bill_length_mailed": "Bill lengths",
+    "annual_increase_percent": "Annual increase",
+}
 REACH = ("email", "contact_number", "website", "correspondence_modes")
 
 
@@ -107,23 +114,21 @@ def _overview(page: DetailsPage, row: Customer, edit: str | None) -> None:
         ("Marketing", "#marketing", MARKETING),
     )
     for title, anchor, names in groups:
-        items = [(label_for(Customer, name), _value(row, name)) for name in names]
-        page.sections.append({"title": title, "items": _tidy(items), "edit_url": f"{edit}{anchor}" if edit else None})
-
-
-def _tidy(items: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """The year end as one line instead of two."""
-    kept = []
-    for label, value in items:
-        if label == LABELS["year_end_month"]:
-            continue
-        kept.append(("Year end" if label == LABELS["year_end_day"] else label, value))
-    return kept
+        items = [
+            (TOGETHER.get(name) or label_for(Customer, name), _value(row, name)) for name in names if name not in TOLD
+        ]
+        page.sections.append({"title": title, "items": items, "edit_url": f"{edit}{anchor}" if edit else None})
 
 
 def _value(row: Customer, name: str) -> Any:
     if name == "year_end_day":
-        return f"{row.year_end_day}/{row.year_end_month}" if row.year_end_day else None
+        return f"{row.year_end_day} {month_name[row.year_end_month or 0]}" if row.year_end_day else None
+    if name == "bill_length_mailed":
+        lengths = row.bill_length_mailed, row.bill_length_downloaded, row.bill_length_printed
+        return "Mailed {}, downloaded {}, printed {}".format(*(length.value for length in lengths))
+    if name == "annual_increase_percent" and row.annual_increase_percent is not None:
+        since = f" from {day(row.annual_increase_date)}" if row.annual_increase_date else ""
+        return percent(row.annual_increase_percent) + since
     if name == "website" and row.website:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:

@@ -1,6 +1,5 @@
 """Making, changing and showing one row."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,19 +9,15 @@ from flask_admin import expose
 from werkzeug.wrappers import Response
 from wtforms import Form
 
-from customerhub.errors import HubError, Invalid
+from customerhub.errors import HubError
 from customerhub.permissions import Permission
 from models import StoredFile
 from models.base import db
-from views import choices, timeline
-from views.fields import LookupField, UploadField
-from views.forms import shown_value
-from views.inline_list import InlineList
+from views import choices, files, merging, timeline
+from views.fields import LookupField
+from views.filling import errors_in, fields_of, fill, hold_files, submitted, tell
 from views.loading import with_choices
-from views.showing import label_for, noun_of, shown, table_of
-from views.words import sentence
-
-HIDDEN = ("version", "original")
+from views.showing import label_for, shown, table_of
 
 
 @dataclass
@@ -75,7 +70,7 @@ class Editing:
     def create_view(self: Any) -> Any:
         if not self.can_create:
             abort(403)
-        form = self._create_form_class(submitted(), data=self.first_values())
+        form = self._create_form_class(submitted(self._form_classes()), data=self.first_values())
         page = self._edit_page(form, None)
         if request.method == "POST" and self._validated(form):
             row = self.new_row()
@@ -91,13 +86,13 @@ class Editing:
             abort(403)
         for inline in self.inlines:
             with_choices(getattr(row, inline.name), StoredFile)
-        form = self._edit_form_class(submitted(), obj=row)
-        if request.method == "GET":
-            form["original"].data = snapshot(form)
+        form = self._edit_form_class(submitted(self._form_classes()), obj=row)
         page = self._edit_page(form, row)
-        if request.method == "POST" and self._validated(form):
-            page.conflict = self._merge(form, row)
-            if page.conflict is None and self._save(form, row, page):
+        if request.method == "GET":
+            form["original"].data = merging.snapshot(form)
+        else:
+            page.conflict = self._conflict(form, row)
+            if self._validated(form) and page.conflict is None and self._save(form, row, page):
                 flash(f"{row} was saved.", "success")
                 return self._after_save(row)
         return self._show_form(page)
@@ -117,14 +112,13 @@ class Editing:
         """Fill `row` from the form, save it with the screen's operation and commit; on a refusal keep all typed."""
         try:
             with db.session.no_autoflush:
-                for name, entry in form._fields.items():
-                    if name not in HIDDEN:
-                        entry.populate_obj(row, name)
+                replaced = fill(form, row)
                 type(self).save(row, actor=self.actor)
+                files.forget(replaced)
             db.session.commit()
         except HubError as error:
             db.session.rollback()
-            tell(form, page, error)
+            page.errors += tell(form, error)
             return False
         return True
 
@@ -135,33 +129,12 @@ class Editing:
             return redirect(url_for(f"{self.endpoint}.edit_view", id=row.id), 303)
         return redirect(self.url_of(row), 303)
 
-    def _merge(self: Any, form: Form, row: Any) -> dict[str, Any] | None:
-        """Where somebody saved `row` after this form was opened: who, when, and both values of what differs.
-
-        What only they changed is taken over into the form, so that saving again loses neither side.
-        """
-        stale = [part for entry in form if isinstance(entry, InlineList) for part in entry.stale()]
-        if form["version"].data == row.version and not stale:
-            return None
+    def _conflict(self: Any, form: Form, row: Any) -> dict[str, Any] | None:
+        """Where somebody saved `row` after this form was opened: who, when, and what differs."""
         theirs = self._edit_form_class(None, obj=row)
-        was = original(form)
-        changes = []
-        for name, entry in form._fields.items():
-            if name in HIDDEN or isinstance(entry, (InlineList, UploadField)):
-                continue
-            now_theirs, mine = canonical(theirs[name]), canonical(entry)
-            if now_theirs == mine:
-                continue
-            if mine == was.get(name):
-                entry.data, entry.raw_data = theirs[name].data, None
-                changes.append((entry.label.text, readable(theirs[name]), "left as it was; theirs is kept"))
-            elif now_theirs != was.get(name):
-                changes.append((entry.label.text, readable(theirs[name]), readable(entry)))
-        changes += [(sentence(noun_of(part.__tablename__)), str(part), "see below") for part in stale]
-        form["version"].data, form["original"].data = row.version, snapshot(theirs)
-        for entry in form:
-            if isinstance(entry, InlineList):
-                entry.take_versions()
+        if not merging.is_stale(form, theirs, row.version):
+            return None
+        changes = merging.merge(form, theirs, row.version)
         who, when = timeline.last_change(row)
         return {"who": who, "when": when, "changes": changes}
 
@@ -260,80 +233,10 @@ class Editing:
 
     def lookup_sources(self: Any) -> dict[str, Any]:
         """The rows that each look-up field of this screen's forms chooses from, by the field's look-up name."""
-        found: dict[str, Any] = {}
-        for form_class in self._form_classes():
-            for name in dir(form_class):
-                unbound: Any = getattr(form_class, name, None)
-                if getattr(unbound, "field_class", None) is LookupField:
-                    found[unbound.kwargs["lookup"]] = unbound.kwargs["source"]
-        return found
+        fields = (unbound for kind in self._form_classes() for _, unbound in fields_of(kind, LookupField))
+        return {unbound.kwargs["lookup"]: unbound.kwargs["source"] for unbound in fields}
 
     def _form_classes(self: Any) -> list[Any]:
         own = self._edit_form_class
         parts = [getattr(own, inline.name).kwargs["form_class"] for inline in self.inlines]
         return [own, *parts]
-
-
-def submitted() -> Any:
-    """What was posted, files among it; None on GET."""
-    if request.method != "POST":
-        return None
-    posted: Any = request.form.copy()
-    posted.update(request.files)
-    return posted
-
-
-def hold_files(form: Form) -> None:
-    """Keep what was uploaded with a form that is refused, and nothing else."""
-    db.session.rollback()
-    for entry in form:
-        if isinstance(entry, InlineList):
-            entry.hold_files()
-        elif isinstance(entry, UploadField):
-            entry.hold()
-
-
-def canonical(entry: Any) -> Any:
-    """A field's data as plain text, to be compared."""
-    data = entry.data
-    return sorted(map(str, data)) if isinstance(data, list) else shown_value(data)
-
-
-def readable(entry: Any) -> str:
-    """A field's data as people read it."""
-    return entry.shown() if hasattr(entry, "shown") else shown_value(entry.data)
-
-
-def snapshot(form: Form) -> str:
-    """Every plain field of `form` as it was opened."""
-    kept = {
-        name: canonical(entry)
-        for name, entry in form._fields.items()
-        if name not in HIDDEN and not isinstance(entry, (InlineList, UploadField))
-    }
-    return json.dumps(kept, separators=(",", ":"))
-
-
-def original(form: Form) -> dict[str, Any]:
-    try:
-        kept = json.loads(form["original"].data or "{}")
-    except ValueError:
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
-def tell(form: Form, page: EditPage, error: HubError) -> None:
-    """Put the refusal beside the fields at fault, and above the form what belongs to none."""
-    problems = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
-    for name, message in problems or [(None, error.message)]:
-        if name in form._fields:
-            entry: Any = form[name]
-            entry.errors = [*entry.errors, message]
-        else:
-            page.errors.append(message)
-
-
-def errors_in(form: Form, names: Sequence[str]) -> int:
-    return sum(
-        len(form[name].errors) if isinstance(form[name], InlineList) else bool(form[name].errors) for name in names
-    )

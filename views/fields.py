@@ -303,6 +303,7 @@ class UploadField(FileField):
         self.data = None
         self.remove = False
         self.held: str | None = None
+        self.kept: Any = None
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         super().process(formdata, data, extra_filters)
@@ -326,12 +327,27 @@ class UploadField(FileField):
     def current(self) -> dict[str, str] | None:
         return files.told(self.stored) if self.stored else None
 
+    @property
+    def current_name(self) -> str:
+        return self.current["name"] if self.current else ""
+
+    @property
+    def holds(self) -> int | None:
+        """The file that the row has once it is filled."""
+        return self.kept.id if self.kept is not None else None if self.remove else self.stored
+
+    def store(self) -> None:
+        """Put what was uploaded into the store. Raises Invalid where it is empty or too large."""
+        if self.data is not None:
+            self.kept = files.keep(self.data)
+        elif self.held:
+            self.kept = files.held(self.held)
+
     def populate_obj(self, obj: Any, name: str) -> None:
-        file = files.keep(self.data) if self.data is not None else files.held(self.held) if self.held else None
-        if file is not None:
-            setattr(obj, name, file.id)
+        if self.kept is not None:
+            setattr(obj, name, self.kept.id)
         elif self.remove:
             setattr(obj, name, None)
 
     def shown(self) -> str:
-        return self.data.filename if self.data else ""
+        return self.data.filename if self.data else self.held_name or ""

@@ -1,5 +1,6 @@
 """Files that people give us and get back."""
 
+from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, Flask, abort, current_app, send_file, url_for
@@ -10,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from customerhub import storage
 from customerhub.errors import HubError
+from customerhub.links import linked_rows
 from customerhub.permissions import scope
 from models import BusinessEntity, ComplianceDocument, InvoiceProfile, StoredFile
 from models.base import db
@@ -61,6 +63,15 @@ def held(token: str) -> StoredFile | None:
 
 def _tokens() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.secret_key or "", salt="held-file")
+
+
+def forget(file_ids: Sequence[int]) -> None:
+    """Delete those of these files that nothing refers to any more; their bytes go with the commit."""
+    db.session.flush()
+    for file_id in file_ids:
+        file = db.session.get(StoredFile, file_id)
+        if file is not None and not linked_rows(file):
+            storage.remove(file)
 
 
 def told(file_id: int) -> dict[str, str] | None:

@@ -1,5 +1,7 @@
 """Rows that belong to the row of a form and are edited with it."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from wtforms import Field, Form
@@ -9,12 +11,22 @@ from wtforms.widgets import HiddenInput
 
 
 class Entry:
-    """One row of an InlineList: a form of its own, with the id of the row behind it."""
+    """One row of an InlineList: a form of its own, with the id of the row behind it.
 
-    def __init__(self, form: Form, entry_id: str, removed: bool) -> None:
+    It is `lost` where there is no row with this id in the list.
+    """
+
+    def __init__(self, form: Form, entry_id: str, *, removed: bool = False, lost: bool = False) -> None:
         self.form = form
         self.entry_id = entry_id
         self.removed = removed
+        self.lost = lost
+        self.row: Any = None
+
+    def make_new(self) -> None:
+        """Count as a row that is yet to be added."""
+        self.entry_id, self.lost = "", False
+        self.form["id"].data = self.form["version"].data = None
 
     def __iter__(self) -> Any:
         return iter(self.form)
@@ -37,6 +49,11 @@ def begun_as(field: Any) -> str:
     return str(field._value()) if hasattr(field, "_value") else ""
 
 
+def opened_at(form: Form) -> Any:
+    """The version of the row when `form` was opened; None where it does not say."""
+    return form["version"].data if form["version"].raw_data else None
+
+
 class InlineList(Field):
     """Rows that belong to the row of the form, edited with it. Its data is the list of present rows."""
 
@@ -51,43 +68,44 @@ class InlineList(Field):
         self.layout = inline.layout
         self.add_label = inline.add_label
         self.entries: list[Entry] = []
+        self.placed: dict[int, Entry] = {}
 
     def process(self, formdata: Any, data: Any = unset_value, extra_filters: Any = None) -> None:
         self.process_errors: list[str] = []
         self.errors: Any = []
         self.data = [] if data is unset_value or data is None else list(data)
         present = {str(row.id): row for row in self.data}
+        numbers = self._numbers_in(formdata) if formdata else set()
+        if len(numbers) > self.LIMIT:
+            self.process_errors.append(f"At most {self.LIMIT} rows can be saved at once")
+            formdata = None
         if not formdata:
             self.entries = [self._entry(number, row, None, present) for number, row in enumerate(self.data)]
             return
-        numbers = {
-            int(key[len(self.name) + 1 :].partition("-")[0])
-            for key in formdata
-            if key.startswith(f"{self.name}-") and key[len(self.name) + 1 :].partition("-")[0].isdecimal()
-        }
-        if len(numbers) > self.LIMIT:
-            self.process_errors.append(f"At most {self.LIMIT} rows can be saved at once")
-            numbers = set()
         made = (self._entry(number, None, formdata, present) for number in sorted(numbers))
         empty = self.template_entry.form
         self.entries = [
             entry for entry in made if not entry.is_blank(empty) and not (entry.removed and not entry.entry_id)
         ]
 
+    def _numbers_in(self, formdata: Any) -> set[int]:
+        """The numbers of the rows that were posted."""
+        of_row = re.compile(re.escape(self.name) + r"-(0|[1-9][0-9]{0,5})-.")
+        return {int(found[1]) for key in formdata if (found := of_row.match(key))}
+
     def _entry(self, number: Any, row: Any, formdata: Any, present: dict[str, Any]) -> Entry:
         prefix = f"{self.name}-{number}"
-        entry_id = "" if row is None else str(row.id or "")
-        if formdata is not None:
-            entry_id = formdata.get(f"{prefix}-id", "").strip()
-            row = present.get(entry_id)
-            if entry_id and row is None:
-                self.process_errors.append("A row of this list is gone or is not yours. Reload the page")
+        if formdata is None:
+            return Entry(self.form_class(None, obj=row, prefix=prefix), "" if row is None else str(row.id or ""))
+        entry_id = formdata.get(f"{prefix}-id", "").strip()
+        row = present.get(entry_id)
         form = self.form_class(formdata, obj=row, prefix=prefix)
-        return Entry(form, entry_id, bool(formdata is not None and formdata.get(f"del-{prefix}")))
+        removed = bool(formdata.get(f"del-{prefix}"))
+        return Entry(form, entry_id, removed=removed, lost=bool(entry_id) and row is None)
 
     @property
     def template_entry(self) -> Entry:
-        return Entry(self.form_class(None, prefix=f"{self.name}-__n__-"), "", False)
+        return Entry(self.form_class(None, prefix=f"{self.name}-__n__-"), "")
 
     @property
     def picker(self) -> dict[str, Any] | None:
@@ -95,48 +113,59 @@ class InlineList(Field):
 
     def validate(self, form: Any, extra_validators: Any = ()) -> bool:
         self.errors = list(self.process_errors)
-        bad = [entry for entry in self.entries if not entry.removed and not entry.form.validate()]
-        self.errors += [entry.form.errors for entry in bad]
+        kept = [entry for entry in self.entries if not entry.removed]
+        if any(entry.lost for entry in kept):
+            self.errors.append("A row of this list is gone or is not yours. Remove it here, or reload the page")
+        self.errors += [entry.form.errors for entry in kept if not entry.form.validate()]
         return not self.errors
+
+    def drop_removed(self, obj: Any, name: str) -> None:
+        """Take the removed rows from `obj`, before others come that may want their place."""
+        rows = getattr(obj, name)
+        gone = {entry.entry_id for entry in self.entries if entry.removed}
+        for row in [row for row in rows if str(row.id) in gone]:
+            rows.remove(row)
 
     def populate_obj(self, obj: Any, name: str) -> None:
         rows = getattr(obj, name)
         present = {str(row.id): row for row in rows}
         for entry in self.entries:
-            row = present.get(entry.entry_id)
             if entry.removed:
-                if row is not None:
-                    rows.remove(row)
                 continue
-            if row is None:
-                row = self.inline.model(organisation_id=obj.organisation_id)
-                rows.append(row)
+            entry.row = present.get(entry.entry_id)
+            if entry.row is None:
+                entry.row = self.inline.model(organisation_id=obj.organisation_id)
+                rows.append(entry.row)
             for field in entry.form:
                 if field.short_name not in ("id", "version"):
-                    field.populate_obj(row, field.short_name)
+                    field.populate_obj(entry.row, field.short_name)
+        self.placed = {rows.index(entry.row): entry for entry in self.entries if entry.row is not None}
 
-    def hold_files(self) -> None:
-        """Keep what was uploaded for the next try."""
-        for entry in self.entries:
-            for field in entry.form:
-                if hasattr(field, "hold") and not entry.removed:
-                    field.hold()
+    def tell(self, position: int, name: str, message: str) -> bool:
+        """Put a refusal beside the cell `name` of the row at `position` among those saved; whether there is one."""
+        entry = self.placed.get(position)
+        if entry is None or name not in entry.form._fields:
+            return False
+        entry.form[name].errors = [*entry.form[name].errors, message]
+        said = [error for error in self.errors if isinstance(error, str)]
+        self.errors = said + [each.form.errors for each in self.entries if each.form.errors]
+        return True
 
     def stale(self) -> list[Any]:
-        """The present rows that somebody else saved after this form was opened, and that it would change."""
+        """The present rows that somebody else saved after this form was opened."""
         present = {str(row.id): row for row in self.data}
         return [
             present[entry.entry_id]
             for entry in self.entries
-            if entry.entry_id in present and entry.form["version"].data != present[entry.entry_id].version
+            if entry.entry_id in present and opened_at(entry.form) != present[entry.entry_id].version
         ]
 
-    def take_versions(self) -> None:
-        """Count the present rows as seen, so that saving again overwrites them."""
+    def take_in(self, ids: Sequence[str]) -> None:
+        """Show the present rows with these ids too, behind the others."""
         present = {str(row.id): row for row in self.data}
-        for entry in self.entries:
-            if entry.entry_id in present:
-                entry.form["version"].data = present[entry.entry_id].version
+        numbers = (int(entry.form["id"].name.split("-")[-2]) for entry in self.entries)
+        first = max(numbers, default=-1) + 1
+        self.entries += [self._entry(first + step, present[key], None, present) for step, key in enumerate(ids)]
 
     def shown(self) -> str:
         return f"{len(self.entries)} rows"

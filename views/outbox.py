@@ -33,7 +33,7 @@ def state_chip(row: OutboxMessage) -> dict[str, Any]:
 class OutboxView(HubModelView):
     noun = "message"
     title = "Outbox"
-    intro = "Messages of this organisation. Without a mail server they are held here and leave nothing behind."
+    intro = "Every message that goes out. Without a mail server they are held here, and nobody gets them."
     empty_text = "Messages appear here before they are sent."
     columns = (
         Column("created_at", "Written", lambda row: moment(row.created_at), sort=OutboxMessage.id),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import String, inspect, select, update
+from sqlalchemy.exc import IntegrityError
 
 from customerhub import history
 from customerhub.history import UNTRACKED, acting, note, record, recorded
@@ -169,6 +170,34 @@ def test_a_deleted_row_tells_what_it_was(world: World):
     assert mine["customer"]["departments"] == ["Sales", None]
     assert mine["customer"]["identity_number"] == ["ID 1", None]
     assert mine["contact"]["name"] == ["Kim", None]
+
+
+def test_a_part_that_is_taken_out_of_its_list_is_told_as_deleted(world: World):
+    customer = db.session.get_one(Customer, world.ours.customers[0])
+    contact = customer.contacts[0]
+    with acting(actor_in(world, Role.AGENT), "form"):
+        contact.phone = "0815"
+        customer.contacts.remove(contact)
+        db.session.commit()
+    (entry,) = entries()
+    assert (entry.action, entry.table_name, entry.customer_id) == ("deleted", "contact", customer.id)
+    assert entry.changes["name"] == ["Kim", None]
+
+
+def test_a_deletion_that_the_database_refused_is_not_told(world: World):
+    department = db.session.get_one(Department, world.ours.row(Department))
+    unused = make.DepartmentFactory(organisation_id=world.ours.id)
+    db.session.commit()
+    with acting(actor_in(world, Role.ADMIN), "form"):
+        savepoint = db.session.begin_nested()
+        db.session.delete(unused)
+        db.session.delete(department)
+        with pytest.raises(IntegrityError):
+            db.session.flush()
+        savepoint.rollback()
+        department.name = "Still here"
+        db.session.commit()
+    assert [(entry.action, entry.title) for entry in entries()] == [("changed", "Still here")]
 
 
 def test_parts_of_a_customer_belong_to_its_history(world: World):

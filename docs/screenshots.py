@@ -1,0 +1,74 @@
+"""The pictures of the README, taken of a running demo: python -m docs.screenshots http://127.0.0.1:8000"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from models.enums import Role
+from seed.demo import PASSWORD, email_of
+from tests.browser.steps import field, sign_in, upload
+from tests.customers.workbooks import good_row, written
+
+IMAGES = Path(__file__).parent / "images"
+WRONG = {2: {"email": "not-an-email"}, 4: {"regionName": "Atlantis"}, 7: {"risk": "Severe", "startDate": "January"}}
+NAMES = (
+    "Amber Lane Optics", "Bay Street Dental", "Cedar Hill Foods", "Dockside Repairs", "Elm Tree Nursery",
+    "Fern & Oak Interiors", "Granary Bakers", "Hillview Veterinary", "Ivory Keys Music", "Juniper Press",
+)  # fmt: skip
+
+
+def take(page: Page, name: str, height: int = 900) -> None:
+    page.mouse.move(1, 1)
+    page.set_viewport_size({"width": 1440, "height": height})
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def work_on_it(page: Page) -> None:
+    """Changes that the history can tell of."""
+    changes = {"credit_limit": "25000", "contact_number": "+49 30 4048 530", "website": "aurora.example"}
+    for name, value in changes.items():
+        page.goto("/admin/customers/edit/?id=1#financial")
+        field(page, name).fill(value)
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.wait_for_url("**/details/**")
+
+
+def preview(page: Page) -> None:
+    rows = [
+        good_row(number, name=name, reference=name.upper()[:3] + str(number), **WRONG.get(number, {}))
+        for number, name in enumerate(NAMES, 1)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "new-customers.xlsx"
+        path.write_bytes(written(rows).getvalue())
+        upload(page, path)
+        page.get_by_role("link", name="3 In error").wait_for()
+
+
+def main(url: str) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(base_url=url, viewport={"width": 1440, "height": 900}, locale="en-GB")
+        sign_in(page, email_of(Role.ADMIN), PASSWORD)
+        page.wait_for_url("**/admin/")
+        page.goto("/admin/customers/")
+        take(page, "customers", 740)
+        work_on_it(page)
+        page.goto("/admin/customers/details/?id=1")
+        take(page, "record")
+        page.goto("/admin/customers/details/?id=1&tab=history")
+        take(page, "history", 760)
+        page.goto("/admin/customers/edit/?id=1#billing")
+        page.locator("#billing_lines-list").evaluate("list => scrollBy(0, list.getBoundingClientRect().top - 430)")
+        take(page, "form")
+        preview(page)
+        take(page, "import", 860)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000")
