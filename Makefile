@@ -26,8 +26,8 @@ check: env-dev  ## Check style, types and import directions
 	@$(PYTHON_ENV) -m mypy
 	@.venv/bin/lint-imports
 
-bench: env-dev  ## Measure speed on synthetic customers
-	@exec $(PYTHON_ENV) -m bench
+bench: env-dev  ## Measure speed on synthetic customers (ARGS=--quick for 20,000 only)
+	@exec $(PYTHON_ENV) -m bench $(ARGS)
 
 format: env-dev  ## Format the code
 	@$(PYTHON_ENV) -m ruff check --fix .

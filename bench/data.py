@@ -6,10 +6,13 @@ organisation has a quarter as many customers, so that what keeps organisations a
 
 import hashlib
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask_migrate import upgrade
@@ -133,7 +136,7 @@ def fill(app: Flask, size: int) -> None:
             engine.dispose()
 
 
-def _told(name: str, size: int, began: float):  # type: ignore[no-untyped-def]
+def _told(name: str, size: int, began: float) -> Callable[[int], None]:
     def tell(done: int) -> None:
         if done % 20_000 == 0 or done == size:
             print(f"  {name}: {done:,} of {size:,} customers, {time.monotonic() - began:.0f} s", flush=True)
@@ -144,39 +147,49 @@ def _told(name: str, size: int, began: float):  # type: ignore[no-untyped-def]
 def _busy_customer(organisation: Organisation) -> None:
     """A customer with fifty rows on its form: billing lines, compliance documents and contacts."""
     key = organisation.id
-
-    def ids(model: type) -> list[int]:
-        return list(db.session.scalars(select(model.id).where(model.organisation_id == key).order_by(model.id)))  # type: ignore[attr-defined]
-
-    commodities, locations, departments, billed = ids(Commodity), ids(Location), ids(Department), ids(BilledUser)
-    template = db.session.scalars(
-        select(NotificationTemplate.id).where(
-            NotificationTemplate.organisation_id == key, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE
-        )
-    ).first()
-    like = db.session.scalars(
-        select(Customer).where(Customer.organisation_id == key).order_by(Customer.id).limit(1)
-    ).one()
-    roles, today = list(ContactRole), clock.today()
+    like = db.session.scalars(select(Customer).where(Customer.organisation_id == key).limit(1)).one()
     customer = Customer(
         name=BUSY, reference="BUSY-50", email="office@fifty.example", registration_number="HRB 505050",
-        region_id=like.region_id, status_id=like.status_id, start_date=today - timedelta(days=400), risk=like.risk,
-        account_manager_id=like.account_manager_id, departments=list(like.departments),
+        region_id=like.region_id, status_id=like.status_id, start_date=clock.today() - timedelta(days=400),
+        risk=like.risk, account_manager_id=like.account_manager_id, departments=list(like.departments),
     )  # fmt: skip
-    customer.billing_lines = [
-        BillingLine(commodity_id=commodities[n % len(commodities)], minimum_cost=Decimal(n), cost_per_unit=Decimal("1.25"),
-                    location_id=locations[n % len(locations)], department_id=departments[n % len(departments)],
-                    billed_user_id=billed[n % len(billed)], active_from=today)
-        for n in range(LINES)
-    ]  # fmt: skip
-    customer.compliance_documents = [
-        ComplianceDocument(certificate=f"Certificate {n}", expiry_date=today + timedelta(days=30 * n),
-                           reviewer_email="reviewer@demo.example", template_id=template)
-        for n in range(DOCUMENTS)
-    ]  # fmt: skip
+    customer.billing_lines = _lines(key)
+    customer.compliance_documents = _documents(key)
+    roles = cycle(ContactRole)
     customer.contacts = [
-        Contact(name=f"Person {n}", role=roles[n % len(roles)], email=f"person{n}@fifty.example", phone=f"+49 30 {n}")
+        Contact(name=f"Person {n}", role=next(roles), email=f"person{n}@fifty.example", phone=f"+49 30 {n}")
         for n in range(CONTACTS)
     ]
     save_customer(customer, actor=Actor(None, key))
     db.session.commit()
+
+
+def _ids(model: Any, key: int, *where: Any) -> Iterator[int]:
+    """The ids of the rows of an organisation, over and over."""
+    return cycle(
+        list(db.session.scalars(select(model.id).where(model.organisation_id == key, *where).order_by(model.id)))
+    )
+
+
+def _lines(key: int) -> list[BillingLine]:
+    commodities, locations = _ids(Commodity, key), _ids(Location, key)
+    departments, billed = _ids(Department, key), _ids(BilledUser, key)
+    return [
+        BillingLine(
+            commodity_id=next(commodities), minimum_cost=Decimal(n), cost_per_unit=Decimal("1.25"),
+            location_id=next(locations), department_id=next(departments), billed_user_id=next(billed),
+            active_from=clock.today(),
+        )
+        for n in range(LINES)
+    ]  # fmt: skip
+
+
+def _documents(key: int) -> list[ComplianceDocument]:
+    templates = _ids(NotificationTemplate, key, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE)
+    return [
+        ComplianceDocument(
+            certificate=f"Certificate {n}", expiry_date=clock.today() + timedelta(days=30 * n),
+            reviewer_email="reviewer@demo.example", template_id=next(templates),
+        )
+        for n in range(DOCUMENTS)
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from sqlalchemy import Select, false, select
 
 from customerhub.errors import NotAllowed, NotFound
 from models import Customer, OrganisationRow, User
-from models.enums import Role
+from models.enums import PortalPermission, Role
 
 
 class Permission(enum.StrEnum):
@@ -87,6 +87,12 @@ class Actor:
         if permission is P.ORGANISATIONS:
             return self.user.platform
         return permission in ROLE_PERMISSIONS[self.user.role]
+
+
+def has_ability(user: User, ability: PortalPermission) -> bool:
+    """Whether a portal user has an ability; "deny all" takes every one away."""
+    given = user.portal_permissions
+    return ability.value in given and PortalPermission.DENY_ALL.value not in given
 
 
 def require(actor: Actor, permission: Permission) -> None:

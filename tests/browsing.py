@@ -108,7 +108,7 @@ class FormReader(HTMLParser):
             self.name = None
         elif tag == "textarea" and self.name and self.text is not None:
             # A browser drops the line break right behind the opening tag.
-            self.values.setdefault(self.name, []).append("".join(self.text).removeprefix("\n"))
+            self.values.setdefault(self.name, []).append("".join(self.text).replace("\r\n", "\n").removeprefix("\n"))
             self.name = self.text = None
 
 

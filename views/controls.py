@@ -15,7 +15,7 @@ from views.markup import attributes
 
 NOTHING = Markup("")
 REQUIRED = Markup('<span class="req" aria-hidden="true">*</span>')
-NUMBERS = ("DecimalField", "IntegerField", "FloatField", "AmountField")
+NUMBERS = ("DecimalField", "IntegerField", "FloatField", "AmountField", "WholeField")
 IN_ROWS = ("StringField", "AmountField", "DateField", "ChoiceField", "RowField")
 
 

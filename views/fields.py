@@ -1,6 +1,7 @@
 """The form fields that WTForms does not bring: rows to choose from, codes, amounts, files."""
 
 import enum
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
@@ -9,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 from werkzeug.datastructures import FileStorage
 from wtforms import Field
-from wtforms.fields import DecimalField, FileField, SelectField, SelectMultipleField, StringField
+from wtforms.fields import DecimalField, FileField, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import Choice, SelectChoice
 from wtforms.utils import unset_value
 from wtforms.validators import ValidationError
@@ -23,6 +24,8 @@ from views.columns import formats, unit_price
 from views.markup import attributes
 from views.places import Named
 from views.words import sentence, word
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 class Options:
@@ -242,6 +245,20 @@ class ChoicesField(SelectMultipleField):
 
     def shown(self) -> str:
         return ", ".join(sentence(value) for value in self.data or [])
+
+
+class WholeField(IntegerField):
+    """A whole number of ten digits at the most."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        typed = valuelist[0].strip() if valuelist else ""
+        if not typed:
+            self.data = None
+        elif not _WHOLE.fullmatch(typed):
+            self.data = None
+            raise ValueError("Write a whole number, such as 30")
+        else:
+            self.data = int(typed)
 
 
 class AmountField(DecimalField):

@@ -6,15 +6,16 @@ from typing import Any, BinaryIO, cast
 from flask import Blueprint, Flask, abort, current_app, send_file, url_for
 from flask_login import login_required
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import or_, select
+from sqlalchemy import false, or_, select, true
 from werkzeug.datastructures import FileStorage
 
 from customerhub import storage
 from customerhub.errors import HubError
 from customerhub.links import linked_rows
-from customerhub.permissions import scope
-from models import BusinessEntity, ComplianceDocument, InvoiceProfile, StoredFile
+from customerhub.permissions import Actor, has_ability, scope
+from models import BusinessEntity, ComplianceDocument, Customer, InvoiceProfile, StoredFile
 from models.base import db
+from models.enums import PortalPermission, Role
 from views.actor import current_actor
 
 bp = Blueprint("files", __name__, url_prefix="/files")
@@ -97,16 +98,25 @@ def size_text(size: int) -> str:
 def _readable(file_id: int) -> Any:
     """The file, where a row that the actor may see holds it."""
     actor = current_actor()
-    holders = [
-        scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.file_id),
-        scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
-        scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
-    ]
     return select(StoredFile).where(
         StoredFile.id == file_id,
         StoredFile.organisation_id == actor.organisation_id,
-        or_(*(StoredFile.id.in_(holder) for holder in holders)),
+        or_(*(StoredFile.id.in_(holder) for holder in _holders(actor))),
     )
+
+
+def _holders(actor: Actor) -> list[Any]:
+    """The files that rows which the actor may see hold. A portal user reads what the portal shows, and no more."""
+    documents = scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.file_id)
+    if actor.user is not None and actor.user.role is Role.CUSTOMER:
+        shown = has_ability(actor.user, PortalPermission.DOCUMENTS)
+        opened = select(Customer.id).where(Customer.portal_access, true() if shown else false())
+        return [documents.where(ComplianceDocument.customer_id.in_(opened))]
+    return [
+        documents,
+        scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
+        scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
+    ]
 
 
 @bp.get("/<int:file_id>")

@@ -12,7 +12,6 @@ from wtforms.fields import (
     ColorField,
     DateField,
     HiddenField,
-    IntegerField,
     StringField,
     TextAreaField,
 )
@@ -33,6 +32,7 @@ from views.fields import (
     RowField,
     RowsField,
     UploadField,
+    WholeField,
 )
 from views.inline_list import InlineList
 from views.places import PLACES
@@ -209,7 +209,7 @@ def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
         return DateField(**args)
     if isinstance(kind, Integer):
         args["validators"] = [*args["validators"], NumberRange(-(2**31), 2**31 - 1)]
-        return IntegerField(**args)
+        return WholeField(**args)
     longest = kind.length if isinstance(kind, String) and kind.length else column.info.get("max_length", 20_000)
     if isinstance(args["validators"][0], InputRequired):
         args["validators"] = [DataRequired("This is needed")]

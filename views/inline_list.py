@@ -153,6 +153,8 @@ class InlineList(Field):
 
     def stale(self) -> list[Any]:
         """The present rows that somebody else saved after this form was opened."""
+        if self.process_errors:  # none that was posted was read
+            return []
         present = {str(row.id): row for row in self.data}
         return [
             present[entry.entry_id]

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, abort, render_template
 from flask_login import current_user, login_required
 from sqlalchemy.orm import joinedload
 
-from customerhub.permissions import Permission, scope
+from customerhub.permissions import Permission, has_ability, scope
 from models import Customer
 from models.base import db
 from models.enums import PortalPermission
@@ -19,9 +19,8 @@ bp = Blueprint("portal", __name__, url_prefix="/portal")
 
 
 def may_see(ability: PortalPermission) -> bool:
-    """Whether the signed-in portal user has an ability; "deny all" takes every one away."""
-    given = current_user.portal_permissions
-    return ability.value in given and PortalPermission.DENY_ALL.value not in given
+    """Whether the signed-in portal user has an ability."""
+    return has_ability(current_user, ability)
 
 
 @bp.get("/")

@@ -27,9 +27,15 @@ from playwright.sync_api import (
     StorageState,
     sync_playwright,
 )
+from sqlalchemy import select
 
 from app import create_app
+from customerhub import history
 from customerhub.config import Settings, load_settings
+from customerhub.customers.records import save_customer
+from customerhub.permissions import Actor
+from models import Contact, Customer, Organisation
+from models.base import db
 from models.enums import Role
 from seed.demo import PASSWORD, email_of
 from tests.browser.steps import sign_in
@@ -77,6 +83,20 @@ class LiveServer:
         finally:
             for number in numbers:
                 os.kill(number, signal.SIGCONT)
+
+
+def prospect(server: LiveServer, name: str, reference: str) -> int:
+    """Adds a customer with little more than a name; its id."""
+    with server.app.app_context():
+        organisation = db.session.scalars(select(Organisation)).first()
+        assert organisation is not None
+        actor = Actor(None, organisation.id)
+        with history.acting(actor, "test"):
+            customer = Customer(name=name, reference=reference, is_prospect=True, registration_number=reference)
+            customer.contacts = [Contact(name=name)]
+            save_customer(customer, actor=actor)
+            db.session.commit()
+        return customer.id
 
 
 @dataclass

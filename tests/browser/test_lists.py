@@ -94,7 +94,7 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
     page.goto(f"{LIST}?search=aurora")
     page.get_by_label("Select Aurora").check()
     page.locator("#bulk").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Left out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Left out")).to_be_visible()
     expect(page.get_by_text("Drop the customer instead")).to_be_visible()
     expect(page.get_by_role("button", name="Delete Aurora")).to_be_disabled()
     with live_server.app.app_context():

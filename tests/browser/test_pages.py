@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.enums import Role
-from tests.browser.conftest import Faults, LiveServer, OpenAs
+from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
 
 INTERNAL = re.compile(r"\bNone\b|\bnull\b|\bundefined\b|\bNaN\b|[a-z]+_(id|key)\b")
 OPERATIONS = (
@@ -85,6 +85,21 @@ def test_pages_of_strangers_fit(open_as: OpenAs, faults: Faults, width: int) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
     page.goto("/set-password/nothing")
     expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_name_without_an_end_fits(open_as: OpenAs, live_server: LiveServer, width: int) -> None:
+    page = open_as(Role.ADMIN, width=width)
+    found = prospect(live_server, "Donau" + "dampfschiff" * 15, f"LONG{width}")
+    for address in (
+        f"?search=LONG{width}",
+        f"details/?id={found}",
+        f"details/?id={found}&tab=history",
+        f"edit/?id={found}",
+        f"operation/assign/?id={found}",
+    ):
+        look_at(page, f"/admin/customers/{address}")
+    look_at(page, "/admin/")
 
 
 def test_dark_is_dark(open_as: OpenAs) -> None:

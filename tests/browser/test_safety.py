@@ -4,15 +4,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from customerhub import history
-from customerhub.customers.records import save_customer
-from customerhub.permissions import Actor
-from models import Contact, Customer, Organisation
-from models.base import db
 from models.enums import Role
-from tests.browser.conftest import Faults, LiveServer, OpenAs
+from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
 from tests.browser.steps import upload
 from tests.customers.workbooks import good_row, written
 
@@ -23,16 +17,7 @@ REFERENCE = "XSS1"
 @pytest.fixture(scope="module")
 def customer_id(live_server: LiveServer) -> int:
     """A customer whose name is markup."""
-    with live_server.app.app_context():
-        organisation = db.session.scalars(select(Organisation)).first()
-        assert organisation is not None
-        actor = Actor(None, organisation.id)
-        with history.acting(actor, "test"):
-            customer = Customer(name=NAME, reference=REFERENCE, is_prospect=True, registration_number="XSS 1")
-            customer.contacts = [Contact(name=NAME)]
-            save_customer(customer, actor=actor)
-            db.session.commit()
-        return customer.id
+    return prospect(live_server, NAME, REFERENCE)
 
 
 def shows(page: Page, text: str = NAME) -> None:

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from customerhub import history
-from customerhub.customers.search import best_matches, exact_match, matching
-from customerhub.permissions import Actor
+from customerhub.customers.search import FEW, best_matches, exact_match, found_ids, found_rows, matching
+from customerhub.permissions import Actor, scope
 from models import Account, Customer, Organisation
 from models.base import db
 from tests import factories as make
@@ -146,3 +146,31 @@ def test_suggestions_begin_with_what_begins_so(searched):
     assert len(best_matches("2000", actor, 3)) == 3
     assert best_matches("   ", actor, 8) == []
     assert {row.organisation_id for row in best_matches("200", actor, 50)} == {searched.id}
+
+
+FORMS = {
+    "few": {"total": 3, "skipped": 0},
+    "some": {"total": FEW + 1, "skipped": 0},
+    "many": {"total": 10_001, "skipped": 0},
+    "many, far back": {"total": 10_001, "skipped": 100_000},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_however_many_rows_match_the_same_are_found(searched, form):
+    query = scope(Customer, Actor(None, searched.id))
+    for typed in TYPED:
+        expected = set(db.session.scalars(query.with_only_columns(Customer.name).where(matching(typed))))
+        ids = db.session.scalars(found_ids(query, typed, 10_000)).all()
+        rows = db.session.scalars(found_rows(query, typed, many=10_000, **FORMS[form])).unique().all()
+        assert len(ids) == len(expected), typed
+        assert {row.name for row in rows} == expected, typed
+        assert sorted(ids) == sorted(row.id for row in rows), typed
+
+
+def test_counting_may_stop_early_but_not_too_early(searched):
+    query = scope(Customer, Actor(None, searched.id))
+    for typed in ("a", "2000", "20", "natural"):
+        all_of_them = len(db.session.scalars(found_ids(query, typed)).all())
+        assert all_of_them > 1, typed
+        assert len(db.session.scalars(found_ids(query, typed, 1)).all()) > 1, typed

@@ -1,0 +1,98 @@
+"""What is measured: addresses of screens, for a database of a certain size."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from bench.data import BUSY, Filled
+from models import Customer, CustomerStatus, Organisation
+from models.base import db
+from seed.demo import NAME
+
+LIST = "/admin/customers/"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the addresses need to know about a database."""
+
+    organisation: int
+    size: int
+    status: int
+    rare_status: int
+    busy: int
+    middle: int
+    reference: str
+
+    @property
+    def page(self) -> int:
+        """The page in the middle of the list, counted from nought: page 5,000 of 200,000 customers."""
+        return self.size // 40 - 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """One screen. `path` and `plain`, its counterpart of the baseline, are format strings over a Known."""
+
+    name: str
+    path: str
+    plain: str | None = None
+    is_form: bool = False
+
+
+CASES = (
+    Case("list, first page", LIST, "/admin/customer/"),
+    Case("list, page in the middle (5,000)", LIST + "?page={page}", "/admin/customer/?page={page}"),
+    Case("search, fragment of a name", LIST + "?search=logistics", "/admin/customer/?search=logistics"),
+    Case("search, reference", LIST + "?search={reference}", "/admin/customer/?search={reference}"),
+    Case("filter by status", LIST + "?f=status:is:{status}"),
+    Case("sort by name, descending", LIST + "?sort=name&desc=1", "/admin/customer/?sort=0&desc=1"),
+    Case("customer page", LIST + "details/?id={middle}"),
+    Case("form with 50 inline rows", LIST + "edit/?id={busy}", "/admin/customer/edit/?id={busy}", is_form=True),
+)
+MORE = (
+    Case("search, all match", LIST + "?search=office"),
+    Case("search, two words", LIST + "?search=amber+logistics"),
+    Case("search, one customer's number", LIST + "?search=zenith+{middle}"),
+    Case("search, no match", LIST + "?search=qzxv"),
+    Case("search, one letter", LIST + "?search=z"),
+    Case("search, two letters", LIST + "?search=ze"),
+    Case("search, deep page", LIST + "?search=logistics&page=3"),
+    Case("search under a filter", LIST + "?search=logistics&f=status:is:{rare_status}"),
+    Case("filter by a rare status", LIST + "?f=status:is:{rare_status}"),
+    Case("filter, deep page", LIST + "?f=status:is:{status}&page={page}"),
+    Case("filter by risk and region", LIST + "?f=risk:is:High&f=region:is:1"),
+    Case("sort by start", LIST + "?sort=start_date&desc=1"),
+    Case("count exactly", LIST + "?exact=1"),
+    Case("history of a customer", LIST + "details/?id={middle}&tab=history"),
+    Case("form of a new customer", LIST + "new/"),
+    Case("start page", "/admin/"),
+    Case("suggestions while typing", "/admin/search/suggest?q=logist"),
+    Case("summary on hovering", LIST + "peek/?id={middle}"),
+)
+
+
+def known(filled: Filled) -> Known:
+    """Look up what the cases need."""
+    with filled.app.app_context():
+        organisation = db.session.scalars(select(Organisation.id).where(Organisation.name == NAME)).one()
+        mine = select(Customer).where(Customer.organisation_id == organisation)
+        statuses = db.session.scalars(
+            select(CustomerStatus.id)
+            .where(CustomerStatus.organisation_id == organisation)
+            .order_by(CustomerStatus.position)
+        ).all()
+        middle = db.session.scalars(mine.order_by(Customer.id).offset(filled.size // 2).limit(1)).one()
+        return Known(
+            organisation=organisation,
+            size=filled.size,
+            status=statuses[0],
+            rare_status=statuses[2],
+            busy=db.session.scalars(mine.where(Customer.name == BUSY)).one().id,
+            middle=middle.id,
+            reference=middle.reference or "",
+        )
+
+
+def path_of(pattern: str, facts: Known) -> str:
+    return pattern.format(**vars(facts), page=facts.page)

@@ -1,0 +1,66 @@
+"""The figures as tables that a terminal and docs/benchmarks.md show alike."""
+
+from collections.abc import Sequence
+
+from bench.measure import EXTRA_MS, FACTOR, Line
+
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def show(kind: str, lines: Sequence[Line], contract: Sequence[str]) -> None:
+    """Print the figures of one kind of database; `contract` names the screens that have a bound to meet."""
+    sizes = sorted(lines[0].by_size)
+    print(f"\n### {NAMES[kind]}, {sizes[-1]:,} customers\n")
+    main, more = (
+        [line for line in lines if line.name in contract],
+        [line for line in lines if line.name not in contract],
+    )
+    _bounds(main)
+    print(f"\nThe bound is {FACTOR} times the SQL alone plus {EXTRA_MS} ms; for the form it is the baseline.\n")
+    _baselines([line for line in main if line.baseline is not None])
+    print("\nMore screens:\n")
+    _bounds(more)
+    if len(sizes) > 1:
+        print("\nGrowth with the number of customers, request and SQL alone, ms:\n")
+        _growth(lines, sizes)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+    dashes = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    for number, row in enumerate([heads, dashes, *rows]):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        print(f"| {' | '.join(cells)} |" if number != 1 else f"|-{'-|-'.join(cells)}-|")
+
+
+def _bounds(lines: Sequence[Line]) -> None:
+    rows = []
+    for line in lines:
+        now = line.largest
+        met = "yes" if now.request_ms <= line.bound_ms else "NO"
+        rows.append((line.name, f"{now.request_ms:.1f}", str(len(now.statements)), f"{now.sql_ms:.2f}",
+                     f"{now.request_ms / now.sql_ms:.1f}", f"{line.bound_ms:.1f}", met))  # fmt: skip
+    _table(("screen", "request ms", "queries", "SQL ms", "ratio", "bound ms", "met"), rows)
+
+
+def _baselines(lines: Sequence[Line]) -> None:
+    rows = []
+    for line in lines:
+        assert line.baseline is not None
+        hub, base = line.largest, line.baseline
+        times = [f"{hub.request_ms:.1f}", f"{base.request_ms:.1f}", f"{hub.request_ms / base.request_ms:.2f}"]
+        queries, sizes = [str(len(each.statements)) for each in (hub, base)], [hub.size // 1024, base.size // 1024]
+        rows.append((line.name, *times, *queries, *map(str, sizes)))
+    heads = ("screen", "hub ms", "plain Flask-Admin ms", "hub / plain", "queries", "plain", "KB", "plain")
+    _table(heads, rows)
+
+
+def _growth(lines: Sequence[Line], sizes: Sequence[int]) -> None:
+    rows = []
+    for line in lines:
+        figures = [line.by_size[size] for size in sizes]
+        requests, sqls = [f"{each.request_ms:.1f}" for each in figures], [f"{each.sql_ms:.2f}" for each in figures]
+        grown = f"{figures[-1].request_ms / figures[0].request_ms:.1f}"
+        rows.append((line.name, *requests, grown, *sqls))
+    asked, alone = [f"{size:,}" for size in sizes], [f"SQL {size:,}" for size in sizes]
+    _table(("screen", *asked, "factor", *alone), rows)
