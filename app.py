@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_migrate import Migrate, upgrade
 from rich.console import Console
@@ -82,6 +82,11 @@ def settings_or_exit() -> Settings:
         raise click.ClickException(str(error)) from None
 
 
+def settings_of_app() -> Settings:
+    settings: Settings = current_app.config["HUB"]
+    return settings
+
+
 def answer(result: dict[str, Any], text: str, is_json: bool) -> None:
     """The result, for people or for programs."""
     click.echo(json.dumps(result, ensure_ascii=False) if is_json else text)
@@ -132,7 +137,7 @@ def init(organisation: str | None, currency: str, country: str, timezone: str, a
     """Bring the database to the newest version and complete the reference data."""
     from customerhub.setup.rows import save_organisation
 
-    prepare_database(settings_or_exit(), with_demo=False)
+    prepare_database(settings_of_app(), with_demo=False)
     if organisation and find_organisation(organisation) is None:
         made = Organisation(name=organisation, currency=currency, country=country, timezone=timezone)
         with history.acting(Actor(None, 0), "command init"), refusals():
@@ -152,7 +157,7 @@ def init(organisation: str | None, currency: str, country: str, timezone: str, a
 @with_appcontext
 def demo(as_json: bool) -> None:
     """Make the demo organisation with its users and customers, or complete it."""
-    settings = settings_or_exit()
+    settings = settings_of_app()
     upgrade()
     with history.acting(Actor(None, 0), "command demo"):
         organisation = seed_demo(settings.data_dir)
@@ -173,7 +178,7 @@ def demo(as_json: bool) -> None:
 @with_appcontext
 def up(with_demo: bool) -> None:
     """Run everything: web, workers, scheduler and, without REDIS_URL, the queue server."""
-    settings = settings_or_exit()
+    settings = settings_of_app()
 
     def greeting() -> list[str]:
         return ["", f"Customer Hub runs at {settings.public_url}", *login_lines(demo_logins(settings)),
@@ -197,10 +202,8 @@ def login_lines(logins: list[dict[str, str]]) -> list[str]:
 @with_appcontext
 def worker(queue: str) -> None:
     """Work through a queue; `up` starts these by itself."""
-    from flask import current_app
-
     app: Any = current_app
-    sys.exit(jobs.worker.run(app._get_current_object(), settings_or_exit(), queue))
+    sys.exit(jobs.worker.run(app._get_current_object(), settings_of_app(), queue))
 
 
 @click.command("create-user")
@@ -216,7 +219,7 @@ def create_user(
     email: str, name: str, role: str, organisation: str, platform: bool, data_protection: bool, as_json: bool
 ) -> None:
     """Make a user and print the link with which they set their password."""
-    settings = settings_or_exit()
+    settings = settings_of_app()
     system = Actor(None, organisation_or_exit(organisation).id)
     user = User(email=email, name=name, role=Role(role), platform=platform, data_protection=data_protection)
     with history.acting(system, "command create-user"), refusals():

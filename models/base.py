@@ -29,6 +29,10 @@ NAMING = {
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
+# SQLite would give a new row the number of a deleted one, and with it the other's history.
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
@@ -69,7 +73,7 @@ class OrganisationRow(Row):
 
 def tenant_table(*more: Any) -> tuple[Any, ...]:
     """Table arguments of an OrganisationRow: the key that other rows refer to, and its own constraints `more`."""
-    return (UniqueConstraint("organisation_id", "id"), *more)
+    return (UniqueConstraint("organisation_id", "id"), *more, NEVER_AGAIN)
 
 
 def same_organisation(

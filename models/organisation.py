@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Key, OrganisationRow, Row, same_organisation, tenant_table, to_one
+from models.base import NEVER_AGAIN, Base, Key, OrganisationRow, Row, same_organisation, tenant_table, to_one
 from models.enums import ApprovalPolicy, DateFormat
 from models.types import one_of
 
@@ -37,6 +37,7 @@ class Organisation(Row):
     __table_args__ = (
         CheckConstraint("length(currency) = 3", name="currency"),
         CheckConstraint("length(country) = 2", name="country"),
+        NEVER_AGAIN,
     )
 
     def __str__(self) -> str:

@@ -31,6 +31,8 @@ from models.enums import StatusBehaviour
 ONE_BILLS = "One active status has to bill: new customers start in it"
 _NUMBER_FORMAT = re.compile(r"[^{}]*\{number(?::0?[1-9][0-9]?d)?\}[^{}]*")
 
+USUAL_REMINDERS = "30, 14, 7, 1"  # days before a document expires
+
 
 def save_row(row: Any, *, actor: Actor) -> Any:
     """Check one row of set-up data, put it into the actor's organisation where it is new, and flush it.
@@ -99,7 +101,7 @@ def _organisation_problems(organisation: Organisation) -> Problems:
             ("timezone", f"{quoted(organisation.timezone)} is not a time zone: write one such as Europe/Berlin")
         )
     try:
-        organisation.reminder_days = clean_reminder_days(organisation.reminder_days)
+        organisation.reminder_days = clean_reminder_days(organisation.reminder_days or USUAL_REMINDERS)
     except Invalid as error:
         problems.append(("reminder_days", error.message))
     return problems

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from models import Organisation
+from customerhub import history
+from customerhub.permissions import Actor
+from models import Department, Organisation
 from models.base import Base, db
 from models.enums import Role
 from tests.factories import FACTORIES
@@ -142,6 +144,21 @@ def test_a_row_cannot_be_moved_to_another_organisation(world: World):
     """Whatever refers to it, and what it refers to, would stay behind."""
     refused = refusal(changed(TABLES["location"], world, organisation_id=world.theirs.id))
     assert "foreign key" in refused.lower()
+
+
+def test_the_number_of_a_deleted_row_is_never_given_again(world: World):
+    """Whoever got it would show the history of the deleted one as its own."""
+    with history.acting(Actor(None, world.ours.id), "test"):
+        gone = Department(organisation_id=world.ours.id, name="Gone")
+        db.session.add(gone)
+        db.session.flush()
+        number = gone.id
+        db.session.delete(gone)
+        db.session.flush()
+        new = Department(organisation_id=world.ours.id, name="New")
+        db.session.add(new)
+        db.session.flush()
+    assert new.id > number
 
 
 def test_a_word_outside_of_a_vocabulary_is_refused(world: World):

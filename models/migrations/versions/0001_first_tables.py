@@ -79,7 +79,8 @@ def upgrade() -> None:
     sa.CheckConstraint('length(country) = 2', name=op.f('ck_organisation_country')),
     sa.CheckConstraint('length(currency) = 3', name=op.f('ck_organisation_currency')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_organisation')),
-    sa.UniqueConstraint('name', name=op.f('uq_organisation_name'))
+    sa.UniqueConstraint('name', name=op.f('uq_organisation_name')),
+    sqlite_autoincrement=True
     )
     op.create_table('billed_user',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -93,7 +94,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_billed_user_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_billed_user')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_billed_user_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_billed_user_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_billed_user_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('catalog_item',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -108,7 +110,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_catalog_item_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_catalog_item')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_catalog_item_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'type', 'name_key', name=op.f('uq_catalog_item_organisation_id_type_name_key'))
+    sa.UniqueConstraint('organisation_id', 'type', 'name_key', name=op.f('uq_catalog_item_organisation_id_type_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('commodity',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -125,7 +128,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_commodity_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_commodity')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_commodity_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_commodity_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_commodity_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('customer_group',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -139,7 +143,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_customer_group_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_group')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_customer_group_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_customer_group_organisation_id_name'))
+    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_customer_group_organisation_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_table('customer_status',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -156,7 +161,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_customer_status_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_status')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_customer_status_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_customer_status_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_customer_status_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('dealer',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -169,7 +175,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_dealer_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_dealer')),
     sa.UniqueConstraint('organisation_id', 'code', name=op.f('uq_dealer_organisation_id_code')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_dealer_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_dealer_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     op.create_table('default_value_set',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -183,7 +190,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_default_value_set_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_default_value_set')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_default_value_set_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_default_value_set_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_default_value_set_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('department',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -196,7 +204,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_department_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_department')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_department_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_department_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_department_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('invoice_type',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -209,7 +218,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_invoice_type_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_type')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_invoice_type_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_invoice_type_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_invoice_type_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('location',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -223,7 +233,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_location_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_location')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_location_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_location_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_location_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('notification_template',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -239,7 +250,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_notification_template_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_notification_template')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_notification_template_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_notification_template_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_notification_template_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('number_sequence',
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -262,7 +274,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_payment_terms_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_payment_terms')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_payment_terms_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_payment_terms_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_payment_terms_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('stored_file',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -278,7 +291,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_stored_file_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_stored_file')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_stored_file_organisation_id_id')),
-    sa.UniqueConstraint('storage_key', name=op.f('uq_stored_file_storage_key'))
+    sa.UniqueConstraint('storage_key', name=op.f('uq_stored_file_storage_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('tariff',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -293,7 +307,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_tariff_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tariff')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_tariff_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_tariff_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_tariff_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('vat_rate',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -308,7 +323,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_vat_rate_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_vat_rate')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_vat_rate_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_vat_rate_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_vat_rate_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('business_entity',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -333,7 +349,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_business_entity_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_business_entity')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_business_entity_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_business_entity_organisation_id_name'))
+    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_business_entity_organisation_id_name')),
+    sqlite_autoincrement=True
     )
     op.create_table('hub_user',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -360,7 +377,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_hub_user_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_hub_user')),
     sa.UniqueConstraint('email_key', name=op.f('uq_hub_user_email_key')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_hub_user_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_hub_user_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('hub_user', schema=None) as batch_op:
         batch_op.create_index('ix_hub_user_customer', ['customer_id'], unique=False)
@@ -379,7 +397,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_payment_method_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_payment_method')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_payment_method_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_payment_method_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_payment_method_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('product',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -400,7 +419,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_product')),
     sa.UniqueConstraint('organisation_id', 'code', name=op.f('uq_product_organisation_id_code')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_product_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_product_organisation_id_name_key'))
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_product_organisation_id_name_key')),
+    sqlite_autoincrement=True
     )
     op.create_table('tariff_rate',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -417,7 +437,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_tariff_rate_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tariff_rate')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_tariff_rate_organisation_id_id')),
-    sa.UniqueConstraint('tariff_id', 'prefix', 'valid_from', name=op.f('uq_tariff_rate_tariff_id_prefix_valid_from'))
+    sa.UniqueConstraint('tariff_id', 'prefix', 'valid_from', name=op.f('uq_tariff_rate_tariff_id_prefix_valid_from')),
+    sqlite_autoincrement=True
     )
     op.create_table('customer',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -525,7 +546,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('organisation_id', 'identity_key', name=op.f('uq_customer_organisation_id_identity_key')),
     sa.UniqueConstraint('organisation_id', 'reference_key', name=op.f('uq_customer_organisation_id_reference_key')),
     sa.UniqueConstraint('organisation_id', 'registration_key', name=op.f('uq_customer_organisation_id_registration_key')),
-    sa.UniqueConstraint('organisation_id', 'vat_key', name=op.f('uq_customer_organisation_id_vat_key'))
+    sa.UniqueConstraint('organisation_id', 'vat_key', name=op.f('uq_customer_organisation_id_vat_key')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('customer', schema=None) as batch_op:
         batch_op.create_index('ix_customer_account_manager', ['organisation_id', 'account_manager_id', 'sort_name', 'id'], unique=False)
@@ -563,7 +585,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'user_id'], ['hub_user.organisation_id', 'hub_user.id'], name='fk_customer_import_user_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_customer_import_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_import')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_customer_import_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_customer_import_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     op.create_table('list_export',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -587,7 +610,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'user_id'], ['hub_user.organisation_id', 'hub_user.id'], name='fk_list_export_user_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_list_export_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_list_export')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_list_export_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_list_export_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     op.create_table('list_preference',
     sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -621,7 +645,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_account_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_account')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_account_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'number', name=op.f('uq_account_organisation_id_number'))
+    sa.UniqueConstraint('organisation_id', 'number', name=op.f('uq_account_organisation_id_number')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('account', schema=None) as batch_op:
         batch_op.create_index('ix_account_customer', ['customer_id'], unique=False)
@@ -642,7 +667,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_address_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_address')),
     sa.UniqueConstraint('customer_id', 'kind', name=op.f('uq_address_customer_id_kind')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_address_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_address_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('address', schema=None) as batch_op:
         batch_op.create_index('ix_address_customer', ['customer_id'], unique=False)
@@ -670,7 +696,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'location_id'], ['location.organisation_id', 'location.id'], name='fk_billing_line_location_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_billing_line_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_billing_line')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_billing_line_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_billing_line_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('billing_line', schema=None) as batch_op:
         batch_op.create_index('ix_billing_line_customer', ['customer_id'], unique=False)
@@ -691,7 +718,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'template_id'], ['notification_template.organisation_id', 'notification_template.id'], name='fk_compliance_document_template_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_compliance_document_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_compliance_document')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_compliance_document_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_compliance_document_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('compliance_document', schema=None) as batch_op:
         batch_op.create_index('ix_compliance_document_customer', ['customer_id'], unique=False)
@@ -709,7 +737,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_contact_customer_id', ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_contact_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contact')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_contact_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_contact_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('contact', schema=None) as batch_op:
         batch_op.create_index('ix_contact_customer', ['customer_id'], unique=False)
@@ -770,7 +799,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_invoice_profile_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_profile')),
     sa.UniqueConstraint('customer_id', 'name', name=op.f('uq_invoice_profile_customer_id_name')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_invoice_profile_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_invoice_profile_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('invoice_profile', schema=None) as batch_op:
         batch_op.create_index('ix_invoice_profile_customer', ['customer_id'], unique=False)
@@ -790,7 +820,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_legal_entity_customer_id', ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_legal_entity_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_legal_entity')),
-    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_legal_entity_organisation_id_id'))
+    sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_legal_entity_organisation_id_id')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('legal_entity', schema=None) as batch_op:
         batch_op.create_index('ix_legal_entity_customer', ['customer_id'], unique=False)
@@ -816,7 +847,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_outbox_message_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox_message')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_outbox_message_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'reason_key', name=op.f('uq_outbox_message_organisation_id_reason_key'))
+    sa.UniqueConstraint('organisation_id', 'reason_key', name=op.f('uq_outbox_message_organisation_id_reason_key')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('outbox_message', schema=None) as batch_op:
         batch_op.create_index('ix_outbox_message_customer', ['customer_id'], unique=False)

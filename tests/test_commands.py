@@ -1,0 +1,98 @@
+"""The command line, as somebody types it."""
+
+import json
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from customerhub import history
+from customerhub.permissions import Actor
+from models import Customer, CustomerStatus, History, Organisation, User
+from models.base import db
+from models.enums import Role
+from seed.demo import seed_demo
+
+
+def run(app: Flask, *words: str) -> tuple[int, str]:
+    """Exit status and everything that was printed."""
+    result = app.test_cli_runner().invoke(args=list(words))
+    return result.exit_code, result.output
+
+
+def test_init_makes_an_organisation_that_can_be_worked_in(app: Flask):
+    status, printed = run(app, "init", "--organisation", "Acme", "--currency", "USD", "--country", "US", "--json")
+    assert (status, json.loads(printed)) == (0, {"organisations": ["Acme"]})
+    with app.app_context():
+        made = db.session.scalars(select(Organisation)).one()
+        assert (made.currency, made.country, made.reminder_days) == ("USD", "US", "30, 14, 7, 1")
+        names = db.session.scalars(select(CustomerStatus.name).where(CustomerStatus.organisation_id == made.id)).all()
+        assert set(names) == {"Active", "Active - Do Not Bill", "Final Bill", "Dropped"}
+
+
+def test_init_again_changes_nothing(app: Flask):
+    run(app, "init", "--organisation", "Acme")
+    with app.app_context():
+        before = db.session.scalar(select(func.count()).select_from(History))
+    assert run(app, "init", "--organisation", "Acme")[0] == 0
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(History)) == before
+
+
+def test_init_says_what_is_wrong(app: Flask):
+    status, printed = run(app, "init", "--organisation", "Acme", "--currency", "ZZZ")
+    assert status == 2
+    assert "is not a currency" in printed
+    with app.app_context():
+        assert db.session.scalars(select(Organisation)).all() == []
+
+
+def test_a_user_made_by_command_sets_a_password_by_the_printed_link(app: Flask, client: FlaskClient):
+    run(app, "init", "--organisation", "Acme")
+    words = ("create-user", "--email", "olga@acme.example", "--name", "Olga", "--organisation", "acme", "--json")
+    status, printed = run(app, *words)
+    assert status == 0
+    link = json.loads(printed)["link"]
+    assert client.get(link[link.index("/set-password") :]).status_code == 200
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        assert (user.email, user.role, user.password_hash) == ("olga@acme.example", Role.ADMIN, None)
+        sources = db.session.scalars(select(History.source).where(History.table_name == "hub_user")).all()
+        assert sources == ["command create-user"]
+    again, refused = run(app, *words)
+    assert again == 2
+    assert "already has an account" in refused
+
+
+def test_an_organisation_that_there_is_not_is_named_with_those_there_are(app: Flask):
+    run(app, "init", "--organisation", "Acme")
+    status, printed = run(app, "synthesize", "--customers", "5", "--organisation", "Nowhere")
+    assert status == 2
+    assert "'Nowhere'" in printed
+    assert "Acme" in printed
+
+
+@pytest.mark.parametrize("count", [1, 2500])
+def test_made_up_customers_are_whole(app: Flask, count: int):
+    with app.app_context(), history.acting(Actor(None, 0), "test"):
+        seed_demo(app.config["HUB"].data_dir)
+        db.session.commit()
+        before = db.session.scalar(select(func.count()).select_from(Customer)) or 0
+    status, printed = run(app, "synthesize", "--customers", str(count), "--json")
+    assert (status, json.loads(printed)) == (0, {"made": count})
+    with app.app_context():
+        made = db.session.scalars(select(Customer).order_by(Customer.id.desc()).limit(1)).one()
+        assert db.session.scalar(select(func.count()).select_from(Customer)) == before + count
+        assert made.accounts[0].number == made.account_number
+        assert made.departments
+        assert made.search_text
+        told = select(func.count()).where(History.source == "command synthesize")
+        assert db.session.scalar(told) == count
+
+
+def test_the_demo_may_be_made_again(app: Flask):
+    first, second = run(app, "demo", "--json"), run(app, "demo", "--json")
+    assert first == second
+    logins = json.loads(first[1])["logins"]
+    assert [login["role"] for login in logins] == [role.value for role in Role]
