@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, false, select
 
@@ -54,6 +54,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+class Sight(NamedTuple):
+    """All that decides which rows somebody may know of; `role` is None for the system, which may know of all."""
+
+    organisation_id: int
+    role: Role | None
+    dealer_id: int | None
+    customer_id: int | None
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who acts, in which organisation. `user` is None for the system itself, which may do everything.
@@ -76,6 +85,13 @@ class Actor:
     @property
     def name(self) -> str:
         return self.user.name if self.user else "system"
+
+    @property
+    def sight(self) -> Sight:
+        user = self.user
+        if user is None:
+            return Sight(self.organisation_id, None, None, None)
+        return Sight(self.organisation_id, user.role, user.dealer_id, user.customer_id)
 
     def may(self, permission: Permission) -> bool:
         if self.user is None:
@@ -109,15 +125,21 @@ def require_own(actor: Actor, row: Any) -> None:
 
 def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
     """The rows of `model` that `actor` may know of. Every list, count, look-up and action starts from it."""
-    query = select(model).where(model.organisation_id == actor.organisation_id)
-    if actor.user is None or actor.user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT):
+    return rows_in(actor.sight, model)
+
+
+def rows_in(sight: Sight, model: type[OrganisationRow]) -> Select[Any]:
+    """As `scope`, for everybody with the same sight."""
+    query = select(model).where(model.organisation_id == sight.organisation_id)
+    if sight.role in (None, Role.ADMIN, Role.MANAGER, Role.AGENT):
         return query
-    return query.where(_own_rows(model, actor.user))
+    return query.where(_own_rows(model, sight))
 
 
-def _own_rows(model: type[OrganisationRow], user: User) -> Any:
+def _own_rows(model: type[OrganisationRow], sight: Sight) -> Any:
     """What a partner or a customer may see: their own customers, and what hangs on these."""
-    key, column = (user.dealer_id, Customer.dealer_id) if user.role is Role.PARTNER else (user.customer_id, Customer.id)
+    is_partner = sight.role is Role.PARTNER
+    key, column = (sight.dealer_id, Customer.dealer_id) if is_partner else (sight.customer_id, Customer.id)
     if key is None:
         return false()
     mine = column == key

@@ -38,7 +38,7 @@ class History(Base):
 
     __table_args__ = (
         Index("ix_history_organisation", "organisation_id", "id"),
-        Index("ix_history_customer", "customer_id", "id"),
+        Index("ix_history_customer", "organisation_id", "customer_id", "id"),
         Index("ix_history_row", "table_name", "row_id", "id"),
     )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, text
 
 from customerhub import clock, history
 from customerhub.customers.accounts import take_account_numbers
@@ -34,7 +34,8 @@ HISTORY_KEPT = ("name", "reference", "email")
 def synthesize(organisation: Organisation, count: int, progress: Callable[[int], None]) -> int:
     """Add `count` made-up customers to `organisation`, the same ones for the same state of it; returns how many.
 
-    Commits every few thousand, so that an interrupted run keeps what it has made.
+    Commits every few thousand, so that an interrupted run keeps what it has made. In the end the database takes stock
+    of its rows, for the sake of its plans.
     """
     found = _choices(organisation.id)
     start = db.session.scalar(select(func.max(Customer.id))) or 0
@@ -46,6 +47,8 @@ def synthesize(organisation: Organisation, count: int, progress: Callable[[int],
         db.session.commit()
         made += size
         progress(made)
+    db.session.execute(text("ANALYZE"))
+    db.session.commit()
     return made
 
 

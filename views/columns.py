@@ -13,9 +13,11 @@ from sqlalchemy import ColumnElement, false, not_, or_, select
 from customerhub import money
 from customerhub.errors import Invalid, quoted
 from models.enums import DateFormat, Risk, Stage
+from models.types import ScaledDecimal
 from views.choices import Source
 from views.words import word
 
+LONGEST_KEY = 18  # digits
 Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
 
 DATE_PATTERNS = {
@@ -131,14 +133,26 @@ class Filter:
             if self.kind == "date":
                 return date.fromisoformat(value)
             if self.kind == "number":
-                return money.parse(value, places=6)
+                return self._number(value)
             if self.members is not None:
                 return self.members(value)
             if self.choices is not None:
                 return value
-            return int(value) if len(value) < 19 else None
+            return int(value) if len(value) <= LONGEST_KEY else None
         except (ValueError, Invalid):
             raise Invalid(f"{quoted(value)} does not fit the filter {self.label}") from None
+
+    def _number(self, value: str) -> Decimal | int:
+        """A number as far as the column can hold one."""
+        kind: Any = self.column.type
+        if not isinstance(kind, ScaledDecimal):
+            if len(value) > LONGEST_KEY:
+                raise ValueError(value)
+            return int(value)
+        number = money.parse(value, places=kind.places)
+        if abs(number) > kind.limit:
+            raise Invalid("too large")
+        return number
 
 
 def _text_condition(column: Any, operator: str, value: str) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from views.markup import attributes
 NOTHING = Markup("")
 REQUIRED = Markup('<span class="req" aria-hidden="true">*</span>')
 NUMBERS = ("DecimalField", "IntegerField", "FloatField", "AmountField", "WholeField")
-IN_ROWS = ("StringField", "AmountField", "DateField", "ChoiceField", "RowField")
+SIMPLE = ("StringField", "AmountField", "DateField", "ChoiceField", "RowField")
 
 
 class QuickMeta(DefaultMeta):
@@ -74,12 +74,18 @@ def unseen(entry: Any) -> Markup:
     return Markup("".join(field() for field in entry if is_hidden(field)))
 
 
-def in_row(field: Any) -> Any:
-    """The control of a field in a row of a table, as the macro `control` makes it; None where only that one can."""
+def simple(field: Any, bare: bool = False) -> Any:
+    """The control of a field as the macro `control` makes it; None where there is more to it and only that one can."""
     more = field.render_kw or {}
-    if field.type not in IN_ROWS or field.errors or "data-suffix" in more or "class" in more:
+    if field.type not in SIMPLE or field.errors or "data-suffix" in more or "class" in more:
         return None
-    given = {"aria-label": field.label.text, "class": "input"}
+    given = {"class": "input"}
     if is_number(field):
+        if not bare and getattr(field, "suffix", None):
+            return None
         given |= {"class": "input num", "inputmode": more.get("inputmode") or "decimal"}
+    if bare:
+        given["aria-label"] = field.label.text
+    elif field.description:
+        given["aria-describedby"] = f"{field.id}-help"
     return field(**given)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import request, url_for
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 
 from models import History
 from models.base import db
@@ -15,10 +15,10 @@ PAGE = 30
 
 
 def _entries_of(row: Any) -> Select[Any]:
-    """The entries of a row; of a customer those of everything that hangs on it too."""
+    """The entries of a row; of a customer those of everything that hangs on it too. Its own carry its id as well."""
     mine = (History.table_name == row.__tablename__) & (History.row_id == row.id)
     if row.__tablename__ == "customer":
-        mine = or_(mine, History.customer_id == row.id)
+        mine = History.customer_id == row.id
     organisation = row.id if row.__tablename__ == "organisation" else row.organisation_id
     return select(History).where(mine, History.organisation_id == organisation)
 

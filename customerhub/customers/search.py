@@ -26,10 +26,7 @@ def matching(typed: str) -> ColumnElement[bool]:
     words = folded(typed).split()
     if _all_short(words):
         return beginning_with(typed)
-    if not _on_sqlite():
-        return _row_has(words)
-    short = [word for word in words if len(word) < SHORTEST]
-    return and_(Customer.id.in_(_fragments(words)), _row_has(short))
+    return _indexed(words, Customer.id) if _on_sqlite() else _row_has(words)
 
 
 def beginning_with(typed: str) -> ColumnElement[bool]:
@@ -37,8 +34,13 @@ def beginning_with(typed: str) -> ColumnElement[bool]:
     return or_(*_ranges(typed))
 
 
-def _ranges(typed: str) -> list[ColumnElement[bool]]:
-    """The conditions of which one must hold, each a range of an index.
+def _indexed(words: list[str], key: Any) -> ColumnElement[bool]:
+    """The condition that `key`, an id, is that of a row with every word; SQLite only."""
+    return and_(key.in_(_fragments(words)), _row_has([word for word in words if len(word) < SHORTEST]))
+
+
+def _ranges(typed: str, *, indexed: bool = True) -> list[ColumnElement[bool]]:
+    """The conditions of which one must hold, each a range of an index, unless none is to be used.
 
     Account numbers are kept as they were typed; ranges of the index that hold both cases are quicker than folding them.
     """
@@ -48,7 +50,11 @@ def _ranges(typed: str) -> list[ColumnElement[bool]]:
         Customer.reference_key: dict.fromkeys((folded(typed), exact_key(typed) or "")),
         Customer.account_number: dict.fromkeys((bare, bare.lower(), bare.upper())),
     }
-    return [column.between(start, start + LAST) for column, several in starts.items() for start in several]
+    return [
+        (column if indexed else column + "").between(start, start + LAST)
+        for column, several in starts.items()
+        for start in several
+    ]
 
 
 def _all_short(words: list[str]) -> bool:
@@ -96,14 +102,16 @@ def found_rows(query: Select[Any], typed: str, *, total: int, many: int, skipped
     are looked up and then sorted; of many the first pages are complete after a short walk along the order.
     """
     words = folded(typed).split()
-    if _all_short(words) and total <= many:
-        ids = query.with_only_columns(Customer.id)
-        return query.where(Customer.id.in_(union(*(ids.where(part) for part in _ranges(typed)))))
-    if _on_sqlite() and total <= FEW:
+    few = many if _all_short(words) else FEW
+    if _on_sqlite() and total <= few:
         return select(Customer).where(Customer.id.in_(found_ids(query, typed)))
-    if _on_sqlite() and total > many and skipped < SOON and not _all_short(words):
+    if _all_short(words):
+        ids = query.with_only_columns(Customer.id)
+        ranges = union(*(ids.where(part) for part in _ranges(typed)))
+        return query.where(Customer.id.in_(ranges) if total <= many else or_(*_ranges(typed, indexed=False)))
+    if not _on_sqlite() or (total > many and skipped < SOON):
         return query.where(_row_has(words))
-    return query.where(matching(typed))
+    return query.where(_indexed(words, Customer.id + 0))  # no key to look up, so the order is walked along
 
 
 # --- One customer, or a handful ------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_history'))
     )
     with op.batch_alter_table('history', schema=None) as batch_op:
-        batch_op.create_index('ix_history_customer', ['customer_id', 'id'], unique=False)
+        batch_op.create_index('ix_history_customer', ['organisation_id', 'customer_id', 'id'], unique=False)
         batch_op.create_index('ix_history_organisation', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_history_row', ['table_name', 'row_id', 'id'], unique=False)
 

@@ -1,0 +1,191 @@
+"""A list as a file: what the list shows, as it is filtered, in the columns that were chosen, and harmless."""
+
+import csv
+import io
+from typing import Any
+from urllib.parse import quote
+
+import openpyxl
+import pytest
+
+import models
+from customerhub import history
+from customerhub.permissions import Actor
+from jobs import exports
+from models.base import db
+from models.enums import Role, TransferState
+from tests import factories as make
+from tests.browsing import Browser
+from tests.world import World
+from views import exporting
+
+FORMULAS = ("=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1|x", "@SUM(A1)", "\t=1+1", "＝1+1")
+
+
+def owner(world: World) -> models.Organisation:
+    return db.session.get_one(models.Organisation, world.ours.id)
+
+
+def as_csv(browser: Browser, query: str = "", endpoint: str = "customers") -> list[list[str]]:
+    answer = browser.get(f"/admin/{endpoint}/export/csv/?{query}")
+    assert answer.status_code == 200
+    return list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+
+
+def as_workbook(browser: Browser, query: str = "", endpoint: str = "customers") -> Any:
+    answer = browser.get(f"/admin/{endpoint}/export/xlsx/?{query}")
+    assert answer.status_code == 200
+    return openpyxl.load_workbook(io.BytesIO(answer.data)).active
+
+
+def named(world: World, *names: str) -> None:
+    """Departments with these names."""
+    for name in names:
+        make.DepartmentFactory(organisation=owner(world), name=name)
+    db.session.commit()
+
+
+def test_both_kinds_hold_what_the_list_shows(world: World, admin: Browser):
+    headings, *rows = as_csv(admin)
+    assert headings[:3] == ["Name", "Reference", "Account no."]
+    assert [row[0] for row in rows] == [f"Our Telecom customer {number}" for number in range(3)]
+    sheet = as_workbook(admin)
+    assert [cell.value for cell in sheet[1]] == headings
+    assert [sheet.cell(line, 1).value for line in (2, 3, 4)] == [row[0] for row in rows]
+
+
+def test_the_answer_is_a_file_with_a_name(world: World, admin: Browser):
+    for kind in ("csv", "xlsx"):
+        answer = admin.get(f"/admin/payment-terms/export/{kind}/")
+        assert answer.headers["Content-Disposition"].startswith('attachment; filename="payment-terms-')
+        assert answer.headers["Content-Disposition"].endswith(f'.{kind}"')
+    assert admin.get("/admin/customers/export/csv/").data.startswith(b"\xef\xbb\xbf")
+
+
+def test_filters_search_sorting_and_columns_hold(world: World, admin: Browser):
+    first = db.session.get_one(models.Customer, world.ours.customers[0])
+    with history.acting(Actor(None, world.ours.id), "test"):
+        first.risk = models.enums.Risk.HIGH
+        db.session.commit()
+    admin.post("/admin/list/customers/columns", {"column": ["reference", "risk"]})
+    assert as_csv(admin, "f=risk:is:High") == [["Reference", "Risk"], ["REF-0", "High"]]
+    assert [row[0] for row in as_csv(admin, "sort=reference&desc=1")] == ["Reference", "REF-2", "REF-1", "REF-0"]
+    assert [row[0] for row in as_csv(admin, "search=ref-1")] == ["Reference", "REF-1"]
+    assert as_csv(admin, "search=nobody") == [["Reference", "Risk"]]
+    assert as_workbook(admin, "f=risk:is:High")["A2"].value == "REF-0"
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(world: World, admin: Browser):
+    named(world, *(text.strip() for text in FORMULAS))
+    cells = [row[0] for row in as_csv(admin, endpoint="departments")[1:]]
+    for cell in cells:
+        assert cell[0] not in "=+-@\t\r", cell
+    assert {f"'{text.strip()}" for text in FORMULAS[:6]} <= set(cells)
+    sheet = as_workbook(admin, endpoint="departments")
+    written = {cell.value: cell.data_type for cell in sheet["A"]}
+    assert {text.strip() for text in FORMULAS} <= written.keys()
+    assert set(written.values()) == {"s"}
+
+
+def test_phone_numbers_and_links_stay_text(world: World, admin: Browser):
+    customer = db.session.get_one(models.Customer, world.ours.customers[0])
+    with history.acting(Actor(None, world.ours.id), "test"):
+        customer.contact_number = "+49 30 123"
+        db.session.commit()
+    admin.post("/admin/list/customers/columns", {"column": ["contact_number", "account_number"]})
+    cell = as_workbook(admin, "search=ref-0")["A2"]
+    assert (cell.value, cell.data_type, cell.hyperlink) == ("+49 30 123", "s", None)
+
+
+def test_amounts_are_numbers_in_a_workbook(world: World, admin: Browser):
+    customer = db.session.get_one(models.Customer, world.ours.customers[0])
+    with history.acting(Actor(None, world.ours.id), "test"):
+        customer.credit_limit, customer.accounts[0].balance = make.Decimal("1234567.50"), make.Decimal("-12.30")
+        db.session.commit()
+    admin.post("/admin/list/customers/columns", {"column": ["balance", "credit_limit"]})
+    sheet = as_workbook(admin, "search=ref-0")
+    assert [(cell.value, cell.data_type) for cell in sheet[2]] == [(-12.3, "n"), (1234567.5, "n")]
+    assert as_csv(admin, "search=ref-0")[1] == ["-12.30", "1,234,567.50"]
+
+
+@pytest.mark.parametrize("text", ['Quote " here', "Comma, here", "Semi; colon", "Zwölf 证 🚀", "<b>&amp;", "a''b"])
+def test_every_sign_comes_through(world: World, admin: Browser, text: str):
+    named(world, text)
+    assert [text] in [row[:1] for row in as_csv(admin, endpoint="departments")]
+    assert text in [cell.value for cell in as_workbook(admin, endpoint="departments")["A"]]
+
+
+@pytest.mark.parametrize("kind", ["exe", "json", "CSV", "csv.exe", "..", "%00", "pdf"])
+def test_another_kind_is_not_there(world: World, admin: Browser, kind: str):
+    assert admin.get(f"/admin/customers/export/{kind}/").status_code in (400, 404)
+
+
+def test_lines_of_an_address_stay_in_one_cell(world: World, admin: Browser):
+    make.LocationFactory(organisation=owner(world), name="Plant", address="1 Street\n12345 Town")
+    db.session.commit()
+    assert ["Plant", "1 Street\n12345 Town", "Active"] in as_csv(admin, endpoint="locations")
+    assert "1 Street\n12345 Town" in [cell.value for cell in as_workbook(admin, endpoint="locations")["B"]]
+
+
+# --- A large list, written by a job ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than two rows are many."""
+    monkeypatch.setattr(exporting, "AT_ONCE", 2)
+    monkeypatch.setattr(exporting, "CHUNK", 2)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_large_list_is_written_in_the_background(world: World, admin: Browser, kind: str):
+    query = f"sort=reference&desc=1&search={quote('our telecom')}"
+    page = admin.get(f"/admin/customers/export/{kind}/?{query}")
+    assert (
+        page.status_code,
+        db.session.query(models.ListExport).filter_by(title="Customers", format="xlsx").count(),
+    ) == (200, 0)
+    admin.post("/admin/list/customers/columns", {"column": ["reference"]})
+    answer = admin.post(f"/admin/customers/export/{kind}/?{query}")
+    assert answer.status_code == 303
+    key = int(answer.location.rpartition("=")[2])
+    exports.write(key)
+    assert db.session.get_one(models.ListExport, key).state is TransferState.DONE
+    file = admin.get(f"/admin/exports/file/?id={key}")
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    if kind == "csv":
+        assert file.data.decode("utf-8-sig").split() == ["Reference", "REF-2", "REF-1", "REF-0"]
+    else:
+        sheet = openpyxl.load_workbook(io.BytesIO(file.data)).active
+        assert [cell.value for cell in sheet["A"]] == ["Reference", "REF-2", "REF-1", "REF-0"]
+
+
+@pytest.mark.usefixtures("short")
+def test_a_file_in_the_background_holds_nothing_foreign_and_is_its_owners(world: World, admin: Browser):
+    key = int(admin.post("/admin/customers/export/csv/").location.rpartition("=")[2])
+    exports.write(key)
+    assert "Their" not in admin.get(f"/admin/exports/file/?id={key}").text
+    for browser in (
+        Browser(world.app, world.ours.users[Role.MANAGER]),
+        Browser(world.app, world.theirs.users[Role.ADMIN]),
+    ):
+        assert browser.get(f"/admin/exports/file/?id={key}").status_code == 404
+        assert browser.get(f"/admin/exports/details/?id={key}").status_code == 404
+
+
+@pytest.mark.usefixtures("short")
+def test_looking_at_the_page_of_a_large_export_starts_nothing(world: World, admin: Browser):
+    before = db.session.query(models.ListExport).count()
+    assert "written in the background" in admin.get("/admin/customers/export/csv/").text
+    assert db.session.query(models.ListExport).count() == before
+
+
+@pytest.mark.usefixtures("short")
+def test_a_cancelled_export_writes_nothing(world: World, admin: Browser):
+    key = int(admin.post("/admin/customers/export/csv/").location.rpartition("=")[2])
+    assert admin.post(f"/admin/exports/cancel/?id={key}").status_code == 303
+    exports.write(key)
+    export = db.session.get_one(models.ListExport, key)
+    assert (export.state, export.file_id) == (TransferState.CANCELLED, None)
+    assert admin.get(f"/admin/exports/file/?id={key}").status_code == 404

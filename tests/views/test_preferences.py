@@ -1,0 +1,152 @@
+"""What each person keeps for a list: the columns, and named views."""
+
+import re
+from html import unescape
+
+import pytest
+from sqlalchemy import select
+
+import models
+from models.base import db
+from models.enums import Role
+from tests import factories as make
+from tests.browsing import Browser
+from tests.world import World
+
+
+def headings(browser: Browser, endpoint: str = "customers") -> list[str]:
+    found = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', browser.get(f"/admin/{endpoint}/").text)
+    return [re.sub("<[^>]+>", "", heading).strip() for heading in found]
+
+
+def views(world: World, role: Role = Role.ADMIN) -> list[tuple[str, str]]:
+    mine = (
+        select(models.SavedView).where(models.SavedView.user_id == world.ours.users[role]).order_by(models.SavedView.id)
+    )
+    return [(view.name, view.query) for view in db.session.scalars(mine) if not view.name.startswith("View ")]
+
+
+def test_columns_are_chosen_in_an_order_and_kept(world: World, admin: Browser, agent: Browser):
+    usual = headings(admin)
+    answer = admin.post("/admin/list/customers/columns", {"column": ["email", "name", "group"]})
+    assert answer.status_code == 303
+    assert headings(admin) == ["Email", "Name", "Group"]
+    assert headings(agent) == usual
+    assert headings(admin, "groups") == ["Name", "Parent", "Note"]
+    admin.post("/admin/list/customers/columns", {"reset": "1"})
+    assert headings(admin) == usual
+
+
+@pytest.mark.parametrize("junk", [["nobody"], ["password_hash", "id"], ["<script>"], ["\x00"], ["x" * 5000], [""], []])
+def test_columns_that_there_are_not_are_left_out(world: World, admin: Browser, junk: list[str]):
+    usual = headings(admin)
+    assert admin.post("/admin/list/customers/columns", {"column": junk}).status_code == 303
+    assert headings(admin) == usual
+    assert admin.post("/admin/list/customers/columns", {"column": [*junk, "email", "email", *junk]}).status_code == 303
+    assert headings(admin) == ["Email"]
+
+
+def test_choosing_columns_keeps_the_filters(world: World, admin: Browser):
+    query = "f=risk%3Ais%3AHigh&sort=name&search=x"
+    answer = admin.post("/admin/list/customers/columns", {"column": "name", "query": f"{query}&evil=1"})
+    assert answer.location == f"/admin/customers/?{query}"
+
+
+def test_a_column_that_is_gone_since_is_forgotten(world: World, admin: Browser):
+    kept = models.ListPreference(user_id=world.ours.users[Role.ADMIN], screen="customers", columns=["gone", "email"])
+    db.session.add(kept)
+    db.session.commit()
+    assert headings(admin) == ["Email"]
+
+
+def test_a_view_is_saved_shown_and_deleted(world: World, admin: Browser, agent: Browser):
+    asked = {"name": " High  risk ", "f": "risk:is:High", "sort": "name", "desc": "1", "search": "x"}
+    assert admin.post("/admin/list/customers/views", asked).status_code == 303
+    assert views(world) == [("High  risk", "f=risk%3Ais%3AHigh&search=x&sort=name&desc=1")]
+    page = admin.get("/admin/customers/").text
+    (url,) = re.findall(r'href="([^"]+)"[^>]*>High  risk</a>', page)
+    assert "High  risk" not in agent.get("/admin/customers/").text
+    shown = admin.get(unescape(url)).text
+    assert 'aria-current="page">High  risk</a>' in shown
+    (deletion,) = re.findall(r'action="(/admin/list/views/\d+/delete)"', shown)
+    assert admin.post(deletion).status_code == 303
+    assert views(world) == []
+
+
+def test_a_view_keeps_only_what_a_list_can_be_asked(world: World, admin: Browser):
+    asked = [("name", "Mine"), ("f", "nobody:is:1"), ("f", "risk:is:High"), ("sort", "password_hash"), ("page", "7"),
+             ("f", "email:has:\x00"), ("evil", "1"), ("page_size", "7")]  # fmt: skip
+    assert admin.post("/admin/list/customers/views", asked).status_code == 303
+    assert views(world) == [("Mine", "f=risk%3Ais%3AHigh")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "give the view a name"), ("   ", "give the view a name"), ("\u200b", "give the view a name"),
+        ("x" * 61, "60 is the most"), ("a\x00b", "cannot be shown"), ("a\x1bb", "cannot be shown"),
+    ],
+)  # fmt: skip
+def test_a_name_that_cannot_be_is_refused(world: World, admin: Browser, name: str, said: str):
+    answer = admin.post("/admin/list/customers/views", {"name": name, "f": "risk:is:High"})
+    assert answer.status_code == 303
+    assert said in admin.get("/admin/customers/").text
+    assert views(world) == []
+
+
+def test_a_view_of_nothing_is_refused(world: World, admin: Browser):
+    admin.post("/admin/list/customers/views", {"name": "All"})
+    assert "Filter or sort the list first" in admin.get("/admin/customers/").text
+    assert views(world) == []
+
+
+def test_a_name_is_there_once_for_each_list_and_person(world: World, admin: Browser, agent: Browser):
+    for _ in range(2):
+        admin.post("/admin/list/customers/views", {"name": "Mine", "f": "risk:is:High"})
+    assert "You already have a view called “Mine”" in admin.get("/admin/customers/").text
+    admin.post("/admin/list/users/views", {"name": "Mine", "f": "role:is:agent"})
+    agent.post("/admin/list/customers/views", {"name": "Mine", "f": "risk:is:Low"})
+    assert len(views(world)) == 2
+    assert len(views(world, Role.AGENT)) == 1
+
+
+def test_there_is_an_end_to_views(world: World, admin: Browser):
+    for _ in range(20):
+        make.SavedViewFactory(user_id=world.ours.users[Role.ADMIN])
+    db.session.commit()
+    admin.post("/admin/list/customers/views", {"name": "One more", "f": "risk:is:High"})
+    assert "20 views are the most" in admin.get("/admin/customers/").text
+    assert views(world) == []
+
+
+def test_nobody_deletes_the_view_of_somebody_else(world: World, admin: Browser, agent: Browser):
+    theirs = make.SavedViewFactory(user_id=world.theirs.users[Role.ADMIN])
+    mine = make.SavedViewFactory(user_id=world.ours.users[Role.ADMIN])
+    db.session.commit()
+    for browser, view in ((admin, theirs), (agent, mine), (agent, theirs)):
+        assert browser.post(f"/admin/list/views/{view.id}/delete").status_code == 404
+    assert db.session.get(models.SavedView, theirs.id) is not None
+    assert db.session.get(models.SavedView, mine.id) is not None
+
+
+@pytest.mark.parametrize("screen", ["nobody", "sign_in", "flask_admin_index", "customers.index_view", "%00", "x" * 500])
+def test_a_list_that_there_is_not(world: World, admin: Browser, screen: str):
+    for action in ("columns", "views"):
+        answer = admin.post(f"/admin/list/{screen}/{action}", {"name": "Mine", "f": "a:b:c", "column": "name"})
+        assert answer.status_code in (400, 404)
+
+
+def test_a_list_that_one_may_not_open(world: World, agent: Browser):
+    assert agent.post("/admin/list/users/views", {"name": "Mine", "f": "role:is:agent"}).status_code == 404
+    assert agent.post("/admin/list/users/columns", {"column": "email"}).status_code == 404
+    assert views(world, Role.AGENT) == []
+
+
+def test_preferences_go_with_their_user(world: World, admin: Browser):
+    person = make.UserFactory(organisation_id=world.ours.id).id
+    browser = Browser(world.app, person)
+    browser.post("/admin/list/customers/columns", {"column": "name"})
+    browser.post("/admin/list/customers/views", {"name": "Mine", "f": "risk:is:High"})
+    assert admin.post(f"/admin/users/operation/delete/?id={person}").status_code == 303
+    assert db.session.get(models.User, person) is None
+    assert db.session.scalars(select(models.SavedView).where(models.SavedView.user_id == person)).all() == []
