@@ -40,4 +40,4 @@ def parse(text: str, *, places: int = 2) -> Decimal:
         raise Invalid(f"{quoted(bare)} is too large an amount")
     if len(decimals.rstrip("0")) > places:
         raise Invalid(f"{quoted(bare)} has more than {places} decimals")
-    return Decimal(f"{whole}.{decimals.rstrip('0') or 0}")
+    return Decimal(f"{whole}.{decimals.rstrip('0').ljust(places, '0')}")

@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -176,7 +177,7 @@ class Customer(OrganisationRow):
     channel_id: Mapped[int | None] = mapped_column(Key)
     promotional_emails: Mapped[bool] = mapped_column(default=False, server_default=false())
     promotional_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED)
-    promotional_set_by_id: Mapped[int | None] = mapped_column(Key, info=DERIVED)
+    promotional_set_by_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"), info=DERIVED)
 
     # People
     responsible_manager_id: Mapped[int | None] = mapped_column(Key)
@@ -279,7 +280,6 @@ class Customer(OrganisationRow):
                 "responsible_manager_id": "hub_user",
                 "service_manager_id": "hub_user",
                 "account_manager_id": "hub_user",
-                "promotional_set_by_id": "hub_user",
                 "dealer_id": "dealer",
                 "group_id": "customer_group",
                 "payment_method_id": "payment_method",

@@ -18,7 +18,7 @@ class CustomerImport(OrganisationRow):
 
     __tablename__ = "customer_import"
 
-    user_id: Mapped[int] = mapped_column(Key)
+    user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id"))  # perhaps a visitor from another organisation
     file_id: Mapped[int] = mapped_column(Key)
     file_name: Mapped[str] = mapped_column(String(255))
     state: Mapped[TransferState] = mapped_column(one_of(TransferState, "state"), default=TransferState.QUEUED)
@@ -38,7 +38,6 @@ class CustomerImport(OrganisationRow):
     file: Mapped[StoredFile] = to_one("CustomerImport.file_id", "StoredFile")
 
     __table_args__ = tenant_table(
-        same_organisation("customer_import", "user_id", "hub_user"),
         same_organisation("customer_import", "file_id", "stored_file"),
         CheckConstraint("done_rows >= 0", name="done_rows"),
     )
@@ -79,7 +78,7 @@ class ListExport(OrganisationRow):
 
     __tablename__ = "list_export"
 
-    user_id: Mapped[int] = mapped_column(Key)
+    user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id"))  # perhaps a visitor from another organisation
     screen: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(120))
     query: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -96,7 +95,6 @@ class ListExport(OrganisationRow):
     file: Mapped[StoredFile | None] = to_one("ListExport.file_id", "StoredFile")
 
     __table_args__ = tenant_table(
-        same_organisation("list_export", "user_id", "hub_user"),
         same_organisation("list_export", "file_id", "stored_file"),
         CheckConstraint("format IN ('csv', 'xlsx')", name="format"),
     )

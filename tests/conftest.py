@@ -57,10 +57,10 @@ def session_app(settings: Settings) -> Iterator[Flask]:
     app.test_client_class = HubClient
     app.testing = True
     yield app
-    _let_go(app)
+    let_go(app)
 
 
-def _let_go(app: Flask) -> None:
+def let_go(app: Flask) -> None:
     """Close every connection to the app's database."""
     with app.app_context():
         for engine in db.engines.values():
@@ -70,7 +70,7 @@ def _let_go(app: Flask) -> None:
 @pytest.fixture
 def app(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
-    _let_go(session_app)
+    let_go(session_app)
     databases.fresh(DATABASE)
     with valkey_server.connect() as connection:
         connection.flushdb()

@@ -151,8 +151,8 @@ class HubModelView(Editing, Exporting, ModelView):
         return query.where(self.find(args.search)) if args.search and self.searched else query
 
     def counted(self, query: Select[Any], args: listing.ListArgs) -> Select[Any]:
-        """As `found`, to be counted. A long list may have a quicker way for that."""
-        return self.found(query, args)
+        """The ids of what is `found`, to be counted. A long list may have a quicker way for that."""
+        return self.found(query, args).with_only_columns(self.model.id, maintain_column_froms=True)
 
     def paged(self, query: Select[Any], args: listing.ListArgs, total: int) -> Select[Any]:
         """As `found`, to be read a page at a time."""
@@ -166,10 +166,10 @@ class HubModelView(Editing, Exporting, ModelView):
         kept = preferences.of(current_user.id, self.endpoint)
         shown = kept.columns_of(self.columns)
         narrowed = listing.narrowed(self.rows(), args, self.filters)
-        total = listing.count(self.counted(narrowed, args), args.exact)
+        total, known = listing.count(self.counted(narrowed, args), args)
         order = listing.order_of(args, self.columns, self.usual_order, self.model)
         load = [*self.load, *(option for column in shown for option in column.load)]
-        query = self.paged(narrowed, args, total)
+        query = select(self.model).where(self.model.id.in_(known)) if known else self.paged(narrowed, args, total)
         rows = listing.page_of(query, self.model, order, args, load) if total else []
         more = len(rows) > args.page_size
         return self.render(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from customerhub.permissions import Actor, Permission
 from models import Customer
 from views.columns import Cell
 from views.paths import path_to
@@ -19,8 +20,13 @@ def customer_link(customer: Customer | None) -> Cell:
     }
 
 
-def missing_setup(missing: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Banners that name set-up data that is missing, each with a link to add it."""
+def missing_setup(missing: list[tuple[str, str]], actor: Actor) -> list[dict[str, Any]]:
+    """Banners that name set-up data that is missing, each with a link to add it for those who may."""
+    if not actor.may(Permission.SETUP_EDIT):
+        return [
+            {"kind": "warning", "text": f"There is no {noun} yet. Ask an administrator to add one."}
+            for noun, _ in missing
+        ]
     return [
         {"kind": "warning", "text": f"Please add a {noun}.", "link": {"label": "Add one now", "url": url}}
         for noun, url in missing

@@ -132,7 +132,8 @@ def _value(row: Customer, name: str) -> Any:
     if name == "website" and row.website:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:
-        return [yes_no(True), f"since {moment(row.promotional_set_at)}"]
+        who = db.session.get(User, row.promotional_set_by_id) if row.promotional_set_by_id else None
+        return [yes_no(True), f"since {moment(row.promotional_set_at)}" + (f", by {who.name}" if who else "")]
     return shown(row, name)
 
 

@@ -1,6 +1,5 @@
 """Customers: the list, the form with its tabs, and what can be done to them."""
 
-from contextlib import suppress
 from typing import Any
 
 from flask import abort, jsonify, request, url_for
@@ -9,9 +8,8 @@ from sqlalchemy import Select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.customers.default_values import list_sets, values_of
-from customerhub.customers.records import delete_customer, save_customer, usual_status, why_not_deleted
+from customerhub.customers.records import delete_customer, find_usual_status, save_customer, why_not_deleted
 from customerhub.customers.search import found_ids, found_rows, matching
-from customerhub.errors import Invalid
 from customerhub.permissions import Permission
 from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, Department, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
@@ -120,7 +118,9 @@ class CustomerView(HubModelView):
         return matching(search)
 
     def counted(self, query: Select[Any], args: ListArgs) -> Select[Any]:
-        return found_ids(query, args.search, None if args.exact else COUNTED) if args.search else query
+        if not args.search:
+            return super().counted(query, args)
+        return found_ids(query, args.search, None if args.exact else COUNTED)
 
     def paged(self, query: Select[Any], args: ListArgs, total: int) -> Select[Any]:
         if not args.search:
@@ -136,27 +136,29 @@ class CustomerView(HubModelView):
     # --- Form ----------------------------------------------------------------------------------------------
 
     def form_banners(self) -> list[dict[str, Any]]:
-        return missing_setup(self._missing())
+        return self.banners()
 
     def banners(self) -> list[dict[str, Any]]:
-        return missing_setup(self._missing())
+        return missing_setup(self._missing(), self.actor)
 
     def _missing(self) -> list[tuple[str, str]]:
         """(noun, address to add one) of each kind of set-up data that a customer needs and that there is none of."""
-        return [
+        missing = [
             (noun, url_for(f"{screen}.create_view", **more))
             for source, noun, screen, more in NEEDED
             if not any(active for _, _, active in source.rows())
         ]
+        if find_usual_status(self.actor.organisation_id) is None and "status" not in dict(missing):
+            missing.append(("status that bills", url_for("statuses.create_view")))
+        return missing
 
     def first_values(self) -> dict[str, Any]:
         return self._usual_values() | self._chosen_defaults()
 
     def _usual_values(self) -> dict[str, Any]:
         usual = {"start_date": form.today(), "existing_relationship": False}
-        with suppress(Invalid):  # a banner says that a status is missing
-            usual["status_id"] = usual_status(self.actor.organisation_id).id
-        return usual
+        status = find_usual_status(self.actor.organisation_id)  # where there is none, a banner says so
+        return usual | ({"status_id": status.id} if status else {})
 
     def _edit_page(self, filled: Any, row: Any) -> Any:
         page = super()._edit_page(filled, row)

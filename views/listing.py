@@ -97,12 +97,16 @@ def narrowed(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> S
     return query
 
 
-def count(query: Select[Any], exact: bool) -> int:
-    """How many rows `query` has; counting stops behind COUNTED unless `exact`."""
-    rows: Select[Any] = query.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None)
-    if not exact:
-        rows = rows.limit(COUNTED + 1)
-    return db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+def count(ids: Select[Any], args: ListArgs) -> tuple[int, set[int]]:
+    """How many `ids` there are, counted up to COUNTED + 1 unless `args` wants it exactly; and where a search finds
+    one or two, these, so that nobody needs to look for them again."""
+    rows = ids.order_by(None) if args.exact else ids.order_by(None).limit(COUNTED + 1)
+    if not args.search:
+        plain = rows.with_only_columns(literal_column("1"), maintain_column_froms=True).subquery()
+        return db.session.scalar(select(func.count()).select_from(plain)) or 0, set()
+    key = rows.subquery().c[0]
+    total, first, last = db.session.execute(select(func.count(key), func.min(key), func.max(key))).one()
+    return total, {first, last} if 0 < total <= 2 else set()
 
 
 def page_of(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs, load: Sequence[Any]) -> list[Any]:

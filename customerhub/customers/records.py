@@ -143,9 +143,7 @@ def _complete(customer: Customer, actor: Actor) -> None:
     if customer.relationship_note:
         customer.existing_relationship = True
     if customer.promotional_emails and customer.promotional_set_at is None:
-        customer.promotional_set_at = clock.now()
-        if actor.user is not None and actor.user.organisation_id == customer.organisation_id:
-            customer.promotional_set_by_id = actor.id
+        customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
     elif not customer.promotional_emails:
         customer.promotional_set_at = customer.promotional_set_by_id = None
     for profile in customer.invoice_profiles:
@@ -164,8 +162,16 @@ def _number(customer: Customer) -> None:
 
 
 def usual_status(organisation_id: int) -> CustomerStatus:
-    """The status of a new customer: the first active one that bills. Raises Invalid where there is none."""
-    found = db.session.scalar(
+    """As `find_usual_status`. Raises Invalid where there is none."""
+    found = find_usual_status(organisation_id)
+    if found is None:
+        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
+    return found
+
+
+def find_usual_status(organisation_id: int) -> CustomerStatus | None:
+    """The status of a new customer: the first active one that bills."""
+    return db.session.scalar(
         select(CustomerStatus)
         .where(
             CustomerStatus.organisation_id == organisation_id,
@@ -175,9 +181,6 @@ def usual_status(organisation_id: int) -> CustomerStatus:
         .order_by(CustomerStatus.position, CustomerStatus.id)
         .limit(1)
     )
-    if found is None:
-        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
-    return found
 
 
 def why_not_deleted(customers: Sequence[Customer]) -> dict[int, str]:

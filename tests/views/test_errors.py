@@ -8,9 +8,11 @@ import pytest
 from flask import Blueprint, abort
 from sqlalchemy.exc import OperationalError
 
+from app import create_app
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, StillLinked, WrongState
 from models import Organisation
 from models.base import db
+from tests.conftest import HubClient, let_go
 from tests.people import make_organisation, make_user
 from tests.views.signing import csrf_token, sign_in
 from views import errors
@@ -25,11 +27,11 @@ def _raise(error):
     return view
 
 
-@pytest.fixture
-def broken(app, monkeypatch):
-    """The app, as it is in production, with pages that go wrong in every way."""
-    monkeypatch.setattr(app, "testing", False)
-    monkeypatch.setattr(app, "_got_first_request", False)
+@pytest.fixture(scope="module")
+def broken_app(settings):
+    """An app of its own, as it is in production, with pages that go wrong in every way."""
+    made = create_app(settings)
+    made.test_client_class = HubClient
     kinds = {
         "not-allowed": NotAllowed("You may not."),
         "not-found": NotFound("There is no such <row>."),
@@ -40,15 +42,22 @@ def broken(app, monkeypatch):
         "bug": RuntimeError("secret detail"),
         "database": OperationalError("SELECT secret", {}, Exception("secret host")),
     }
-    if "broken.bug" not in app.view_functions:
-        pages = Blueprint("broken", __name__, url_prefix="/broken")
-        for name, error in kinds.items():
-            pages.add_url_rule(f"/{name}", name, _raise(error))
-        pages.add_url_rule("/forbidden", "forbidden", lambda: abort(403))
-        pages.add_url_rule("/teapot", "teapot", lambda: abort(418))
-        pages.add_url_rule("/writes", "writes", _write)
-        app.register_blueprint(pages)
-    return app
+    pages = Blueprint("broken", __name__, url_prefix="/broken")
+    for name, error in kinds.items():
+        pages.add_url_rule(f"/{name}", name, _raise(error))
+    pages.add_url_rule("/forbidden", "forbidden", lambda: abort(403))
+    pages.add_url_rule("/teapot", "teapot", lambda: abort(418))
+    pages.add_url_rule("/writes", "writes", _write)
+    made.register_blueprint(pages)
+    yield made
+    let_go(made)
+
+
+@pytest.fixture
+def broken(app, broken_app):
+    """The broken app, over an empty database."""
+    let_go(broken_app)
+    return broken_app
 
 
 def _write():

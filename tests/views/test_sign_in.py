@@ -237,7 +237,6 @@ ELSEWHERE = [
     "evil.example",
     "@evil.example",
     "//evil.example\\@hub.example",
-    "/\x00/evil.example",
     "/\u2028/evil.example",
     "/" + "x" * 3000,
     "/sign-in?next=/",

@@ -1,0 +1,123 @@
+"""Somebody with the grant platform works in one organisation at a time, the one they chose."""
+
+import io
+
+import pytest
+
+import models
+from jobs import exports
+from models.base import db
+from models.enums import TransferState
+from tests.browsing import Browser
+from tests.views.screen_table import SCREENS
+from tests.views.watching import changes_since, last_change
+from tests.world import World
+from views import exporting
+
+
+@pytest.fixture
+def person(world: World) -> Browser:
+    """In their own organisation yet."""
+    return Browser(world.app, world.platform_user)
+
+
+@pytest.fixture
+def visitor(world: World, person: Browser) -> Browser:
+    """In the other organisation."""
+    answer = person.post("/admin/organisation/", {"organisation": str(world.theirs.id)})
+    assert (answer.status_code, answer.location) == (303, "/admin/")
+    return person
+
+
+def test_the_choice_is_offered_and_holds_everywhere(world: World, visitor: Browser):
+    page = visitor.get("/admin/").text
+    assert f'<option value="{world.theirs.id}" selected>Their Telecom</option>' in page
+    for endpoint, screen in SCREENS.items():
+        if endpoint in ("organisations", "exports"):
+            continue
+        home = f"/admin/{endpoint}"
+        assert visitor.get(f"{home}/details/?id={world.theirs.row(screen.model)}").status_code == 200, endpoint
+        assert visitor.get(f"{home}/details/?id={world.ours.row(screen.model)}").status_code == 404, endpoint
+        assert "Our Telecom customer" not in visitor.get(f"{home}/").text
+    assert visitor.get("/admin/search/suggest?q=REF-1").json[0]["label"] == "Their Telecom customer 1"
+
+
+def test_going_back(world: World, visitor: Browser):
+    assert visitor.post("/admin/organisation/", {"organisation": str(world.ours.id)}).status_code == 303
+    assert visitor.get(f"/admin/customers/details/?id={world.ours.customers[0]}").status_code == 200
+    assert visitor.get(f"/admin/customers/details/?id={world.theirs.customers[0]}").status_code == 404
+
+
+@pytest.mark.parametrize("organisation", ["", "0", "-1", "abc", "１", "999999", str(2**70)])
+def test_an_organisation_that_there_is_not(world: World, person: Browser, organisation: str):
+    answer = person.post("/admin/organisation/", {"organisation": organisation})
+    assert answer.status_code == 404 or organisation == "１"
+    assert person.get(f"/admin/customers/details/?id={world.ours.customers[0]}").status_code == 200
+
+
+def test_what_a_visitor_changes_is_theirs_and_says_who(world: World, visitor: Browser):
+    mark = last_change()
+    url = f"/admin/customers/edit/?id={world.theirs.customers[0]}"
+    file = {"compliance_documents-0-file_id": (io.BytesIO(b"%PDF-1.7"), "a.pdf")}
+    answer = visitor.submit(url, promotional_emails="y", account_manager_id="", **file)
+    assert answer.status_code == 303
+    customer = db.session.get_one(models.Customer, world.theirs.customers[0])
+    assert (customer.promotional_emails, customer.promotional_set_by_id) == (True, world.platform_user)
+    assert {entry.actor_name for entry in changes_since(mark)} == {"Pat Platform"}
+    assert {entry.organisation_id for entry in changes_since(mark)} == {world.theirs.id}
+    page = visitor.get(f"/admin/customers/details/?id={customer.id}").text
+    assert ", by Pat Platform" in page
+
+
+def test_a_visitor_adds_to_the_organisation_they_are_in(world: World, visitor: Browser):
+    assert (
+        visitor.post(
+            "/admin/departments/new/", visitor.form("/admin/departments/new/") | {"name": "Visited"}
+        ).status_code
+        == 303
+    )
+    made = db.session.query(models.Department).filter_by(name="Visited").one()
+    assert made.organisation_id == world.theirs.id
+
+
+def test_a_visitor_cannot_choose_from_their_own_organisation(world: World, visitor: Browser):
+    url = f"/admin/customers/edit/?id={world.theirs.customers[0]}"
+    ours = db.session.get_one(models.Customer, world.ours.customers[0])
+    for field, value in (("region_id", ours.region_id), ("account_manager_id", world.platform_user)):
+        assert visitor.submit(url, **{field: str(value)}).status_code == 422
+
+
+def test_a_visitor_exports_large_lists(world: World, visitor: Browser, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exporting, "AT_ONCE", 2)
+    answer = visitor.post("/admin/customers/export/csv/")
+    assert answer.status_code == 303
+    key = int(answer.location.rpartition("=")[2])
+    exports.write(key)
+    text = visitor.get(f"/admin/exports/file/?id={key}").text
+    assert "Their Telecom customer 0" in text
+    assert "Our Telecom" not in text
+
+
+def test_a_visitor_imports(world: World, visitor: Browser):
+    answer = visitor.post("/admin/imports/upload/", {"file": (io.BytesIO(b"PK no workbook"), "customers.xlsx")})
+    assert answer.status_code == 303
+    key = int(answer.location.rpartition("=")[2])
+    made = db.session.get_one(models.CustomerImport, key)
+    assert (made.organisation_id, made.user_id, made.state) == (
+        world.theirs.id,
+        world.platform_user,
+        TransferState.QUEUED,
+    )
+
+
+def test_a_new_organisation_starts_empty_and_says_what_is_missing(world: World, person: Browser):
+    new = {"name": "Third Telecom", "currency": "CHF", "country": "CH", "timezone": "Europe/Zurich"}
+    assert person.post("/admin/organisations/new/", person.form("/admin/organisations/new/") | new).status_code == 303
+    third = db.session.query(models.Organisation).filter_by(name="Third Telecom").one()
+    assert person.post("/admin/organisation/", {"organisation": str(third.id)}).status_code == 303
+    page = person.get("/admin/customers/new/").text
+    for words, link in (("Please add a region", "/admin/catalogs/new/?type=region"),
+                        ("Please add a department", "/admin/departments/new/"),
+                        ("Please add a status", "/admin/statuses/new/")):  # fmt: skip
+        assert words in page
+        assert link in page
