@@ -17,6 +17,7 @@ from sqlalchemy.orm import scoped_session
 from app import create_app
 from customerhub.config import Settings
 from models.base import db
+from seed.demo import LOGINS_FILE
 from tests.databases import Databases, database_url, databases, databases_of, settings_for
 from tests.servers import Valkey, postgresql, valkey_server
 
@@ -75,6 +76,7 @@ def app(session_app: Flask, settings: Settings, databases: Databases, valkey_ser
     with valkey_server.connect() as connection:
         connection.flushdb()
     shutil.rmtree(settings.files_dir, ignore_errors=True)
+    (settings.data_dir / LOGINS_FILE).unlink(missing_ok=True)
     return session_app
 
 
