@@ -342,12 +342,7 @@ class HubModelView(Editing, Exporting, ModelView):
             abort(404)
         text = request.args.get("query", "").strip()[:100]
         limit = min(max(request.args.get("limit", 10, type=int), 1), 20)
-        query = field.query()
-        if text:
-            escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-            query = query.where(field.model.name.ilike(f"%{escaped}%", escape="\\"))
-        found = db.session.execute(query.limit(limit)).all()
-        return [[key, label] for key, label, active in found if active]
+        return [[key, label] for key, label in field.found(text, limit)]
 
     @expose("/ajax/update/", methods=("POST",))
     def ajax_update(self) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import g
 from markupsafe import escape
-from sqlalchemy import Select, literal_column, true, union_all
+from sqlalchemy import Select, literal_column, or_, true, union_all
 
+from customerhub.customers.search import best_matches
 from customerhub.permissions import Sight, rows_in
 from models import CatalogItem, Customer, CustomerStatus, Dealer, OrganisationRow, User
 from models.base import db
@@ -81,6 +82,17 @@ class Source:
         if any(key in each and each[key] not in text for key in kept if key is not None):
             text = "".join(each[key] for key, _, active in self.rows() if active or key in kept)
         return selected(text, kept[0])
+
+    def found(self, text: str, limit: int) -> list[tuple[int, str]]:
+        """(id, label) of at most `limit` rows that may be chosen and that match what was typed."""
+        model: Any = self.model
+        if text and model is Customer:
+            return [(row.id, row.name) for row in best_matches(text, current_actor(), limit)]
+        query = self.query().where(getattr(model, "active", true()))
+        if text:
+            columns = (model.name, model.email) if model is User else (model.name,)
+            query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+        return [(key, label) for key, label, _ in db.session.execute(query.limit(limit))]
 
     def offers(self, key: int) -> bool:
         """Whether this row may be chosen now: it is the actor's to know of, and active."""

@@ -64,6 +64,28 @@ def is_number(field: Any) -> bool:
     return getattr(field.widget, "input_type", None) == "number" or field.type in NUMBERS
 
 
+def errors(field: Any) -> list[str]:
+    """What is wrong with the field, in words; what is wrong inside of the rows of a list is told there."""
+    told = field.errors
+    return [text for text in told if isinstance(text, str)] if isinstance(told, (list, tuple)) else []
+
+
+def wrong(form: Any) -> list[tuple[str, str, str]]:
+    """(id, label, what is wrong) of each field of a form that stands in the way of saving; hidden ones have no id."""
+    found = []
+    for field in form:
+        said = errors(field)
+        rows = sum(bool(part.errors) for entry in getattr(field, "entries", ()) for part in entry)
+        if said and is_hidden(field):
+            found.append(("", "", " ".join(said)))
+        elif rows:
+            text = f"{rows} {'fields' if rows > 1 else 'field'} to correct"
+            found.append((f"{field.name}-list", field.label.text or field.name, text))
+        elif said:
+            found.append((field.id, field.label.text, " ".join(said)))
+    return found
+
+
 def mark(field: Any) -> Markup:
     """The star of a required field."""
     return REQUIRED if field.flags.required else NOTHING

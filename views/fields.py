@@ -82,10 +82,10 @@ class RowField(Field):
             raise ValidationError("Choose one from the list")
 
     def options_html(self) -> str:
-        blank = (
-            "" if self.flags.required and self.data is not None else f'<option value="">{escape(self.blank)}</option>'
-        )
-        return blank + self.source.options(self.data, self.stored)
+        options = self.source.options(self.data, self.stored)
+        # Without a blank one, a browser would take the first for a row that is gone.
+        needless = self.flags.required and " selected" in options
+        return options if needless else f'<option value="">{escape(self.blank)}</option>{options}'
 
     def shown(self) -> str:
         return self.source.label(self.data)

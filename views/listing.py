@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import flash, request
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Select, UnaryExpression, func, literal_column, select
 from werkzeug.datastructures import MultiDict
 
+from customerhub.customers.search import SORTED
 from customerhub.errors import Invalid
 from models.base import db
 from views.choices import Source
@@ -115,15 +116,23 @@ def page_of(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs
     The keys are found first, in the index alone, and only the rows of the page are read: page 5,000 costs little
     more than the first.
     """
+    sorts = [_unindexed(key) for key in order] if query.get_execution_options().get(SORTED) else order
     keys = (
         query.with_only_columns(model.id, maintain_column_froms=True)
-        .order_by(*order)
+        .order_by(*sorts)
         .limit(args.page_size + 1)
         .offset(args.page * args.page_size)
         .subquery()
     )
     rows = select(model).join(keys, keys.c.id == model.id).order_by(*order).options(*load)
     return list(db.session.scalars(rows).unique())
+
+
+def _unindexed(key: Any) -> Any:
+    """A sort key that no index has in order."""
+    if isinstance(key, UnaryExpression):
+        return func.coalesce(key.element, key.element).desc()
+    return func.coalesce(key, key)
 
 
 def order_of(args: ListArgs, columns: Sequence[Column], usual: Sequence[Any], model: Any) -> list[Any]:

@@ -15,6 +15,9 @@ LAST = "\U0010ffff"
 FEW = 2000  # so many rows are sorted sooner than the order of the others is walked along
 SOON = 400  # so many of many rows are met early on a walk along the order
 SOME = 200  # of so many customers that match, suggestions are the first by name
+SORTED = (
+    "sorted_at_last"  # marks a query that is to be sorted, not read along an index, because its rows may lie far back
+)
 FRAGMENTS = table("customer_search", column("rowid", Key), column("search_text"))  # SQLite's index
 
 
@@ -105,11 +108,11 @@ def found_rows(query: Select[Any], typed: str, *, total: int, many: int, skipped
     few = many if _all_short(words) else FEW
     if _on_sqlite() and total <= few:
         return select(Customer).where(Customer.id.in_(found_ids(query, typed)))
-    if _all_short(words):
-        ids = query.with_only_columns(Customer.id)
-        ranges = union(*(ids.where(part) for part in _ranges(typed)))
-        return query.where(Customer.id.in_(ranges) if total <= many else or_(*_ranges(typed, indexed=False)))
-    if not _on_sqlite() or (total > many and skipped < SOON):
+    if _all_short(words) and total > many:
+        return query.where(or_(*_ranges(typed, indexed=False)))
+    if not _on_sqlite():
+        return query.where(matching(typed)).execution_options(**({SORTED: True} if total <= many else {}))
+    if total > many and skipped < SOON:
         return query.where(_row_has(words))
     return query.where(_indexed(words, Customer.id + 0))  # no key to look up, so the order is walked along
 

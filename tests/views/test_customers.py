@@ -1,0 +1,239 @@
+"""Adding and changing customers on their form, from a prospect's few words to the full particulars."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+import models
+from models.base import db
+from models.enums import Role, StatusBehaviour
+from tests import factories as make
+from tests.browsing import Browser, form_of
+from tests.views.screen_table import new_customer
+from tests.views.watching import changes_since, last_change
+from tests.world import World
+
+NEW = "/admin/customers/new/"
+PROSPECT = {"name": "Maybe Ltd", "is_prospect": "y", "registration_number": "HRB 9", "contacts-0-name": "Kim Novak"}
+
+
+def customer(name: str) -> models.Customer | None:
+    return db.session.scalar(select(models.Customer).where(models.Customer.name == name))
+
+
+def owner(world: World) -> models.Organisation:
+    return db.session.get_one(models.Organisation, world.ours.id)
+
+
+def add(browser: Browser, values: dict[str, Any], **more: Any) -> Any:
+    return browser.post(NEW, browser.form(NEW) | values | more)
+
+
+def test_a_customer_is_added_with_number_account_and_status(world: World, agent: Browser):
+    answer = add(agent, new_customer(world), name="Königlich Essen")
+    assert answer.status_code == 303
+    made = customer("Königlich Essen")
+    assert made is not None
+    assert answer.location == f"/admin/customers/details/?id={made.id}"
+    assert made.account_number.isdigit()
+    assert [account.number for account in made.accounts] == [made.account_number]
+    assert made.status.behaviour is StatusBehaviour.BILL
+    assert "Königlich Essen was added." in agent.get(answer.location).text
+
+
+def test_a_prospect_needs_a_name_a_number_and_a_contact(world: World, agent: Browser):
+    form = {name: value for name, value in agent.form(NEW).items() if name not in ("start_date", "region_id")}
+    assert agent.post(NEW, form | PROSPECT | {"departments": []}).status_code == 303
+    made = customer("Maybe Ltd")
+    assert made is not None
+    assert (made.is_prospect, made.registration_key, made.reference) == (True, "HRB9", None)
+    for left_out in ("name", "registration_number", "contacts-0-name"):
+        mark = last_change()
+        answer = agent.post(NEW, form | PROSPECT | {left_out: "", "departments": []})
+        assert answer.status_code == 422, left_out
+        assert changes_since(mark) == []
+
+
+def test_what_is_missing_of_the_full_particulars_is_listed(world: World, agent: Browser):
+    mark = last_change()
+    answer = agent.post(NEW, dict.fromkeys(agent.form(NEW), "") | {"name": "Incomplete", "kind": "company"})
+    assert answer.status_code == 422
+    for words in ("A reference is needed", "An email address is needed", "Choose a region", "A start date is needed",
+                  "Choose a risk", "Choose at least one department"):  # fmt: skip
+        assert words in answer.text
+    assert form_of(answer.text)["name"] == ["Incomplete"]
+    assert changes_since(mark) == []
+
+
+def test_a_prospect_that_becomes_a_customer_is_asked_for_the_rest(world: World, agent: Browser):
+    add(agent, PROSPECT, departments=[], start_date="", region_id="")
+    made = customer("Maybe Ltd")
+    assert made is not None
+    url = f"/admin/customers/edit/?id={made.id}"
+    answer = agent.post(url, {key: value for key, value in agent.form(url).items() if key != "is_prospect"})
+    assert answer.status_code == 422
+    assert "A reference is needed" in answer.text
+    full = {key: value for key, value in new_customer(world).items() if key != "name"}
+    form = {key: value for key, value in agent.form(url).items() if key != "is_prospect"}
+    assert agent.post(url, form | full).status_code == 303
+    assert customer("Maybe Ltd").is_prospect is False  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("typed", "taken"), [("", False), ("ACC-77", False), ("900000", True)])
+def test_an_account_number_is_made_typed_or_refused(world: World, agent: Browser, typed: str, taken: bool):
+    known = db.session.get_one(models.Customer, world.ours.customers[0])
+    typed = known.account_number if taken else typed
+    answer = add(agent, new_customer(world), name="Numbered", account_number=typed)
+    if taken:
+        assert answer.status_code == 422
+        assert "Another customer has this account number" in answer.text
+        assert customer("Numbered") is None
+    else:
+        made = customer("Numbered")
+        assert made is not None
+        assert made.account_number == (typed or made.account_number) != ""
+
+
+@pytest.mark.parametrize(
+    ("field", "kept", "typed"),
+    [("reference", "ALFKI", "alfki "), ("registration_number", "HRB 12", "hrb-12"),
+     ("vat_number", "DE 136695976", "de136695976"), ("identity_number", "ID 1", "id1")],
+)  # fmt: skip
+def test_a_number_that_another_customer_has_is_told_at_its_field(
+    world: World, agent: Browser, field: str, kept: str, typed: str
+):
+    assert add(agent, new_customer(world), **{field: kept}).status_code == 303
+    mark = last_change()
+    answer = add(agent, new_customer(world), **{field: typed})
+    assert answer.status_code == 422
+    assert "Another customer has this" in answer.text
+    assert changes_since(mark) == []
+
+
+def test_saving_and_adding_another_or_going_on(world: World, agent: Browser):
+    assert add(agent, new_customer(world), _add_another="1").location == NEW
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    assert agent.submit(url, _continue="1", website="www.example.com").location == url
+
+
+def test_what_cannot_be_set_on_the_form_is_not_set(world: World, agent: Browser):
+    """Neither what the business derives nor what other actions do."""
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    before = db.session.get_one(models.Customer, world.ours.customers[0])
+    kept = (before.stage, before.organisation_id, before.sort_name, before.promotional_set_by_id)
+    mark = last_change()
+    sneaky = {
+        "stage": "Billing", "organisation_id": str(world.theirs.id), "sort_name": "zzz", "id": "999", "balance": "1",
+        "promotional_set_by_id": "1", "accounts-0-balance": "1000000", "created_at": "2000-01-01",
+        "invoice_profiles-0-status": "Profile Completed", "contacts-0-customer_id": str(world.theirs.customers[0]),
+    }  # fmt: skip
+    assert agent.submit(url, **sneaky).status_code == 303
+    after = db.session.get_one(models.Customer, world.ours.customers[0])
+    assert (after.stage, after.organisation_id, after.sort_name, after.promotional_set_by_id) == kept
+    assert changes_since(mark) == []
+
+
+def test_promotional_emails_say_since_when_and_by_whom(world: World, agent: Browser):
+    key = world.ours.customers[0]
+    assert agent.submit(f"/admin/customers/edit/?id={key}", promotional_emails="y").status_code == 303
+    kept = db.session.get_one(models.Customer, key)
+    assert kept.promotional_set_by_id == world.ours.users[Role.AGENT]
+    assert "by The agent" in agent.get(f"/admin/customers/details/?id={key}").text
+    form = agent.form(f"/admin/customers/edit/?id={key}")
+    form.pop("promotional_emails")
+    assert agent.post(f"/admin/customers/edit/?id={key}", form).status_code == 303
+    kept = db.session.get_one(models.Customer, key)
+    assert (kept.promotional_emails, kept.promotional_set_at, kept.promotional_set_by_id) == (False, None, None)
+
+
+def test_default_values_fill_the_form(world: World, agent: Browser):
+    segment = make.CatalogItemFactory(organisation=owner(world), type=models.enums.CatalogType.SEGMENT)
+    values = {
+        "billing_day": 15,
+        "risk": "High",
+        "segment_id": segment.id,
+        "billing_cycle": "quarterly",
+        "name": "Sneaky",
+    }
+    chosen = make.DefaultValueSetFactory(organisation=owner(world), values=values)
+    foreign = make.DefaultValueSetFactory(organisation=db.session.get_one(models.Organisation, world.theirs.id))
+    db.session.commit()
+    form = agent.form(f"{NEW}?defaults={chosen.id}")
+    assert (form["billing_day"], form["risk"], form["segment_id"]) == (["15"], ["High"], [str(segment.id)])
+    assert (form["billing_cycle"], form["name"]) == (["quarterly"], [""])
+    for other in (foreign.id, 10**9, "abc", "-1", 2**70):
+        assert agent.form(f"{NEW}?defaults={other}") | {"csrf_token": []} == agent.form(NEW) | {"csrf_token": []}
+
+
+def test_default_values_of_rows_that_are_gone_are_left_blank(world: World, agent: Browser):
+    values = {"region_id": 10**9, "account_manager_id": 10**9, "status_id": world.theirs.row(models.CustomerStatus)}
+    chosen = make.DefaultValueSetFactory(organisation=owner(world), values=values)
+    db.session.commit()
+    url = f"{NEW}?defaults={chosen.id}"
+    form = agent.form(url)
+    assert form["region_id"] == [""]
+    answer = agent.post(
+        url, form | new_customer(world) | {"name": "Defaulted", "status_id": "", "account_manager_id": ""}
+    )
+    assert answer.status_code == 303
+    assert customer("Defaulted").organisation_id == world.ours.id  # type: ignore[union-attr]
+
+
+def test_the_next_reviews_are_told_while_typing(world: World, agent: Browser):
+    url = "/admin/customers/review-dates/"
+    lines = agent.post(url, {"review_start_date": "2190-01-31", "review_frequency": "1"}).json["lines"]
+    assert [line[:6].strip() for line in lines] == ["31 Jan", "28 Feb", "31 Mar"]
+    for start, frequency in (("", ""), ("9999-12-31", "3"), ("0001-01-01", "3"), ("x", "y"), ("2025-01-01", "9" * 5000),
+                             ("2025-01-01", "0"), ("\x00", "\x00"), ("2025-01-01", "-1")):  # fmt: skip
+        answer = agent.post(url, {"review_start_date": start, "review_frequency": frequency})
+        assert answer.status_code == 200
+        assert isinstance(answer.json["lines"], list)
+
+
+def test_every_tab_of_a_record_opens(world: World, agent: Browser):
+    url = f"/admin/customers/details/?id={world.ours.customers[0]}"
+    for tab in (
+        "",
+        "profiles",
+        "billing-lines",
+        "compliance",
+        "portal",
+        "history",
+        "nobody",
+        "<script>",
+        "%F0%9F%9A%80",
+    ):
+        answer = agent.get(f"{url}&tab={tab}")
+        assert answer.status_code == 200
+        assert "Our Telecom customer 0" in answer.text
+
+
+def test_a_bare_prospect_opens_everywhere(world: World, agent: Browser):
+    """Everything that may be blank is blank."""
+    status = world.ours.row(models.CustomerStatus)
+    made = make.CustomerFactory(
+        organisation=owner(world), name="Bare", is_prospect=True, identity_number="ID 1", reference=None, email=None,
+        start_date=None, risk=None, region_id=None, status_id=status, departments=[], contacts=[], accounts=[],
+    )  # fmt: skip
+    db.session.commit()
+    for tab in ("", "profiles", "billing-lines", "compliance", "portal", "history"):
+        assert agent.get(f"/admin/customers/details/?id={made.id}&tab={tab}").status_code == 200
+    for url in (
+        f"/admin/customers/peek/?id={made.id}",
+        f"/admin/customers/edit/?id={made.id}",
+        "/admin/customers/",
+        "/admin/",
+    ):
+        assert agent.get(url).status_code == 200
+    assert agent.get("/admin/customers/export/csv/").status_code == 200
+
+
+@pytest.mark.parametrize(("month", "day", "shown"), [("2", "29", "29 February"), ("12", "31", "31 December")])
+def test_the_end_of_the_year(world: World, agent: Browser, month: str, day: str, shown: str):
+    key = world.ours.customers[0]
+    assert agent.submit(f"/admin/customers/edit/?id={key}", year_end_day=day, year_end_month=month).status_code == 303
+    assert shown in agent.get(f"/admin/customers/details/?id={key}").text
+    for wrong in (("31", "2"), ("31", "13"), ("0", "1"), ("31", "0"), ("-1", "-1"), ("31", "")):
+        answer = agent.submit(f"/admin/customers/edit/?id={key}", year_end_day=wrong[0], year_end_month=wrong[1])
+        assert answer.status_code == 422
