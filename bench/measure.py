@@ -110,6 +110,23 @@ class Measured:
         return statistics.median(self.sqls) * 1000
 
 
+class Pace:
+    """How much slower than it can the machine is, by a loop that always does the same."""
+
+    def __init__(self) -> None:
+        self._seconds: list[float] = []
+
+    def take(self) -> None:
+        began = time.perf_counter()
+        sum(number * number % 7 for number in range(20_000))
+        self._seconds.append(time.perf_counter() - began)
+
+    @property
+    def slowness(self) -> float:
+        """The median of all beside the quickest: 1 on a quiet machine."""
+        return statistics.median(self._seconds) / min(self._seconds)
+
+
 @dataclass
 class Line:
     """A screen on one kind of database: its figures by size, and those of the baseline on the largest."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from bench.measure import EXTRA_MS, FACTOR, Line
+from bench.measure import EXTRA_MS, FACTOR, Line, Pace
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
-def show(kind: str, lines: Sequence[Line], contract: Sequence[str]) -> None:
+def show(kind: str, lines: Sequence[Line], contract: Sequence[str], pace: Pace) -> None:
     """Print the figures of one kind of database; `contract` names the screens that have a bound to meet."""
     sizes = sorted(lines[0].by_size)
     print(f"\n### {NAMES[kind]}, {sizes[-1]:,} customers\n")
+    print(f"Meanwhile the same loop took {pace.slowness:.2f} times as long as at its quickest.\n")
     main, more = (
         [line for line in lines if line.name in contract],
         [line for line in lines if line.name not in contract],

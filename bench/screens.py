@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import plain, report
 from bench.cases import CASES, MORE, Case, Known, known, path_of
 from bench.data import KINDS, SIZES, Filled, Store
-from bench.measure import Line, Measured, Target, sign_in
+from bench.measure import Line, Measured, Pace, Target, sign_in
 from models.base import db
 from models.enums import Role
 from seed.demo import PASSWORD, email_of
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with closing(Store(asked.data)) as store:
         for kind in asked.only or KINDS:
             lines = _lines([store.open(kind, size) for size in sizes])
-            _measure(lines, asked.rounds)
-            report.show(kind, lines, [case.name for case in CASES])
+            pace = _measure(lines, asked.rounds)
+            report.show(kind, lines, [case.name for case in CASES], pace)
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -72,14 +72,16 @@ def _add_baselines(lines: list[Line], filled: Filled, facts: Known) -> None:
             line.baseline = Measured(target, path_of(pattern, facts))
 
 
-def _measure(lines: list[Line], rounds: int) -> None:
-    """Warm up everything, then measure in turns."""
+def _measure(lines: list[Line], rounds: int) -> Pace:
+    """Warm up everything, then measure in turns; and see how busy the machine is meanwhile."""
     each = [measured for line in lines for measured in line.all()]
     for measured in each:
         measured.warm_up(WARM_UP)
     gc.collect()
-    dice = random.Random(rounds)
+    dice, pace = random.Random(rounds), Pace()
     for _ in range(rounds):
         dice.shuffle(each)  # whoever comes after another's like finds the database warm
         for measured in each:
             measured.once()
+            pace.take()
+    return pace
