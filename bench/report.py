@@ -28,10 +28,15 @@ def show(kind: str, lines: Sequence[Line], contract: Sequence[str], pace: Pace) 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
-    dashes = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
-    for number, row in enumerate([heads, dashes, *rows]):
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        print(f"| {' | '.join(cells)} |" if number != 1 else f"|-{'-|-'.join(cells)}-|")
+    print(_row(heads, widths))
+    print(f"|{'-' * (widths[0] + 2)}|{''.join('-' * (width + 1) + ':|' for width in widths[1:])}")
+    for row in rows:
+        print(_row(row, widths))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return f"| {' | '.join([cells[0].ljust(widths[0]), *numbers])} |"
 
 
 def _bounds(lines: Sequence[Line]) -> None:

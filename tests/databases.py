@@ -5,6 +5,8 @@ Each kind is migrated once a session into a template; a test gets a copy of it, 
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +19,9 @@ from models.base import db
 from tests.servers import PostgreSQL
 
 KINDS = ("sqlite", "postgresql")
-TEMPLATE = "template_hub"
+SEALED = "template_"  # what a database is called that nobody writes to any more
+TEMPLATE = f"{SEALED}hub"
+_numbers = count(1)
 
 
 class Databases(Protocol):
@@ -44,17 +48,29 @@ class SqliteDatabases:
 
 
 class PostgresqlDatabases:
+    """A copy takes long here, so the next one of a template is made while the test at hand runs."""
+
     def __init__(self, server: PostgreSQL) -> None:
         self._server = server
+        self._copier = ThreadPoolExecutor(1, "postgresql-copies")
+        self._ready: dict[str, Future[str]] = {}
         self.template_url = server.url(TEMPLATE)
         server.execute(f"CREATE DATABASE {TEMPLATE}")
 
     def fresh(self, name: str, template: str = TEMPLATE) -> str:
+        ready = self._ready.pop(template, None)
+        copy = ready.result() if ready else self._copied(template)
         self._server.execute(
-            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-            f'CREATE DATABASE "{name}" TEMPLATE "{template}"',
+            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'ALTER DATABASE "{copy}" RENAME TO "{name}"'
         )
+        if template.startswith(SEALED):
+            self._ready[template] = self._copier.submit(self._copied, template)
         return self._server.url(name)
+
+    def _copied(self, template: str) -> str:
+        copy = f"copy_{next(_numbers)}"
+        self._server.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{template}"')
+        return copy
 
 
 def settings_for(url: str, data_dir: Path, **more: str) -> Settings:

@@ -21,10 +21,10 @@ from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose
 from seed.reference import seed_reference
 from tests import factories as make
 from tests.conftest import DATABASE
-from tests.databases import Databases
+from tests.databases import SEALED, Databases
 from tests.servers import Valkey
 
-FILLED = "filled"
+FILLED = f"{SEALED}filled"
 
 
 @dataclass

@@ -8,8 +8,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,13 +78,35 @@ class LiveServer:
         """Hold the processes with `words` in their command line, as a machine does that has no time for them."""
         numbers = self.processes.find(words)
         assert numbers, f"no process with {words!r} in its command line"
-        for number in numbers:
-            os.kill(number, signal.SIGSTOP)
         try:
+            _tell(numbers, signal.SIGSTOP)
             yield
         finally:
-            for number in numbers:
-                os.kill(number, signal.SIGCONT)
+            _tell(numbers, signal.SIGCONT)
+
+    @contextmanager
+    def slowed(self, words: str) -> Iterator[None]:
+        """Let the processes with `words` in their command line work for a moment now and then only."""
+        over = threading.Event()
+
+        def hold() -> None:
+            while not over.wait(0.05):
+                with self.paused(words):
+                    over.wait(0.4)
+
+        with ThreadPoolExecutor(1) as pool:
+            holding = pool.submit(hold)
+            try:
+                yield
+            finally:
+                over.set()
+                holding.result()
+
+
+def _tell(numbers: Sequence[int], what: signal.Signals) -> None:
+    for number in numbers:
+        with suppress(ProcessLookupError):  # it may have ended meanwhile
+            os.kill(number, what)
 
 
 def prospect(server: LiveServer, name: str, reference: str) -> int:

@@ -2,7 +2,8 @@
 
 const block = document.querySelector('[data-poll]');
 const number = new Intl.NumberFormat(document.documentElement.lang || undefined);
-let wait = 1200;
+const QUICKEST = 250, USUAL = 1200, SLOWEST = 20000; // ms: short work is over before the usual pause
+let wait = QUICKEST;
 
 function show(state) {
   const bar = block.querySelector('progress');
@@ -47,11 +48,11 @@ async function poll() {
     const state = await answer.json();
     if (['done', 'failed', 'cancelled'].includes(state.state)) { location.reload(); return; }
     show(state);
-    wait = 1200;
+    wait = Math.min(wait * 1.5, USUAL);
   } catch {
     block.querySelector('[data-left]').textContent = 'No connection just now. Trying again; the work goes on.';
-    wait = Math.min(wait * 2, 20000);
+    wait = Math.min(Math.max(wait, USUAL) * 2, SLOWEST);
   }
   setTimeout(poll, document.hidden ? Math.max(wait, 6000) : wait);
 }
-if (block) setTimeout(poll, 700);
+if (block) setTimeout(poll, wait);
