@@ -39,6 +39,7 @@ class Settings:
     max_upload_bytes: int
     max_import_rows: int
     trusted_proxies: int
+    keep_transfers_days: int
 
     @property
     def files_dir(self) -> Path:
@@ -76,6 +77,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         max_upload_bytes=_integer(environ, "HUB_MAX_UPLOAD_MB", 25, 1, 1024) * MIB,
         max_import_rows=_integer(environ, "HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000),
         trusted_proxies=_integer(environ, "HUB_TRUSTED_PROXIES", 0, 0, 8),
+        keep_transfers_days=_integer(environ, "HUB_KEEP_TRANSFERS_DAYS", 90, 1, 3650),
     )
 
 

@@ -26,7 +26,7 @@ def links_of(rows: Sequence[Any]) -> dict[int, Links]:
         .correlate(target)
         .scalar_subquery()
         for other in Base.metadata.sorted_tables
-        if (columns := _columns_to(other, table))
+        if (columns := columns_to(other, table))
     }
     keys = [row.id for row in rows]
     found = db.session.execute(select(target.c.id, *counts.values()).where(target.c.id.in_(keys)))
@@ -36,7 +36,7 @@ def links_of(rows: Sequence[Any]) -> dict[int, Links]:
     return links
 
 
-def _columns_to(table: Table, target: Table) -> list[Any]:
+def columns_to(table: Table, target: Table) -> list[Any]:
     """The columns of `table` that hold an id of `target`."""
     return [
         element.parent

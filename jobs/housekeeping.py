@@ -1,17 +1,29 @@
-"""Putting away what interrupted work left behind."""
+"""Putting away what nobody needs any more."""
 
 import logging
 from datetime import timedelta
+from typing import cast
 
-from customerhub import clock, storage
+from flask import current_app
+
+from customerhub import clock, housekeeping, storage
+from customerhub.config import Settings
 
 UNFINISHED_AFTER = timedelta(days=1)
+UNCLAIMED_AFTER = timedelta(days=2)  # longer than a refused form holds its files
 
 log = logging.getLogger(__name__)
 
 
 def tidy() -> None:
-    """Remove the beginnings of files whose upload ended more than a day ago without an end."""
-    removed = storage.tidy(older_than=clock.now() - UNFINISHED_AFTER)
-    if removed:
-        log.info("removed %s unfinished files", removed)
+    """Remove the beginnings of files, files that no row took, and imports and exports of long ago."""
+    now = clock.now()
+    keep = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
+    removed = {
+        "unfinished files": storage.tidy(older_than=now - UNFINISHED_AFTER),
+        "imports and exports": housekeeping.remove_transfers(older_than=now - keep),
+        "unclaimed files": housekeeping.remove_unclaimed_files(older_than=now - UNCLAIMED_AFTER),
+    }
+    for what, count in removed.items():
+        if count:
+            log.info("removed %s %s", count, what)

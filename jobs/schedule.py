@@ -28,5 +28,5 @@ class Periodic:
 SCHEDULE = (
     Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
     Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
-    Periodic(housekeeping.tidy, "30 3 * * *", "Removes what interrupted uploads have left behind"),
+    Periodic(housekeeping.tidy, "30 3 * * *", "Removes files that nobody took, and imports and exports of long ago"),
 )

@@ -1,0 +1,79 @@
+"""Putting away what nobody needs any more: uploads that no row took, imports and exports of long ago."""
+
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Select, Table, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from customerhub import history, storage
+from customerhub.database import saving
+from customerhub.errors import HubError
+from customerhub.links import columns_to
+from customerhub.permissions import Actor
+from models import CustomerImport, ListExport, StoredFile
+from models.base import Base, db
+from models.enums import TransferState
+
+SOURCE: Final = "housekeeping"
+CHUNK: Final = 200  # rows in one transaction
+_ENDED: Final = (
+    TransferState.READY,  # looked at and never confirmed
+    TransferState.DONE,
+    TransferState.FAILED,
+    TransferState.CANCELLED,
+    TransferState.REVERTED,
+)
+
+
+def remove_transfers(*, older_than: datetime) -> int:
+    """Delete imports and exports that ended before that time, with their files; how many there were. Commits.
+
+    What an import changed stays, and so does its history; it can only no longer be reverted.
+    """
+    return sum(_remove_ended(kind, older_than) for kind in (CustomerImport, ListExport))
+
+
+def remove_unclaimed_files(*, older_than: datetime) -> int:
+    """Delete files from before that time which no row refers to; how many there were. Commits.
+
+    Such a file was uploaded with a form that was refused and never sent again.
+    """
+    table = cast(Table, StoredFile.__table__)
+    holders = [
+        select(literal(1)).where(column == StoredFile.id)
+        for other in Base.metadata.sorted_tables
+        for column in columns_to(other, table)
+    ]
+    query = select(StoredFile).where(StoredFile.created_at < older_than, *(~each.exists() for each in holders))
+    return _in_chunks(query, StoredFile.id, storage.remove)
+
+
+def _remove_ended(kind: type[CustomerImport] | type[ListExport], older_than: datetime) -> int:
+    ended = func.coalesce(kind.finished_at, kind.started_at, kind.created_at)
+
+    def remove(transfer: Any) -> None:
+        file = transfer.file
+        with saving():
+            db.session.delete(transfer)
+        if file is not None:
+            storage.remove(file)
+
+    return _in_chunks(select(kind).where(kind.state.in_(_ENDED), ended < older_than), kind.id, remove)
+
+
+def _in_chunks(query: Select[Any], key: InstrumentedAttribute[int], remove: Any) -> int:
+    """Remove all rows of `query`, a few in each transaction; one that has become needed meanwhile is passed over."""
+    removed, last = 0, 0
+    while rows := db.session.scalars(query.where(key > last).order_by(key).limit(CHUNK)).all():
+        last = rows[-1].id
+        for row in rows:
+            with history.acting(Actor(None, row.organisation_id), SOURCE):
+                try:
+                    with db.session.begin_nested():
+                        remove(row)
+                except HubError:
+                    continue
+                removed += 1
+        db.session.commit()
+    return removed

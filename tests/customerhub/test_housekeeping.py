@@ -1,0 +1,110 @@
+"""What nobody needs any more goes; everything else stays, whatever its age."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+import models
+from customerhub import history, housekeeping, storage
+from customerhub.permissions import Actor
+from models.base import db
+from models.enums import TransferState
+from tests import factories as make
+from tests.world import World
+
+S = TransferState
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=90)
+
+
+def file_of(world: World, name: str, at: datetime) -> int:
+    actor = Actor(None, world.ours.id)
+    with history.acting(actor, "test"):
+        file = storage.store(io.BytesIO(b"bytes"), name, None, organisation_id=world.ours.id, actor=actor)
+        file.created_at = at
+        db.session.commit()
+    return file.id
+
+
+def bytes_there(world: World, key: str) -> bool:
+    return (world.app.config["HUB"].files_dir / key[:2] / key).exists()
+
+
+def test_a_file_that_no_row_took_goes_with_its_bytes(world: World):
+    old, young = (file_of(world, "form.pdf", NOW - timedelta(days=days)) for days in (3, 1))
+    key = db.session.get_one(models.StoredFile, old).storage_key
+    held = set(db.session.scalars(select(models.StoredFile.id))) - {old}
+    assert bytes_there(world, key)
+    assert housekeeping.remove_unclaimed_files(older_than=NOW - timedelta(days=2)) >= 1
+    left = set(db.session.scalars(select(models.StoredFile.id)))
+    assert old not in left
+    assert young in left
+    assert not bytes_there(world, key)
+    assert left <= held
+    assert housekeeping.remove_unclaimed_files(older_than=NOW - timedelta(days=2)) == 0
+
+
+@pytest.mark.parametrize("holder", ["document", "profile", "logo", "import", "export"])
+def test_a_file_that_a_row_holds_stays(world: World, holder: str):
+    key = file_of(world, "held.pdf", NOW - timedelta(days=3000))
+    ours = world.ours
+    customer = db.session.get_one(models.Customer, ours.customers[0])
+    with history.acting(Actor(None, ours.id), "test"):
+        if holder == "document":
+            customer.compliance_documents[0].file_id = key
+        elif holder == "profile":
+            customer.invoice_profiles[0].nda_file_id = key
+        elif holder == "logo":
+            db.session.get_one(models.BusinessEntity, ours.row(models.BusinessEntity)).logo_id = key
+        elif holder == "import":
+            make.CustomerImportFactory(organisation_id=ours.id, file_id=key, user_id=ours.users["admin"])
+        else:
+            make.ListExportFactory(organisation_id=ours.id, file_id=key, user_id=ours.users["admin"])
+        db.session.commit()
+    housekeeping.remove_unclaimed_files(older_than=NOW)
+    assert db.session.get(models.StoredFile, key) is not None
+
+
+@pytest.mark.parametrize("state", list(S))
+@pytest.mark.parametrize("days", [89, 91])
+def test_an_import_goes_when_it_has_ended_long_ago(world: World, state: S, days: int):
+    at = NOW - timedelta(days=days)
+    file = file_of(world, "customers.xlsx", at)
+    imported = make.CustomerImportFactory(
+        organisation_id=world.ours.id, file_id=file, user_id=world.ours.users["admin"], state=state,
+        created_at=NOW - timedelta(days=400), started_at=at, finished_at=None if state is S.READY else at,
+    )  # fmt: skip
+    make.ImportRowFactory.create_batch(3, import_id=imported.id)
+    db.session.commit()
+    key = imported.id
+    goes = days > 90 and state not in (S.QUEUED, S.CHECKING, S.SAVING, S.RUNNING)
+    for _ in range(2):
+        housekeeping.remove_transfers(older_than=BEFORE)
+    assert (db.session.get(models.CustomerImport, key) is None) == goes
+    assert (db.session.get(models.StoredFile, file) is None) == goes
+    rows = db.session.scalars(select(models.ImportRow).where(models.ImportRow.import_id == key)).all()
+    assert len(rows) == (0 if goes else 3)
+
+
+def test_more_than_one_transaction_takes(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(housekeeping, "CHUNK", 2)
+    keys = [file_of(world, f"{number}.pdf", NOW - timedelta(days=9)) for number in range(5)]
+    assert housekeeping.remove_unclaimed_files(older_than=NOW - timedelta(days=8)) >= 5
+    assert not any(db.session.get(models.StoredFile, key) for key in keys)
+
+
+def test_an_old_export_goes_and_who_removed_the_file_is_known(world: World):
+    file = file_of(world, "list.csv", NOW - timedelta(days=100))
+    export = make.ListExportFactory(
+        organisation_id=world.ours.id, file_id=file, user_id=world.ours.users["admin"], state=S.DONE,
+        created_at=NOW - timedelta(days=100), finished_at=NOW - timedelta(days=100),
+    ).id  # fmt: skip
+    db.session.commit()
+    housekeeping.remove_transfers(older_than=BEFORE)
+    assert db.session.get(models.ListExport, export) is None
+    entry = db.session.scalars(
+        select(models.History).filter_by(table_name="stored_file", row_id=file, action="deleted")
+    ).one()
+    assert (entry.source, entry.actor_id) == ("housekeeping", None)
