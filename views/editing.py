@@ -72,9 +72,9 @@ class Editing:
             abort(403)
         form = self._create_form_class(submitted(self._form_classes()), data=self.first_values())
         page = self._edit_page(form, None)
-        if request.method == "POST" and self._validated(form):
+        if request.method == "POST":
             row = self.new_row()
-            if self._save(form, row, page):
+            if self._validated(form, row) and self._save(form, row, page):
                 flash(f"{row} was added.", "success")
                 return self._after_save(row)
         return self._show_form(page)
@@ -92,7 +92,7 @@ class Editing:
             form["original"].data = merging.snapshot(form)
         else:
             page.conflict = self._conflict(form, row)
-            if self._validated(form) and page.conflict is None and self._save(form, row, page):
+            if self._validated(form, row) and page.conflict is None and self._save(form, row, page):
                 flash(f"{row} was saved.", "success")
                 return self._after_save(row)
         return self._show_form(page)
@@ -105,8 +105,20 @@ class Editing:
         """What the form of a new row begins with, beside the defaults of its columns."""
         return {}
 
-    def _validated(self, form: Form) -> bool:
-        return bool(form.validate())
+    def _validated(self: Any, form: Form, row: Any) -> bool:
+        """Whether every field can be read. Where one cannot, the screen's operation is asked about the others too,
+        and undone: people want to hear of all that is wrong at once.
+        """
+        if form.validate():
+            return True
+        try:
+            with db.session.no_autoflush:
+                fill(form, row, files=False)
+                type(self).save(row, actor=self.actor)
+        except HubError as error:
+            tell(form, error, beside=True)
+        db.session.rollback()
+        return False
 
     def _save(self: Any, form: Form, row: Any, page: EditPage) -> bool:
         """Fill `row` from the form, save it with the screen's operation and commit; on a refusal keep all typed."""

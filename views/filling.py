@@ -33,18 +33,21 @@ def fields_of(form_class: type[Form], kind: type[Field]) -> list[tuple[str, Any]
     return [(name, unbound) for name, unbound in found if getattr(unbound, "field_class", None) is kind]
 
 
-def fill(form: Form, row: Any) -> list[int]:
-    """Fill `row` from `form`; the ids of the files that it no longer holds.
+def fill(form: Form, row: Any, *, files: bool = True) -> list[int]:
+    """Fill `row` from the sound fields of `form`, files only where `files` says so.
+
+    Returns the ids of the files that it no longer holds.
 
     Files are stored and removed rows deleted first: both reach the database before anything half-filled could.
     """
     uploads = _uploads(form, removed=False)
-    _store(uploads)
+    if files:
+        _store(uploads)
     with saving():
         for inline in _lists(form):
             inline.drop_removed(row, inline.short_name)
     for name, entry in form._fields.items():
-        if name not in HIDDEN:
+        if name not in HIDDEN and (isinstance(entry, InlineList) or not entry.errors):
             entry.populate_obj(row, name)
     before = {upload.stored for upload in (*uploads, *_uploads(form, removed=True))}
     return sorted(key for key in before - {upload.holds for upload in uploads} if key is not None)
@@ -80,28 +83,41 @@ def hold_files(form: Form) -> None:
         upload.hold()
 
 
-def tell(form: Form, error: HubError) -> list[str]:
-    """Put the refusal beside the fields at fault; what belongs to none is returned."""
+def tell(form: Form, error: HubError, *, beside: bool = False) -> list[str]:
+    """Put the refusal beside the fields at fault; what belongs to none is returned.
+
+    `beside` others that were told before: a field that has something to correct is left as it is.
+    """
     problems: list[Any] = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
-    return [message for name, message in problems or [(None, error.message)] if not _told(form, name or "", message)]
+    told = problems or [(None, error.message)]
+    return [message for name, message in told if not _told(form, name or "", message, beside)]
 
 
-def _told(form: Form, name: str, message: str) -> bool:
+def _told(form: Form, name: str, message: str, beside: bool) -> bool:
     """Put `message` beside a field, the cell "contacts.0.email" or a file field; whether there is one."""
     if name in form._fields:
-        entry: Any = form[name]
-        entry.errors = [*entry.errors, message]
+        _mark(form[name], message, beside)
         return True
     several, _, cell = name.partition(".")
     position, _, column = cell.partition(".")
     if column and isinstance(form._fields.get(several), InlineList):
         inline: Any = form[several]
-        return bool(inline.tell(int(position), column, message))
+        cells: Any = inline.placed.get(int(position))
+        if cells is None or column not in cells.form._fields:
+            return False
+        _mark(cells[column], message, beside)
+        inline.gather_errors()
+        return True
     for upload in _uploads(form, removed=False):
         if upload.name == name:
-            upload.errors = [*upload.errors, message]
+            _mark(upload, message, beside)
             return True
     return False
+
+
+def _mark(entry: Field, message: str, beside: bool) -> None:
+    if not (beside and entry.errors):
+        entry.errors = [*entry.errors, message]
 
 
 def errors_in(form: Form, names: Sequence[str]) -> int:

@@ -137,19 +137,14 @@ class InlineList(Field):
                 entry.row = self.inline.model(organisation_id=obj.organisation_id)
                 rows.append(entry.row)
             for field in entry.form:
-                if field.short_name not in ("id", "version"):
+                if field.short_name not in ("id", "version") and not field.errors:
                     field.populate_obj(entry.row, field.short_name)
         self.placed = {rows.index(entry.row): entry for entry in self.entries if entry.row is not None}
 
-    def tell(self, position: int, name: str, message: str) -> bool:
-        """Put a refusal beside the cell `name` of the row at `position` among those saved; whether there is one."""
-        entry = self.placed.get(position)
-        if entry is None or name not in entry.form._fields:
-            return False
-        entry.form[name].errors = [*entry.form[name].errors, message]
+    def gather_errors(self) -> None:
+        """Take the errors of the rows as they are now."""
         said = [error for error in self.errors if isinstance(error, str)]
         self.errors = said + [each.form.errors for each in self.entries if each.form.errors]
-        return True
 
     def stale(self) -> list[Any]:
         """The present rows that somebody else saved after this form was opened."""

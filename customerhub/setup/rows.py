@@ -78,7 +78,7 @@ def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisati
         require(actor, Permission.SETUP_EDIT if is_own else Permission.ORGANISATIONS)
         if is_own and not organisation.active:
             raise NotAllowed("You cannot deactivate the organisation you work in.")
-        problems = clean_row(organisation) + _organisation_problems(organisation)
+        problems = clean_row(organisation) or _organisation_problems(organisation)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
         db.session.add(organisation)
@@ -96,10 +96,9 @@ def _organisation_problems(organisation: Organisation) -> Problems:
         problems.append(
             ("currency", f"{quoted(organisation.currency)} is not a currency: write three letters such as EUR")
         )
-    if organisation.timezone not in available_timezones():
-        problems.append(
-            ("timezone", f"{quoted(organisation.timezone)} is not a time zone: write one such as Europe/Berlin")
-        )
+    zone = organisation.timezone or ""
+    if zone not in available_timezones():
+        problems.append(("timezone", f"{quoted(zone)} is not a time zone: write one such as Europe/Berlin"))
     try:
         organisation.reminder_days = clean_reminder_days(organisation.reminder_days or USUAL_REMINDERS)
     except Invalid as error:

@@ -66,6 +66,23 @@ def test_what_is_missing_of_the_full_particulars_is_listed(world: World, agent: 
     assert changes_since(mark) == []
 
 
+@pytest.mark.parametrize("url", [NEW, "edit"])
+def test_all_that_is_wrong_is_told_at_once(world: World, agent: Browser, url: str):
+    """What cannot be read, what a rule refuses, what another customer has: each beside its field."""
+    url = NEW if url == NEW else f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    wrong = {"start_date": "30.02.2025", "email": "nobody", "website": "nowhere", "contacts-0-name": "",
+             "contacts-0-email": "kim@", "credit_limit": "much"}  # fmt: skip
+    mark = last_change()
+    answer = agent.post(url, agent.form(url) | new_customer(world) | wrong)
+    assert answer.status_code == 422
+    for words in ("Not a valid date value", "“nobody” is not an email address", "“kim@” is not an email address",
+                  "is not an amount", "website"):  # fmt: skip
+        assert words in answer.text, words
+    typed = form_of(answer.text)
+    assert {name: typed[name] for name in wrong} == {name: [value] for name, value in wrong.items()}
+    assert changes_since(mark) == []
+
+
 def test_a_prospect_that_becomes_a_customer_is_asked_for_the_rest(world: World, agent: Browser):
     add(agent, PROSPECT, departments=[], start_date="", region_id="")
     made = customer("Maybe Ltd")
