@@ -36,7 +36,7 @@ class Running:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=lambda: die_with_parent(parent),
+                preexec_fn=lambda: _begin(parent),
             )
 
     @property
@@ -79,3 +79,9 @@ class Running:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait(10)
+
+
+def _begin(parent: int) -> None:
+    """The first thing in the new process. Tests run under nohup hand on that hanging up is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    die_with_parent(parent)
