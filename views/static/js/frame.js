@@ -142,3 +142,11 @@ const fit = new ResizeObserver((entries) => {
   }
 });
 document.querySelectorAll('.table-wrap').forEach((wrap) => fit.observe(wrap));
+
+// Switches that stay as they were left.
+for (const box of document.querySelectorAll('input[data-keep]')) {
+  try {
+    box.checked = localStorage.getItem(box.dataset.keep) === 'on';
+    box.addEventListener('change', () => localStorage.setItem(box.dataset.keep, box.checked ? 'on' : 'off'));
+  } catch { /* a browser that keeps nothing */ }
+}
