@@ -91,4 +91,5 @@ def source() -> str:
     """Where changes of this request come from: its address without what names a row or a secret."""
     rule = request.url_rule.rule if request.url_rule else ""
     words = [part for part in rule.split("/") if part and not part.startswith("<")]
+    words += [str(value) for name, value in (request.view_args or {}).items() if name == "operation"]
     return f"screen {'/'.join(words) or 'start'}"

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import abort, flash, g, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
-from markupsafe import Markup
 from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import Form
 
@@ -24,13 +22,14 @@ from views.columns import Column, Filter
 from views.editing import Editing
 from views.exporting import Exporting
 from views.forms import Inline, build_form
-from views.operation import LIMIT, Operation, OperationPage, run_each, sort_out
+from views.operating import Operating
+from views.operation import Operation
 from views.paths import path_to
 
 Answer = str | Response | tuple[str, int]
 
 
-class HubModelView(Editing, Exporting, ModelView):
+class HubModelView(Editing, Operating, Exporting, ModelView):
     """A screen over one table.
 
     A subclass declares columns, filters, fields, inlines and operations; every row it lists, counts, opens, edits,
@@ -255,90 +254,14 @@ class HubModelView(Editing, Exporting, ModelView):
         add = {"label": f"Add {self.noun}", "url": url_for(f"{self.endpoint}.create_view")} if self.can_create else None
         return {"title": f"No {plural(self.noun)} yet", "text": self.empty_text, "action": add}
 
-    # --- Operations ----------------------------------------------------------------------------------------
-
-    def all_operations(self) -> list[Operation]:
-        """The operations that the actor may run at all."""
-        return [operation for operation in self.operations if self.actor.may(operation.permission)]
-
-    @expose("/action/", methods=("POST",))
-    def action_view(self) -> Answer:
-        """From the ticked rows of the list to the page of the operation."""
-        ids = request.form.getlist("rowid")
-        if not ids:
-            flash("Tick the rows first.", "warning")
-            return redirect(url_for(f"{self.endpoint}.index_view"))
-        operation = self._operation(request.form.get("action", ""))
-        return redirect(self.operation_url(operation.name, ids[:LIMIT]), 303)
-
-    def operation_url(self, operation: str, ids: Sequence[Any]) -> str:
-        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids))
-
-    def _operation(self, wanted: str) -> Operation:
-        found = next((operation for operation in self.operations if operation.name == wanted), None)
-        if found is None:
-            abort(404)
-        if not self.actor.may(found.permission):
-            abort(403)
-        return found
-
-    @expose("/operation/<operation>/", methods=("GET", "POST"))
-    def operation_view(self, operation: str) -> Answer:
-        """What will happen, the form, the preview; on POST it is done and each row's result is shown."""
-        chosen = self._operation(operation)
-        rows = self._chosen_rows(request.args.getlist("id"))
-        can, cannot = sort_out(chosen, rows, self.actor)
-        g.crumb = chosen.label
-        form = chosen.form(request.form if request.method == "POST" else None) if chosen.form else None
-        page = OperationPage(
-            title=chosen.title(can or rows, self.noun),
-            explain=chosen.explain,
-            form=form,
-            subjects={
-                "can": [{"label": str(row), "url": self.url_of(row)} for row in can],
-                "cannot": [{"label": str(row), "url": self.url_of(row), "why": why} for row, why in cannot],
-            },
-            button=chosen.title(can or rows, self.noun),
-            danger=chosen.danger,
-            back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
-        )
-        wanted = request.method == "POST" and "preview" not in request.form
-        if wanted and can and (form is None or form.validate()):
-            return self._run(chosen, can, form, page)
-        if chosen.preview and can:
-            page.refresh = form is not None
-            page.preview = chosen.preview(can, _values(form), self.actor)
-        status = 200 if not wanted else 422 if can else 409
-        return self.render("operation.html", page=page), status
-
-    def _chosen_rows(self, ids: Sequence[str]) -> list[Any]:
-        """The rows with these ids, in their order; 404 where one of them is not the actor's to know of."""
-        if not ids or len(ids) > LIMIT or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids):
-            abort(404)
-        keys = list(dict.fromkeys(int(text) for text in ids))
-        found = db.session.scalars(self.rows().where(self.model.id.in_(keys)).options(*self.load)).unique().all()
-        if len(found) != len(keys):
-            abort(404)
-        by_key = {row.id: row for row in found}
-        return [by_key[key] for key in keys]
-
-    def _run(self, operation: Operation, rows: list[Any], form: Form | None, page: OperationPage) -> Answer:
-        results = run_each(operation, rows, _values(form), self.actor, self.url_of)
-        db.session.commit()
-        if len(results) == 1 and results[0]["ok"]:
-            flash(f"Done: {page.button}", "success")
-            return redirect(url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0]), 303)
-        page.results = results
-        page.back_url = url_for(f"{self.endpoint}.index_view")
-        return self.render("operation.html", page=page)
-
     # --- Look-ups ------------------------------------------------------------------------------------------
 
     @expose("/ajax/lookup/")
     def ajax_lookup(self) -> Any:
         """[[id, label], …] of rows that match what was typed into a look-up field, twenty at the most."""
-        field = self.lookup_sources().get(request.args.get("name", ""))
-        if field is None or not self.may_edit():
+        own = self.lookup_sources() if self.may_edit() else {}
+        field = (own | self.operation_lookups()).get(request.args.get("name", ""))
+        if field is None:
             abort(404)
         text = request.args.get("query", "").strip()[:100]
         limit = min(max(request.args.get("limit", 10, type=int), 1), 20)
@@ -351,10 +274,3 @@ class HubModelView(Editing, Exporting, ModelView):
     @expose("/delete/", methods=("POST",))
     def delete_view(self) -> Any:
         abort(404)
-
-
-def _values(form: Form | None) -> dict[str, Any]:
-    return {} if form is None else {name: value for name, value in form.data.items() if name != "csrf_token"}
-
-
-__all__ = ["HubModelView", "Inline", "Markup", "joinedload", "select"]

@@ -235,12 +235,9 @@ class Editing:
         if self.can_edit:
             url = url_for(f"{self.endpoint}.edit_view", id=row.id)
             actions.append({"label": "Edit", "url": url, "icon": "edit", "primary": True})
-        for operation in self.all_operations():
-            if operation.removes or operation.available(row, self.actor) is None:
-                url = self.operation_url(operation.name, [row.id])
-                actions.append(
-                    {"label": operation.label, "url": url, "icon": operation.icon, "danger": operation.danger}
-                )
+        for operation in self.possible_operations(row):
+            url = self.operation_url(operation.name, [row.id])
+            actions.append({"label": operation.label, "url": url, "icon": operation.icon, "danger": operation.danger})
         return actions
 
     def lookup_sources(self: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from flask import url_for
 from markupsafe import Markup, escape
 from werkzeug.datastructures import FileStorage
 from wtforms import Field
@@ -110,7 +111,7 @@ class LookupField(Field):
 
     @property
     def lookup_url(self) -> str:
-        return f"../ajax/lookup/?name={self.lookup}"
+        return url_for(".ajax_lookup", name=self.lookup)
 
     @property
     def current_text(self) -> str:

@@ -23,7 +23,9 @@ def always(_row: Any, _actor: Actor) -> str | None:
 class Operation:
     """A business action on rows of one kind.
 
-    `run(row, actor=…, **values of the form)` is the function in customerhub that does it. `available(row, actor)`
+    `run(row, actor=…, **values of the form)` is the function in customerhub that does it; where the operation is
+    `together`, `run(rows, actor=…, **values)` does it to all of them or to none. `form` is the class of its form, or
+    makes one for the rows at hand, which begins with what `first(rows, actor)` tells. `available(row, actor)`
     tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many rows at once, by id.
     `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen.
     """
@@ -33,7 +35,8 @@ class Operation:
     permission: Permission
     run: Callable[..., Any]
     explain: str
-    form: type[Form] | None = None
+    form: type[Form] | Callable[[Sequence[Any], Actor], type[Form]] | None = None
+    first: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None
     available: Callable[[Any, Actor], str | None] = always
     unavailable: Callable[[Sequence[Any]], dict[int, str]] | None = None
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
@@ -41,6 +44,7 @@ class Operation:
     danger: bool = False
     bulk: bool = True
     removes: bool = False
+    together: bool = False
 
     def title(self, rows: Sequence[Any], noun: str) -> str:
         """The act and its objects: "Delete 3 customers"."""
@@ -94,8 +98,28 @@ def run_each(
             with db.session.begin_nested(), saving():
                 operation.run(row, actor=actor, **values)
         except HubError as error:
-            results.append({"label": label, "url": url, "ok": False, "text": error.message})
+            results.append({"label": label, "url": url, "ok": False, "text": error.message, "error": error})
         else:
             gone = operation.removes
             results.append({"label": label, "url": None if gone else url, "ok": True, "text": ""})
     return results
+
+
+def run_together(
+    operation: Operation,
+    rows: Sequence[Any],
+    values: dict[str, Any],
+    actor: Actor,
+    url_of: Callable[[Any], str],
+) -> list[dict[str, Any]]:
+    """Do it to all rows at once: a refusal is about all of them. The caller commits."""
+    labels = [(str(row), url_of(row)) for row in rows]
+    refusal: HubError | None = None
+    try:
+        with db.session.begin_nested(), saving():
+            operation.run(rows, actor=actor, **values)
+    except HubError as error:
+        refusal = error
+    gone = operation.removes and refusal is None
+    told = {"ok": refusal is None, "text": refusal.message if refusal else "", "error": refusal}
+    return [{"label": label, "url": None if gone else url, **told} for label, url in labels]

@@ -165,7 +165,7 @@ def test_history_tells_of_an_operation_from_where(world: World, manager: Browser
     mark = last_change()
     manager.post(operation("assign", bare[0]), {"manager_id": str(world.ours.users[Role.AGENT])})
     (entry,) = changes_since(mark)
-    assert (entry.actor_name, entry.source) == ("The manager", "screen admin/customers/operation")
+    assert (entry.actor_name, entry.source) == ("The manager", "screen admin/customers/operation/assign")
     assert told([entry]) == [("changed", "customer", {"account_manager": [None, "The agent"]})]
 
 
@@ -228,3 +228,43 @@ def test_an_agent_does_not_delete(world: World, agent: Browser, bare: list[int])
     assert agent.post("/admin/customers/action/", {"rowid": str(bare[0]), "action": "delete"}).status_code == 403
     assert exists(bare[0])
     assert "Delete" not in agent.get(f"/admin/customers/details/?id={bare[0]}").text
+
+
+def test_what_somebody_changed_since_the_page_was_opened_is_left_out(world: World, manager: Browser, bare: list[int]):
+    """The others are done; the one that is different now is named, with the reason."""
+    url = operation("assign", *bare)
+    form = manager.form(url) | {"manager_id": str(world.ours.users[Role.AGENT])}
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.Customer, bare[1]).website = "https://changed.example"
+        db.session.commit()
+    answer = manager.post(url, form)
+    assert "2 done" in answer.text
+    assert "1 not done" in answer.text
+    assert "changed it after you opened this page" in answer.text
+    managers = [db.session.get_one(models.Customer, key).account_manager_id for key in bare]
+    assert managers == [world.ours.users[Role.AGENT], None, world.ours.users[Role.AGENT]]
+
+
+def test_the_same_page_sent_twice_is_refused(world: World, manager: Browser, bare: list[int]):
+    url = operation("assign", *bare)
+    form = manager.form(url) | {"manager_id": str(world.ours.users[Role.AGENT])}
+    assert "3 done" in manager.post(url, form).text
+    mark = last_change()
+    again = manager.post(url, form | {"manager_id": ""})
+    assert again.status_code == 409
+    assert changes_since(mark) == []
+
+
+def test_one_that_is_left_out_is_named_with_the_results(world: World, manager: Browser, bare: list[int]):
+    linked = world.ours.customers[0]
+    answer = manager.post(operation("delete", linked, *bare[:2]))
+    assert "2 done" in answer.text
+    assert "1 not done" in answer.text
+    assert "still has" in answer.text
+
+
+def test_a_record_offers_what_is_possible_now(world: World, manager: Browser, bare: list[int]):
+    for key, offered in ((world.ours.customers[0], False), (bare[0], True)):
+        page = manager.get(f"/admin/customers/details/?id={key}").text
+        assert ("operation/delete/" in page) == offered
+        assert "operation/assign/" in page
