@@ -4,10 +4,23 @@ import enum
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, false, select, true
 
 from customerhub.errors import NotAllowed, NotFound
-from models import Customer, OrganisationRow, User
+from models import (
+    Account,
+    Address,
+    BillingLine,
+    CatalogItem,
+    ComplianceDocument,
+    Contact,
+    Customer,
+    Department,
+    InvoiceProfile,
+    LegalEntity,
+    OrganisationRow,
+    User,
+)
 from models.enums import PortalPermission, Role
 
 
@@ -52,6 +65,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PARTNER: frozenset({P.PARTNER_PAGES}),
     Role.CUSTOMER: frozenset({P.PORTAL}),
 }
+
+
+# The tables, beside their own customers, whose rows partners and customers may know of: those that hang on these
+# customers, and those that their forms choose from. What is not named here they do not know of.
+OWN: dict[Role, tuple[type[OrganisationRow], ...]] = {
+    Role.PARTNER: (Account, Address, ComplianceDocument, Contact, InvoiceProfile, LegalEntity),
+    Role.CUSTOMER: (Account, Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity),
+}
+OFFERED: tuple[type[OrganisationRow], ...] = (CatalogItem, Department)
 
 
 class Sight(NamedTuple):
@@ -118,9 +140,22 @@ def require(actor: Actor, permission: Permission) -> None:
 
 
 def require_own(actor: Actor, row: Any) -> None:
-    """Raises NotFound where `row` belongs to another organisation than the one `actor` works in."""
-    if row.organisation_id is not None and row.organisation_id != actor.organisation_id:
+    """Raises NotFound where `row` is none that `actor` may know of: another organisation's, or, for a partner or a
+    portal user, another's customer or what hangs on one.
+    """
+    is_ours = row.organisation_id is None or row.organisation_id == actor.organisation_id
+    if not is_ours or not _is_in_sight(row, actor.sight):
         raise NotFound("There is nothing here that you may see.")
+
+
+def _is_in_sight(row: Any, sight: Sight) -> bool:
+    """As `_own_rows`, of a row at hand."""
+    if sight.role not in OWN:
+        return True
+    customer = row if isinstance(row, Customer) else getattr(row, "customer", None)
+    if sight.role is Role.PARTNER:
+        return customer is not None and sight.dealer_id is not None and customer.dealer_id == sight.dealer_id
+    return customer is not None and sight.customer_id is not None and customer.id == sight.customer_id
 
 
 def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
@@ -137,7 +172,9 @@ def rows_in(sight: Sight, model: type[OrganisationRow]) -> Select[Any]:
 
 
 def _own_rows(model: type[OrganisationRow], sight: Sight) -> Any:
-    """What a partner or a customer may see: their own customers, and what hangs on these."""
+    """What a partner or a customer may see: their own customers, what is theirs of these, and what forms offer."""
+    if model in OFFERED:
+        return true()
     is_partner = sight.role is Role.PARTNER
     key, column = (sight.dealer_id, Customer.dealer_id) if is_partner else (sight.customer_id, Customer.id)
     if key is None:
@@ -145,7 +182,7 @@ def _own_rows(model: type[OrganisationRow], sight: Sight) -> Any:
     mine = column == key
     if model is Customer:
         return mine
-    owner: Any = getattr(model, "customer_id", None)
-    if owner is None or model is User:
+    if sight.role is None or model not in OWN[sight.role]:
         return false()
+    owner: Any = getattr(model, "customer_id")  # noqa: B009  # every model of OWN has it
     return owner.in_(select(Customer.id).where(mine))

@@ -7,7 +7,7 @@ import pytest
 from customerhub import history
 from customerhub.errors import NotAllowed, NotFound
 from customerhub.permissions import ROLE_PERMISSIONS, Actor, Permission, require, require_own, scope
-from models import Contact, Customer, OrganisationRow, OutboxMessage, User
+from models import Contact, Customer, Department, OrganisationRow, User
 from models.base import Base, db
 from models.enums import Role
 from tests import factories as make
@@ -58,6 +58,11 @@ def test_a_grant_gives_its_one_permission_and_no_other(grant, permission):
         assert {p for p in Permission if granted.may(p)} - {p for p in Permission if plain.may(p)} == {permission}
 
 
+_OF_CUSTOMERS = {"customer", "account", "address", "contact", "legal_entity", "compliance_document", "invoice_profile"}
+THEIRS = {Role.PARTNER: _OF_CUSTOMERS, Role.CUSTOMER: _OF_CUSTOMERS | {"billing_line"}}
+OFFERED = {"catalog_item", "department"}
+
+
 @pytest.mark.parametrize("role", Role)
 def test_somebody_switched_off_may_nothing(role):
     user = person(role, platform=True, data_protection=True)
@@ -88,6 +93,19 @@ def test_rows_of_another_organisation_are_not_there(world: World):
         require_own(actor, db.session.get_one(Customer, world.theirs.customers[0]))
 
 
+def test_another_partners_customer_is_not_there(world: World):
+    partner = Actor.of(db.session.get_one(User, world.ours.users[Role.PARTNER]))
+    customer = Actor.of(db.session.get_one(User, world.ours.users[Role.CUSTOMER]))
+    set_dealer(world.ours.customers[1])
+    first, second, third = (db.session.get_one(Customer, key) for key in world.ours.customers)
+    for actor, own, others in ((partner, (first, third), (second,)), (customer, (first,), (second, third))):
+        for row in own:
+            require_own(actor, row)
+        for row in (*others, second.contacts[0], db.session.get_one(Department, world.ours.row(Department))):
+            with pytest.raises(NotFound):
+                require_own(actor, row)
+
+
 def test_staff_know_every_row_of_their_organisation_and_no_other(world: World):
     for side in (world.ours, world.theirs):
         for role in (Role.ADMIN, Role.MANAGER, Role.AGENT):
@@ -105,10 +123,12 @@ def test_partners_and_customers_know_only_what_hangs_on_theirs(world: World):
     set_dealer(ours.customers[1])
     own = {partner: {ours.customers[0], ours.customers[2]}, customer: {ours.customers[0]}}
     for model, (actor, customers) in product(TENANT_MODELS, own.items()):
-        seen = {getattr(row, "customer_id", row.id) for row in db.session.scalars(scope(model, actor))}
-        hangs_on_customers = model is Customer or (hasattr(model, "customer_id") and model is not User)
-        expected = customers if hangs_on_customers and model is not OutboxMessage else set()
-        assert seen == expected, model
+        rows = db.session.scalars(scope(model, actor)).all()
+        if model.__tablename__ in OFFERED:
+            assert {row.organisation_id for row in rows} == {ours.id}, model
+            continue
+        is_theirs = model.__tablename__ in THEIRS[actor.sight.role]
+        assert {getattr(row, "customer_id", row.id) for row in rows} == (customers if is_theirs else set()), model
     assert not {row.id for row in db.session.scalars(scope(Customer, partner))} & set(theirs.customers)
 
 
