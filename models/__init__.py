@@ -1,6 +1,7 @@
 """The tables."""
 
 import models.sqlite  # noqa: F401  (listens to every engine)
+from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
 from models.journal import History, OutboxMessage
@@ -38,9 +39,12 @@ from models.transfer import CustomerImport, ImportRow, ListExport
 __all__ = [
     "Account",
     "Address",
+    "Alert",
+    "ApprovalTask",
     "Base",
     "BilledUser",
     "BillingLine",
+    "BlacklistEntry",
     "BusinessEntity",
     "CatalogItem",
     "Commodity",
@@ -63,6 +67,7 @@ __all__ = [
     "ListExport",
     "ListPreference",
     "Location",
+    "MergedCustomer",
     "NamedRow",
     "NotificationTemplate",
     "NumberSequence",
@@ -77,6 +82,7 @@ __all__ = [
     "StoredFile",
     "Tariff",
     "TariffRate",
+    "TaskComment",
     "User",
     "VatRate",
     "customer_department",

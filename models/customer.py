@@ -18,8 +18,9 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     false,
+    text,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship, validates
 
 from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
 from models.enums import (
@@ -31,7 +32,7 @@ from models.enums import (
     Risk,
     Stage,
 )
-from models.keys import exact_key, folded, number_key
+from models.keys import exact_key, folded, number_key, phone_key
 from models.parts import (
     Address,
     BillingLine,
@@ -92,27 +93,37 @@ class CustomerGroup(OrganisationRow):
     __tablename__ = "customer_group"
 
     name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(sorted_text(400), info={"untracked": True})
     parent_id: Mapped[int | None] = mapped_column(Key)
     note: Mapped[str | None] = mapped_column(Text)
 
     parent: Mapped["Customer | None"] = to_one("CustomerGroup.parent_id", "Customer")
 
     __table_args__ = tenant_table(
-        UniqueConstraint("organisation_id", "name"),
+        UniqueConstraint("organisation_id", "name_key"),
         same_organisation("customer_group", "parent_id", "customer", use_alter=True),
     )
+
+    @validates("name")
+    def _keep_name_key(self, _name: str, value: str) -> str:
+        self.name_key = folded(value)
+        return value
 
     def __str__(self) -> str:
         return self.name
 
 
+ONE_MAIN = {"postgresql_where": text("is_main"), "sqlite_where": text("is_main")}
+
+
 class Account(OrganisationRow):
-    """What a customer is invoiced on. The first is made with the customer."""
+    """What a customer is invoiced on. The main one is made with the customer and has its number."""
 
     __tablename__ = "account"
 
     customer_id: Mapped[int] = mapped_column(Key)
     number: Mapped[str] = mapped_column(String(40))
+    is_main: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"label": "Main account"})
     type_id: Mapped[int | None] = mapped_column(Key)
     balance: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
 
@@ -123,6 +134,7 @@ class Account(OrganisationRow):
         same_organisation("account", "customer_id", "customer", ondelete="CASCADE"),
         same_organisation("account", "type_id", "catalog_item"),
         Index("ix_account_customer", "customer_id"),
+        Index("uq_account_customer_id", "customer_id", unique=True, **ONE_MAIN),
     )
 
     def __str__(self) -> str:
@@ -154,6 +166,9 @@ class Customer(OrganisationRow):
     start_date: Mapped[date | None]
     risk: Mapped[Risk | None] = mapped_column(one_of(Risk, "risk"))
     stage: Mapped[Stage] = mapped_column(one_of(Stage, "stage"), default=Stage.NEW, server_default="New")
+    credit_reference: Mapped[str | None] = mapped_column(String(60))
+    billing_reference: Mapped[str | None] = mapped_column(String(60))
+    estimated_monthly_revenue: Mapped[Decimal | None] = mapped_column(Money)
     correspondence_modes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     # Financial
@@ -223,6 +238,7 @@ class Customer(OrganisationRow):
     identity_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
     registration_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
     vat_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
+    phone_key: Mapped[str | None] = mapped_column(String(20), info=DERIVED)
     search_text: Mapped[str] = mapped_column(Text, info=DERIVED)
 
     category: Mapped[CatalogItem | None] = to_one("Customer.category_id", "CatalogItem")
@@ -299,6 +315,7 @@ class Customer(OrganisationRow):
             name="prospect_number",
         ),
         CheckConstraint("length(name) > 0", name="name"),
+        CheckConstraint("estimated_monthly_revenue >= 0", name="estimated_monthly_revenue"),
         CheckConstraint("billing_day BETWEEN 1 AND 31", name="billing_day"),
         CheckConstraint("review_frequency BETWEEN 1 AND 12", name="review_frequency"),
         CheckConstraint("number_of_users >= 0", name="number_of_users"),
@@ -322,6 +339,7 @@ class Customer(OrganisationRow):
             }.items()
         ),
         Index("ix_customer_start_date", "organisation_id", "start_date", "id"),
+        Index("ix_customer_phone", "organisation_id", "phone_key"),
         Index("ix_customer_dealer", "dealer_id", "sort_name"),
         Index("ix_customer_group", "group_id"),
         Index(
@@ -336,6 +354,11 @@ class Customer(OrganisationRow):
     def balance(self) -> Decimal:
         """What the customer owes: the sum of its accounts."""
         return sum((account.balance for account in self.accounts), Decimal(0))
+
+    @property
+    def main_account(self) -> Account | None:
+        """The account that has the customer's own number; none before the customer is saved."""
+        return next((account for account in self.accounts if account.is_main), None)
 
     def __str__(self) -> str:
         return self.name
@@ -369,6 +392,7 @@ def derived(values: Mapping[str, Any]) -> dict[str, Any]:
         "identity_key": number_key(values.get("identity_number")),
         "registration_key": number_key(values.get("registration_number")),
         "vat_key": number_key(values.get("vat_number")),
+        "phone_key": phone_key(values.get("contact_number")),
         "search_text": folded("\n".join(text for text in searched if text)),
     }
 

@@ -113,6 +113,46 @@ class Stage(enum.StrEnum):
     BILLING = "Billing"
 
 
+class TaskKind(enum.StrEnum):
+    """What an approval task decides."""
+
+    ONBOARDING = "onboarding"
+    RECHECK = "re-check"
+    PARTICULARS = "particulars update"
+    BLACKLIST = "blacklist"
+    REMOVAL = "blacklist removal"
+
+
+class TaskState(enum.StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
+class TaskAssignment(enum.StrEnum):
+    """Who gets a new approval task."""
+
+    BY_HAND = "nobody, until it is assigned or claimed"
+    IN_TURN = "agents by turns"
+    LEAST_OPEN = "the agent with the fewest open tasks"
+
+
+class Severity(enum.StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertRule(enum.StrEnum):
+    """What raises an alert by itself, and closes it when it no longer holds."""
+
+    CREDIT_LIMIT = "credit limit passed"
+    DOCUMENT = "document expired"
+    REVIEW = "review overdue"
+    BLACKLISTED = "blacklisted"
+
+
 class AddressKind(enum.StrEnum):
     MAILING = "mailing"
     CORRESPONDENCE = "correspondence"

@@ -32,6 +32,7 @@ class History(Base):
     customer_id: Mapped[int | None] = mapped_column(Key)
     title: Mapped[str] = mapped_column(String(200))
     changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    reason: Mapped[str | None] = mapped_column(Text)
 
     def __str__(self) -> str:
         return f"{self.title}: {self.action}"
@@ -63,7 +64,7 @@ class OutboxMessage(OrganisationRow):
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "reason_key"),
-        same_organisation("outbox_message", "customer_id", "customer", ondelete="CASCADE"),
+        same_organisation("outbox_message", "customer_id", "customer"),
         Index("ix_outbox_message_due", "state", "next_attempt_at"),
         Index("ix_outbox_message_customer", "customer_id"),
     )

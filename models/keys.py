@@ -32,3 +32,9 @@ def number_key(text: str | None) -> str | None:
         return None
     capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
     return _NOT_ALPHANUMERIC.sub("", capitals) or None
+
+
+def phone_key(text: str | None) -> str | None:
+    """What makes two phone numbers alike: their last nine digits, so that +49 30 40485210 is 030/40485210."""
+    digits = "".join(character for character in unicodedata.normalize("NFKC", text or "") if character.isdecimal())
+    return digits[-9:] if len(digits) >= 6 else None

@@ -1,11 +1,12 @@
 """The tenant, its legal bodies, its number ranges and its files."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import NEVER_AGAIN, Base, Key, OrganisationRow, Row, same_organisation, tenant_table, to_one
-from models.enums import ApprovalPolicy, DateFormat
-from models.types import one_of
+from models.enums import ApprovalPolicy, DateFormat, TaskAssignment
+from models.keys import folded
+from models.types import one_of, sorted_text
 
 
 class Organisation(Row):
@@ -13,7 +14,8 @@ class Organisation(Row):
 
     __tablename__ = "organisation"
 
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(sorted_text(400), unique=True, info={"untracked": True})
     currency: Mapped[str] = mapped_column(String(3), default="EUR", info={"help": "ISO 4217 code, such as EUR"})
     timezone: Mapped[str] = mapped_column(String(64), default="UTC", info={"help": "Such as Europe/Berlin"})
     country: Mapped[str] = mapped_column(String(2), default="GB", info={"help": "ISO 3166 code of two letters"})
@@ -27,6 +29,15 @@ class Organisation(Row):
         default=ApprovalPolicy.PARTNER,
         info={"help": "Which new customers need approval: those that partners register, or all"},
     )
+    task_assignment: Mapped[TaskAssignment] = mapped_column(
+        one_of(TaskAssignment, "task_assignment"),
+        default=TaskAssignment.BY_HAND,
+        server_default=TaskAssignment.BY_HAND.value,
+        info={"help": "Who gets a new approval task"},
+    )
+    task_days: Mapped[int] = mapped_column(
+        Integer, default=3, server_default="3", info={"help": "Days until an approval task is due"}
+    )
     reminder_days: Mapped[str] = mapped_column(
         String(60),
         default="30, 14, 7, 1",
@@ -37,8 +48,14 @@ class Organisation(Row):
     __table_args__ = (
         CheckConstraint("length(currency) = 3", name="currency"),
         CheckConstraint("length(country) = 2", name="country"),
+        CheckConstraint("task_days BETWEEN 0 AND 365", name="task_days"),
         NEVER_AGAIN,
     )
+
+    @validates("name")
+    def _keep_name_key(self, _name: str, value: str) -> str:
+        self.name_key = folded(value)
+        return value
 
     def __str__(self) -> str:
         return self.name
@@ -50,6 +67,7 @@ class BusinessEntity(OrganisationRow):
     __tablename__ = "business_entity"
 
     name: Mapped[str] = mapped_column(String(120))
+    name_key: Mapped[str] = mapped_column(sorted_text(240), info={"untracked": True})
     registered_name: Mapped[str] = mapped_column(String(200))
     registration_number: Mapped[str | None] = mapped_column(String(40))
     vat_number: Mapped[str | None] = mapped_column(String(40), info={"label": "VAT number"})
@@ -70,10 +88,15 @@ class BusinessEntity(OrganisationRow):
     logo: Mapped["StoredFile | None"] = to_one("BusinessEntity.logo_id", "StoredFile")
 
     __table_args__ = tenant_table(
-        UniqueConstraint("organisation_id", "name"),
+        UniqueConstraint("organisation_id", "name_key"),
         same_organisation("business_entity", "logo_id", "stored_file"),
         CheckConstraint("length(brand_colour) = 7", name="brand_colour"),
     )
+
+    @validates("name")
+    def _keep_name_key(self, _name: str, value: str) -> str:
+        self.name_key = folded(value)
+        return value
 
     def __str__(self) -> str:
         return self.name

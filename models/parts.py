@@ -15,17 +15,22 @@ from models.types import Money, UnitPrice, one_of
 
 
 class CustomerPart(OrganisationRow):
-    """A row that belongs to a customer and goes with it."""
+    """A row that belongs to a customer."""
 
     __abstract__ = True
 
     customer_id: Mapped[int] = mapped_column(Key, sort_order=-98)
 
 
-def part_table(name: str, *more: Any) -> tuple[Any, ...]:
+# What becomes of a part whose customer is deleted: a detail of the record goes too, anything else keeps the customer.
+GOES_WITH_IT = "CASCADE"
+KEEPS_IT = "RESTRICT"
+
+
+def part_table(name: str, *more: Any, ondelete: str = GOES_WITH_IT) -> tuple[Any, ...]:
     """Table arguments of the CustomerPart called `name`."""
     return tenant_table(
-        same_organisation(name, "customer_id", "customer", ondelete="CASCADE"),
+        same_organisation(name, "customer_id", "customer", ondelete=ondelete),
         Index(f"ix_{name}_customer", "customer_id"),
         *more,
     )
@@ -82,6 +87,8 @@ class ComplianceDocument(CustomerPart):
         "compliance_document",
         same_organisation("compliance_document", "template_id", "notification_template"),
         same_organisation("compliance_document", "file_id", "stored_file"),
+        Index("ix_compliance_document_expiry", "organisation_id", "expiry_date"),
+        ondelete=KEEPS_IT,
     )
 
     def __str__(self) -> str:
@@ -115,6 +122,7 @@ class BillingLine(CustomerPart):
         same_organisation("billing_line", "billed_user_id", "billed_user"),
         CheckConstraint("minimum_cost >= 0 AND cost_per_unit >= 0", name="costs"),
         CheckConstraint("active_to >= active_from", name="active"),
+        ondelete=KEEPS_IT,
     )
 
     def __str__(self) -> str:
@@ -139,6 +147,7 @@ class InvoiceProfile(CustomerPart):
         "invoice_profile",
         UniqueConstraint("customer_id", "name"),
         same_organisation("invoice_profile", "nda_file_id", "stored_file"),
+        ondelete=KEEPS_IT,
     )
 
     def __str__(self) -> str:

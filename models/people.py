@@ -8,8 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_one
 from models.enums import Role
-from models.keys import exact_key
-from models.types import UtcDateTime, one_of
+from models.keys import exact_key, folded
+from models.types import UtcDateTime, one_of, sorted_text
 
 
 class Dealer(OrganisationRow):
@@ -18,10 +18,16 @@ class Dealer(OrganisationRow):
     __tablename__ = "dealer"
 
     code: Mapped[str] = mapped_column(String(40))
+    code_key: Mapped[str] = mapped_column(sorted_text(80), info={"untracked": True})
     name: Mapped[str] = mapped_column(String(200))
     active: Mapped[bool] = mapped_column(default=True)
 
-    __table_args__ = tenant_table(UniqueConstraint("organisation_id", "code"))
+    __table_args__ = tenant_table(UniqueConstraint("organisation_id", "code_key"))
+
+    @validates("code")
+    def _keep_code_key(self, _name: str, value: str) -> str:
+        self.code_key = folded(value)
+        return value
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -55,7 +61,7 @@ class User(OrganisationRow):
 
     __table_args__ = tenant_table(
         same_organisation("hub_user", "dealer_id", "dealer"),
-        same_organisation("hub_user", "customer_id", "customer", ondelete="CASCADE", use_alter=True),
+        same_organisation("hub_user", "customer_id", "customer", use_alter=True),
         CheckConstraint("(role = 'partner') = (dealer_id IS NOT NULL)", name="partner_has_dealer"),
         CheckConstraint("(role = 'customer') = (customer_id IS NOT NULL)", name="customer_has_record"),
         Index("ix_hub_user_role", "organisation_id", "role", "name"),

@@ -179,6 +179,7 @@ class Product(NamedRow):
     __tablename__ = "product"
 
     code: Mapped[str] = mapped_column(String(40))
+    code_key: Mapped[str] = mapped_column(sorted_text(80), info={"untracked": True})
     kind: Mapped[ProductKind] = mapped_column(one_of(ProductKind, "kind"))
     price: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
     frequency: Mapped[Frequency] = mapped_column(one_of(Frequency, "frequency"), default=Frequency.MONTHLY)
@@ -187,10 +188,15 @@ class Product(NamedRow):
     vat_rate: Mapped[VatRate | None] = to_one("Product.vat_rate_id", "VatRate")
 
     __table_args__ = named_table(
-        UniqueConstraint("organisation_id", "code"),
+        UniqueConstraint("organisation_id", "code_key"),
         same_organisation("product", "vat_rate_id", "vat_rate"),
         CheckConstraint("price >= 0", name="price"),
     )
+
+    @validates("code")
+    def _keep_code_key(self, _name: str, value: str) -> str:
+        self.code_key = folded(value)
+        return value
 
 
 class Tariff(NamedRow):

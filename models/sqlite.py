@@ -1,6 +1,8 @@
 """What SQLite needs to behave like a server: enforced foreign keys, a write-ahead log, honest transactions."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,6 +14,19 @@ BUSY_MILLISECONDS = 30_000
 # A transaction that begins as a reader and then writes fails at once where another has written in between; one that
 # begins as a writer waits for its turn. So whoever only reads says so, and everything else begins as a writer.
 only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A transaction that begins within this block only reads, and keeps nobody from writing.
+
+    End it before the block ends: it cannot turn into one that writes.
+    """
+    token = only_reading.set(True)
+    try:
+        yield
+    finally:
+        only_reading.reset(token)
 
 
 @event.listens_for(Engine, "connect")

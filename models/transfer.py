@@ -1,10 +1,20 @@
 """Imports and exports as they are worked through."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_one
 from models.enums import RowOutcome, TransferState
@@ -12,13 +22,19 @@ from models.organisation import StoredFile
 from models.people import User
 from models.types import UtcDateTime, one_of
 
+QUIET = timedelta(minutes=5)  # longer than any worker is silent
+
 
 class CustomerImport(OrganisationRow):
-    """A workbook of customers: checked, shown, confirmed, and perhaps reverted."""
+    """A workbook of customers: checked, shown, confirmed, and perhaps reverted.
+
+    `acting_user_id` is who confirmed or reverted it: what it does is done in their name.
+    """
 
     __tablename__ = "customer_import"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id"))  # perhaps a visitor from another organisation
+    acting_user_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"))
     file_id: Mapped[int] = mapped_column(Key)
     file_name: Mapped[str] = mapped_column(String(255))
     state: Mapped[TransferState] = mapped_column(one_of(TransferState, "state"), default=TransferState.QUEUED)
@@ -33,6 +49,7 @@ class CustomerImport(OrganisationRow):
     problem: Mapped[str | None] = mapped_column(String(500))
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heard_at: Mapped[datetime | None] = synonym("finished_at")  # the last that was heard of it is that it ended
 
     user: Mapped[User] = to_one("CustomerImport.user_id", "User")
     file: Mapped[StoredFile] = to_one("CustomerImport.file_id", "StoredFile")
@@ -90,6 +107,7 @@ class ListExport(OrganisationRow):
     problem: Mapped[str | None] = mapped_column(String(500))
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heard_at: Mapped[datetime | None] = synonym("finished_at")  # the last that was heard of it is that it ended
 
     user: Mapped[User] = to_one("ListExport.user_id", "User")
     file: Mapped[StoredFile | None] = to_one("ListExport.file_id", "StoredFile")
@@ -101,3 +119,8 @@ class ListExport(OrganisationRow):
 
     def __str__(self) -> str:
         return self.title
+
+
+def gone_quiet(kind: type[CustomerImport] | type[ListExport], now: datetime) -> ColumnElement[bool]:
+    """Whether nobody can still be at work on an import or export that is under way: its worker has died."""
+    return func.coalesce(kind.heard_at, kind.started_at, kind.created_at) < now - QUIET

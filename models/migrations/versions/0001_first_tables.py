@@ -17,7 +17,7 @@ def add_to_postgresql() -> None:
     )
     op.create_foreign_key(
         "fk_hub_user_customer_id", "hub_user", "customer", ["organisation_id", "customer_id"],
-        ["organisation_id", "id"], ondelete="CASCADE",
+        ["organisation_id", "id"],
     )
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     op.create_index(
@@ -53,6 +53,7 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('changes', sa.JSON(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_history'))
     )
     with op.batch_alter_table('history', schema=None) as batch_op:
@@ -63,6 +64,7 @@ def upgrade() -> None:
     op.create_table('organisation',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('name_key', sa.String(length=400).with_variant(sa.String(length=400, collation='C'), 'postgresql'), nullable=False),
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('timezone', sa.String(length=64), nullable=False),
     sa.Column('country', sa.String(length=2), nullable=False),
@@ -72,14 +74,17 @@ def upgrade() -> None:
     sa.Column('sender_email', sa.String(length=254), nullable=True),
     sa.Column('nda_template', sa.Text(), nullable=True),
     sa.Column('approval_policy', sa.Enum('partner', 'all', name='approval_policy', native_enum=False, create_constraint=True, length=40), nullable=False),
+    sa.Column('task_assignment', sa.Enum('nobody, until it is assigned or claimed', 'agents by turns', 'the agent with the fewest open tasks', name='task_assignment', native_enum=False, create_constraint=True, length=40), server_default='nobody, until it is assigned or claimed', nullable=False),
+    sa.Column('task_days', sa.Integer(), server_default='3', nullable=False),
     sa.Column('reminder_days', sa.String(length=60), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.CheckConstraint('length(country) = 2', name=op.f('ck_organisation_country')),
     sa.CheckConstraint('length(currency) = 3', name=op.f('ck_organisation_currency')),
+    sa.CheckConstraint('task_days BETWEEN 0 AND 365', name=op.f('ck_organisation_task_days')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_organisation')),
-    sa.UniqueConstraint('name', name=op.f('uq_organisation_name')),
+    sa.UniqueConstraint('name_key', name=op.f('uq_organisation_name_key')),
     sqlite_autoincrement=True
     )
     op.create_table('billed_user',
@@ -135,6 +140,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('name_key', sa.String(length=400).with_variant(sa.String(length=400, collation='C'), 'postgresql'), nullable=False),
     sa.Column('parent_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('note', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -143,7 +149,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_customer_group_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_group')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_customer_group_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_customer_group_organisation_id_name')),
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_customer_group_organisation_id_name_key')),
     sqlite_autoincrement=True
     )
     op.create_table('customer_status',
@@ -168,13 +174,14 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('code', sa.String(length=40), nullable=False),
+    sa.Column('code_key', sa.String(length=80).with_variant(sa.String(length=80, collation='C'), 'postgresql'), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_dealer_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_dealer')),
-    sa.UniqueConstraint('organisation_id', 'code', name=op.f('uq_dealer_organisation_id_code')),
+    sa.UniqueConstraint('organisation_id', 'code_key', name=op.f('uq_dealer_organisation_id_code_key')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_dealer_organisation_id_id')),
     sqlite_autoincrement=True
     )
@@ -330,6 +337,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('name', sa.String(length=120), nullable=False),
+    sa.Column('name_key', sa.String(length=240).with_variant(sa.String(length=240, collation='C'), 'postgresql'), nullable=False),
     sa.Column('registered_name', sa.String(length=200), nullable=False),
     sa.Column('registration_number', sa.String(length=40), nullable=True),
     sa.Column('vat_number', sa.String(length=40), nullable=True),
@@ -349,7 +357,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_business_entity_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_business_entity')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_business_entity_organisation_id_id')),
-    sa.UniqueConstraint('organisation_id', 'name', name=op.f('uq_business_entity_organisation_id_name')),
+    sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_business_entity_organisation_id_name_key')),
     sqlite_autoincrement=True
     )
     op.create_table('hub_user',
@@ -372,7 +380,7 @@ def upgrade() -> None:
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.CheckConstraint("(role = 'customer') = (customer_id IS NOT NULL)", name=op.f('ck_hub_user_customer_has_record')),
     sa.CheckConstraint("(role = 'partner') = (dealer_id IS NOT NULL)", name=op.f('ck_hub_user_partner_has_dealer')),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_hub_user_customer_id', ondelete='CASCADE', use_alter=True),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_hub_user_customer_id', use_alter=True),
     sa.ForeignKeyConstraint(['organisation_id', 'dealer_id'], ['dealer.organisation_id', 'dealer.id'], name='fk_hub_user_dealer_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_hub_user_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_hub_user')),
@@ -406,6 +414,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(length=120), nullable=False),
     sa.Column('name_key', sa.String(length=240).with_variant(sa.String(length=240, collation='C'), 'postgresql'), nullable=False),
     sa.Column('code', sa.String(length=40), nullable=False),
+    sa.Column('code_key', sa.String(length=80).with_variant(sa.String(length=80, collation='C'), 'postgresql'), nullable=False),
     sa.Column('kind', sa.Enum('number', 'feature', name='kind', native_enum=False, create_constraint=True, length=40), nullable=False),
     sa.Column('price', sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
     sa.Column('frequency', sa.Enum('one-off', 'monthly', 'quarterly', 'yearly', name='frequency', native_enum=False, create_constraint=True, length=40), nullable=False),
@@ -417,7 +426,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id', 'vat_rate_id'], ['vat_rate.organisation_id', 'vat_rate.id'], name='fk_product_vat_rate_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_product_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_product')),
-    sa.UniqueConstraint('organisation_id', 'code', name=op.f('uq_product_organisation_id_code')),
+    sa.UniqueConstraint('organisation_id', 'code_key', name=op.f('uq_product_organisation_id_code_key')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_product_organisation_id_id')),
     sa.UniqueConstraint('organisation_id', 'name_key', name=op.f('uq_product_organisation_id_name_key')),
     sqlite_autoincrement=True
@@ -462,6 +471,9 @@ def upgrade() -> None:
     sa.Column('start_date', sa.Date(), nullable=True),
     sa.Column('risk', sa.Enum('Low', 'Medium', 'High', name='risk', native_enum=False, create_constraint=True, length=40), nullable=True),
     sa.Column('stage', sa.Enum('New', 'Passed Credit Ref', 'Referred', 'Failed Credit Ref', 'Billing', name='stage', native_enum=False, create_constraint=True, length=40), server_default='New', nullable=False),
+    sa.Column('credit_reference', sa.String(length=60), nullable=True),
+    sa.Column('billing_reference', sa.String(length=60), nullable=True),
+    sa.Column('estimated_monthly_revenue', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('correspondence_modes', sa.JSON(), nullable=False),
     sa.Column('year_end_day', sa.Integer(), nullable=True),
     sa.Column('year_end_month', sa.Integer(), nullable=True),
@@ -509,6 +521,7 @@ def upgrade() -> None:
     sa.Column('identity_key', sa.String(length=80), nullable=True),
     sa.Column('registration_key', sa.String(length=80), nullable=True),
     sa.Column('vat_key', sa.String(length=80), nullable=True),
+    sa.Column('phone_key', sa.String(length=20), nullable=True),
     sa.Column('search_text', sa.Text(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
@@ -518,6 +531,7 @@ def upgrade() -> None:
     sa.CheckConstraint('credit_limit >= 0', name=op.f('ck_customer_credit_limit')),
     sa.CheckConstraint('is_prospect OR (reference IS NOT NULL AND region_id IS NOT NULL AND email IS NOT NULL AND start_date IS NOT NULL AND risk IS NOT NULL)', name=op.f('ck_customer_full_particulars')),
     sa.CheckConstraint('length(name) > 0', name=op.f('ck_customer_name')),
+    sa.CheckConstraint('estimated_monthly_revenue >= 0', name=op.f('ck_customer_estimated_monthly_revenue')),
     sa.CheckConstraint('number_of_users >= 0', name=op.f('ck_customer_number_of_users')),
     sa.CheckConstraint('review_frequency BETWEEN 1 AND 12', name=op.f('ck_customer_review_frequency')),
     sa.CheckConstraint('total_spend >= 0', name=op.f('ck_customer_total_spend')),
@@ -552,6 +566,7 @@ def upgrade() -> None:
     with op.batch_alter_table('customer', schema=None) as batch_op:
         batch_op.create_index('ix_customer_account_manager', ['organisation_id', 'account_manager_id', 'sort_name', 'id'], unique=False)
         batch_op.create_index('ix_customer_dealer', ['dealer_id', 'sort_name'], unique=False)
+        batch_op.create_index('ix_customer_phone', ['organisation_id', 'phone_key'], unique=False)
         batch_op.create_index('ix_customer_group', ['group_id'], unique=False)
         batch_op.create_index('ix_customer_region', ['organisation_id', 'region_id', 'sort_name', 'id'], unique=False)
         batch_op.create_index('ix_customer_risk', ['organisation_id', 'risk', 'sort_name', 'id'], unique=False)
@@ -564,6 +579,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('acting_user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('file_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('file_name', sa.String(length=255), nullable=False),
     sa.Column('state', sa.Enum('queued', 'checking', 'ready', 'saving', 'running', 'done', 'failed', 'cancelled', 'reverted', name='state', native_enum=False, create_constraint=True, length=40), nullable=False),
@@ -582,6 +598,7 @@ def upgrade() -> None:
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.CheckConstraint('done_rows >= 0', name=op.f('ck_customer_import_done_rows')),
     sa.ForeignKeyConstraint(['organisation_id', 'file_id'], ['stored_file.organisation_id', 'stored_file.id'], name='fk_customer_import_file_id'),
+    sa.ForeignKeyConstraint(['acting_user_id'], ['hub_user.id'], name=op.f('fk_customer_import_acting_user_id')),
     sa.ForeignKeyConstraint(['user_id'], ['hub_user.id'], name=op.f('fk_customer_import_user_id')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_customer_import_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_customer_import')),
@@ -636,6 +653,7 @@ def upgrade() -> None:
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('number', sa.String(length=40), nullable=False),
+    sa.Column('is_main', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('type_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('balance', sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default='0', nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -650,6 +668,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('account', schema=None) as batch_op:
         batch_op.create_index('ix_account_customer', ['customer_id'], unique=False)
+        batch_op.create_index('uq_account_customer_id', ['customer_id'], unique=True, postgresql_where=sa.text('is_main'), sqlite_where=sa.text('is_main'))
 
     op.create_table('address',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -691,7 +710,7 @@ def upgrade() -> None:
     sa.CheckConstraint('minimum_cost >= 0 AND cost_per_unit >= 0', name=op.f('ck_billing_line_costs')),
     sa.ForeignKeyConstraint(['organisation_id', 'billed_user_id'], ['billed_user.organisation_id', 'billed_user.id'], name='fk_billing_line_billed_user_id'),
     sa.ForeignKeyConstraint(['organisation_id', 'commodity_id'], ['commodity.organisation_id', 'commodity.id'], name='fk_billing_line_commodity_id'),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_billing_line_customer_id', ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_billing_line_customer_id', ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['organisation_id', 'department_id'], ['department.organisation_id', 'department.id'], name='fk_billing_line_department_id'),
     sa.ForeignKeyConstraint(['organisation_id', 'location_id'], ['location.organisation_id', 'location.id'], name='fk_billing_line_location_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_billing_line_organisation_id')),
@@ -713,7 +732,7 @@ def upgrade() -> None:
     sa.Column('file_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_compliance_document_customer_id', ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_compliance_document_customer_id', ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['organisation_id', 'file_id'], ['stored_file.organisation_id', 'stored_file.id'], name='fk_compliance_document_file_id'),
     sa.ForeignKeyConstraint(['organisation_id', 'template_id'], ['notification_template.organisation_id', 'notification_template.id'], name='fk_compliance_document_template_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_compliance_document_organisation_id')),
@@ -723,6 +742,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('compliance_document', schema=None) as batch_op:
         batch_op.create_index('ix_compliance_document_customer', ['customer_id'], unique=False)
+        batch_op.create_index('ix_compliance_document_expiry', ['organisation_id', 'expiry_date'], unique=False)
 
     op.create_table('contact',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -794,7 +814,7 @@ def upgrade() -> None:
     sa.Column('status', sa.Enum('NDA Pending', 'Profile Completed', 'NDA Declined', name='status', native_enum=False, create_constraint=True, length=40), server_default='NDA Pending', nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_invoice_profile_customer_id', ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_invoice_profile_customer_id', ondelete='RESTRICT'),
     sa.ForeignKeyConstraint(['organisation_id', 'nda_file_id'], ['stored_file.organisation_id', 'stored_file.id'], name='fk_invoice_profile_nda_file_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_invoice_profile_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_profile')),
@@ -843,7 +863,7 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_outbox_message_customer_id', ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_outbox_message_customer_id'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_outbox_message_organisation_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox_message')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_outbox_message_organisation_id_id')),
@@ -897,6 +917,7 @@ def downgrade() -> None:
 
     op.drop_table('contact')
     with op.batch_alter_table('compliance_document', schema=None) as batch_op:
+        batch_op.drop_index('ix_compliance_document_expiry')
         batch_op.drop_index('ix_compliance_document_customer')
 
     op.drop_table('compliance_document')
@@ -909,6 +930,7 @@ def downgrade() -> None:
 
     op.drop_table('address')
     with op.batch_alter_table('account', schema=None) as batch_op:
+        batch_op.drop_index('uq_account_customer_id', postgresql_where=sa.text('is_main'), sqlite_where=sa.text('is_main'))
         batch_op.drop_index('ix_account_customer')
 
     op.drop_table('account')
@@ -924,6 +946,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_customer_risk')
         batch_op.drop_index('ix_customer_region')
         batch_op.drop_index('ix_customer_group')
+        batch_op.drop_index('ix_customer_phone')
         batch_op.drop_index('ix_customer_dealer')
         batch_op.drop_index('ix_customer_account_manager')
 
