@@ -46,6 +46,7 @@ class Acting:
 
 
 _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+_reason: ContextVar[str | None] = ContextVar("reason", default=None)
 
 
 @contextmanager
@@ -65,6 +66,24 @@ def begin(actor: Actor, source: str) -> Any:
 
 def end(token: Any) -> None:
     _acting.reset(token)
+
+
+@contextmanager
+def because(reason: str | None) -> Iterator[None]:
+    """Changes flushed within this block are recorded with the reason that somebody gave for them."""
+    token = _reason.set(reason)
+    try:
+        yield
+    finally:
+        _reason.reset(token)
+
+
+def before(row: Base) -> dict[str, Any]:
+    """The columns of `row` that were changed since it was read, with the values they had; all None where it is new."""
+    state = inspect(row)
+    assert state is not None
+    pairs = {name: _pair(state.attrs[name].history, "changed") for name in state.mapper.column_attrs.keys()}  # noqa: SIM118
+    return {name: pair[0] for name, pair in pairs.items() if pair is not None}
 
 
 def recorded() -> dict[str, bool]:
@@ -115,6 +134,7 @@ def entry(
         "customer_id": customer_id,
         "title": title[:200],
         "changes": changes,
+        "reason": _reason.get(),
     }
 
 

@@ -13,8 +13,8 @@ from models.keys import number_key
 from models.people import User
 from models.types import UtcDateTime, one_of
 
-ONE_OPEN = {"postgresql_where": text("state = 'open'"), "sqlite_where": text("state = 'open'")}
-ONE_A_RULE = {
+ONE_OPEN: dict[str, Any] = {"postgresql_where": text("state = 'open'"), "sqlite_where": text("state = 'open'")}
+ONE_A_RULE: dict[str, Any] = {
     "postgresql_where": text("closed_at IS NULL AND rule IS NOT NULL"),
     "sqlite_where": text("closed_at IS NULL AND rule IS NOT NULL"),
 }
@@ -45,9 +45,7 @@ class ApprovalTask(OrganisationRow):
     requester: Mapped[User | None] = to_one("ApprovalTask.requester_id", "User")
     assignee: Mapped[User | None] = to_one("ApprovalTask.assignee_id", "User")
     decided_by: Mapped[User | None] = to_one("ApprovalTask.decided_by_id", "User")
-    comments: Mapped[list["TaskComment"]] = to_many(
-        "TaskComment", "task_id", "ApprovalTask", order_by="TaskComment.id"
-    )
+    comments: Mapped[list["TaskComment"]] = to_many("TaskComment", "task_id", "ApprovalTask", order_by="TaskComment.id")
 
     __table_args__ = tenant_table(
         same_organisation("approval_task", "customer_id", "customer"),

@@ -1,0 +1,1 @@
+"""From first contact to live: stages, approval tasks, blacklist, particulars."""

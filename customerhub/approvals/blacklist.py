@@ -1,0 +1,153 @@
+"""Whom we must not approve, contract or reinstate: asked by every operation that would, entered and lifted by tasks.
+
+A customer is matched by its id, and by its normalised identity or registration number, so that a copy, an import or a
+new registration of the same body is the same body.
+"""
+
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from customerhub import clock, history
+from customerhub.approvals import tasks
+from customerhub.customers import alerts
+from customerhub.customers.rules import clean_text
+from customerhub.database import saving
+from customerhub.errors import Invalid, WrongState
+from customerhub.permissions import Actor, Permission, require, require_own
+from models import ApprovalTask, BlacklistEntry, Customer, Organisation
+from models.base import db
+from models.enums import TaskKind
+from models.keys import number_key
+
+LONGEST_REASON: Final = 2000
+
+
+def entries_of(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
+    """The entries that hold for `customer` on that day, the first made first."""
+    matches = _matches(customer.id, number_key(customer.identity_number), number_key(customer.registration_number))
+    return _valid(matches, customer.organisation_id, as_of)
+
+
+def entries_of_numbers(
+    organisation_id: int, *, identity_number: str | None, registration_number: str | None, as_of: date
+) -> list[BlacklistEntry]:
+    """The entries that hold on that day for whoever has one of these numbers."""
+    matches = _matches(None, number_key(identity_number), number_key(registration_number))
+    return _valid(matches, organisation_id, as_of)
+
+
+def _matches(customer_id: int | None, identity_key: str | None, registration_key: str | None) -> list[Any]:
+    pairs: tuple[tuple[Any, Any], ...] = (
+        (BlacklistEntry.customer_id, customer_id),
+        (BlacklistEntry.identity_key, identity_key),
+        (BlacklistEntry.registration_key, registration_key),
+    )
+    return [column == value for column, value in pairs if value is not None]
+
+
+def holds(as_of: date) -> ColumnElement[bool]:
+    """The condition that an entry holds on a day."""
+    return and_(
+        BlacklistEntry.removed_at.is_(None),
+        or_(BlacklistEntry.valid_until.is_(None), BlacklistEntry.valid_until >= as_of),
+    )
+
+
+def _valid(matches: list[Any], organisation_id: int, as_of: date) -> list[BlacklistEntry]:
+    if not matches:
+        return []
+    return list(
+        db.session.scalars(
+            select(BlacklistEntry)
+            .where(BlacklistEntry.organisation_id == organisation_id, or_(*matches), holds(as_of))
+            .order_by(BlacklistEntry.id)
+        )
+    )
+
+
+def refuse_blacklisted(customer: Customer, what: str) -> None:
+    """Raises WrongState where `customer` is blacklisted today. `what` is the act, as in "approved"."""
+    found = entries_of(customer, as_of=today(customer.organisation_id))
+    if found:
+        raise WrongState(f"{customer} is blacklisted and cannot be {what}: {found[0].reason}")
+
+
+def today(organisation_id: int) -> date:
+    return clock.today(db.session.get_one(Organisation, organisation_id).timezone)
+
+
+# --- Asking and deciding -----------------------------------------------------------------------------------------
+
+
+def request_blacklisting(
+    customer: Customer, *, reason: str, valid_until: date | None = None, actor: Actor
+) -> ApprovalTask:
+    """Ask that `customer` be blacklisted. Raises WrongState where it is, Conflict where that is asked for already."""
+    require(actor, Permission.TASKS_WORK)
+    require_own(actor, customer)
+    if entries_of(customer, as_of=today(customer.organisation_id)):
+        raise WrongState(f"{customer} is blacklisted already")
+    said = _reason(reason)
+    _require_future(valid_until, customer.organisation_id)
+    proposal = {"reason": said, "valid_until": valid_until.isoformat() if valid_until else None}
+    return tasks.open_task(
+        TaskKind.BLACKLIST, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
+    )
+
+
+def request_removal(customer: Customer, *, reason: str, actor: Actor) -> ApprovalTask:
+    """Ask that `customer` be taken off the blacklist."""
+    require(actor, Permission.TASKS_WORK)
+    require_own(actor, customer)
+    if not entries_of(customer, as_of=today(customer.organisation_id)):
+        raise WrongState(f"{customer} is not blacklisted")
+    said = _reason(reason)
+    return tasks.open_task(
+        TaskKind.REMOVAL, actor=actor, subject=customer.name, customer=customer, proposal={"reason": said}, comment=said
+    )
+
+
+def enter(task: ApprovalTask) -> BlacklistEntry:
+    """Do what an approved blacklisting asks for. The task is closed by the caller."""
+    customer = task.customer
+    assert customer is not None
+    until = task.proposal.get("valid_until")
+    entry = BlacklistEntry(
+        organisation_id=task.organisation_id,
+        name=customer.name,
+        customer_id=customer.id,
+        identity_number=customer.identity_number,
+        registration_number=customer.registration_number,
+        reason=task.proposal["reason"],
+        valid_until=date.fromisoformat(until) if until else None,
+    )
+    with saving(), history.because(entry.reason):
+        db.session.add(entry)
+    alerts.review_customer(customer, as_of=today(task.organisation_id))
+    return entry
+
+
+def lift(task: ApprovalTask) -> None:
+    """Do what an approved removal asks for: every entry that matches the customer ends."""
+    customer = task.customer
+    assert customer is not None
+    reason = task.proposal["reason"]
+    with saving(), history.because(reason):
+        for entry in entries_of(customer, as_of=today(task.organisation_id)):
+            entry.removed_at = clock.now()
+            entry.removal_reason = reason
+    alerts.review_customer(customer, as_of=today(task.organisation_id))
+
+
+def _reason(text: str) -> str:
+    said = clean_text(text or "", longest=LONGEST_REASON, lines=True)
+    if said is None:
+        raise Invalid("Say why", "reason")
+    return said
+
+
+def _require_future(day: date | None, organisation_id: int) -> None:
+    if day is not None and day < today(organisation_id):
+        raise Invalid("This day is past", "valid_until")

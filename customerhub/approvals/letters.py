@@ -1,0 +1,90 @@
+"""The mails about approval tasks: to whom it is given, to who asked."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from customerhub import outbox
+from customerhub.errors import Invalid
+from customerhub.notifications import mailing
+from customerhub.permissions import Actor
+from models import ApprovalTask, Organisation, User
+from models.base import db
+from models.enums import Role
+
+PURPOSE: Final = "approval task"
+TASK_PATH: Final = "/admin/tasks/details/?id={}"
+QUEUE_PATH: Final = "/admin/tasks/?show=mine"
+PARTNER_PATH: Final = "/partner/customers/{}/"
+MOST_LISTED: Final = 20
+
+_public_url = ""
+
+
+def configure(*, public_url: str) -> None:
+    """Links lead to this address, without a slash at its end. Called once, at start."""
+    global _public_url
+    _public_url = public_url
+
+
+def assigned(tasks: Sequence[ApprovalTask], *, actor: Actor) -> None:
+    """Tell the one who got these tasks, all of them by one mail."""
+    assignee = db.session.get_one(User, tasks[0].assignee_id)
+    single = len(tasks) == 1
+    lines = [f"{task.subject}: {task.kind.value}, due {task.due_on:%-d %B %Y}" for task in tasks[:MOST_LISTED]]
+    if len(tasks) > MOST_LISTED:
+        lines.append(f"and {len(tasks) - MOST_LISTED} more")
+    who = actor.name if actor.user is not None and actor.id != assignee.id else "The hub"
+    _put(
+        assignee,
+        key=f"tasks assigned {assignee.id} " + " ".join(f"{task.id}.{task.version}" for task in tasks)[:150],
+        subject=f"For you to decide: {tasks[0].subject}" if single else f"For you to decide: {len(tasks)} tasks",
+        paragraphs=[f"Hello {assignee.name},", f"{who} gave you:", *lines],
+        button=("Open the task", TASK_PATH.format(tasks[0].id)) if single else ("Open my tasks", QUEUE_PATH),
+        task=tasks[0],
+    )
+
+
+def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Actor) -> None:
+    """Tell who asked for it what became of a task, or what is asked back."""
+    requester = task.requester
+    if requester is None or not requester.active or requester.id == actor.id:
+        return
+    path = TASK_PATH.format(task.id)
+    if requester.role is Role.PARTNER:
+        path = PARTNER_PATH.format(task.customer_id)
+    elif requester.role is Role.CUSTOMER:
+        path = "/portal/"
+    _put(
+        requester,
+        key=f"task {task.id} {outcome} {task.version}",
+        subject=f"{task.subject}: {outcome}",
+        paragraphs=[f"Hello {requester.name},", f"{task.subject} ({task.kind.value}) is now: {outcome}.",
+                    *([comment] if comment else [])],
+        button=("Open it", path),
+        task=task,
+    )  # fmt: skip
+
+
+def _put(
+    user: User, *, key: str, subject: str, paragraphs: list[str], button: tuple[str, str], task: ApprovalTask
+) -> None:
+    brand = db.session.get_one(Organisation, task.organisation_id).name
+    shown = [Markup("<br>").join(escape(line) for line in text.splitlines()) for text in paragraphs]
+    mail = mailing.compose(
+        subject=subject, paragraphs=shown, brand=brand, button=(button[0], f"{_public_url}{button[1]}")
+    )
+    try:
+        outbox.put(
+            organisation_id=task.organisation_id,
+            reason_key=key[:200],
+            purpose=PURPOSE,
+            recipient=user.email,
+            subject=mail.subject,
+            text_body=mail.text,
+            html_body=mail.html,
+            customer_id=task.customer_id,
+        )
+    except Invalid:
+        return  # an address that no mail can be sent to keeps nobody from deciding

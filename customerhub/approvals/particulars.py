@@ -1,0 +1,85 @@
+"""A change of a customer's particulars that a partner or portal user proposes and somebody decides.
+
+Proposed is a set of values beside those the proposer saw. On approval exactly these change, and only while each still
+holds what was seen.
+"""
+
+from datetime import date
+from typing import Any, Final
+
+from customerhub import history
+from customerhub.approvals import tasks
+from customerhub.customers.records import save_customer
+from customerhub.errors import Conflict, Invalid
+from customerhub.permissions import Actor, require_own
+from models import ApprovalTask, Customer
+from models.enums import CustomerType, TaskKind
+
+FIELDS: Final = (
+    "name", "customer_type", "identity_number", "registration_number", "registration_date", "vat_number",
+    "vat_registration_date", "email", "contact_number", "website",
+)  # fmt: skip
+_DATES: Final = ("registration_date", "vat_registration_date")
+
+
+def plain(value: Any) -> str | None:
+    """A particular as a proposal keeps it."""
+    if value is None or value == "":
+        return None
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _typed(name: str, text: str | None) -> Any:
+    if text is None:
+        return None
+    if name in _DATES:
+        return date.fromisoformat(text)
+    return CustomerType(text) if name == "customer_type" else text
+
+
+def propose_update(
+    customer: Customer, *, values: dict[str, Any], comment: str | None = None, actor: Actor
+) -> ApprovalTask:
+    """Ask for `values`, by column, in place of what the customer has.
+
+    Raises Invalid where nothing would change or a value cannot be one, Conflict where a request is waiting already.
+    """
+    require_own(actor, customer)
+    unknown = set(values) - set(FIELDS)
+    if unknown:
+        raise Invalid(f"These cannot be changed here: {', '.join(sorted(unknown))}")
+    seen = {name: plain(getattr(customer, name)) for name in values}
+    wanted = {name: plain(value.strip() if isinstance(value, str) else value) for name, value in values.items()}
+    proposal = {name: [seen[name], wanted[name]] for name in values if seen[name] != wanted[name]}
+    if not proposal:
+        raise Invalid("Nothing would change")
+    if "name" in proposal and wanted["name"] is None:
+        raise Invalid("A name is needed", "name")
+    said = tasks.needed(comment) if comment and comment.strip() else None
+    return tasks.open_task(
+        TaskKind.PARTICULARS, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
+    )
+
+
+def moved_on(task: ApprovalTask) -> list[str]:
+    """The proposed fields whose value is no longer the one the proposer saw."""
+    customer = task.customer
+    assert customer is not None
+    return [name for name, (seen, _) in task.proposal.items() if plain(getattr(customer, name)) != seen]
+
+
+def apply(task: ApprovalTask, *, comment: str | None, actor: Actor) -> None:
+    """Do what an approved update asks for. The task is closed by the caller.
+
+    Raises Conflict where the record has moved on, Invalid where a value breaks a rule.
+    """
+    stale = moved_on(task)
+    if stale:
+        names = ", ".join(name.replace("_", " ") for name in stale)
+        raise Conflict(f"The record has changed since this was asked for ({names}). Decline it and ask anew")
+    customer = task.customer
+    assert customer is not None
+    with history.because(comment or f"Asked for by {task.requester or 'the system'}"):
+        for name, (_, wanted) in task.proposal.items():
+            setattr(customer, name, _typed(name, wanted))
+        save_customer(customer, actor=actor)

@@ -1,0 +1,253 @@
+"""Approval tasks: asked for, assigned or claimed, talked about, closed.
+
+Of two who change one task at the same time one succeeds, by the version of the row, and the other is told.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from customerhub import clock
+from customerhub.approvals import letters
+from customerhub.customers.rules import clean_text
+from customerhub.database import saving
+from customerhub.errors import Conflict, Invalid, NotAllowed, WrongState
+from customerhub.permissions import STAFF, Actor, Permission, require, require_own
+from models import ApprovalTask, Customer, Organisation, TaskComment, User
+from models.base import db
+from models.enums import Role, TaskAssignment, TaskKind, TaskState
+
+LONGEST_COMMENT = 2000
+OWN_REQUEST = "You asked for this yourself, and nobody decides their own request"
+
+
+def open_task(
+    kind: TaskKind,
+    *,
+    actor: Actor,
+    subject: str,
+    customer: Customer | None = None,
+    proposal: dict[str, Any] | None = None,
+    comment: str | None = None,
+) -> ApprovalTask:
+    """Ask for a decision. Raises Conflict where one of this kind is asked for already."""
+    organisation = db.session.get_one(Organisation, actor.organisation_id)
+    if customer is not None and find_open(customer, kind) is not None:
+        raise Conflict(f"A decision of this kind ({kind.value}) is asked for already")
+    task = ApprovalTask(
+        organisation_id=organisation.id,
+        kind=kind,
+        customer=customer,
+        subject=subject[:200],
+        requester_id=actor.id,
+        due_on=clock.today(organisation.timezone) + timedelta(days=organisation.task_days),
+        proposal=proposal or {},
+        assignee_id=_whose_turn(organisation, actor),
+    )
+    with saving():
+        db.session.add(task)
+    if comment:
+        say(task, comment, actor=actor)
+    if task.assignee_id is not None:
+        letters.assigned([task], actor=actor)
+    return task
+
+
+def find_open(customer: Customer, kind: TaskKind) -> ApprovalTask | None:
+    """The task of this kind that is open for a customer."""
+    found = find_latest(customer, kind)
+    return found if found is not None and found.is_open else None
+
+
+def find_latest(customer: Customer, kind: TaskKind) -> ApprovalTask | None:
+    """The task of this kind that is open for a customer, else the one that was opened last."""
+    if customer.id is None:
+        return None
+    return db.session.scalars(
+        select(ApprovalTask)
+        .where(ApprovalTask.customer_id == customer.id, ApprovalTask.kind == kind)
+        .order_by(case((ApprovalTask.state == TaskState.OPEN, 0), else_=1), ApprovalTask.id.desc())
+        .limit(1)
+    ).first()
+
+
+def _whose_turn(organisation: Organisation, actor: Actor) -> int | None:
+    """The agent who gets the next task, where the organisation hands them out by itself; never the one who asks."""
+    if organisation.task_assignment is TaskAssignment.BY_HAND:
+        return None
+    in_turn = organisation.task_assignment is TaskAssignment.IN_TURN
+    load = func.max(ApprovalTask.id) if in_turn else func.count(case((ApprovalTask.state == TaskState.OPEN, 1)))
+    agents = (User.organisation_id == organisation.id, User.role == Role.AGENT, User.active)
+    found: int | None = db.session.scalar(
+        select(User.id)
+        .outerjoin(ApprovalTask, ApprovalTask.assignee_id == User.id)
+        .where(*agents, User.id != (actor.id or 0))
+        .group_by(User.id)
+        .order_by(func.coalesce(load, 0), User.id)
+        .limit(1)
+    )
+    return found
+
+
+# --- Who works on it ---------------------------------------------------------------------------------------------
+
+
+def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
+    """Take an open task that nobody has. Of two who try, one gets it and the other is told that it is taken."""
+    require(actor, Permission.TASKS_WORK)
+    require_own(actor, task)
+    require_open(task)
+    if task.assignee_id == actor.id:
+        raise WrongState("It is yours already")
+    if task.assignee_id is not None:
+        raise WrongState(f"Already taken by {task.assignee}")
+    if task.requester_id == actor.id:
+        raise NotAllowed(OWN_REQUEST)
+    with _changing():
+        task.assignee_id = actor.id
+
+
+def release_task(task: ApprovalTask, *, actor: Actor) -> None:
+    """Give a task back to the queue: one's own, or anybody's as a manager."""
+    require(actor, Permission.TASKS_WORK)
+    require_own(actor, task)
+    require_open(task)
+    if task.assignee_id is None:
+        raise WrongState("Nobody has it")
+    if task.assignee_id != actor.id:
+        require(actor, Permission.TASKS_ASSIGN)
+    with _changing():
+        task.assignee_id = None
+
+
+def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, actor: Actor) -> None:
+    """Give open tasks to one of the staff, who is told by one mail, or to nobody."""
+    require(actor, Permission.TASKS_ASSIGN)
+    assignee = _worker(assignee_id, actor) if assignee_id is not None else None
+    given = []
+    for task in tasks:
+        require_own(actor, task)
+        require_open(task)
+        if assignee is not None and task.requester_id == assignee.id:
+            raise NotAllowed(f"{assignee} asked for {task.subject}, and nobody decides their own request")
+        if task.assignee_id != assignee_id:
+            with _changing():
+                task.assignee_id = assignee_id
+            given.append(task)
+    if assignee is not None and assignee.id != actor.id and given:
+        letters.assigned(given, actor=actor)
+
+
+def set_due_date(task: ApprovalTask, *, due_on: Any, actor: Actor) -> None:
+    """Say until when it is to be decided."""
+    require(actor, Permission.TASKS_ASSIGN)
+    require_own(actor, task)
+    require_open(task)
+    with _changing():
+        task.due_on = due_on
+
+
+def _worker(user_id: int, actor: Actor) -> User:
+    found = db.session.get(User, user_id)
+    if found is None or found.organisation_id != actor.organisation_id or not found.active or found.role not in STAFF:
+        raise Invalid("Choose one of the staff", "assignee_id")
+    return found
+
+
+@contextmanager
+def _changing() -> Iterator[None]:
+    try:
+        with saving():
+            yield
+    except Conflict as error:
+        raise WrongState("Already taken: somebody else changed this task in the meantime") from error
+
+
+# --- What is said of it, and its end -----------------------------------------------------------------------------
+
+
+def comment_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
+    """Say something about a task, open or closed."""
+    require(actor, Permission.TASKS_WORK)
+    require_own(actor, task)
+    say(task, needed(comment), actor=actor)
+
+
+def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
+    """Answer what was asked back of a referred customer: for the partner whose customer it is."""
+    require_own(actor, task)
+    require_open(task)
+    if not task.waits_for_requester:
+        raise WrongState("Nothing is asked of you")
+    said = needed(answer, "answer")
+    with _changing():
+        task.waits_for_requester = False
+    say(task, said, actor=actor)
+
+
+def needed(comment: str | None, field: str = "comment") -> str:
+    """A comment tidied. Raises Invalid where it says nothing or too much."""
+    try:
+        said = clean_text(comment or "", longest=LONGEST_COMMENT, lines=True)
+    except Invalid as error:
+        raise Invalid(error.message, field) from error
+    if said is None:
+        raise Invalid("Say why", field)
+    return said
+
+
+def say(task: ApprovalTask, text: str, *, actor: Actor) -> None:
+    """Add what `actor` said to the talk about a task."""
+    with saving():
+        db.session.add(TaskComment(organisation_id=task.organisation_id, task_id=task.id, user_id=actor.id, text=text))
+
+
+def close(task: ApprovalTask, outcome: TaskState, *, comment: str | None, actor: Actor) -> None:
+    """Settle an open task and tell who asked for it. The right to do so is checked before."""
+    require_open(task)
+    with _changing():
+        task.state = outcome
+        task.decided_at = clock.now()
+        task.decided_by_id = actor.id
+        task.waits_for_requester = False
+    if comment:
+        say(task, comment, actor=actor)
+    letters.answered(task, outcome.value, comment=comment, actor=actor)
+
+
+def reopen(task: ApprovalTask) -> None:
+    """Take a closed task up again, for who asked for it then."""
+    with _changing():
+        task.state = TaskState.OPEN
+        task.decided_at = None
+        task.decided_by_id = None
+
+
+def withdraw_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor) -> None:
+    """Take a request back: one's own, or anybody's as a manager. Onboarding ends with the customer, not before."""
+    require_own(actor, task)
+    if task.kind is TaskKind.ONBOARDING:
+        raise WrongState("Onboarding cannot be withdrawn: fail it or delete the customer")
+    if actor.id is None or task.requester_id != actor.id:
+        require(actor, Permission.TASKS_DECIDE)
+    close(task, TaskState.WITHDRAWN, comment=comment, actor=actor)
+
+
+def require_open(task: ApprovalTask) -> None:
+    if not task.is_open:
+        raise WrongState(f"This was {task.state.value} already")
+
+
+def require_decider(task: ApprovalTask, actor: Actor) -> None:
+    """Raises NotAllowed unless `actor` may decide `task`: not their own request, and as a manager or its assignee."""
+    if actor.id is not None and task.requester_id == actor.id:
+        raise NotAllowed(OWN_REQUEST)
+    if task.kind in (TaskKind.BLACKLIST, TaskKind.REMOVAL):
+        require(actor, Permission.BLACKLIST)
+    else:
+        require(actor, Permission.TASKS_WORK)
+        if task.assignee_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
+            raise NotAllowed("Claim the task first, or ask a manager to decide it")

@@ -1,0 +1,186 @@
+"""Alerts: what whoever deals with a customer must know, raised by hand and by rule.
+
+A rule raises one alert a customer and closes it when it no longer holds. Rules are asked when a customer is saved or
+blacklisted, and for all customers by a daily job.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from customerhub import clock, history
+from customerhub.customers.rules import clean_text
+from customerhub.database import saving
+from customerhub.errors import Invalid, WrongState
+from customerhub.permissions import Actor, Permission, require, require_own
+from models import Account, Alert, BlacklistEntry, CatalogItem, ComplianceDocument, Customer
+from models.base import db
+from models.enums import AlertRule, CatalogType, Severity
+
+LONGEST: Final = 500
+SEVERITIES: Final = {
+    AlertRule.BLACKLISTED: Severity.CRITICAL,
+    AlertRule.CREDIT_LIMIT: Severity.WARNING,
+    AlertRule.DOCUMENT: Severity.WARNING,
+    AlertRule.REVIEW: Severity.INFO,
+}
+
+
+def raise_alert(
+    customer: Customer,
+    *,
+    text: str,
+    severity: Severity = Severity.WARNING,
+    type_id: int | None = None,
+    valid_until: date | None = None,
+    actor: Actor,
+) -> Alert:
+    """Warn of something by hand. Raises Invalid with the field at fault."""
+    require(actor, Permission.CUSTOMERS_EDIT)
+    require_own(actor, customer)
+    said = clean_text(text or "", longest=LONGEST)
+    if said is None:
+        raise Invalid("Say what people must know", "text")
+    if type_id is not None:
+        item = db.session.get(CatalogItem, type_id)
+        if item is None or item.type is not CatalogType.ALERT_TYPE or item.organisation_id != actor.organisation_id:
+            raise Invalid("Choose an alert type from the list", "type_id")
+    alert = Alert(
+        organisation_id=customer.organisation_id,
+        customer_id=customer.id,
+        type_id=type_id,
+        severity=severity,
+        text=said,
+        valid_until=valid_until,
+    )
+    with saving():
+        db.session.add(alert)
+    return alert
+
+
+def close_alert(alert: Alert, *, actor: Actor) -> None:
+    """Put an alert away. One raised by a rule goes by itself, when what it warns of is mended."""
+    require(actor, Permission.CUSTOMERS_EDIT)
+    require_own(actor, alert)
+    if alert.closed_at is not None:
+        raise WrongState("It is closed already")
+    if alert.rule is not None:
+        raise WrongState(f"It goes by itself when “{alert.rule.value}” no longer holds")
+    with saving():
+        alert.closed_at = clock.now()
+
+
+def holds(as_of: date) -> ColumnElement[bool]:
+    """The condition that an alert is to be shown on a day."""
+    return and_(Alert.closed_at.is_(None), or_(Alert.valid_until.is_(None), Alert.valid_until >= as_of))
+
+
+def list_alerts(customer: Customer, *, as_of: date) -> list[Alert]:
+    """The alerts of a customer that hold on a day, the most severe first."""
+    order = list(reversed(Severity))
+    found = db.session.scalars(
+        select(Alert).where(Alert.customer_id == customer.id, holds(as_of)).order_by(Alert.id)
+    ).all()
+    return sorted(found, key=lambda alert: order.index(alert.severity))
+
+
+# --- Rules -------------------------------------------------------------------------------------------------------
+
+
+def _over_limit(organisation_id: int, _as_of: date) -> Select[Any]:
+    return (
+        select(Customer.id)
+        .join(Account, Account.customer_id == Customer.id)
+        .where(Customer.organisation_id == organisation_id, Customer.credit_limit.is_not(None))
+        .group_by(Customer.id, Customer.credit_limit)
+        .having(func.sum(Account.balance) > Customer.credit_limit)
+    )
+
+
+def _with_expired_document(organisation_id: int, as_of: date) -> Select[Any]:
+    return select(ComplianceDocument.customer_id).where(
+        ComplianceDocument.organisation_id == organisation_id, ComplianceDocument.expiry_date < as_of
+    )
+
+
+def _blacklisted(organisation_id: int, as_of: date) -> Select[Any]:
+    """Found from the entries, which are few, by each of the three ways in which one matches."""
+    entry, customer = BlacklistEntry, Customer
+    held = and_(
+        entry.organisation_id == organisation_id,
+        entry.removed_at.is_(None),
+        or_(entry.valid_until.is_(None), entry.valid_until >= as_of),
+    )
+    ways = (
+        customer.id == entry.customer_id,
+        customer.identity_key == entry.identity_key,
+        customer.registration_key == entry.registration_key,
+    )
+    parts = [
+        select(customer.id).join(entry, way).where(held, customer.organisation_id == organisation_id) for way in ways
+    ]
+    return select(parts[0].union(*parts[1:]).subquery().c.id)
+
+
+RULES: Final[dict[AlertRule, tuple[str, Callable[[int, date], Select[Any]]]]] = {
+    AlertRule.BLACKLISTED: ("Blacklisted: not to be approved, contracted or reinstated", _blacklisted),
+    AlertRule.CREDIT_LIMIT: ("The balance is above the credit limit", _over_limit),
+    AlertRule.DOCUMENT: ("A compliance document has expired", _with_expired_document),
+}
+
+
+def review_customer(customer: Customer, *, as_of: date) -> None:
+    """Raise and close the alerts of one customer as the rules say."""
+    db.session.flush()
+    open_by_rule = {
+        alert.rule: alert
+        for alert in db.session.scalars(
+            select(Alert).where(Alert.customer_id == customer.id, Alert.closed_at.is_(None), Alert.rule.is_not(None))
+        )
+    }
+    for rule, (text, query) in RULES.items():
+        ids = query(customer.organisation_id, as_of).subquery()
+        applies = db.session.scalar(select(ids.c[0]).where(ids.c[0] == customer.id).limit(1)) is not None
+        if applies and rule not in open_by_rule:
+            _add(customer.organisation_id, customer.id, rule, text)
+        elif not applies and rule in open_by_rule:
+            open_by_rule[rule].closed_at = clock.now()
+    with saving():
+        pass
+
+
+def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
+    """Raise and close the alerts of all customers of an organisation as the rules say; how many were raised and closed.
+
+    May be repeated: what stands is left as it is.
+    """
+    raised = closed = 0
+    actor = Actor(None, organisation_id)
+    with history.acting(actor, "daily rules"):
+        for rule, (text, query) in RULES.items():
+            applies = set(db.session.scalars(query(organisation_id, as_of)))
+            standing = {
+                alert.customer_id: alert
+                for alert in db.session.scalars(
+                    select(Alert).where(
+                        Alert.organisation_id == organisation_id, Alert.rule == rule, Alert.closed_at.is_(None)
+                    )
+                )
+            }
+            for customer_id in sorted(applies - set(standing)):
+                _add(organisation_id, customer_id, rule, text)
+                raised += 1
+            for customer_id in sorted(set(standing) - applies):
+                standing[customer_id].closed_at = clock.now()
+                closed += 1
+            with saving():
+                pass
+    return raised, closed
+
+
+def _add(organisation_id: int, customer_id: int, rule: AlertRule, text: str) -> None:
+    db.session.add(
+        Alert(organisation_id=organisation_id, customer_id=customer_id, rule=rule, severity=SEVERITIES[rule], text=text)
+    )
