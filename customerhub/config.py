@@ -5,15 +5,23 @@ says what was found and what is expected.
 """
 
 import contextlib
+import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 MIB = 1024 * 1024
+
+_PASSWORD = re.compile(r"^((?:[a-z0-9+.-]*://)?[^:@]*:).*@", re.IGNORECASE | re.DOTALL)
+_PASSWORD_ASKED = re.compile(r"([?&]password=)[^&]*", re.IGNORECASE)
 
 
 class SettingError(Exception):
@@ -32,7 +40,6 @@ class Settings:
     public_url: str
     secret_key: str
     secure_cookies: bool
-    debug: bool
     workers: int
     web_workers: int
     smtp_url: str | None
@@ -46,6 +53,11 @@ class Settings:
         return self.data_dir / "files"
 
     @property
+    def is_private(self) -> bool:
+        """Whether the address that people use leads to this machine alone."""
+        return is_loopback(urlsplit(self.public_url).hostname or "")
+
+    @property
     def uses_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 
@@ -55,12 +67,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
     Raises SettingError where one is unusable.
     """
-    data_dir = _data_dir(environ.get("HUB_DATA_DIR", "instance"))
+    data_dir = _data_dir(environ.get("HUB_DATA_DIR") or "instance")
     port = _integer(environ, "PORT", 8000, 1, 65535)
-    debug = _boolean(environ, "HUB_DEBUG", False)
-    public_url = environ.get("HUB_PUBLIC_URL", f"http://127.0.0.1:{port}").rstrip("/")
-    if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).netloc:
-        raise SettingError(f"HUB_PUBLIC_URL is {public_url!r}: expected an address such as https://hub.example.com")
+    public_url = _public_url(environ.get("HUB_PUBLIC_URL") or f"http://127.0.0.1:{port}")
     return Settings(
         data_dir=data_dir,
         database_url=_database_url(environ.get("DATABASE_URL", ""), data_dir),
@@ -70,7 +79,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         public_url=public_url,
         secret_key=environ.get("HUB_SECRET_KEY") or _kept_secret(data_dir / "secret_key"),
         secure_cookies=_boolean(environ, "HUB_SECURE_COOKIES", public_url.startswith("https://")),
-        debug=debug,
         workers=_integer(environ, "HUB_WORKERS", 1, 1, 64),
         web_workers=_integer(environ, "HUB_WEB_WORKERS", 2, 1, 64),
         smtp_url=_smtp_url(environ.get("SMTP_URL", "")),
@@ -93,12 +101,49 @@ def _data_dir(text: str) -> Path:
     return path
 
 
+def _public_url(text: str) -> str:
+    address = text.rstrip("/")
+    parts = _split(address)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        shown = _masked(address)
+        raise SettingError(f"HUB_PUBLIC_URL is {shown!r}: expected an address such as https://hub.example.com")
+    return address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, reached by nobody else."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address; None where it has none, or a port that cannot be."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
+
+
+def _masked(address: str) -> str:
+    """An address as it may be printed."""
+    return _PASSWORD_ASKED.sub(r"\1***", _PASSWORD.sub(r"\1***@", address))
+
+
 def _database_url(text: str, data_dir: Path) -> str:
     if not text:
         return f"sqlite:///{data_dir / 'hub.sqlite3'}"
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        raise SettingError(f"DATABASE_URL is {text!r}: expected postgresql://user@host/name or sqlite:///path")
+    try:
+        make_url(text)
+    except (ArgumentError, ValueError):
+        shown = _masked(text)
+        raise SettingError(
+            f"DATABASE_URL is {shown!r}: expected postgresql://user@host/name or sqlite:///path"
+        ) from None
+    scheme, _, rest = text.partition("://")
     if scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return f"postgresql+psycopg://{rest}"
     if scheme == "sqlite":
@@ -109,16 +154,18 @@ def _database_url(text: str, data_dir: Path) -> str:
 def _redis_url(text: str) -> str | None:
     if not text:
         return None
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix", "valkey", "valkeys"):
-        raise SettingError(f"REDIS_URL is {text!r}: expected redis://host:port/0")
+    parts = _split(text)
+    if parts is None or parts.scheme not in ("redis", "rediss", "unix", "valkey", "valkeys"):
+        raise SettingError(f"REDIS_URL is {_masked(text)!r}: expected redis://host:port/0")
     return text.replace("valkey", "redis", 1) if text.startswith("valkey") else text
 
 
 def _smtp_url(text: str) -> str | None:
     if not text:
         return None
-    if urlsplit(text).scheme not in ("smtp", "smtps") or not urlsplit(text).hostname:
-        raise SettingError(f"SMTP_URL is {text!r}: expected smtp://user:password@host:587")
+    parts = _split(text)
+    if parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise SettingError(f"SMTP_URL is {_masked(text)!r}: expected smtp://user:password@host:587")
     return text
 
 

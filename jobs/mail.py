@@ -4,19 +4,21 @@ import ipaddress
 import logging
 import smtplib
 import ssl
+import time
 from email.message import EmailMessage
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 
 from customerhub import clock, outbox
-from customerhub.config import Settings
+from customerhub.config import Settings, is_loopback
 from customerhub.outbox import Undelivered
 from jobs.queue import nudge
 from models.base import db
 
 TIMEOUT = 20  # seconds for each step of the conversation with the mail server
 AT_ONCE = 200  # messages in one sweep
+LONGEST_SWEEP = 200  # seconds after which no other message is begun, so that no time limit ends one half-way
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,17 @@ def send(message_id: int) -> None:
 
 
 def sweep() -> None:
-    """Send everything that is due. Stops where the mail server is away; the next sweep goes on."""
+    """Send everything that is due. Stops where the mail server is away or slow; the next sweep goes on."""
+    until = time.monotonic() + LONGEST_SWEEP
     message_ids = outbox.due(now=clock.now(), limit=AT_ONCE)
     db.session.rollback()
     for message_id in message_ids:
         failure = _attempt(message_id)
         if failure is not None and failure.is_away:
             log.warning("the mail server is away: %s", failure.reason)
+            return
+        if time.monotonic() >= until:
+            log.warning("the mail server is slow: the next sweep sends the rest")
             return
 
 
@@ -91,7 +97,7 @@ def transmit(mail: EmailMessage, smtp_url: str) -> None:
 def _connected(server: SplitResult) -> smtplib.SMTP:
     """A connection ready to send. What goes wrong here is the server's fault or ours, never the message's."""
     host = server.hostname or "localhost"
-    is_local = _is_loopback(host)
+    is_local = is_loopback(host)
     context = ssl.create_default_context()
     if is_local:
         context.check_hostname = False
@@ -143,7 +149,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

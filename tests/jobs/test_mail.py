@@ -11,6 +11,7 @@ import time_machine
 from customerhub import clock, outbox
 from customerhub.outbox import PAUSES
 from jobs import mail
+from jobs.queue import DEFAULT, JOB_TIMEOUTS
 from models.base import db
 from models.enums import OutboxState
 from tests.mail_server import PASSWORD, USER, Mailbox, check_password, running, tls_context
@@ -112,6 +113,22 @@ def test_a_server_that_is_not_there_stops_the_sweep(session, use, message):
     assert "refused" in message.last_error
 
 
+def test_a_slow_server_ends_the_sweep_before_a_time_limit_does(session, mailbox, message, monkeypatch):
+    second = put("second")
+    monkeypatch.setattr(mail, "LONGEST_SWEEP", 0)
+    mail.sweep()
+    session.expire_all()
+    assert (message.state, second.state, second.attempts) == (OutboxState.SENT, OutboxState.WAITING, 0)
+    mail.sweep()
+    session.expire_all()
+    assert second.state is OutboxState.SENT
+
+
+def test_a_sweep_leaves_time_for_the_message_at_hand():
+    """A message is a few steps of the conversation; the time limit of the job has to hold them all."""
+    assert JOB_TIMEOUTS[DEFAULT] > mail.LONGEST_SWEEP + 4 * mail.TIMEOUT
+
+
 def test_one_bad_address_does_not_stop_the_sweep(session, mailbox, message):
     second = put("second")
     mailbox.on_recipient = "550 no"
@@ -194,7 +211,7 @@ def test_a_server_without_passwords_is_our_fault_too(use, message, mailbox):
 
 def test_a_password_does_not_cross_a_network_in_the_clear(use, message, monkeypatch):
     with running(Mailbox(), auth_require_tls=False, authenticator=check_password) as mailbox:
-        monkeypatch.setattr(mail, "_is_loopback", lambda _host: False)
+        monkeypatch.setattr(mail, "is_loopback", lambda _host: False)
         use(f"smtp://hub:secret@127.0.0.1:{mailbox.port}")
         assert sent(message).state is OutboxState.WAITING
     assert "not sent in the clear" in message.last_error
@@ -202,7 +219,7 @@ def test_a_password_does_not_cross_a_network_in_the_clear(use, message, monkeypa
 
 def test_a_certificate_that_nobody_signed_is_not_trusted_across_a_network(use, message, monkeypatch, tmp_path):
     with running(Mailbox(), tls_context=tls_context(tmp_path)) as mailbox:
-        monkeypatch.setattr(mail, "_is_loopback", lambda _host: False)
+        monkeypatch.setattr(mail, "is_loopback", lambda _host: False)
         use(mailbox.url)
         assert sent(message).state is OutboxState.WAITING
     assert "certificate" in message.last_error.lower()
