@@ -38,6 +38,13 @@ from seed.synthesize import synthesize
 MIGRATIONS = str(Path(__file__).parent / "models" / "migrations")
 
 
+# The passwords of the demo are known to everybody, so nobody gets it unasked where others can reach the hub.
+FIRST_STEPS = (
+    "Nobody can sign in yet: `flask --app app init --organisation NAME`, then `flask --app app create-user "
+    "--organisation NAME --email EMAIL --name NAME` make the first administrator; `flask --app app demo` adds a demo."
+)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The application over `settings`, or over the environment's; one of these that is wrong ends the program."""
     settings = settings or settings_or_exit()
@@ -115,15 +122,18 @@ def progress_bar(description: str, total: int | None) -> tuple[Progress, Callabl
 
 
 def prepare_database(settings: Settings, *, with_demo: bool) -> None:
-    """Bring the tables to the newest version and complete the reference data; a new database gets the demo."""
+    """Bring the tables to the newest version; with `with_demo` a new database gets the demo."""
     upgrade()
-    organisations = list(db.session.scalars(select(Organisation)))
-    with history.acting(Actor(None, 0), "command init"):
-        for organisation in organisations:
-            seed_reference(organisation)
-        if with_demo and not organisations:
+    if with_demo and not has_any(Organisation):
+        with history.acting(Actor(None, 0), "command init"):
             seed_demo(settings.data_dir)
-        db.session.commit()
+            db.session.commit()
+
+
+def has_any(model: type[Organisation | User]) -> bool:
+    found = db.session.scalar(select(model.id).limit(1)) is not None
+    db.session.rollback()
+    return found
 
 
 @click.command()
@@ -134,7 +144,7 @@ def prepare_database(settings: Settings, *, with_demo: bool) -> None:
 @as_json
 @with_appcontext
 def init(organisation: str | None, currency: str, country: str, timezone: str, as_json: bool) -> None:
-    """Bring the database to the newest version and complete the reference data."""
+    """Bring the database to the newest version. An organisation begins with the usual statuses, lists and templates."""
     from customerhub.setup.rows import save_organisation
 
     prepare_database(settings_of_app(), with_demo=False)
@@ -171,20 +181,20 @@ def demo(as_json: bool) -> None:
 @click.option(
     "--demo/--no-demo",
     "with_demo",
-    default=True,
-    show_default=True,
-    help="Fill a new database with the demo.",
+    default=None,
+    help="Fill a new database with the demo; by default where HUB_PUBLIC_URL leads to this machine.",
 )
 @with_appcontext
-def up(with_demo: bool) -> None:
+def up(with_demo: bool | None) -> None:
     """Run everything: web, workers, scheduler and, without REDIS_URL, the queue server."""
     settings = settings_of_app()
+    wanted = settings.is_private if with_demo is None else with_demo
 
     def greeting() -> list[str]:
-        return ["", f"Customer Hub runs at {settings.public_url}", *login_lines(demo_logins(settings)),
-                "Ctrl-C stops it.", ""]  # fmt: skip
+        hints = login_lines(demo_logins(settings)) if has_any(User) else [FIRST_STEPS]
+        return ["", f"Customer Hub runs at {settings.public_url}", *hints, "Ctrl-C stops it.", ""]
 
-    sys.exit(jobs.processes.run(settings, lambda: prepare_database(settings, with_demo=with_demo), greeting))
+    sys.exit(jobs.processes.run(settings, lambda: prepare_database(settings, with_demo=wanted), greeting))
 
 
 def demo_logins(settings: Settings) -> list[dict[str, str]]:

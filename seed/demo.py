@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from customerhub import clock
 from customerhub.customers.records import save_customer
+from customerhub.customers.statuses import put_in_status
 from customerhub.permissions import Actor
 from customerhub.users.passwords import hash_password
 from models import (
@@ -45,14 +46,22 @@ from models.enums import (
     Risk,
     Role,
     Stage,
+    StatusBehaviour,
     TemplatePurpose,
 )
 from seed.names import CITIES, COMPANIES, PEOPLE
-from seed.reference import seed_reference
+from seed.reference import find_organisation, seed_reference
 
 NAME = "Demo"
 PASSWORD = "customer-hub-demo"  # noqa: S105  (shown on the sign-in page of a demo, and nowhere else)
 LOGINS_FILE = "demo_logins.json"
+# How many customers are in a status, by what it does.
+USUAL_SHARES = {
+    StatusBehaviour.BILL: 24,
+    StatusBehaviour.ACCRUE: 4,
+    StatusBehaviour.FINAL: 3,
+    StatusBehaviour.NONE: 3,
+}
 
 
 def email_of(role: Role) -> str:
@@ -61,7 +70,7 @@ def email_of(role: Role) -> str:
 
 def seed_demo(data_dir: Path) -> Organisation:
     """Make the demo organisation, or complete what is missing of it. The caller commits."""
-    organisation = db.session.scalar(select(Organisation).where(Organisation.name == NAME))
+    organisation = find_organisation(NAME)
     if organisation is None:
         organisation = Organisation(
             name=NAME, currency="EUR", timezone="Europe/Berlin", country="DE", sender_email="hub@demo.example",
@@ -69,7 +78,7 @@ def seed_demo(data_dir: Path) -> Organisation:
         )  # fmt: skip
         db.session.add(organisation)
         db.session.flush()
-    seed_reference(organisation)
+        seed_reference(organisation)
     _seed_cost_center(organisation)
     dealer = _seed_dealer(organisation)
     _seed_staff(organisation, dealer)
@@ -174,6 +183,7 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
             for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae")
             if c.isascii() and c.isalnum()
         )[:20]
+        status = dice.choices(rows.statuses, [USUAL_SHARES[status.behaviour] for status in rows.statuses])[0]
         customer = Customer(
             name=name, reference=f"DM-{number + 1:03d}", kind=CustomerKind.COMPANY,
             customer_type=dice.choice([CustomerType.PRIVATE_LIMITED, CustomerType.PUBLIC_LIMITED, CustomerType.LLP]),
@@ -183,7 +193,6 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
             start_date=today - timedelta(days=dice.randrange(5, 1500)),
             risk=dice.choices(list(Risk), (6, 3, 1))[0],
             stage=dice.choices(list(Stage), (3, 2, 1, 1, 8))[0],
-            status_id=dice.choices(rows.statuses, (30, 2, 1, 1))[0],
             credit_limit=Decimal(dice.choice([0, 2500, 10000, 50000])) or None,
             year_end_day=31, year_end_month=12, reviewer_email="reviewer@demo.example",
             review_start_date=today - timedelta(days=dice.randrange(0, 400)),
@@ -193,6 +202,7 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
         )  # fmt: skip
         _parts(customer, number, dice, rows)
         save_customer(customer, actor=system)
+        put_in_status(customer, status)
         if number == 2:
             group.parent_id = customer.id
 
@@ -208,7 +218,7 @@ class _Rows:
         self.regions = ids(CatalogItem, CatalogItem.type == CatalogType.REGION)
         self.categories = ids(CatalogItem, CatalogItem.type == CatalogType.CATEGORY)
         self.segments = ids(CatalogItem, CatalogItem.type == CatalogType.SEGMENT)
-        self.statuses = ids(CustomerStatus)
+        self.statuses = _statuses(organisation_id)
         self.staff = ids(User, User.role.in_([Role.MANAGER, Role.AGENT]))
         self.commodities = ids(Commodity)
         self.locations = ids(Location)
@@ -219,6 +229,11 @@ class _Rows:
         self.departments = list(
             db.session.scalars(select(Department).where(Department.organisation_id == organisation_id))
         )
+
+
+def _statuses(organisation_id: int) -> list[CustomerStatus]:
+    query = select(CustomerStatus).where(CustomerStatus.organisation_id == organisation_id)
+    return list(db.session.scalars(query.order_by(CustomerStatus.position, CustomerStatus.id)))
 
 
 def _parts(customer: Customer, number: int, dice: random.Random, rows: _Rows) -> None:

@@ -1,4 +1,4 @@
-"""What every organisation starts with: statuses, catalogs, terms and templates. Rows that exist are left alone."""
+"""What an organisation starts with: statuses, catalogs, terms and templates. From then on they are its own."""
 
 from decimal import Decimal
 from typing import Any
@@ -67,41 +67,36 @@ TEMPLATES = (
 
 
 def seed_reference(organisation: Organisation) -> None:
-    """Give `organisation` what is missing of its reference data."""
+    """Give `organisation`, which has just been made, its reference data."""
     for position, (name, colour, behaviour) in enumerate(STATUSES):
-        _keep(CustomerStatus, organisation, name, colour=colour, behaviour=behaviour, position=position)
+        _add(CustomerStatus, organisation, name, colour=colour, behaviour=behaviour, position=position)
     for kind, names in CATALOGS.items():
         for position, name in enumerate(names):
-            _keep(CatalogItem, organisation, name, type=kind, position=position)
+            _add(CatalogItem, organisation, name, type=kind, position=position)
     for name in DEPARTMENTS:
-        _keep(Department, organisation, name)
+        _add(Department, organisation, name)
     for name in INVOICE_TYPES:
-        _keep(InvoiceType, organisation, name)
-    for name, kind_of_terms, value in TERMS:
-        _keep(PaymentTerms, organisation, name, kind=kind_of_terms, value=value)
+        _add(InvoiceType, organisation, name)
+    terms = {
+        name: _add(PaymentTerms, organisation, name, kind=kind_of_terms, value=value)
+        for name, kind_of_terms, value in TERMS
+    }
     for name, percent in VAT_RATES:
-        _keep(VatRate, organisation, name, percent=Decimal(percent))
+        _add(VatRate, organisation, name, percent=Decimal(percent))
     for name, purpose, subject, body in TEMPLATES:
-        _keep(NotificationTemplate, organisation, name, purpose=purpose, subject=subject, body=body)
+        _add(NotificationTemplate, organisation, name, purpose=purpose, subject=subject, body=body)
     db.session.flush()
-    for name, terms in METHODS:
-        _keep(PaymentMethod, organisation, name, default_terms_id=_find(PaymentTerms, organisation, terms).id)
+    for name, terms_name in METHODS:
+        _add(PaymentMethod, organisation, name, default_terms_id=terms[terms_name].id)
     db.session.flush()
 
 
-def _find(model: Any, organisation: Organisation, name: str, **also: Any) -> Any:
-    query = select(model).where(model.organisation_id == organisation.id, model.name_key == folded(name))
-    if "type" in also:
-        query = query.where(model.type == also["type"])
-    return db.session.scalar(query)
-
-
-def _keep(model: Any, organisation: Organisation, name: str, **values: Any) -> None:
-    if _find(model, organisation, name, **values) is None:
-        db.session.add(model(organisation_id=organisation.id, name=name, **values))
+def _add(model: Any, organisation: Organisation, name: str, **values: Any) -> Any:
+    row = model(organisation_id=organisation.id, name=name, **values)
+    db.session.add(row)
+    return row
 
 
 def find_organisation(name: str) -> Organisation | None:
-    """The organisation with this name, whatever its case."""
-    wanted = folded(name)
-    return next((found for found in db.session.scalars(select(Organisation)) if folded(found.name) == wanted), None)
+    """The organisation with this name, whatever its case and accents."""
+    return db.session.scalar(select(Organisation).where(Organisation.name_key == folded(name)))

@@ -11,6 +11,7 @@ from sqlalchemy import Table, func, insert, select, text
 from customerhub import clock, history
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.errors import Invalid
+from customerhub.permissions import STAFF
 from models import (
     Account,
     Address,
@@ -24,7 +25,7 @@ from models import (
 )
 from models.base import db
 from models.customer import derived
-from models.enums import AddressKind, CatalogType, CustomerKind, Risk, Role, Stage
+from models.enums import AddressKind, CatalogType, CustomerKind, Risk, Stage
 from seed.names import FIRST_WORDS, FORMS, SECOND_WORDS
 
 CHUNK = 2000
@@ -63,7 +64,7 @@ def _choices(organisation_id: int) -> dict[str, list[int]]:
         "region": ids(CatalogItem, CatalogItem.type == CatalogType.REGION),
         "status": ids(CustomerStatus),
         "department": ids(Department),
-        "staff": ids(User, User.role.in_([Role.ADMIN, Role.MANAGER, Role.AGENT])),
+        "staff": ids(User, User.role.in_(STAFF)),
     }
     for noun in ("region", "status", "department"):
         if not found[noun]:
@@ -88,8 +89,8 @@ def _add(organisation_id: int, serials: list[int], found: dict[str, list[int]], 
     now = clock.now()
     execute = db.session.connection().execute
     accounts = [
-        same | {"customer_id": key, "number": row["account_number"], "balance": _balance(dice), "created_at": now}
-        for key, row in zip(keys, rows, strict=True)
+        same | {"customer_id": key, "number": number, "is_main": True, "balance": _balance(dice), "created_at": now}
+        for key, number in zip(keys, numbers, strict=True)
     ]
     addresses = [
         same | {"customer_id": key, "kind": AddressKind.MAILING, "lines": f"{key} Market Street", "created_at": now}

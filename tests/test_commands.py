@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from customerhub import history
 from customerhub.permissions import Actor
-from models import Customer, CustomerStatus, History, Organisation, User
+from models import Customer, CustomerStatus, History, InvoiceType, Organisation, User
 from models.base import db
-from models.enums import Role
+from models.enums import Role, StatusBehaviour
 from seed.demo import seed_demo
 
 
@@ -38,6 +38,35 @@ def test_init_again_changes_nothing(app: Flask):
     assert run(app, "init", "--organisation", "Acme")[0] == 0
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(History)) == before
+
+
+@pytest.mark.parametrize("command", ["init", "init --organisation Acme", "demo"])
+def test_reference_data_that_was_renamed_or_deleted_does_not_come_back(app: Flask, command: str):
+    run(app, "init", "--organisation", "Acme")
+    run(app, "demo")
+    with app.app_context(), history.acting(Actor(None, 0), "test"):
+        for name in ("Acme", "Demo"):
+            organisation = db.session.scalars(select(Organisation).where(Organisation.name == name)).one()
+            rows = {row.name: row for row in db.session.query(InvoiceType).filter_by(organisation_id=organisation.id)}
+            rows["Usage"].name = "Used"
+            db.session.delete(rows["One-off"])
+        db.session.commit()
+    assert run(app, *command.split())[0] == 0
+    with app.app_context():
+        names = db.session.scalars(select(InvoiceType.name).order_by(InvoiceType.name)).all()
+        assert names == ["Recurring", "Recurring", "Used", "Used"]
+
+
+def test_an_organisation_is_the_same_whatever_its_case(app: Flask):
+    run(app, "init", "--organisation", "Acme")
+    assert json.loads(run(app, "init", "--organisation", "ACME", "--json")[1]) == {"organisations": ["Acme"]}
+
+
+def test_the_demo_has_customers_in_every_status(app: Flask):
+    run(app, "demo")
+    with app.app_context():
+        used = select(CustomerStatus.behaviour).join(Customer, Customer.status_id == CustomerStatus.id).distinct()
+        assert set(db.session.scalars(used)) == set(StatusBehaviour)
 
 
 def test_init_says_what_is_wrong(app: Flask):

@@ -53,6 +53,14 @@ def test_the_first_start_makes_the_demo_and_prints_a_login_for_each_role(start: 
         assert re.search(rf"^hub +\|   {role.value} +\S+@\S+ +\S+$", run.text, re.MULTILINE), role
 
 
+def test_a_hub_that_others_reach_starts_without_known_passwords(start: StartCommand, port: int) -> None:
+    run = start("-m", "flask", "--app", "app", "up", PORT=str(port), HUB_PUBLIC_URL="https://hub.example.com")
+    run.wait_for("Ctrl-C stops it", seconds=120)
+    assert "flask --app app create-user" in run.text
+    assert "flask --app app demo" in run.text
+    assert "demo.example" not in run.text
+
+
 def test_one_command_starts_everything_and_ctrl_c_ends_everything(
     hub: Running, port: int, queueing: Flask, tmp_path: Path
 ) -> None:

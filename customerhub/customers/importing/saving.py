@@ -84,7 +84,10 @@ class Saver:
         owned = [(row.customer_id, row.values) for row in rows]
         self._write(
             ACCOUNT,
-            [{"customer_id": owner, "number": number} for (owner, _), number in zip(owned, numbers, strict=True)],
+            [
+                {"customer_id": owner, "number": number, "is_main": True}
+                for (owner, _), number in zip(owned, numbers, strict=True)
+            ],
         )
         self._write(ADDRESS, [_address(owner, values["address"]) for owner, values in owned if "address" in values])
         self._write(customer_department, [
