@@ -50,15 +50,24 @@ def told(links: Iterable[tuple[str, int]]) -> str:
     """The links as people read them: "2 billing lines and 1 contact"."""
     parts = []
     for table, count in links:
-        noun = NOUNS.get(table, table.replace("_", " "))
+        noun = noun_of(table)
         parts.append(f"{count} {noun if count == 1 else plural(noun)}")
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
 
 
+def noun_of(table: str) -> str:
+    """What a row of `table` is called within a sentence."""
+    return NOUNS.get(table, table.replace("_", " "))
+
+
 def plural(noun: str) -> str:
-    """The plural of an English noun of ours."""
+    """The plural of an English noun of ours, such as "sets of default values"."""
     if noun in ("payment terms",):
         return noun
+    for joint in (" of ", " to "):
+        head, found, rest = noun.partition(joint)
+        if found:
+            return plural(head) + joint + rest
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch")) else "s")
@@ -72,4 +81,9 @@ NOUNS = {
     "customer_group": "group",
     "customer_import": "import",
     "list_export": "export",
+    "catalog_item": "catalog entry",
+    "billed_user": "user to bill",
+    "default_value_set": "set of default values",
+    "stored_file": "file",
+    "vat_rate": "VAT rate",
 }

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, false, select, true
 
@@ -38,6 +38,7 @@ class Permission(enum.StrEnum):
     USERS_EDIT = "edit users"
     HISTORY_VIEW = "see the history"
     OUTBOX_VIEW = "see outgoing messages"
+    OUTBOX_SEND = "have messages sent again"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
     ERASE = "delete customers for good"
@@ -45,6 +46,8 @@ class Permission(enum.StrEnum):
 
 
 P = Permission
+
+STAFF: Final = (Role.ADMIN, Role.MANAGER, Role.AGENT)
 
 _AGENT = {
     P.STAFF_HOME,
@@ -56,7 +59,7 @@ _AGENT = {
     P.HISTORY_VIEW,
 }
 _MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW}
-_ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT}
+_ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT, P.OUTBOX_SEND}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
@@ -166,7 +169,7 @@ def scope(model: type[OrganisationRow], actor: Actor) -> Select[Any]:
 def rows_in(sight: Sight, model: type[OrganisationRow]) -> Select[Any]:
     """As `scope`, for everybody with the same sight."""
     query = select(model).where(model.organisation_id == sight.organisation_id)
-    if sight.role in (None, Role.ADMIN, Role.MANAGER, Role.AGENT):
+    if sight.role in (None, *STAFF):
         return query
     return query.where(_own_rows(model, sight))
 

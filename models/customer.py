@@ -113,9 +113,6 @@ class CustomerGroup(OrganisationRow):
         return self.name
 
 
-ONE_MAIN = {"postgresql_where": text("is_main"), "sqlite_where": text("is_main")}
-
-
 class Account(OrganisationRow):
     """What a customer is invoiced on. The main one is made with the customer and has its number."""
 
@@ -134,7 +131,13 @@ class Account(OrganisationRow):
         same_organisation("account", "customer_id", "customer", ondelete="CASCADE"),
         same_organisation("account", "type_id", "catalog_item"),
         Index("ix_account_customer", "customer_id"),
-        Index("uq_account_customer_id", "customer_id", unique=True, **ONE_MAIN),
+        Index(
+            "uq_account_customer_id",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("is_main"),
+            sqlite_where=text("is_main"),
+        ),
     )
 
     def __str__(self) -> str:

@@ -246,7 +246,7 @@ class CustomerFactory(OwnedRow):
     status_id = made(CustomerStatusFactory)
     departments = factory.LazyAttribute(lambda row: [DepartmentFactory(organisation=row.organisation)])
     accounts = factory.LazyAttribute(
-        lambda row: [models.Account(organisation_id=row.organisation_id, number=row.account_number)]
+        lambda row: [models.Account(organisation_id=row.organisation_id, number=row.account_number, is_main=True)]
     )
     contacts = factory.LazyAttribute(lambda row: [models.Contact(organisation_id=row.organisation_id, name="Kim")])
 

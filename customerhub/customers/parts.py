@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from customerhub.cleaning import Problems, clean_row
+from customerhub.contracts.invoice_profiles import profile_problems
 from customerhub.customers import rules
 from customerhub.errors import Invalid
-from models import Address, BillingLine, ComplianceDocument, Customer, NotificationTemplate
+from models import Address, BillingLine, ComplianceDocument, Customer, InvoiceProfile, NotificationTemplate
 from models.base import db
 from models.enums import TemplatePurpose
 from models.keys import folded
@@ -76,4 +77,5 @@ CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
     Address: _address_problems,
     BillingLine: _line_problems,
     ComplianceDocument: _document_problems,
+    InvoiceProfile: profile_problems,
 }

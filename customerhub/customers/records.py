@@ -4,31 +4,26 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from customerhub import clock
+from customerhub.contracts.invoice_profiles import complete_by_file
 from customerhub.customers import rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
+from customerhub.customers.statuses import kept_status_id, status_problems
 from customerhub.database import saving
-from customerhub.errors import Invalid, StillLinked
+from customerhub.errors import Invalid, NotFound, StillLinked
 from customerhub.links import links_of, told
-from customerhub.permissions import Actor, Permission, require, require_own
+from customerhub.permissions import STAFF, Actor, Permission, require, require_own
 from models import Account, CatalogItem, Customer, CustomerStatus, User
 from models.base import db
-from models.enums import CatalogType, ProfileStatus, Role, StatusBehaviour, TemplatePurpose
+from models.enums import StatusBehaviour, TemplatePurpose
 
 # What goes with the customer without a question: the details of the record itself.
 DETAILS = ("address", "contact", "legal_entity", "customer_department", "customer_invoice_type", "account")
 
-CATALOGS = {
-    "region_id": CatalogType.REGION,
-    "category_id": CatalogType.CATEGORY,
-    "segment_id": CatalogType.SEGMENT,
-    "channel_id": CatalogType.CHANNEL,
-    "subscription_type_id": CatalogType.SUBSCRIPTION_TYPE,
-}
-
+MANAGERS = ("responsible_manager_id", "service_manager_id", "account_manager_id")
 DATES = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
 BOUNDS: dict[str, tuple[int, int | None]] = {
     "billing_day": (1, 31),
@@ -59,7 +54,7 @@ CLEANERS: dict[str, Cleaner] = {
 def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     """Check `customer` as it now stands, complete it and flush it.
 
-    A new one gets its account number, its first account and the organisation's usual status. Raises Invalid with
+    A new one gets its account number, its main account and the organisation's usual status. Raises Invalid with
     every problem found, Conflict where a number is taken or somebody saved it meanwhile.
     """
     with saving():
@@ -69,7 +64,8 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
         if is_new:
             customer.organisation_id = actor.organisation_id
         problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
-        problems += _wrong_choices(customer) + part_problems(customer)
+        problems += _wrong_entries(customer) + _wrong_managers(customer, MANAGERS) + status_problems(customer)
+        problems += part_problems(customer)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
         _complete(customer, actor)
@@ -115,54 +111,65 @@ def _particulars(customer: Customer) -> dict[str, object]:
     return values | {"departments": customer.departments, "contacts": customer.contacts}
 
 
-def _wrong_choices(customer: Customer) -> list[tuple[str, str]]:
-    """A choice from the wrong list, or a manager who is not one of the staff."""
+def _wrong_entries(customer: Customer) -> list[tuple[str, str]]:
+    """A choice from the wrong list."""
     problems = []
-    for field, catalog in CATALOGS.items():
+    for field, catalog in rules.CUSTOMER_CATALOGS.items():
         chosen = getattr(customer, field)
         if chosen is not None:
             item = db.session.get(CatalogItem, chosen)
             if item is None or item.type is not catalog or item.organisation_id != customer.organisation_id:
                 problems.append((field, f"Choose a {catalog.value} from the list"))
-    for field in ("responsible_manager_id", "service_manager_id", "account_manager_id"):
+    if not is_template_for(TemplatePurpose.REVIEW, customer.review_template_id, customer.organisation_id):
+        problems.append(("review_template_id", "Choose a template for reviews from the list"))
+    return problems
+
+
+def _wrong_managers(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
+    """Those of the manager `fields` in which somebody stands who is not one of the staff."""
+    problems = []
+    for field in fields:
         chosen = getattr(customer, field)
         if chosen is not None:
             user = db.session.get(User, chosen)
-            staff = user is not None and user.role in (Role.ADMIN, Role.MANAGER, Role.AGENT)
-            if user is None or not staff or user.organisation_id != customer.organisation_id:
+            if user is None or user.role not in STAFF or user.organisation_id != customer.organisation_id:
                 problems.append((field, "Choose somebody of the staff"))
-    if not is_template_for(TemplatePurpose.REVIEW, customer.review_template_id, customer.organisation_id):
-        problems.append(("review_template_id", "Choose a template for reviews from the list"))
     return problems
 
 
 def _complete(customer: Customer, actor: Actor) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
-        customer.status_id = usual_status(customer.organisation_id).id
-    if customer.relationship_note:
-        customer.existing_relationship = True
-    if customer.promotional_emails and customer.promotional_set_at is None:
+        customer.status_id = kept_status_id(customer) or usual_status(customer.organisation_id).id
+    for name, value in rules.implied({"relationship_note": customer.relationship_note}).items():
+        setattr(customer, name, value)
+    if _promotion_changed(customer):
         customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
-    elif not customer.promotional_emails:
-        customer.promotional_set_at = customer.promotional_set_by_id = None
     for profile in customer.invoice_profiles:
-        if profile.nda_file_id or profile.nda_file:
-            profile.status = ProfileStatus.COMPLETED
+        complete_by_file(profile)
+
+
+def _promotion_changed(customer: Customer) -> bool:
+    """Whether promotional emails are allowed now and were not, or the other way round."""
+    changes = inspect(customer).attrs.promotional_emails.history
+    before = (changes.deleted or changes.unchanged or [False])[0]
+    return bool(customer.promotional_emails) != bool(before)
 
 
 def _number(customer: Customer) -> None:
-    """The customer's account number is the number of its first account."""
+    """The customer's account number is the number of its main account."""
     if not customer.account_number:
         customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
-    if not customer.accounts:
-        customer.accounts = [Account(organisation_id=customer.organisation_id, number=customer.account_number)]
-    elif customer.accounts[0].number != customer.account_number:
-        customer.accounts[0].number = customer.account_number
+    main = customer.main_account
+    if main is None:
+        main = Account(organisation_id=customer.organisation_id, number=customer.account_number, is_main=True)
+        customer.accounts.append(main)
+    elif main.number != customer.account_number:
+        main.number = customer.account_number
 
 
 def usual_status(organisation_id: int) -> CustomerStatus:
-    """As `find_usual_status`. Raises Invalid where there is none."""
+    """The status in which a new customer starts. Raises Invalid, saying where to add one, where there is none."""
     found = find_usual_status(organisation_id)
     if found is None:
         raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
@@ -208,11 +215,17 @@ def why_not_deleted(customers: Sequence[Customer]) -> dict[int, str]:
 def delete_customer(customer: Customer, *, actor: Actor) -> None:
     """Delete `customer` at once, with the details of its record.
 
-    Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead.
+    Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead. Raises
+    NotFound where somebody else has deleted it.
     """
     require(actor, Permission.CUSTOMERS_DELETE)
     require_own(actor, customer)
     with db.session.no_autoflush:
+        # Whoever is adding something to this customer is waited for and seen; whoever comes later finds it gone.
+        locked = select(Customer.id).where(Customer.id == customer.id).with_for_update()
+        if db.session.scalar(locked) is None:
+            raise NotFound("There is no such customer any more")
+        db.session.expire(customer)
         reason = why_not_deleted([customer]).get(customer.id)
     if reason is not None:
         raise StillLinked(reason)
@@ -226,6 +239,6 @@ def assign_account_manager(customer: Customer, *, manager: User | None, actor: A
         require(actor, Permission.CUSTOMERS_ASSIGN)
         require_own(actor, customer)
         customer.account_manager_id = manager.id if manager else None
-        problems = _wrong_choices(customer)
+        problems = _wrong_managers(customer, ("account_manager_id",))
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)

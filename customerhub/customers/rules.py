@@ -12,12 +12,23 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from babel import Locale
+from babel.numbers import get_currency_precision, list_currencies
 from email_validator import EmailNotValidError, validate_email
 
 from customerhub.errors import Invalid, quoted
-from models.enums import Risk
+from models.enums import CatalogType, Risk
 
 LONGEST = {"name": 200, "reference": 40, "email": 500, "contact_number": 60, "website": 300, "address": 500}
+
+# The columns that hold an entry of a catalog, those of a customer first.
+CUSTOMER_CATALOGS: Final = {
+    "region_id": CatalogType.REGION,
+    "category_id": CatalogType.CATEGORY,
+    "segment_id": CatalogType.SEGMENT,
+    "channel_id": CatalogType.CHANNEL,
+    "subscription_type_id": CatalogType.SUBSCRIPTION_TYPE,
+}
+CATALOG_OF: Final = {**CUSTOMER_CATALOGS, "type_id": CatalogType.ACCOUNT_TYPE}
 
 # Control characters have no place in a name, a reference or a line of an address; half a character in no text at all.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -36,6 +47,7 @@ _MONTHS: Final = (
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
 _NO_COUNTRIES = ("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ")  # unions, outlying islands and pseudo-locales
+_DECIMALS = 2  # of every amount that is kept
 _EXCEL_EPOCH = date(1899, 12, 30)
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
@@ -46,8 +58,7 @@ def clean_text(text: str, *, longest: int, lines: bool = False) -> str | None:
     A text in which nothing can be seen counts as blank.
     """
     bare = text.strip()
-    if _CONTROL.search(bare):
-        raise Invalid("There is a character in it that cannot be shown. Type it again")
+    check_shown(bare)
     if not any(character.isprintable() and not character.isspace() for character in bare):
         return None
     if lines:
@@ -57,6 +68,12 @@ def clean_text(text: str, *, longest: int, lines: bool = False) -> str | None:
     if len(bare) > longest:
         raise Invalid(f"This has {len(bare)} characters; {longest} is the most")
     return bare
+
+
+def check_shown(text: str) -> None:
+    """Every character of `text` is one that people see, or a space or line break."""
+    if _CONTROL.search(text):
+        raise Invalid("There is a character in it that cannot be shown. Type it again")
 
 
 def clean_email(text: str) -> str | None:
@@ -256,9 +273,31 @@ def clean_country(text: str) -> str | None:
     bare = text.strip().upper()
     if not bare:
         return None
-    if len(bare) != 2 or bare in _NO_COUNTRIES or bare not in Locale("en").territories:
+    if not is_country(bare):
         raise Invalid(f"{quoted(text)} is not a country: write two letters such as DE")
     return bare
+
+
+def is_country(code: str) -> bool:
+    return len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES and code in Locale("en").territories
+
+
+def clean_currency(text: str) -> str:
+    """A currency by its code of three letters: "eur" is "EUR". Amounts have two decimals, so it has two as well."""
+    bare = text.strip().upper()
+    if bare not in list_currencies():
+        raise Invalid(f"{quoted(text)} is not a currency: write three letters such as EUR")
+    if not has_cents(bare):
+        raise Invalid(
+            f"{bare} has {get_currency_precision(bare)} decimal places, and amounts are kept with {_DECIMALS}. "
+            "Choose another currency"
+        )
+    return bare
+
+
+def has_cents(currency: str) -> bool:
+    """Whether amounts of a currency have the two decimals that are kept of them."""
+    return get_currency_precision(currency) == _DECIMALS
 
 
 def split_names(text: str) -> list[str]:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
 
-from babel.numbers import list_currencies
-from sqlalchemy import inspect, select
+from sqlalchemy import exists, inspect, or_, select
 
 from customerhub.cleaning import Problems, clean_row
 from customerhub.customers import rules
@@ -16,6 +15,8 @@ from customerhub.links import linked_rows, told
 from customerhub.notifications.templates import check_template
 from customerhub.permissions import Actor, Permission, require, require_own
 from models import (
+    Account,
+    BillingLine,
     BusinessEntity,
     CatalogItem,
     Customer,
@@ -86,16 +87,11 @@ def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisati
 
 
 def _organisation_problems(organisation: Organisation) -> Problems:
-    problems: Problems = []
-    organisation.currency = (organisation.currency or "").upper()
+    problems = _currency_problems(organisation)
     try:
         organisation.country = rules.clean_country(organisation.country or "") or ""
     except Invalid as error:
         problems.append(("country", error.message))
-    if organisation.currency not in list_currencies():
-        problems.append(
-            ("currency", f"{quoted(organisation.currency)} is not a currency: write three letters such as EUR")
-        )
     zone = organisation.timezone or ""
     if zone not in available_timezones():
         problems.append(("timezone", f"{quoted(zone)} is not a time zone: write one such as Europe/Berlin"))
@@ -104,6 +100,29 @@ def _organisation_problems(organisation: Organisation) -> Problems:
     except Invalid as error:
         problems.append(("reminder_days", error.message))
     return problems
+
+
+def _currency_problems(organisation: Organisation) -> Problems:
+    try:
+        organisation.currency = rules.clean_currency(organisation.currency or "")
+    except Invalid as error:
+        return [("currency", error.message)]
+    if _changed(organisation, "currency") and _has_amounts(organisation.id):
+        (kept,) = inspect(organisation).attrs.currency.history.deleted or ("another currency",)
+        return [("currency", f"There are amounts in {kept} already, so the currency stays")]
+    return []
+
+
+def _has_amounts(organisation_id: int) -> bool:
+    """Whether customers owe, may owe or are charged anything: nobody works it out in another currency."""
+    amounts = (Customer.credit_limit, Customer.total_spend, Customer.low_usage_minimum)
+    found = (
+        exists().where(BillingLine.organisation_id == organisation_id),
+        exists().where(Account.organisation_id == organisation_id, Account.balance != 0),
+        exists().where(Customer.organisation_id == organisation_id, or_(*(each.is_not(None) for each in amounts))),
+    )
+    with db.session.no_autoflush:
+        return bool(db.session.scalar(select(or_(*found))))
 
 
 def clean_reminder_days(text: str) -> str:
@@ -136,6 +155,8 @@ def _status_problems(status: CustomerStatus) -> Problems:
 
 def _another_bills(status: CustomerStatus) -> bool:
     """Whether new customers can start in another status than this."""
+    # Locked, so that two who each take away one of the last two do not both succeed.
+    organisation = select(Organisation.id).where(Organisation.id == status.organisation_id)
     others = select(CustomerStatus.id).where(
         CustomerStatus.organisation_id == status.organisation_id,
         CustomerStatus.id != status.id,
@@ -143,6 +164,7 @@ def _another_bills(status: CustomerStatus) -> bool:
         CustomerStatus.behaviour == StatusBehaviour.BILL,
     )
     with db.session.no_autoflush:
+        db.session.execute(organisation.with_for_update(key_share=True))
         return db.session.scalar(others.limit(1)) is not None
 
 

@@ -12,14 +12,13 @@ from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, StillLin
 from customerhub.history import note
 from customerhub.links import linked_rows, told
 from customerhub.notifications.mailing import account_mail
-from customerhub.permissions import Actor, Permission, require
+from customerhub.permissions import STAFF, Actor, Permission, require
 from customerhub.users.links import VALID_HOURS, OneTimeLinks
 from models import Customer, Dealer, Organisation, OutboxMessage, User
 from models.base import db
 from models.enums import Role, TemplatePurpose
 from models.keys import exact_key
 
-STAFF: Final = (Role.ADMIN, Role.MANAGER, Role.AGENT)
 OWN_CHOICES: Final = ("saved_view", "list_preference")  # these go with their user
 ONE_MAIL_SECONDS: Final = 300  # within these, asking again for a link sends no second mail
 

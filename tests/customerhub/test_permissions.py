@@ -30,6 +30,7 @@ TABLE: dict[Permission, set[Role]] = {
     P.USERS_EDIT: {Role.ADMIN},
     P.HISTORY_VIEW: {Role.ADMIN, Role.MANAGER, Role.AGENT},
     P.OUTBOX_VIEW: {Role.ADMIN, Role.MANAGER},
+    P.OUTBOX_SEND: {Role.ADMIN},
     P.PARTNER_PAGES: {Role.PARTNER},
     P.PORTAL: {Role.CUSTOMER},
     P.ERASE: set(),

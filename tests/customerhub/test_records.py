@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from customerhub.customers.accounts import FIRST_NUMBER, take_account_numbers
-from customerhub.customers.records import assign_account_manager, save_customer
+from customerhub.customers.records import assign_account_manager, delete_customer, save_customer
+from customerhub.customers.statuses import put_in_status
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound
 from customerhub.permissions import Actor
 from models import (
@@ -21,6 +22,7 @@ from models import (
     Contact,
     Customer,
     CustomerStatus,
+    Dealer,
     Department,
     InvoiceProfile,
     NotificationTemplate,
@@ -205,6 +207,20 @@ def test_a_profile_with_a_file_is_completed(world: World, admin: Actor):
     ]
 
 
+def test_the_nda_of_a_completed_profile_is_replaced_but_not_removed(world: World, admin: Actor):
+    first, second = (make.StoredFileFactory(organisation_id=world.ours.id) for _ in range(2))
+    profile = InvoiceProfile(name="A", email="a@x.example", nda_file_id=first.id)
+    customer = save_customer(new(world, invoice_profiles=[profile]), actor=admin)
+    db.session.commit()
+    profile.nda_file_id = None
+    assert refused(customer, admin).keys() == {"invoice_profiles.0.nda_file_id"}
+    assert (profile.nda_file_id, profile.status) == (first.id, ProfileStatus.COMPLETED)
+    profile.nda_file_id = second.id
+    save_customer(customer, actor=admin)
+    db.session.commit()
+    assert (profile.nda_file_id, profile.status) == (second.id, ProfileStatus.COMPLETED)
+
+
 # --- What is unique ----------------------------------------------------------------------------------------
 
 
@@ -270,6 +286,25 @@ def test_another_account_number_is_also_that_of_the_first_account(world: World, 
     assert (customer.account_number, [a.number for a in customer.accounts]) == ("ACC-9", ["ACC-9"])
 
 
+def test_an_older_account_that_moves_in_is_not_the_main_one(world: World, admin: Actor):
+    older, customer = (save_customer(new(world, reference=name), actor=admin) for name in ("A", "B"))
+    db.session.commit()
+    moved = older.accounts[0]
+    moved.is_main, moved.customer_id = False, customer.id
+    db.session.commit()
+    db.session.expire_all()
+    assert [account.number for account in customer.accounts] == [moved.number, customer.account_number]
+    customer.name = "Renamed"
+    save_customer(customer, actor=admin)
+    customer.account_number = "ACC-9"
+    save_customer(customer, actor=admin)
+    db.session.commit()
+    assert [(account.number, account.is_main) for account in customer.accounts] == [
+        (moved.number, False),
+        ("ACC-9", True),
+    ]
+
+
 def test_an_account_number_that_is_taken_by_any_account_is_refused(world: World, admin: Actor):
     other = save_customer(new(world, reference="A"), actor=admin)
     db.session.add(Account(organisation_id=world.ours.id, customer_id=other.id, number="SECOND"))
@@ -294,6 +329,55 @@ def test_without_a_status_that_bills_nobody_can_be_added(world: World, admin: Ac
     assert "Set-up, Statuses" in refused(new(world), admin)["status_id"]
 
 
+def status_that(world: World, behaviour: StatusBehaviour) -> CustomerStatus:
+    status: CustomerStatus = make.CustomerStatusFactory(organisation_id=world.ours.id, behaviour=behaviour)
+    return status
+
+
+@pytest.mark.parametrize("behaviour", StatusBehaviour)
+def test_a_new_customer_starts_where_charges_are_billed_or_held_back(
+    world: World, admin: Actor, behaviour: StatusBehaviour
+):
+    customer = new(world, status_id=status_that(world, behaviour).id)
+    db.session.commit()
+    if behaviour in (StatusBehaviour.BILL, StatusBehaviour.ACCRUE):
+        assert save_customer(customer, actor=admin).status.behaviour is behaviour
+    else:
+        assert "action of its own" in refused(customer, admin)["status_id"]
+
+
+@pytest.mark.parametrize("before", StatusBehaviour)
+@pytest.mark.parametrize("after", StatusBehaviour)
+def test_editing_moves_a_customer_between_billing_and_holding_back_only(
+    world: World, admin: Actor, before: StatusBehaviour, after: StatusBehaviour
+):
+    customer = save_customer(new(world), actor=admin)
+    put_in_status(customer, status_that(world, before))
+    wanted = status_that(world, after)
+    db.session.commit()
+    customer.status_id = wanted.id
+    if before is after or {before, after} == {StatusBehaviour.BILL, StatusBehaviour.ACCRUE}:
+        save_customer(customer, actor=admin)
+        assert customer.status_id == wanted.id
+    else:
+        assert refused(customer, admin).keys() == {"status_id"}
+
+
+def test_a_blank_status_leaves_a_customer_as_it_is(world: World, admin: Actor):
+    dropped = status_that(world, StatusBehaviour.NONE)
+    customer = save_customer(new(world), actor=admin)
+    put_in_status(customer, dropped)
+    db.session.commit()
+    customer.status_id = None  # type: ignore[assignment]
+    save_customer(customer, actor=admin)
+    assert customer.status_id == dropped.id
+
+
+def test_a_status_is_ones_own(world: World, admin: Actor):
+    for wrong in (world.theirs.row(CustomerStatus), 10**9):
+        assert refused(new(world, status_id=wrong), admin).keys() == {"status_id"}
+
+
 def test_promotional_emails_keep_who_allowed_them_and_when(world: World, admin: Actor):
     customer = save_customer(new(world, promotional_emails=True), actor=admin)
     db.session.commit()
@@ -301,9 +385,21 @@ def test_promotional_emails_keep_who_allowed_them_and_when(world: World, admin: 
     assert (since is not None, customer.promotional_set_by_id) == (True, admin.id)
     save_customer(customer, actor=actor_in(world, Role.AGENT))
     assert (customer.promotional_set_at, customer.promotional_set_by_id) == (since, admin.id)
+    agent = actor_in(world, Role.AGENT)
     customer.promotional_emails = False
-    save_customer(customer, actor=admin)
-    assert (customer.promotional_set_at, customer.promotional_set_by_id) == (None, None)
+    save_customer(customer, actor=agent)
+    db.session.commit()
+    assert since is not None
+    assert customer.promotional_set_at is not None
+    assert customer.promotional_set_at > since
+    assert customer.promotional_set_by_id == agent.id
+
+
+def test_nobody_set_promotional_emails_that_were_never_on(world: World, admin: Actor):
+    for asked in ({}, {"promotional_emails": False}):
+        customer = save_customer(new(world, **asked), actor=admin)
+        assert (customer.promotional_set_at, customer.promotional_set_by_id) == (None, None)
+        delete_customer(customer, actor=admin)
 
 
 def test_somebody_from_another_organisation_may_set_promotional_emails(world: World, admin: Actor):
@@ -338,6 +434,18 @@ def test_only_staff_are_assigned(world: World, admin: Actor):
             assign_account_manager(customer, manager=db.session.get_one(User, wrong), actor=admin)
         db.session.rollback()
     assert customer.account_manager_id is None
+
+
+def test_assigning_asks_nothing_of_the_other_managers(world: World, admin: Actor):
+    agent = db.session.get_one(User, world.ours.users[Role.AGENT])
+    former = make.UserFactory(organisation_id=world.ours.id, role=Role.AGENT)
+    customer = save_customer(new(world, service_manager_id=former.id), actor=admin)
+    former.role, former.dealer_id = Role.PARTNER, world.ours.row(Dealer)
+    db.session.commit()
+    assign_account_manager(customer, manager=agent, actor=admin)
+    assert customer.account_manager_id == agent.id
+    db.session.commit()
+    assert refused(customer, admin).keys() == {"service_manager_id"}
 
 
 # --- Who may -----------------------------------------------------------------------------------------------

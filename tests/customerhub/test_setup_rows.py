@@ -19,13 +19,14 @@ from models import (
     NotificationTemplate,
     Organisation,
     PaymentTerms,
+    Product,
     Tariff,
     TariffRate,
     User,
     VatRate,
 )
 from models.base import db
-from models.enums import CatalogType, Role, StatusBehaviour, TemplatePurpose, TermsKind
+from models.enums import CatalogType, ProductKind, Role, StatusBehaviour, TemplatePurpose, TermsKind
 from tests import factories as make
 from tests.customerhub.conftest import actor_in
 from tests.world import World
@@ -76,6 +77,35 @@ def test_a_name_is_there_once_whatever_its_case_and_accents(world: World, admin:
 def test_a_code_that_is_taken_is_told_at_the_code(world: World, admin: Actor):
     dealer = ours(world, Dealer)
     assert refused(Dealer(code=dealer.code, name="Another"), admin, Conflict).field == "code"
+
+
+ENTITY = {"registered_name": "A", "address": "1 Street", "brand_colour": "#112233", "invoice_number_format": "{number}"}
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "kept", "typed", "rest"),
+    [
+        (Dealer, "code", "D900", " d900", {"name": "A"}),
+        (Product, "code", "P-A", "p-a", {"kind": ProductKind.FEATURE}),
+        (CustomerGroup, "name", "Königlich", "KONIGLICH", {}),
+        (BusinessEntity, "name", "Ours Ltd", "ours  ltd", ENTITY),
+    ],
+)
+def test_what_differs_in_case_alone_is_one(
+    world: World, admin: Actor, model: Any, field: str, kept: str, typed: str, rest: dict[str, Any]
+):
+    save_row(model(**{"name": "One"} | rest | {field: kept}), actor=admin)
+    db.session.commit()
+    error = refused(model(**{"name": "Two"} | rest | {field: typed}), admin, Conflict)
+    assert (error.field, error.message) == (field, f"There is already one with this {field}")
+    save_row(model(**{"name": "Two"} | rest | {field: typed}), actor=Actor(None, world.theirs.id))
+
+
+def test_organisations_that_differ_in_case_are_one(world: World, admin: Actor):
+    person = Actor.of(db.session.get_one(User, world.platform_user))
+    made = Organisation(name=" OUR telecom", currency="EUR", country="DE", timezone="UTC", reminder_days="30")
+    error = refused(made, person, Conflict, save_organisation)
+    assert (error.field, error.message) == ("name", "There is already one with this name")
 
 
 def test_the_same_name_in_another_list_or_organisation_is_another(world: World, admin: Actor):
@@ -296,10 +326,45 @@ def test_a_bad_value_of_an_organisation_is_told_at_its_field(world: World, admin
 
 
 def test_codes_are_kept_in_capitals(world: World, admin: Actor):
-    organisation = db.session.get_one(Organisation, world.ours.id)
+    organisation = make.OrganisationFactory()
     organisation.currency, organisation.country = "chf", "ch"
-    save_organisation(organisation, actor=admin)
+    save_organisation(organisation, actor=Actor(None, organisation.id))
     assert (organisation.currency, organisation.country) == ("CHF", "CH")
+
+
+@pytest.mark.parametrize(("currency", "places"), [("KWD", 3), ("BHD", 3), ("JPY", 0), ("CLF", 4)])
+def test_a_currency_without_cents_is_refused(world: World, admin: Actor, currency: str, places: int):
+    organisation = make.OrganisationFactory()
+    organisation.currency = currency
+    error = refused(organisation, Actor(None, organisation.id), save=save_organisation)
+    assert fields(error) == {"currency"}
+    assert f"{currency} has {places} decimal places" in error.message
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [{"credit_limit": make.Decimal(5)}, {"total_spend": make.Decimal(0)}, {"low_usage_minimum": make.Decimal(1)},
+     {"balance": make.Decimal("-0.01")}, {"line": True}],
+)  # fmt: skip
+def test_the_currency_stays_once_there_are_amounts(world: World, admin: Actor, amount: dict[str, Any]):
+    organisation = make.OrganisationFactory()
+    customer = make.CustomerFactory(organisation=organisation)
+    system = Actor(None, organisation.id)
+    organisation.currency = "USD"
+    save_organisation(organisation, actor=system)
+    for name, value in amount.items():
+        if name == "line":
+            make.BillingLineFactory(organisation=organisation, customer_id=customer.id)
+        else:
+            setattr(customer.accounts[0] if name == "balance" else customer, name, value)
+    db.session.commit()
+    organisation.currency = "eur"
+    error = refused(organisation, system, save=save_organisation)
+    assert (fields(error), error.message) == (
+        {"currency"}, "There are amounts in USD already, so the currency stays"
+    )  # fmt: skip
+    organisation.currency, organisation.country = "usd", "us"
+    save_organisation(organisation, actor=system)
 
 
 def test_nobody_switches_off_the_organisation_they_work_in(world: World, admin: Actor):

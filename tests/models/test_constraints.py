@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from customerhub import history
+from customerhub import clock, history
+from customerhub.customers.records import DETAILS
 from customerhub.permissions import Actor
 from models import Department, Organisation
 from models.base import Base, db
@@ -37,6 +38,9 @@ UNIQUES = [
 OWN = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
 # Who acted may have been a visitor from another organisation.
 VISITORS = {"customer_import.user_id", "list_export.user_id", "customer.promotional_set_by_id"}
+
+# What goes with its customer where somebody has decided so; until then it counts as a link.
+COUNTED = {"alert", "merged_customer"}
 
 # What each check of the database refuses, by its name.
 BAD: dict[str, dict[str, Any]] = {
@@ -100,6 +104,11 @@ def suited(table: Table, column: str) -> tuple[Any, ...]:
     return (table.c.role == roles[column],) if table.name == "hub_user" else ()
 
 
+def beside(table: Table) -> dict[str, Any]:
+    """What else has to change in a row that is given to another owner: nobody has two main accounts."""
+    return {"is_main": False} if table.name == "account" else {}
+
+
 def pointing_column(key: Any) -> str:
     return next(element.parent.name for element in key.elements if element.parent.name != "organisation_id")
 
@@ -123,10 +132,10 @@ def test_a_reference_into_another_organisation_is_refused(world: World):
     for table, key in TENANT_LINKS:
         column = pointing_column(key)
         ours, theirs = (FACTORIES[key.referred_table.name](organisation=side).id for side in sides)
-        where = suited(table, column)
-        if "foreign key" not in refusal(changed(table, world, *where, **{column: theirs})).lower():
+        where, more = suited(table, column), beside(table)
+        if "foreign key" not in refusal(changed(table, world, *where, **more, **{column: theirs})).lower():
             accepted.append(f"{table.name}.{column}")
-        if refusal(changed(table, world, *where, **{column: ours})):
+        if refusal(changed(table, world, *where, **more, **{column: ours})):
             refused.append(f"{table.name}.{column}")
     assert accepted == []
     assert refused == []
@@ -136,7 +145,7 @@ def test_a_reference_to_nothing_is_refused(world: World):
     accepted = []
     for table, key in TENANT_LINKS:
         column = pointing_column(key)
-        statement = changed(table, world, *suited(table, column), **{column: 10**9})
+        statement = changed(table, world, *suited(table, column), **beside(table), **{column: 10**9})
         if "foreign key" not in refusal(statement).lower():
             accepted.append(f"{table.name}.{column}")
     assert accepted == []
@@ -190,7 +199,22 @@ def doubled(table: Table, world: World, constraint: UniqueConstraint, others: se
     row = dict(db.session.connection().execute(first).mappings().one())
     row["id"] = 10**6
     varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
-    return insert(table).values(row | varied)
+    return insert(table).values(row | varied | beside(table))
+
+
+def test_a_customer_has_one_main_account(world: World):
+    table = TABLES["account"]
+    owner = {"organisation_id": world.ours.id, "customer_id": world.ours.customers[0], "balance": 0}
+    add = insert(table).values(owner | {"created_at": clock.now(), "number": "SECOND"})
+    assert refusal(add.values(is_main=False)) == ""
+    assert "account" in refusal(add.values(is_main=True))
+
+
+def test_only_the_details_of_a_record_go_with_it():
+    """Whatever else refers to a customer keeps it, also from those who look at nothing before they delete."""
+    going = {table.name for table, key in TENANT_LINKS
+             if key.referred_table.name == "customer" and key.ondelete == "CASCADE"}  # fmt: skip
+    assert going == set(DETAILS) | COUNTED
 
 
 def test_values_out_of_bounds_are_refused(world: World):

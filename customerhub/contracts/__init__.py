@@ -1,0 +1,1 @@
+"""What a customer has signed, and whom its invoices go to."""

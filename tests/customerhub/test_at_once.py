@@ -1,0 +1,94 @@
+"""Two transactions that would each be right alone: the second waits for the first and sees what it did."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from customerhub import history
+from customerhub.customers.records import delete_customer, save_customer
+from customerhub.errors import Invalid, StillLinked, WrongState
+from customerhub.permissions import Actor
+from customerhub.setup.rows import delete_row, save_row
+from models import Customer, CustomerStatus, User
+from models.base import db
+from models.enums import Role
+from tests import factories as make
+from tests.customerhub.conftest import actor_in
+from tests.customerhub.test_records import new
+from tests.world import World
+
+
+def meanwhile(world: World, act: Callable[[Actor], Any]) -> tuple[ThreadPoolExecutor, Future[Any]]:
+    """`act` of another administrator, begun in a transaction of its own, and by now waiting for this one."""
+
+    def run() -> None:
+        with world.app.app_context():
+            actor = actor_in(world, Role.ADMIN)
+            with history.acting(actor, "test"):
+                act(actor)
+                db.session.commit()
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(run)
+    _wait_for_it(future)
+    return pool, future
+
+
+def _wait_for_it(future: Future[Any]) -> None:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(200):
+        time.sleep(0.02)
+        if future.done():
+            return
+        if db.engine.dialect.name == "sqlite":
+            time.sleep(0.2)
+            return
+        with db.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+    raise AssertionError("it neither ends nor waits")
+
+
+def refused(pool: ThreadPoolExecutor, future: Future[Any], kind: type[Exception], told: str) -> None:
+    with pool, pytest.raises(kind, match=told):
+        future.result(20)
+    db.session.expire_all()
+
+
+def test_a_customer_who_is_given_a_portal_user_meanwhile_is_not_deleted(world: World, admin: Actor):
+    customer = save_customer(new(world), actor=admin)
+    db.session.commit()
+    key = customer.id
+    user = make.UserFactory(organisation_id=world.ours.id, role=Role.CUSTOMER, customer_id=key)
+    pool, future = meanwhile(world, lambda actor: delete_customer(db.session.get_one(Customer, key), actor=actor))
+    db.session.commit()
+    refused(pool, future, StillLinked, "1 user")
+    assert db.session.get(Customer, key) is not None
+    assert db.session.get(User, user.id) is not None
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_of_the_last_two_statuses_that_bill_one_stays(world: World, admin: Actor, is_deleted: bool):
+    first, second = (make.CustomerStatusFactory(organisation_id=world.ours.id) for _ in range(2))
+    for status in db.session.query(CustomerStatus).filter(CustomerStatus.organisation_id == world.ours.id):
+        status.active = status in (first, second)
+    db.session.commit()
+    keys = first.id, second.id
+
+    def take_away(key: int, actor: Actor) -> None:
+        status = db.session.get_one(CustomerStatus, key)
+        if is_deleted:
+            delete_row(status, actor=actor)
+        else:
+            status.active = False
+            save_row(status, actor=actor)
+
+    take_away(keys[0], admin)
+    pool, future = meanwhile(world, lambda actor: take_away(keys[1], actor))
+    db.session.commit()
+    refused(pool, future, WrongState if is_deleted else Invalid, "has to bill")
+    assert db.session.get_one(CustomerStatus, keys[1]).active
