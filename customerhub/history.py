@@ -20,7 +20,16 @@ from sqlalchemy.orm.attributes import History as AttributeHistory
 
 from customerhub.clock import now
 from customerhub.permissions import Actor
-from models import CustomerImport, History, ImportRow, ListExport, NumberSequence, OutboxMessage
+from models import (
+    CustomerImport,
+    EndedSession,
+    History,
+    ImportRow,
+    ListExport,
+    NumberSequence,
+    OutboxMessage,
+    UsedForm,
+)
 from models.base import Base, db
 from models.people import ListPreference, SavedView
 
@@ -34,6 +43,8 @@ UNTRACKED = (
     OutboxMessage,
     CustomerImport,
     ListExport,
+    UsedForm,
+    EndedSession,
 )
 BULK_IS_RECORDED = "bulk_is_recorded"
 DELETED = "history_deleted"

@@ -66,6 +66,7 @@ def put(
 ) -> OutboxMessage:
     """The message for the reason `reason_key`, written now if there is none yet.
 
+    A one-time link in the subject is made useless: lists, searches and exports show subjects.
     `reason_key` tells what the mail is about and when, such as "review 12 2026-01-31", in at most 200
     characters, and is unique in the organisation. Raises Invalid where the recipient is not an email address.
     """
@@ -77,7 +78,7 @@ def put(
         reason_key=reason_key,
         purpose=purpose,
         recipient=address,
-        subject=header_safe(subject),
+        subject=header_safe(hide_links(subject)),
         text_body=text_body,
         html_body=html_body,
         customer_id=customer_id,
@@ -158,7 +159,8 @@ def settle(message_id: int, failure: Undelivered | None, *, now: datetime) -> Ou
         message.state = OutboxState.SENT
         message.sent_at = now
         message.next_attempt_at = message.last_error = None
-        message.text_body, message.html_body = hide_links(message.text_body), hide_links(message.html_body)
+        for part in ("subject", "text_body", "html_body"):
+            setattr(message, part, hide_links(getattr(message, part)))
     elif failure.is_final or message.attempts >= MOST_ATTEMPTS:
         _park(message, failure.reason)
     else:

@@ -4,7 +4,7 @@ import models.sqlite  # noqa: F401  (listens to every engine)
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
-from models.journal import History, OutboxMessage
+from models.journal import EndedSession, History, OutboxMessage, UsedForm
 from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
 from models.parts import (
     Address,
@@ -58,6 +58,7 @@ __all__ = [
     "Dealer",
     "DefaultValueSet",
     "Department",
+    "EndedSession",
     "History",
     "ImportRow",
     "InvoiceProfile",
@@ -83,6 +84,7 @@ __all__ = [
     "Tariff",
     "TariffRate",
     "TaskComment",
+    "UsedForm",
     "User",
     "VatRate",
     "customer_department",

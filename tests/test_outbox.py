@@ -198,6 +198,16 @@ def test_what_was_sent_stays_sent_and_its_link_is_not_kept(session, organisation
     assert put(organisation) is message
 
 
+def test_no_subject_holds_a_link(session, organisation):
+    message = put(organisation, subject=f"Go to {LINK} now")
+    assert message.subject == "Go to https://hub.example.com/set-password/used-up now"
+    message.subject = f"Go to {LINK} now"  # as it was kept before
+    outbox.claim(message.id, now=NOW)
+    outbox.settle(message.id, None, now=NOW)
+    session.commit()
+    assert LINK not in message.subject
+
+
 def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(session, organisation):
     message, now = put(organisation), NOW
     for pause in PAUSES:

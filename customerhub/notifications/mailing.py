@@ -70,7 +70,7 @@ def account_mail(user: User, *, purpose: TemplatePurpose, link: str, hours: int)
         "hours": hours,
     }
     return compose(
-        subject=templates.render(own.subject if own else ours.subject, values),
+        subject=templates.render_subject(own.subject if own else ours.subject, values),
         paragraphs=templates.render_html(own.body if own else ours.body, values),
         button=(ours.button, link),
         after=templates.render_html(ours.after, values),

@@ -61,6 +61,9 @@ SAMPLES: dict[str, str] = {
     "hours": "72",
 }
 
+# What only the person a message is for may read. Subjects are shown in lists, exports and mail programs.
+BODY_ONLY = frozenset({"link"})
+
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 
@@ -79,20 +82,26 @@ def check_template(purpose: TemplatePurpose, subject: str | None, body: str | No
     problems = [
         (field, problem)
         for field, source in (("subject", subject), ("body", body))
-        for problem in _problems(purpose, source or "")
+        for problem in _problems(purpose, field, source or "")
     ]
     if problems:
         raise Invalid(problems[0][1], problems[0][0], problems)
 
 
-def _problems(purpose: TemplatePurpose, source: str) -> list[str]:
-    known = PLACEHOLDERS[purpose]
-    found = [inner.strip() for inner in _PLACEHOLDER.findall(source)]
-    choice = ", ".join(f"{{{{{name}}}}}" for name in known)
+def _problems(purpose: TemplatePurpose, field: str, source: str) -> list[str]:
+    barred = BODY_ONLY if field == "subject" else frozenset()
+    known = PLACEHOLDERS[purpose].keys()
+    found = dict.fromkeys(inner.strip() for inner in _PLACEHOLDER.findall(source))
+    choice = ", ".join(f"{{{{{name}}}}}" for name in known if name not in barred)
     problems = [
         f"There is no placeholder {{{{{name[:60]}}}}} in a message of this purpose. There are {choice}"
-        for name in dict.fromkeys(found)
+        for name in found
         if name not in known
+    ]
+    problems += [
+        f"{{{{{name}}}}} can stand in the body only: others read the subject too"
+        for name in found
+        if name in known and name in barred
     ]
     rest = _PLACEHOLDER.sub("", source)
     if "{{" in rest or "}}" in rest:
@@ -105,6 +114,11 @@ def _problems(purpose: TemplatePurpose, source: str) -> list[str]:
 def render(source: str, values: Values) -> str:
     """`source` as text, with each placeholder that `values` knows filled in once. Others stay as they are."""
     return _fill(source, values, str)
+
+
+def render_subject(source: str, values: Values) -> str:
+    """As `render`, without what may stand in a body only: an older template may still have it."""
+    return render(source, {**values, **dict.fromkeys(BODY_ONLY, "")})
 
 
 def render_html(source: str, values: Values) -> list[Markup]:
@@ -130,4 +144,4 @@ def preview(purpose: TemplatePurpose, *, subject: str, body: str, values: Values
     """How a message with this template would read, with `values` or sample data. Raises Invalid."""
     check_template(purpose, subject, body)
     shown = {name: SAMPLES[name] for name in PLACEHOLDERS[purpose]} | dict(values or {})
-    return Preview(render(subject, shown), render(body, shown), render_html(body, shown))
+    return Preview(render_subject(subject, shown), render(body, shown), render_html(body, shown))

@@ -11,7 +11,7 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
-from models import Customer
+from models import Customer, OutboxMessage
 from models.base import db
 from tests import factories as make
 from tests.databases import Databases, settings_for
@@ -115,6 +115,19 @@ def test_down_works_on_a_database_in_use(app_over):
         db.session.remove()
         downgrade(revision="base")
         assert tables_of(db.engine) == {"alembic_version"}
+
+
+def test_a_migration_takes_links_out_of_subjects(app_over):
+    with app_over("subjects").app_context():
+        downgrade(revision="0002")
+        organisation = make.OrganisationFactory()
+        for subject in ("See https://hub.example.com/set-password/abc.DEF-1 now", "Set-password 100%"):
+            make.OutboxMessageFactory(organisation=organisation, subject=subject)
+        db.session.commit()
+        db.session.remove()
+        upgrade()
+        found = db.session.scalars(select(OutboxMessage.subject).order_by(OutboxMessage.id)).all()
+        assert found == ["See https://hub.example.com/set-password/used-up now", "Set-password 100%"]
 
 
 def test_references_are_enforced_again_behind_a_migration(app_over):

@@ -54,6 +54,13 @@ def test_the_organisations_words_come_first_and_the_button_stays(user):
     assert LINK in mail.text.split()
 
 
+def test_a_stored_subject_with_the_link_in_it_is_sent_without(user):
+    add_template(user, name="A", purpose=TemplatePurpose.WELCOME, subject="{{name}}, go to {{link}} now", body="x")
+    mail = mail_to(user)
+    assert mail.subject == 'Robin "<b>" Sample, go to now'
+    assert LINK in mail.text.split()
+
+
 def test_another_organisations_words_are_not_used(user, session):
     stranger = make_user(make_organisation("Another"))
     add_template(stranger, name="A", purpose=TemplatePurpose.WELCOME, subject="Not yours", body="x")

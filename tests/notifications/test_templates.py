@@ -12,6 +12,7 @@ from customerhub.notifications.templates import (
     preview,
     render,
     render_html,
+    render_subject,
 )
 from models.enums import TemplatePurpose
 
@@ -54,6 +55,24 @@ def test_everything_else_is_refused_by_name(source, told):
             check_template(REVIEW, subject, body)
         assert refusal.value.field == field
         assert told in refusal.value.message
+
+
+@pytest.mark.parametrize("source", ["{{link}}", "Go: {{ link }}", "{{name}} {{link}}"])
+@pytest.mark.parametrize("purpose", [TemplatePurpose.WELCOME, TemplatePurpose.RESET])
+def test_a_one_time_link_stands_in_a_body_only(purpose, source):
+    check_template(purpose, "Hello {{name}}", source)
+    with pytest.raises(Invalid) as refusal:
+        check_template(purpose, source, "fine")
+    assert [field for field, _ in refusal.value.problems] == ["subject"]
+    assert "{{link}} can stand in the body only" in refusal.value.message
+    with pytest.raises(Invalid) as refusal:
+        check_template(purpose, "{{nobody}}", "fine")
+    assert "{{link}}" not in refusal.value.message
+
+
+def test_a_subject_is_rendered_without_a_link():
+    values = {"name": "Robin", "link": "https://hub.example.com/set-password/abc"}
+    assert render_subject("{{name}}: {{link}}", values) == "Robin: "
 
 
 def test_every_problem_is_told():
