@@ -1,6 +1,6 @@
 """The only place that asks what time it is. Whatever depends on the date takes it as an argument."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 
@@ -9,6 +9,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def today(timezone: str = "UTC") -> date:
-    """The date it is now in `timezone`, such as an organisation's."""
-    return datetime.now(ZoneInfo(timezone)).date()
+def today(timezone: str | tzinfo | None = None) -> date:
+    """The date it is now in `timezone`, such as an organisation's; in UTC where none is given."""
+    zone = ZoneInfo(timezone) if isinstance(timezone, str) else timezone
+    return datetime.now(zone or UTC).date()

@@ -1,9 +1,9 @@
 """Lists as files: cells made harmless, written in constant memory."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Final, TextIO
 
 import xlsxwriter
 
@@ -11,6 +11,14 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+CHUNK: Final = 1000  # rows that are read at a time
+
+
+def in_chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    """`keys` as they are to be read: some at a time."""
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
 
 
 def harmless(text: str) -> str:

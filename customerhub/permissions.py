@@ -18,9 +18,11 @@ from models import (
     Department,
     InvoiceProfile,
     LegalEntity,
+    Organisation,
     OrganisationRow,
     User,
 )
+from models.base import db
 from models.enums import PortalPermission, Role
 
 
@@ -140,6 +142,20 @@ def require(actor: Actor, permission: Permission) -> None:
     """Raises NotAllowed unless `actor` may."""
     if not actor.may(permission):
         raise NotAllowed(f"You may not {permission}. Ask an administrator of your organisation.")
+
+
+def actor_again(user: User, organisation_id: int) -> Actor:
+    """`user` as the actor of work that they asked for earlier in this organisation.
+
+    Raises NotAllowed where they may no longer sign in, or no longer work there.
+    """
+    home = db.session.get_one(Organisation, user.organisation_id)
+    if not user.active or not home.active:
+        raise NotAllowed(f"The account of {user.name} is switched off.")
+    actor = Actor.of(user, organisation_id)
+    if actor.organisation_id != organisation_id:
+        raise NotAllowed(f"{user.name} may no longer work in this organisation.")
+    return actor
 
 
 def require_own(actor: Actor, row: Any) -> None:

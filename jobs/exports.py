@@ -1,116 +1,219 @@
-"""Large lists, written to a file in the background."""
+"""Large lists, written to a file in the background.
+
+Whoever takes an export to write it raises its version; a worker that finds it raised again knows that another has taken
+over. No worker holds a transaction open while it writes to the file: on SQLite nobody else could save anything then.
+"""
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from customerhub import clock, history, storage
-from customerhub.exporting import CONTENT_TYPES, write_file
-from customerhub.permissions import Actor
-from models import ListExport, User
+from customerhub.errors import HubError
+from customerhub.exporting import CONTENT_TYPES, in_chunks, write_file
+from customerhub.permissions import Actor, Permission, actor_again, require
+from jobs import queue
+from models import ListExport, Organisation, User
 from models.base import db
 from models.enums import TransferState
+from models.sqlite import reading
+from models.transfer import gone_quiet
+
+LARGEST = 2**31  # bytes
+NEVER_BEGUN = timedelta(minutes=3)
+UNDER_WAY = (TransferState.QUEUED, TransferState.RUNNING)
 
 log = logging.getLogger(__name__)
-
-STEP = 1000  # rows between two looks at whether it was cancelled
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list to be written: its headings, which columns are numbers, how many rows, and the rows."""
+    """A list to be written: its headings, which columns are numbers, the keys of its rows, and what reads some of them.
+
+    `cells` gives the cells of the rows with these keys, in their order and without those that are gone meanwhile.
+    """
 
     headings: list[str]
     numbers: set[int]
-    total: int
-    rows: Iterator[list[str]]
+    keys: Sequence[int]
+    cells: Callable[[Sequence[int]], list[list[str]]]
 
 
-# Screen → what makes its list. The screens put themselves in: what a list shows is theirs to say.
+# Screen → what makes its list, or raises NotAllowed. The screens put themselves in: what a list shows is theirs to say.
 SOURCES: dict[str, Callable[[ListExport, Actor], Listing]] = {}
 
 
-class Cancelled(Exception):
-    """Somebody cancelled the export."""
+class Superseded(Exception):
+    """Somebody cancelled the export, or another worker took it over. Nothing is to be done about it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write an export, until somebody cancels it or takes it over."""
+
+    export_id: int
+    version: int
+
+    @property
+    def holds(self) -> ColumnElement[bool]:
+        return and_(
+            ListExport.id == self.export_id,
+            ListExport.version == self.version,
+            ListExport.state == TransferState.RUNNING,
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All that an export asks for."""
+
+    actor: Actor
+    listing: Listing
+    kind: str
+    file_name: str
 
 
 def write(export_id: int) -> None:
-    """Write one export. Called again after a crash it starts over; one that is done or cancelled is left alone."""
-    if not _move(export_id, (TransferState.QUEUED, TransferState.RUNNING), TransferState.RUNNING):
+    """Write one export that waits, or whose worker has died: it starts over. Any other is left alone."""
+    claim = _claim(export_id)
+    if claim is None:
         return
     try:
-        _write(export_id)
-    except Cancelled:
+        _write(claim)
+    except Superseded:
         db.session.rollback()
-    except Exception:
+    except OperationalError:
         db.session.rollback()
-        log.exception("export %s failed", export_id)
-        _move(export_id, (TransferState.RUNNING,), TransferState.FAILED, problem="The export failed. Try again.")
+        _give_back(claim)
+        raise  # the queue has it tried again
+    except Exception as error:
+        db.session.rollback()
+        _change(claim.holds, state=TransferState.FAILED, finished_at=clock.now(), problem=_told(error, export_id))
+        db.session.commit()
 
 
-def _write(export_id: int) -> None:
-    export = db.session.get_one(ListExport, export_id)
-    user = db.session.get_one(User, export.user_id)
-    actor = Actor(user, export.organisation_id)
-    listing = SOURCES[export.screen](export, actor)
-    kind, title = export.format, export.title
-    _note(export_id, done_rows=0, total_rows=listing.total)
+def _claim(export_id: int) -> Claim | None:
+    """Take an export to write it. Of two who try only one gets it."""
+    now = clock.now()
+    left = and_(ListExport.state == TransferState.RUNNING, gone_quiet(ListExport, now))
+    version = _change(
+        and_(ListExport.id == export_id, or_(ListExport.state == TransferState.QUEUED, left)),
+        state=TransferState.RUNNING,
+        version=ListExport.version + 1,
+        started_at=now,
+        heard_at=now,
+        done_rows=0,
+        total_rows=None,
+    )
+    db.session.commit()
+    return None if version is None else Claim(export_id, version)
+
+
+def _give_back(claim: Claim) -> None:
+    """Let it wait again; where even that cannot be noted, it is taken up once it has gone quiet."""
+    with suppress(OperationalError):
+        _change(claim.holds, state=TransferState.QUEUED)
+        db.session.commit()
+
+
+def _write(claim: Claim) -> None:
+    with reading():
+        task = _task(claim.export_id)
+        db.session.rollback()
+    _note(claim, total_rows=len(task.listing.keys))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"list.{kind}"
-        write_file(path, kind, listing.headings, listing.numbers, _counted(export_id, listing.rows))
-        with history.acting(actor, f"export {export_id}"), path.open("rb") as file:
-            stored = storage.store(
-                file,
-                f"{title}-{clock.today()}.{kind}",
-                CONTENT_TYPES[kind],
-                organisation_id=actor.organisation_id,
-                actor=actor,
-                limit=2**31,
-            )
-            done = _move(export_id, (TransferState.RUNNING,), TransferState.DONE, file_id=stored.id)
-            if not done:
-                raise Cancelled
+        path = Path(folder) / f"list.{task.kind}"
+        write_file(path, task.kind, task.listing.headings, task.listing.numbers, _rows(claim, task.listing))
+        _store(claim, task, path)
 
 
-def _counted(export_id: int, rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The rows, told as done now and then; raises Cancelled once somebody cancelled."""
-    number = 0
-    for number, row in enumerate(rows, 1):
-        yield row
-        if number % STEP == 0 and not _note(export_id, done_rows=number):
-            raise Cancelled
-    _note(export_id, done_rows=number)
+def _task(export_id: int) -> _Task:
+    """What is to be written. Raises NotAllowed where who asked for it may no longer have it."""
+    export = db.session.get_one(ListExport, export_id)
+    actor = actor_again(db.session.get_one(User, export.user_id), export.organisation_id)
+    require(actor, Permission.CUSTOMERS_EXPORT)
+    zone = db.session.get_one(Organisation, export.organisation_id).timezone
+    file_name = f"{export.title}-{clock.today(zone)}.{export.format}"
+    return _Task(actor, SOURCES[export.screen](export, actor), export.format, file_name)
 
 
-def _note(export_id: int, **values: int) -> bool:
-    """Keep how far it is; False where it no longer runs."""
-    changed = db.session.execute(
+def _rows(claim: Claim, listing: Listing) -> Iterator[list[str]]:
+    """The rows, each chunk told as done when it is written. Raises Superseded."""
+    done = 0
+    for keys in in_chunks(listing.keys):
+        with reading():
+            rows = listing.cells(keys)
+            db.session.rollback()
+        yield from rows
+        done += len(rows)
+        _note(claim, done_rows=done)
+
+
+def _note(claim: Claim, **values: int) -> None:
+    """Keep how far it is, and that somebody is at work on it. Raises Superseded."""
+    if _change(claim.holds, heard_at=clock.now(), **values) is None:
+        raise Superseded
+    db.session.commit()
+
+
+def _store(claim: Claim, task: _Task, path: Path) -> None:
+    actor = task.actor
+    with history.acting(actor, f"export {claim.export_id}"), path.open("rb") as file:
+        stored = storage.store(
+            file,
+            task.file_name,
+            CONTENT_TYPES[task.kind],
+            organisation_id=actor.organisation_id,
+            actor=actor,
+            limit=LARGEST,
+        )
+        if _change(claim.holds, state=TransferState.DONE, finished_at=clock.now(), file_id=stored.id) is None:
+            raise Superseded
+        db.session.commit()
+
+
+def _change(condition: ColumnElement[bool], **values: Any) -> int | None:
+    """Set `values` on the export for which `condition` holds; its version then, or None where there is none."""
+    changed = db.session.scalars(
         update(ListExport)
-        .where(ListExport.id == export_id, ListExport.state == TransferState.RUNNING)
+        .where(condition)
         .values(**values)
+        .returning(ListExport.version)
         .execution_options(synchronize_session=False)
     )
-    db.session.commit()
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+    return changed.first()
 
 
-def _move(export_id: int, before: tuple[TransferState, ...], after: TransferState, **values: object) -> bool:
-    """Change the state, if it is one of `before`; whether it did. Commits."""
-    moment = "started_at" if after is TransferState.RUNNING else "finished_at"
-    changed = db.session.execute(
-        update(ListExport)
-        .where(ListExport.id == export_id, ListExport.state.in_(before))
-        .values({"state": after, moment: clock.now(), **values})
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
-    return bool(changed.rowcount)  # type: ignore[attr-defined]
+def _told(error: Exception, export_id: int) -> str:
+    """What people read of `error`."""
+    if isinstance(error, HubError):
+        return error.message[:500]
+    log.error("export %s failed", export_id, exc_info=error)
+    return "The export failed. Try again."
 
 
 def cancel(export_id: int) -> bool:
     """Stop an export that waits or runs; whether there was anything to stop. Commits."""
-    return _move(export_id, (TransferState.QUEUED, TransferState.RUNNING), TransferState.CANCELLED)
+    stoppable = and_(ListExport.id == export_id, ListExport.state.in_(UNDER_WAY))
+    stopped = _change(stoppable, state=TransferState.CANCELLED, finished_at=clock.now())
+    db.session.commit()
+    return stopped is not None
+
+
+def resume() -> None:
+    """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
+    now = clock.now()
+    never_begun = and_(ListExport.state == TransferState.QUEUED, ListExport.created_at < now - NEVER_BEGUN)
+    left = and_(ListExport.state == TransferState.RUNNING, gone_quiet(ListExport, now))
+    found = db.session.scalars(select(ListExport.id).where(or_(never_begun, left))).all()
+    db.session.rollback()
+    for export_id in found:
+        queue.nudge(write, export_id, queue=queue.BULK)

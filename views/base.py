@@ -142,8 +142,10 @@ class HubModelView(Editing, Operating, Exporting, ModelView):
 
     # --- The list ------------------------------------------------------------------------------------------
 
-    def list_query(self, args: listing.ListArgs) -> Select[Any]:
-        return self.found(listing.narrowed(self.rows(), args, self.filters), args)
+    def list_query(self, args: listing.ListArgs) -> tuple[Select[Any], list[str]]:
+        """What `args` asks for, and what is to be said of filters that do not fit."""
+        query, unfit = listing.narrowed(self.rows(), args, self.filters)
+        return self.found(query, args), unfit
 
     def found(self, query: Select[Any], args: listing.ListArgs) -> Select[Any]:
         """The rows of `query` that the search text of `args` finds."""
@@ -164,7 +166,8 @@ class HubModelView(Editing, Operating, Exporting, ModelView):
             return redirect(url_for(f"{self.endpoint}.index_view") + args.query())
         kept = preferences.of(current_user.id, self.endpoint)
         shown = kept.columns_of(self.columns)
-        narrowed = listing.narrowed(self.rows(), args, self.filters)
+        narrowed, unfit = listing.narrowed(self.rows(), args, self.filters)
+        listing.say(unfit)
         total, known = listing.count(self.counted(narrowed, args), args)
         order = listing.order_of(args, self.columns, self.usual_order, self.model)
         load = [*self.load, *(option for column in shown for option in column.load)]

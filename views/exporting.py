@@ -1,7 +1,8 @@
 """A list as a file: as filtered, with the chosen columns. A large one is written by a job."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,18 +12,17 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from customerhub import clock
-from customerhub.exporting import CONTENT_TYPES, write_csv, write_workbook
+from customerhub.exporting import CONTENT_TYPES, in_chunks, write_csv, write_workbook
 from customerhub.links import plural
-from customerhub.permissions import Actor, Permission
+from customerhub.permissions import Actor, Permission, require
 from jobs import exports
 from jobs.queue import BULK, nudge
 from models import ListExport, Organisation
 from models.base import db
 from views import listing, preferences
-from views.columns import Column
+from views.columns import Column, formats
 from views.operation import OperationPage
 
-CHUNK = 1000
 AT_ONCE = 5000  # rows that are written while the browser waits
 MOST_ROWS = 1_000_000
 
@@ -38,7 +38,8 @@ class Exporting:
             abort(403)
         args = listing.read_args(request.args, self.columns, self.filters, listing.PAGE_SIZES[0])
         columns = preferences.of(current_user.id, self.endpoint).columns_of(self.columns)
-        keys = self._keys(args, AT_ONCE + 1)
+        keys, unfit = self._keys(args, AT_ONCE + 1)
+        listing.say(unfit)
         if len(keys) <= AT_ONCE:
             return self._attachment(export_type, columns, self._cells(keys, columns))
         if request.method == "POST":
@@ -63,7 +64,7 @@ class Exporting:
             binary = io.BytesIO()
             write_workbook(binary, headings, numbers_among(columns), rows)
             body = binary.getvalue()
-        name = f"{self.endpoint}-{clock.today()}.{kind}"
+        name = f"{self.endpoint}-{clock.today(formats().zone)}.{kind}"
         return Response(
             body,
             content_type=CONTENT_TYPES[kind],
@@ -85,36 +86,43 @@ class Exporting:
         return redirect(url_for("exports.details_view", id=export.id), 303)
 
     def listing_for_job(self: Any, export: ListExport, actor: Actor) -> exports.Listing:
-        """The list that `export` asks for, as `actor` may see it. Runs in a worker, without a request."""
+        """The list that `export` asks for, as `actor` may see it. Runs in a worker, without a request.
+
+        Raises NotAllowed where `actor` may not see it.
+        """
         from views.frame import use_formats
 
+        require(actor, self.view_permission)
         g.actor = actor
         use_formats(db.session.get_one(Organisation, actor.organisation_id))
         given = MultiDict(_pairs(export.query["address"]))
         args = listing.read_args(given, self.columns, self.filters, listing.PAGE_SIZES[0])
         columns = preferences.Kept(export.query["columns"], []).columns_of(self.columns)
-        keys = self._keys(args, MOST_ROWS)
+        keys, _ = self._keys(args, MOST_ROWS)
         headings = [column.label for column in columns]
-        return exports.Listing(headings, numbers_among(columns), len(keys), self._cells(keys, columns))
+        return exports.Listing(headings, numbers_among(columns), keys, partial(self._cells_of, columns=columns))
 
-    def _keys(self: Any, args: listing.ListArgs, most: int) -> list[int]:
-        """The keys of the rows of the list, in its order."""
+    def _keys(self: Any, args: listing.ListArgs, most: int) -> tuple[list[int], list[str]]:
+        """The keys of the rows of the list, in its order, and what is to be said of filters that do not fit."""
         order = listing.order_of(args, self.columns, self.usual_order, self.model)
-        query = self.list_query(args).with_only_columns(self.model.id, maintain_column_froms=True)
-        return list(db.session.scalars(query.order_by(*order).limit(most)))
+        found, unfit = self.list_query(args)
+        query = found.with_only_columns(self.model.id, maintain_column_froms=True)
+        return list(db.session.scalars(query.order_by(*order).limit(most))), unfit
 
     def _cells(self: Any, keys: list[int], columns: list[Column]) -> Iterator[list[str]]:
-        """The cells of the rows with these keys, read in chunks."""
+        """The cells of the rows with these keys, of which few are in memory at a time."""
+        for chunk in in_chunks(keys):
+            yield from self._cells_of(chunk, columns=columns)
+
+    def _cells_of(self: Any, keys: Sequence[int], *, columns: list[Column]) -> list[list[str]]:
+        """The cells of the rows with these keys, in this order; a row that is gone is left out."""
         load = [*self.load, *(option for column in columns for option in column.load)]
-        for start in range(0, len(keys), CHUNK):
-            chunk = keys[start : start + CHUNK]
-            query = self.rows().where(self.model.id.in_(chunk)).options(*load)
-            by_key = {row.id: row for row in db.session.scalars(query).unique()}
-            for key in chunk:
-                if key in by_key:
-                    yield [column.exported(by_key[key]) for column in columns]
-            for row in by_key.values():
-                db.session.expunge(row)
+        query = self.rows().where(self.model.id.in_(keys)).options(*load)
+        by_key = {row.id: row for row in db.session.scalars(query).unique()}
+        cells = [[column.exported(by_key[key]) for column in columns] for key in keys if key in by_key]
+        for row in by_key.values():
+            db.session.expunge(row)
+        return cells
 
 
 def numbers_among(columns: list[Column]) -> set[int]:

@@ -87,15 +87,22 @@ def read_args(
     )
 
 
-def narrowed(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> Select[Any]:
-    """`query` with the filters of `args`. One that does not fit is said and left out."""
+def narrowed(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> tuple[Select[Any], list[str]]:
+    """`query` with the filters of `args`, and a sentence on each that does not fit and is left out."""
     known = {item.name: item for item in filters}
+    unfit = []
     for name, operator, value in args.filters:
         try:
             query = query.where(known[name].where(operator, value))
         except Invalid as error:
-            flash(error.message, "warning")
-    return query
+            unfit.append(error.message)
+    return query, unfit
+
+
+def say(unfit: Sequence[str]) -> None:
+    """Tell the person who looks at the list about filters that do not fit."""
+    for message in unfit:
+        flash(message, "warning")
 
 
 def count(ids: Select[Any], args: ListArgs) -> tuple[int, set[int]]:

@@ -11,6 +11,9 @@ from jobs.queue import init_queue
 from tests.databases import settings_for
 from tests.jobs.running import Running
 from tests.servers import Valkey
+from tests.world import filled, world
+
+__all__ = ["filled", "world"]  # fixtures made elsewhere
 
 StartCommand = Callable[..., Running]
 

@@ -2,14 +2,17 @@
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import openpyxl
 import pytest
+import time_machine
 
+import customerhub.exporting
 import models
-from customerhub import history
+from customerhub import clock, history
 from customerhub.permissions import Actor
 from jobs import exports
 from models.base import db
@@ -60,6 +63,23 @@ def test_the_answer_is_a_file_with_a_name(world: World, admin: Browser):
         assert answer.headers["Content-Disposition"].startswith('attachment; filename="payment-terms-')
         assert answer.headers["Content-Disposition"].endswith(f'.{kind}"')
     assert admin.get("/admin/customers/export/csv/").data.startswith(b"\xef\xbb\xbf")
+
+
+def test_the_day_in_the_name_is_that_of_the_organisation(world: World):
+    owner(world).timezone = "Pacific/Auckland"
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.commit()
+    with time_machine.travel(clock.now().replace(hour=13), tick=False):
+        tomorrow = clock.today() + timedelta(days=1)
+        answer = Browser(world.app, world.ours.users[Role.ADMIN]).get("/admin/departments/export/csv/")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="departments-{tomorrow}.csv"'
+
+
+def test_a_filter_that_does_not_fit_is_left_out_and_told(world: World, admin: Browser):
+    rows = as_csv(admin, "f=credit_limit:from:abc")
+    assert len(rows) == 1 + 3
+    assert "“abc” does not fit the filter Credit limit" in admin.get("/admin/customers/").text
+    assert "“abc” does not fit the filter Credit limit" in admin.get("/admin/customers/?f=credit_limit:from:abc").text
 
 
 def test_filters_search_sorting_and_columns_hold(world: World, admin: Browser):
@@ -134,7 +154,7 @@ def test_lines_of_an_address_stay_in_one_cell(world: World, admin: Browser):
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than two rows are many."""
     monkeypatch.setattr(exporting, "AT_ONCE", 2)
-    monkeypatch.setattr(exporting, "CHUNK", 2)
+    monkeypatch.setattr(customerhub.exporting, "CHUNK", 2)
 
 
 @pytest.mark.usefixtures("short")
