@@ -20,19 +20,21 @@ from sqlalchemy.exc import OperationalError
 
 from customerhub import clock, history
 from customerhub.config import Settings
+from customerhub.contention import is_contention
 from customerhub.customers.importing import one_pass, steps
 from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.customers.importing.workbook import Unusable
 from customerhub.errors import Conflict, HubError
-from customerhub.permissions import Actor
+from customerhub.permissions import Actor, actor_again
 from jobs import queue
 from models import CustomerImport, User
 from models.base import db
 from models.enums import TransferState
-from models.sqlite import only_reading
+from models.sqlite import reading
+from models.transfer import gone_quiet
 
 ATTEMPTS = 3  # how often a file is gone through where somebody else was faster
-FORGOTTEN = timedelta(minutes=15)  # longer than any step of an import takes
+FORGOTTEN = timedelta(minutes=15)  # longer than any save or revert takes
 NEVER_BEGUN = timedelta(minutes=3)
 PROGRESS_SECONDS = 3600  # how long the queue server keeps how far a save is
 
@@ -52,20 +54,28 @@ def check(import_id: int) -> None:
         db.session.rollback()
     except OperationalError:
         db.session.rollback()
+        _give_back(claim)
         raise  # the queue has it tried again
     except Exception as error:
         db.session.rollback()
-        steps.fail(import_id, _told(error, import_id))
+        steps.fail(claim, _told(error, import_id))
         db.session.commit()
 
 
-def save(import_id: int, user_id: int | None = None) -> None:
-    """Save what was confirmed, by `user_id` or whoever uploaded it, in one transaction.
+def _give_back(claim: steps.Claim) -> None:
+    """Let it wait again; where even that cannot be noted, it is taken up once it has gone quiet."""
+    with suppress(OperationalError):
+        steps.give_back(claim)
+        db.session.commit()
+
+
+def save(import_id: int) -> None:
+    """Save what was confirmed, in the name of who confirmed it, in one transaction.
 
     Where the customers changed after the preview nothing is saved, and a new preview is made.
     """
     try:
-        with _acting(import_id, user_id) as actor, _shown(import_id) as progress:
+        with _acting(import_id) as actor, _shown(import_id) as progress:
             steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=progress)
             db.session.commit()
     except steps.Superseded:
@@ -84,10 +94,10 @@ def save(import_id: int, user_id: int | None = None) -> None:
         db.session.commit()
 
 
-def revert(import_id: int, user_id: int | None = None) -> None:
-    """Take back what an import did, in one transaction."""
+def revert(import_id: int) -> None:
+    """Take back what an import did, in the name of who wants that, in one transaction."""
     try:
-        with _acting(import_id, user_id) as actor, _shown(import_id) as progress:
+        with _acting(import_id) as actor, _shown(import_id) as progress:
             steps.revert(import_id, actor=actor, progress=progress)
             db.session.commit()
     except OperationalError:
@@ -101,16 +111,18 @@ def revert(import_id: int, user_id: int | None = None) -> None:
 
 def resume() -> None:
     """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
-    long_ago = clock.now() - FORGOTTEN
+    now = clock.now()
     waiting = {TransferState.CHECKING: check, TransferState.SAVING: save, TransferState.RUNNING: revert}
-    forgotten = and_(CustomerImport.state.in_(waiting), CustomerImport.started_at < long_ago)
-    never_begun = and_(
-        CustomerImport.state == TransferState.QUEUED, CustomerImport.created_at < clock.now() - NEVER_BEGUN
-    )
-    found = db.session.execute(select(CustomerImport.id, CustomerImport.state).where(or_(forgotten, never_begun))).all()
+    state = CustomerImport.state
+    never_begun = and_(state == TransferState.QUEUED, CustomerImport.created_at < now - NEVER_BEGUN)
+    left = and_(state == TransferState.CHECKING, gone_quiet(CustomerImport, now))
+    silent = state.in_((TransferState.SAVING, TransferState.RUNNING))  # one transaction each: nobody hears of it
+    forgotten = and_(silent, CustomerImport.started_at < now - FORGOTTEN)
+    query = select(CustomerImport.id, state).where(or_(never_begun, left, forgotten))
+    found = db.session.execute(query).all()
     db.session.rollback()
-    for import_id, state in found:
-        queue.nudge(waiting.get(state, check), import_id, queue=queue.BULK)
+    for import_id, found_in in found:
+        queue.nudge(waiting.get(found_in, check), import_id, queue=queue.BULK)
 
 
 def done_rows(import_id: int) -> int | None:
@@ -146,7 +158,7 @@ def import_file(
         try:
             return _import_once(path, errors_path, Actor(None, organisation_id), options)
         except (Conflict, OperationalError) as error:
-            if not _is_contention(error):
+            if not is_contention(error):
                 raise
             log.info("%s: somebody was faster, going through it again", path.name)
         finally:
@@ -155,7 +167,9 @@ def import_file(
 
 
 def _import_once(path: Path, errors_path: Path | None, actor: Actor, options: dict[str, Any]) -> ImportResult:
-    with ExitStack() as opened, _reading(options["dry_run"]), history.acting(actor, "command import-customers"):
+    with ExitStack() as opened, history.acting(actor, "command import-customers"):
+        if options["dry_run"]:
+            opened.enter_context(reading())
         file = opened.enter_context(_open(path, "rb"))
         errors_file = opened.enter_context(TemporaryFile()) if errors_path else None
         max_rows = _settings().max_import_rows
@@ -167,12 +181,6 @@ def _import_once(path: Path, errors_path: Path | None, actor: Actor, options: di
         if result.saved:
             db.session.commit()
         return result
-
-
-def _is_contention(error: Exception) -> bool:
-    """Whether `error` only means that two wrote at the same time."""
-    text = str(error).lower()
-    return isinstance(error, Conflict) or "locked" in text or "deadlock" in text or "could not serialize" in text
 
 
 def _open(path: Path, mode: str) -> BinaryIO:
@@ -188,23 +196,13 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _acting(import_id: int, user_id: int | None) -> Iterator[Actor]:
-    """As the one who confirmed, else the one who uploaded."""
+def _acting(import_id: int) -> Iterator[Actor]:
+    """As the one who confirmed or reverted. Raises NotAllowed where they may no longer work there."""
     imported = db.session.get_one(CustomerImport, import_id)
-    user = db.session.get_one(User, user_id or imported.user_id)
-    actor = Actor(user, imported.organisation_id)
+    user = db.session.get_one(User, imported.acting_user_id or imported.user_id)
+    actor = actor_again(user, imported.organisation_id)
     with history.acting(actor, steps.source_of(import_id)):
         yield actor
-
-
-@contextmanager
-def _reading(dry_run: bool) -> Iterator[None]:
-    """A dry run keeps nobody from writing."""
-    token = only_reading.set(dry_run)
-    try:
-        yield
-    finally:
-        only_reading.reset(token)
 
 
 def _progress_key(import_id: int) -> str:

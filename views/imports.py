@@ -55,8 +55,8 @@ class UploadForm(Form):
 
 def _revert(imported: CustomerImport, *, actor: Actor) -> None:
     runs.revert_import(imported, actor=actor)
-    import_id, user_id = imported.id, actor.id
-    after_commit(lambda: nudge(imports.revert, import_id, user_id, queue=BULK))
+    import_id = imported.id
+    after_commit(lambda: nudge(imports.revert, import_id, queue=BULK))
 
 
 def _why_not_reverted(imported: CustomerImport, _actor: Actor) -> str | None:
@@ -197,7 +197,7 @@ class ImportView(HubModelView):
             flash(error.message, "error")
         else:
             db.session.commit()
-            nudge(imports.save, imported.id, self.actor.id, queue=BULK)
+            nudge(imports.save, imported.id, queue=BULK)
         return redirect(self.url_of(imported), 303)
 
     @expose("/cancel/", methods=("POST",))

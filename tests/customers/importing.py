@@ -64,7 +64,7 @@ def saved(file: io.BytesIO, house: House, *, good_rows_only: bool = False) -> in
 def reverted(import_id: int, house: House) -> None:
     runs.revert_import(the_import(import_id, house), actor=house.actor)
     db.session.commit()
-    imports.revert(import_id, house.user.id)
+    imports.revert(import_id)
 
 
 def rows_of(import_id: int) -> list[ImportRow]:

@@ -1,19 +1,20 @@
 """An import checked: its preview, and what becomes of a check that is killed, cancelled or run twice."""
 
 import io
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
+from customerhub import clock
 from customerhub.customers.importing import checking, runs, steps
 from customerhub.customers.importing.columns import HEADERS
 from jobs import imports
-from models import (
-    Customer,
-)
+from models import Customer, CustomerImport
 from models.base import db
 from models.enums import RowOutcome, TransferState
+from models.transfer import QUIET
 from tests.customers.importing import (
     checked,
     confirm,
@@ -99,27 +100,83 @@ def test_a_check_that_is_killed_may_be_run_again(house, small_chunks):
         db.session.commit()
     assert the_import(import_id, house).done_rows == 4
     going.close()
+    grow_quiet(import_id)
     imports.check(import_id)
     done = the_import(import_id, house)
     assert (done.state, done.done_rows, len(rows_of(import_id))) == (S.READY, 7, 7)
 
 
-def test_a_check_that_is_run_twice_at_once_is_done_by_the_last(house, small_chunks):
-    import_id = upload(written([good_row(number) for number in range(7)]), house)
+def half_way(import_id):
+    """A check that has four rows behind it."""
     claim = steps.claim_check(import_id)
     db.session.commit()
     going = steps.check(claim, max_rows=100)
     for _ in range(5):
         next(going)
         db.session.commit()
+    return going
+
+
+def grow_quiet(import_id):
+    """As if nobody had been heard of for long."""
+    long_ago = clock.now() - QUIET - timedelta(seconds=1)
+    db.session.execute(
+        update(CustomerImport)
+        .where(CustomerImport.id == import_id)
+        .values(heard_at=long_ago)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+
+
+def test_a_check_that_is_run_twice_at_once_is_done_by_the_first(house, small_chunks):
+    import_id = upload(written([good_row(number) for number in range(7)]), house)
+    going = half_way(import_id)
+    imports.check(import_id)
+    assert the_import(import_id, house).state is S.CHECKING
+    assert len(rows_of(import_id)) == 4
+    for _ in going:
+        db.session.commit()
+    assert the_import(import_id, house).state is S.READY
+    assert len(rows_of(import_id)) == 7
+    imports.check(import_id)
+    assert len(rows_of(import_id)) == 7
+
+
+def test_a_check_that_has_gone_quiet_is_taken_over_and_the_first_notices(house, small_chunks):
+    import_id = upload(written([good_row(number) for number in range(7)]), house)
+    going = half_way(import_id)
+    grow_quiet(import_id)
     imports.check(import_id)
     with pytest.raises(steps.Superseded):
         list(going)
     db.session.rollback()
     assert the_import(import_id, house).state is S.READY
     assert len(rows_of(import_id)) == 7
-    imports.check(import_id)
-    assert len(rows_of(import_id)) == 7
+
+
+def test_a_long_check_is_no_quiet_one(house, small_chunks):
+    """Every chunk tells that somebody is at work."""
+    import_id = upload(written([good_row(number) for number in range(7)]), house)
+    going = half_way(import_id)
+    grow_quiet(import_id)
+    next(going)
+    db.session.commit()
+    assert steps.claim_check(import_id) is None
+
+
+def test_who_was_taken_over_fails_nothing(house, small_chunks):
+    import_id = upload(written([good_row(number) for number in range(7)]), house)
+    first = steps.claim_check(import_id)
+    db.session.commit()
+    grow_quiet(import_id)
+    second = half_way(import_id)
+    steps.fail(first, "The file is no longer there")
+    steps.give_back(first)
+    db.session.commit()
+    for _ in second:
+        db.session.commit()
+    assert the_import(import_id, house).state is S.READY
 
 
 def test_a_cancelled_check_stops_and_leaves_nothing(house, small_chunks):
@@ -148,7 +205,7 @@ def test_a_database_that_is_away_for_a_moment_has_the_job_tried_again(house, mon
         patch.setattr(steps, "Checker", away)
         with pytest.raises(OperationalError):
             imports.check(import_id)
-    assert the_import(import_id, house).state is S.CHECKING
+    assert the_import(import_id, house).state is S.QUEUED
     imports.check(import_id)
     confirm(import_id, house)
     with monkeypatch.context() as patch:

@@ -1,14 +1,15 @@
 """An import taken back, and the rows in error given back."""
 
 import io
+import re
 from collections import Counter
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, text
 
 from customerhub import history
-from customerhub.customers.importing import checking, runs
+from customerhub.customers.importing import checking, reverting, runs
 from customerhub.customers.importing.columns import HEADERS
 from customerhub.errors import WrongState
 from jobs import imports
@@ -229,3 +230,38 @@ def test_the_same_file_may_come_again_after_a_revert(house):
     second = saved(written([good_row(1)]), house)
     assert the_import(second, house).state is S.DONE
     assert len(customers(house)) == 1
+
+
+def test_what_happened_since_is_found_in_the_index_however_long_the_history_is(house, monkeypatch):
+    ask, asked = reverting._touched, []
+    monkeypatch.setattr(reverting, "_touched", lambda *words: asked.append(words) or ask(*words))
+    reverted(saved(written([good_row(1)]), house), house)
+    with history.acting(house.actor, "test"):
+        entries = (
+            history.entry(
+                organisation_id=house.id, action="seen", table="customer", row_id=n, customer_id=n, title="", changes={}
+            )
+            for n in range(1000, 4000)
+        )
+        history.record(entries)
+    db.session.execute(text("ANALYZE history"))
+    plan = plan_of(lambda: ask(*asked[0]))
+    assert re.search("ix_history_customer.*organisation_id ?=.*customer_id", plan, re.DOTALL), plan
+
+
+def plan_of(act):
+    """How the database finds what the one statement that `act` runs asks for."""
+    statements = []
+
+    def keep(_connection, _cursor, statement, words, *_):
+        statements.append((statement, words))
+
+    event.listen(db.engine, "before_cursor_execute", keep)
+    try:
+        act()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", keep)
+    [(statement, words)] = statements
+    connection = db.session.connection()
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {statement}", words))

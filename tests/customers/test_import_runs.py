@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from customerhub import clock, history, storage
 from customerhub.customers.importing import checking, runs, saving, steps
-from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
+from customerhub.errors import Conflict, Invalid, WrongState
 from jobs import imports
 from models import (
     CatalogItem,
@@ -18,8 +18,7 @@ from models import (
     StoredFile,
 )
 from models.base import db
-from models.enums import Risk, Role, TransferState
-from tests.customers.conftest import House, make_house
+from models.enums import Risk, TransferState
 from tests.customers.importing import (
     checked,
     confirm,
@@ -33,7 +32,6 @@ from tests.customers.importing import (
     upload,
 )
 from tests.customers.workbooks import good_row, written
-from tests.people import make_user
 
 S = TransferState
 
@@ -191,19 +189,6 @@ def test_a_defect_while_saving_saves_nothing_and_may_be_tried_again(house, monke
     assert len(customers(house)) == 5
 
 
-def test_who_lost_the_right_meanwhile_saves_nothing(house):
-    import_id = checked(written([good_row(1)]), house)
-    confirm(import_id, house)
-    with history.acting(house.actor, "test"):
-        house.user.active = False
-        db.session.commit()
-    imports.save(import_id)
-    assert customers(house) == []
-    again = db.session.get(CustomerImport, import_id, populate_existing=True)
-    assert again.state is S.READY
-    assert "You may not import customers" in again.problem
-
-
 def test_a_file_that_is_gone_saves_nothing(house, settings):
     import_id = checked(written([good_row(1)]), house)
     confirm(import_id, house)
@@ -247,44 +232,6 @@ def test_an_import_can_be_cancelled_until_it_is_saved(house):
     import_id = saved(written([good_row(1)]), house)
     with pytest.raises(WrongState, match="too late"):
         runs.cancel_import(the_import(import_id, house), actor=house.actor)
-
-
-# --- Whose it is -------------------------------------------------------------------------------------------------
-
-
-def test_imports_of_another_organisation_are_not_there(session, house):
-    other = make_house(session, "Other Telecom")
-    import_id = checked(written([good_row(1)]), house)
-    imported = the_import(import_id, house)
-    with pytest.raises(NotFound):
-        the_import(import_id, other)
-    for act in (
-        lambda: runs.confirm_import(imported, good_rows_only=False, actor=other.actor),
-        lambda: runs.cancel_import(imported, actor=other.actor),
-        lambda: runs.revert_import(imported, actor=other.actor),
-    ):
-        with pytest.raises(NotFound):
-            act()
-    with history.acting(house.actor, "test"):
-        stored = storage.store(written([good_row(1)]), "x.xlsx", None, organisation_id=house.id, actor=house.actor)
-    with pytest.raises(NotFound):
-        runs.start_import(stored, actor=other.actor)
-
-
-@pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER])
-def test_who_may_not_import_may_do_nothing_with_imports(house, role):
-    import_id = checked(written([good_row(1)]), house)
-    imported = the_import(import_id, house)
-    outsider = House(house.organisation, make_user(house.organisation, role)).actor
-    for act in (
-        lambda: runs.get_import(import_id, actor=outsider),
-        lambda: runs.start_import(imported.file, actor=outsider),
-        lambda: runs.confirm_import(imported, good_rows_only=False, actor=outsider),
-        lambda: runs.cancel_import(imported, actor=outsider),
-        lambda: runs.revert_import(imported, actor=outsider),
-    ):
-        with pytest.raises(NotAllowed):
-            act()
 
 
 # --- Jobs that were lost -----------------------------------------------------------------------------------------

@@ -70,14 +70,14 @@ def test_from_upload_to_revert(browser, house):
     db.session.commit()
     browser.post(confirm_address(page), {"action": "good"})
     assert state_of(import_id, house) is S.SAVING
-    imports.save(import_id, house.user.id)
+    imports.save(import_id)
     assert "2 customers were saved" in browser.get(answer.location).text
     assert len(customers(house)) == 2
 
     reverted = browser.submit(f"/admin/imports/operation/revert/?id={import_id}")
     assert reverted.status_code in (302, 303), reverted.text
     assert state_of(import_id, house) is S.RUNNING
-    imports.revert(import_id, house.user.id)
+    imports.revert(import_id)
     assert "Taken back" in browser.get(answer.location).text
     assert [customer.reference for customer in customers(house)] == ["REF1"]
 

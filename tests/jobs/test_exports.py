@@ -1,87 +1,29 @@
-"""Exports in the background: they hold up nobody, survive their worker, are written once, and only for who may."""
+"""Exports in the background: they hold up nobody, are written once, and only for who may."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import event, func, select, update
+from sqlalchemy import event, select, update
 
 import models
-from customerhub import clock, exporting, history, storage
-from customerhub.config import Settings
+from customerhub import exporting, history
 from customerhub.permissions import Actor
 from jobs import exports
-from jobs.queue import BULK, get_queue, nudge
 from models import ListExport, sqlite
 from models.base import db
 from models.enums import Role, TransferState
-from models.sqlite import reading
-from models.transfer import QUIET
 from tests import factories as make
 from tests.conftest import let_go
-from tests.jobs.conftest import StartCommand
-from tests.jobs.running import Running
-from tests.jobs.slow_worker import KEYS
-from tests.servers import wait_until
+from tests.jobs.exporting import asked, facts, files, grow_quiet, lines_of, set_on, state_of
 from tests.views.screen_table import SCREENS
 from tests.world import World
 
 S = TransferState
-
-
-def asked(world: World, screen: str = "departments", *, role: Role = Role.ADMIN, address: str = "?") -> int:
-    """An export that somebody in this role asked for."""
-    query = {"address": address, "columns": []}
-    made = make.ListExportFactory(
-        organisation=db.session.get_one(models.Organisation, world.ours.id), user_id=world.ours.users[role],
-        screen=screen, title=screen.capitalize(), format="csv", query=query, state=S.QUEUED,
-    )  # fmt: skip
-    db.session.commit()
-    key: int = made.id
-    db.session.remove()
-    return key
-
-
-def facts(export_id: int) -> tuple[TransferState, str | None, int]:
-    """State, problem and rows done, asked without keeping anybody from writing."""
-    with reading():
-        query = select(ListExport.state, ListExport.problem, ListExport.done_rows).where(ListExport.id == export_id)
-        found = db.session.execute(query).one()
-        db.session.rollback()
-    return found.state, found.problem, found.done_rows
-
-
-def state_of(export_id: int) -> TransferState:
-    return facts(export_id)[0]
-
-
-def lines_of(export_id: int) -> list[str]:
-    """The lines of the file that was written."""
-    export = db.session.get_one(ListExport, export_id)
-    assert export.file is not None, export.problem
-    with storage.open_file(export.file) as file:
-        return file.read().decode("utf-8-sig").split("\r\n")[:-1]
-
-
-def set_on(export_id: int, **values: Any) -> None:
-    db.session.execute(update(ListExport).where(ListExport.id == export_id).values(**values))
-    db.session.commit()
-
-
-def grow_quiet(export_id: int) -> None:
-    """As if nobody had been heard of for long."""
-    set_on(export_id, heard_at=clock.now() - QUIET - timedelta(seconds=1))
-
-
-def files() -> int:
-    return db.session.scalar(select(func.count(models.StoredFile.id))) or 0
 
 
 # --- Others go on working --------------------------------------------------------------------------------------
@@ -296,71 +238,6 @@ def test_an_export_cancelled_while_it_is_written_stops_and_stores_nothing(
     exports.write(export_id)
     assert (state_of(export_id), files(), moments) == (S.CANCELLED, before, ["read", "write"])
     assert not exports.cancel(export_id)
-
-
-# --- A worker that dies ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    """The file that slow workers write to."""
-    return tmp_path / "notes"
-
-
-def chunks(notes: Path) -> list[tuple[int, int]]:
-    """(process, first key) of each chunk that was begun."""
-    found = notes.read_text().splitlines() if notes.exists() else []
-    return [(int(process), int(key)) for process, key in map(str.split, found)]
-
-
-@pytest.fixture
-def start_slow(start: StartCommand, settings: Settings, notes: Path) -> Callable[[float], Running]:
-    """Starts a worker over the database of the test. A chunk takes it so many seconds."""
-
-    def start_slow(seconds: float) -> Running:
-        surroundings = {
-            "DATABASE_URL": settings.database_url,
-            "HUB_DATA_DIR": str(settings.data_dir),
-            "REDIS_URL": settings.redis_url or "",
-        }
-        return start("-m", "tests.jobs.slow_worker", str(notes), str(seconds), **surroundings)
-
-    return start_slow
-
-
-def test_an_export_whose_worker_was_killed_is_written_by_another(
-    world: World, start_slow: Callable[[float], Running], notes: Path
-) -> None:
-    export_id = asked(world, "slow")
-    assert nudge(exports.write, export_id, queue=BULK)
-    first = start_slow(0.5)
-    wait_until(lambda: len(chunks(notes)) == 3)
-    os.kill(first.process.pid, signal.SIGKILL)
-    wait_until(lambda: not first.processes())
-    assert state_of(export_id) is S.RUNNING
-    exports.resume()
-    assert get_queue(BULK).count == 0  # it might still be at work
-    grow_quiet(export_id)
-    exports.resume()
-    assert get_queue(BULK).count == 1
-    start_slow(0)
-    wait_until(lambda: state_of(export_id) is S.DONE)
-    assert lines_of(export_id) == ["Key", *map(str, KEYS)]
-    assert facts(export_id)[2] == len(KEYS)
-
-
-def test_two_workers_at_once_write_an_export_once(
-    world: World, start_slow: Callable[[float], Running], notes: Path
-) -> None:
-    export_id = asked(world, "slow")
-    for _ in range(2):
-        assert nudge(exports.write, export_id, queue=BULK)
-    workers = [start_slow(0.4), start_slow(0.4)]
-    wait_until(lambda: sum(each.text.count(" done in ") for each in workers) == 2)
-    assert state_of(export_id) is S.DONE
-    assert [key for _, key in chunks(notes)] == [0, 10, 20, 30, 40]
-    assert len({process for process, _ in chunks(notes)}) == 1
-    assert lines_of(export_id) == ["Key", *map(str, KEYS)]
 
 
 # --- Who may no longer -------------------------------------------------------------------------------------------

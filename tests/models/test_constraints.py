@@ -37,7 +37,12 @@ UNIQUES = [
 # References that need no organisation: their rows are one's own, reached through an owner that has one.
 OWN = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
 # Who acted may have been a visitor from another organisation.
-VISITORS = {"customer_import.user_id", "list_export.user_id", "customer.promotional_set_by_id"}
+VISITORS = {
+    "customer_import.user_id",
+    "customer_import.acting_user_id",
+    "list_export.user_id",
+    "customer.promotional_set_by_id",
+}
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.
 COUNTED = {"alert", "merged_customer"}

@@ -67,7 +67,7 @@ def revert_rows(
     kept = done = 0
     for rows in _chunks(import_id):
         customers = load_known_by_id(organisation_id, [row.customer_id for row in rows if row.customer_id])
-        touched = _touched(source, customers)
+        touched = _touched(organisation_id, source, customers)
         new = [row for row in rows if row.outcome is RowOutcome.NEW]
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
         problems = _delete_new(new, customers, touched, organisation_id)
@@ -99,9 +99,10 @@ def _chunks(import_id: int) -> Iterator[list[Any]]:
         yield rows
 
 
-def _touched(source: str, ids: Collection[int]) -> set[int]:
+def _touched(organisation_id: int, source: str, ids: Collection[int]) -> set[int]:
     """Those of the customers that, or whose parts, were changed by anything but the import."""
-    query = select(History.customer_id).where(History.customer_id.in_(ids), History.source != source).distinct()
+    theirs = History.organisation_id == organisation_id, History.customer_id.in_(ids)
+    query = select(History.customer_id).where(*theirs, History.source != source).distinct()
     return {number for number in db.session.scalars(query) if number is not None}
 
 

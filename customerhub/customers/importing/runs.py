@@ -61,7 +61,8 @@ def confirm_import(
         raise Invalid(f"Rows in error: {imported.error_rows:,}. Mend the file, or import only the good rows")
     if not imported.new_rows + imported.changed_rows:
         raise WrongState("There is nothing to save: no row is new or changed")
-    if not _moved(imported, (S.READY,), S.SAVING, good_rows_only=good_rows_only, problem=None):
+    values = {"good_rows_only": good_rows_only, "problem": None, "acting_user_id": actor.id}
+    if not _moved(imported, (S.READY,), S.SAVING, **values):
         raise WrongState("This import is not waiting to be confirmed")
 
 
@@ -76,7 +77,7 @@ def cancel_import(imported: CustomerImport, *, actor: Actor) -> None:
 def revert_import(imported: CustomerImport, *, actor: Actor) -> None:
     """Have what it did taken back, as far as nobody has changed it since."""
     _require(imported, actor)
-    if not _moved(imported, (S.DONE,), S.RUNNING, problem=None, done_rows=0):
+    if not _moved(imported, (S.DONE,), S.RUNNING, problem=None, done_rows=0, acting_user_id=actor.id):
         raise WrongState("Only an import that was saved can be reverted")
 
 

@@ -1,8 +1,9 @@
 """One import from its upload to its end: what the jobs do with it. Each step leaves the commit to them.
 
 Whoever takes an import to check it raises its version; whoever works on, and finds it raised again, knows that
-somebody has cancelled or taken over, and stops. Saving and reverting are one transaction each, and one at a time in an
-organisation: killed half-way they have done nothing, and may be run again.
+somebody has cancelled or taken over, and stops. Only a check that nobody has heard of for long is taken over. Saving
+and reverting are one transaction each, and one at a time in an organisation: killed half-way they have done nothing,
+and may be run again.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, insert, or_, select, update
 
 from customerhub import clock, storage
 from customerhub.customers.importing.checking import CheckedRow, Checker, shown_cells
@@ -27,6 +28,7 @@ from customerhub.permissions import Actor, Permission, require
 from models import CustomerImport, ImportRow, StoredFile
 from models.base import db
 from models.enums import RowOutcome, TransferState
+from models.transfer import gone_quiet
 
 LOOK_AGAIN = "Customers were changed after this file was checked. It was checked again: look at it before you confirm"
 
@@ -52,16 +54,23 @@ def source_of(import_id: int) -> str:
 
 
 def claim_check(import_id: int) -> Claim | None:
-    """Take an import to check it, from whoever may have begun; None where it is not waiting for that."""
-    waiting = CustomerImport.state.in_((S.QUEUED, S.CHECKING))
+    """Take an import to check it: one that waits for that, or whose worker has died; None for any other."""
+    now = clock.now()
+    left = and_(CustomerImport.state == S.CHECKING, gone_quiet(CustomerImport, now))
+    waiting = or_(CustomerImport.state == S.QUEUED, left)
     fresh = {"done_rows": 0, "new_rows": 0, "changed_rows": 0, "unchanged_rows": 0, "error_rows": 0}
-    if not move(import_id, waiting, state=S.CHECKING, started_at=clock.now(), total_rows=None, **fresh):
+    if not move(import_id, waiting, state=S.CHECKING, started_at=now, heard_at=now, total_rows=None, **fresh):
         return None
     db.session.execute(delete(ImportRow).where(ImportRow.import_id == import_id))
     row = db.session.execute(
         select(CustomerImport.organisation_id, CustomerImport.version).where(CustomerImport.id == import_id)
     ).one()
     return Claim(import_id, row.organisation_id, row.version)
+
+
+def give_back(claim: Claim) -> None:
+    """Let an import wait for its check again, unless it is somebody else's now."""
+    move(claim.import_id, _holds(claim), state=S.QUEUED)
 
 
 def check(claim: Claim, *, max_rows: int) -> Iterator[int]:
@@ -83,7 +92,7 @@ def check(claim: Claim, *, max_rows: int) -> Iterator[int]:
             _keep(claim, **_counts(tally))
             db.session.execute(insert(ImportRow), [_preview(claim, row, checker.names) for row in rows])
             yield tally.total
-        _keep(claim, state=S.READY, total_rows=tally.total, finished_at=clock.now())
+        _keep(claim, state=S.READY, total_rows=tally.total)
         yield tally.total
 
 
@@ -97,12 +106,16 @@ def _file(import_id: int) -> StoredFile:
     return found
 
 
+def _holds(claim: Claim) -> ColumnElement[bool]:
+    return and_(CustomerImport.version == claim.version, CustomerImport.state == S.CHECKING)
+
+
 def _keep(claim: Claim, **values: Any) -> None:
-    """Note how far the work is. Raises Superseded where it is somebody else's now."""
+    """Note how far the work is, and when. Raises Superseded where it is somebody else's now."""
     result = db.session.execute(
         update(CustomerImport)
-        .where(CustomerImport.id == claim.import_id, CustomerImport.version == claim.version)
-        .values(**values)
+        .where(CustomerImport.id == claim.import_id, _holds(claim))
+        .values(heard_at=clock.now(), **values)
         .returning(CustomerImport.id)
         .execution_options(synchronize_session=False)
     )
@@ -139,11 +152,10 @@ def _preview(claim: Claim, row: CheckedRow, names: dict[str, Names]) -> dict[str
     }
 
 
-def fail(import_id: int, problem: str) -> None:
-    """End a check that cannot be finished: nothing is kept of the rows."""
-    if move(import_id, CustomerImport.state.in_((S.QUEUED, S.CHECKING)), state=S.FAILED, problem=problem[:500],
-                finished_at=clock.now()):  # fmt: skip
-        db.session.execute(delete(ImportRow).where(ImportRow.import_id == import_id))
+def fail(claim: Claim, problem: str) -> None:
+    """End a check that cannot be finished, unless it is somebody else's now: nothing is kept of the rows."""
+    if move(claim.import_id, _holds(claim), state=S.FAILED, problem=problem[:500], finished_at=clock.now()):
+        db.session.execute(delete(ImportRow).where(ImportRow.import_id == claim.import_id))
 
 
 def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | None = None) -> bool:
