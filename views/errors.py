@@ -10,10 +10,13 @@ from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from customerhub.contention import is_contention
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, WrongState
 from models.base import db
+from models.sqlite import reading
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,11 @@ OF_HUB = {
     409: "That cannot be done now",
     422: "Something needs to be corrected",
 }
+BUSY = (
+    "Others are saving at the moment, and your turn did not come in time. Nothing was saved. Reload this page to send "
+    "the same again, or go back to what you entered."
+)
+BUSY_SECONDS = 5  # before a program tries again
 LAST_RESORT = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><p>{text}</p>'
     '<p>{reference}</p><p><a href="/">Start page</a></p></html>'
@@ -50,6 +58,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(RateLimitExceeded, _too_often)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _database_error)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -98,17 +107,30 @@ def _http_error(error: HTTPException) -> Any:
     return response
 
 
+def _database_error(error: OperationalError) -> Response:
+    if not is_contention(error):
+        return _unexpected(error)
+    log.warning("the database is busy: %s %s: %s", request.method, _rule(), error.orig)
+    response = answer(503, "The database is busy", BUSY)
+    response.headers["Retry-After"] = str(BUSY_SECONDS)
+    return response
+
+
 def _unexpected(error: Exception) -> Response:
     """A bug or an outage: logged under a reference, and nothing else of it shown."""
     if current_app.testing or current_app.debug:
         raise error
     reference = secrets.token_hex(4).upper()
-    rule = request.url_rule.rule if request.url_rule else "an unknown address"
-    log.error("reference %s: %s %s", reference, request.method, rule, exc_info=error)
+    log.error("reference %s: %s %s", reference, request.method, _rule(), exc_info=error)
     return answer(
         500, "Something went wrong", "This is our fault, not yours. What you did may not have been saved.",
         reference=reference,
     )  # fmt: skip
+
+
+def _rule() -> str:
+    """The address of this request, without what names a row or a secret."""
+    return request.url_rule.rule if request.url_rule else "an unknown address"
 
 
 def answer(
@@ -122,7 +144,8 @@ def answer(
 ) -> Response:
     """A page, or JSON where the client asks for it. What the request changed and did not commit is undone.
 
-    `way_on` is the label and url of a link to where it goes on, if that is not the start page.
+    `way_on` is the label and url of a link to where it goes on, if that is not the start page. The page is made without
+    waiting for a turn to write, which may be what went wrong.
     """
     try:
         db.session.rollback()
@@ -132,7 +155,8 @@ def answer(
         told = {"error": text, "field": field, "reference": reference}
         response = jsonify({name: value for name, value in told.items() if value})
     else:
-        response = Response(_page(title, text, reference, way_on), mimetype="text/html")
+        with reading():
+            response = Response(_page(title, text, reference, way_on), mimetype="text/html")
     response.status_code = status
     return response
 

@@ -1,4 +1,7 @@
-"""Requests that only read: GET and HEAD begin their transaction as readers, and a change in one is a bug."""
+"""Requests that only read begin their transaction as readers, and a change in one is a bug.
+
+These are GET and HEAD, and a POST that only asks what something would look like.
+"""
 
 from typing import Any
 
@@ -9,6 +12,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from models.sqlite import only_reading
 
 READERS = ("GET", "HEAD", "OPTIONS")
+READING_POSTS = frozenset({"customers.review_dates"})  # endpoints that take a form and change nothing
 
 
 def register(app: Flask) -> None:
@@ -17,7 +21,15 @@ def register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.reading = only_reading.set(request.method in READERS)
+    g.reading = only_reading.set(request.method in READERS or _is_question())
+
+
+def _is_question() -> bool:
+    """Whether this POST only asks. Nobody should wait, or have others wait, for what they look at while they type."""
+    endpoint = request.endpoint or ""
+    if endpoint.endswith(".operation_view"):
+        return "preview" in request.form
+    return endpoint in READING_POSTS or endpoint.endswith(".action_view")  # this one leads on to the operation
 
 
 def _end(_error: BaseException | None) -> None:

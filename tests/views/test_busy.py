@@ -1,0 +1,149 @@
+"""While somebody else holds what one wants to change: who looks goes on, who saves is told to try again."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+import models
+from app import create_app
+from customerhub.config import Settings
+from models import sqlite
+from models.base import db
+from models.enums import Role
+from tests.browsing import Browser
+from tests.conftest import HubClient, let_go
+from tests.views.watching import changes_since, last_change
+from tests.world import World
+
+
+@pytest.fixture
+def impatient(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A database whose connections wait only a moment for a lock."""
+    monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", 100)
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ALTER DATABASE hub_test SET lock_timeout = '100ms'"))
+        connection.execute(text("ALTER DATABASE hub_test SET deadlock_timeout = '10ms'"))
+    db.session.commit()
+    _forget(world.app)
+    yield world
+    _forget(world.app)
+
+
+def _forget(app: Flask) -> None:
+    db.session.remove()
+    let_go(app)
+
+
+@contextmanager
+def somebody_saves(customer_id: int) -> Iterator[None]:
+    """Somebody else has changed this customer and not committed yet."""
+    db.session.remove()
+    connection = Context().run(db.engine.connect)
+    try:
+        connection.execute(text("UPDATE customer SET version = version WHERE id = :id"), {"id": customer_id})
+        yield
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+def test_who_saves_is_told_to_try_again_and_may(impatient: World, admin: Browser):
+    customer_id = impatient.ours.customers[0]
+    url = f"/admin/customers/edit/?id={customer_id}"
+    entered = admin.form(url) | {"name": "Another name"}
+    mark = last_change()
+    with somebody_saves(customer_id):
+        answer = admin.post(url, entered)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    for told in ("The database is busy", "Nothing was saved", "Reload this page", "The admin"):
+        assert told in answer.text
+    for untold in ("our fault", "Reference", "UPDATE", "locked"):
+        assert untold not in answer.text
+    assert changes_since(mark) == []
+    db.session.remove()
+    assert admin.post(url, entered).status_code == 303
+    assert db.session.get_one(models.Customer, customer_id).name == "Another name"
+
+
+def test_programs_are_told_too(impatient: World, admin: Browser):
+    customer_id = impatient.ours.customers[0]
+    url = f"/admin/customers/edit/?id={customer_id}"
+    entered = admin.form(url) | {"name": "Another name"}
+    with somebody_saves(customer_id):
+        answer = admin.post(url, entered, headers={"Accept": "application/json"})
+    assert (answer.status_code, list(answer.json)) == (503, ["error"])
+    assert "Nothing was saved" in answer.json["error"]
+
+
+def test_who_looks_waits_for_nobody(impatient: World):
+    """A preview of what is being entered is looking, too."""
+    manager = Browser(impatient.app, impatient.ours.users[Role.MANAGER])
+    customer_id = impatient.ours.customers[0]
+    operation = f"/admin/customers/operation/assign/?id={customer_id}"
+    entered = manager.form(operation)
+    typed = {"review_start_date": "2025-01-31", "review_frequency": "3"}
+    with somebody_saves(customer_id):
+        assert manager.get("/admin/customers/").status_code == 200
+        assert manager.post("/admin/customers/review-dates/", typed).json["lines"]
+        assert manager.post(operation, entered | {"preview": "1"}).status_code == 200
+        ticked = {"rowid": [str(customer_id)], "action": "assign"}
+        assert manager.post("/admin/customers/action/", ticked).status_code == 303
+        assert manager.post(operation, entered).status_code == 503
+
+
+# --- A deadlock ------------------------------------------------------------------------------------------------
+
+LOCK = text("SELECT 1 FROM customer WHERE id = :id FOR UPDATE")
+
+
+@pytest.fixture
+def clumsy(impatient: World, settings: Settings) -> Iterator[Any]:
+    """(an app with a page that locks one customer and, as soon as `go_on` is set, another; `has_one`; `go_on`)."""
+    app, has_one, go_on = create_app(settings), threading.Event(), threading.Event()
+    app.test_client_class = HubClient
+    first, second, _ = impatient.ours.customers
+
+    def page() -> str:
+        db.session.execute(LOCK, {"id": first})
+        has_one.set()
+        assert go_on.wait(10)
+        db.session.execute(LOCK, {"id": second})
+        return "has both"
+
+    app.add_url_rule("/clumsy", "clumsy", page)
+    yield app, has_one, go_on
+    let_go(app)
+
+
+def test_a_deadlock_is_nobodys_fault(
+    impatient: World, clumsy: Any, settings: Settings, caplog: pytest.LogCaptureFixture
+):
+    if settings.uses_sqlite:
+        pytest.skip("SQLite has one lock, so nobody can hold half of what they need")
+    app, has_one, go_on = clumsy
+    first, second, _ = impatient.ours.customers
+    answers: list[Any] = []
+    request = threading.Thread(target=lambda: answers.append(app.test_client().get("/clumsy")))
+    with db.engine.connect() as other:
+        other.execute(text("SET LOCAL deadlock_timeout = '10s'"))  # who notices a deadlock is the one to give way
+        other.execute(text("SET LOCAL lock_timeout = '10s'"))
+        other.execute(LOCK, {"id": second})
+        request.start()
+        assert has_one.wait(10)
+        threading.Timer(0.3, go_on.set).start()
+        other.execute(LOCK, {"id": first})
+        other.rollback()
+    request.join(10)
+    [answer] = answers
+    assert answer.status_code == 503
+    assert "The database is busy" in answer.text
+    assert "deadlock detected" in caplog.text
+    assert "reference" not in caplog.text
