@@ -1,7 +1,7 @@
 """What a form may choose from: rows of the actor's organisation, read once a request."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -9,11 +9,13 @@ from flask import g
 from markupsafe import escape
 from sqlalchemy import Select, literal_column, or_, true, union_all
 
+from customerhub.customers.rules import CATALOG_OF
 from customerhub.customers.search import best_matches
-from customerhub.permissions import Sight, rows_in
+from customerhub.customers.statuses import EDITABLE
+from customerhub.permissions import STAFF, Sight, rows_in
 from models import CatalogItem, Customer, CustomerStatus, Dealer, OrganisationRow, User
 from models.base import db
-from models.enums import CatalogType, Role
+from models.enums import CatalogType, StatusBehaviour
 from models.keys import folded
 from views.actor import current_actor
 
@@ -22,11 +24,12 @@ Choice = tuple[int, str, bool]  # id, label, whether it may still be chosen
 
 @dataclass(frozen=True)
 class Source:
-    """Rows to choose from: a model, narrowed for catalogs and people."""
+    """Rows to choose from: a model, narrowed for catalogs, people and statuses."""
 
     model: type[OrganisationRow]
     catalog: CatalogType | None = None
     staff_only: bool = False
+    behaviours: tuple[StatusBehaviour, ...] = ()
 
     def query(self) -> Select[Any]:
         """(id, label, active) of every row to choose from, in the order people expect."""
@@ -48,7 +51,9 @@ class Source:
         if self.catalog:
             query = query.where(model.type == self.catalog)
         if self.staff_only:
-            query = query.where(model.role.in_([Role.ADMIN, Role.MANAGER, Role.AGENT]))
+            query = query.where(model.role.in_(STAFF))
+        if self.behaviours:
+            query = query.where(model.behaviour.in_(self.behaviours))
         return query
 
     def _columns(self) -> tuple[Any, ...]:
@@ -104,9 +109,11 @@ class Source:
         if key is None:
             return ""
         kept = g.get("choices", {}).get(self)
-        if kept is not None:
-            return next((label for found, label, _ in kept if found == key), "")
-        found = db.session.execute(self.query().where(self.model.id == key)).first()
+        known = next((label for found, label, _ in kept or () if found == key), "")
+        if known or (kept is not None and not self.behaviours):
+            return known
+        everywhere = replace(self, behaviours=())  # a status that cannot be chosen here has a name too
+        found = db.session.execute(everywhere.query().where(self.model.id == key)).first()
         return found.label if found else ""
 
 
@@ -159,15 +166,6 @@ ORDERED = (CatalogItem, CustomerStatus)
 # Too many to put into a page: these are looked up while typing.
 LOOKED_UP = (Customer, User)
 
-CATALOG_OF = {
-    "region_id": CatalogType.REGION,
-    "category_id": CatalogType.CATEGORY,
-    "segment_id": CatalogType.SEGMENT,
-    "channel_id": CatalogType.CHANNEL,
-    "subscription_type_id": CatalogType.SUBSCRIPTION_TYPE,
-    "type_id": CatalogType.ACCOUNT_TYPE,
-}
-
 
 def source_of(column: Any, models: dict[str, type[OrganisationRow]]) -> Source | None:
     """The rows that the foreign key `column` chooses from; None where it is no foreign key."""
@@ -179,4 +177,5 @@ def source_of(column: Any, models: dict[str, type[OrganisationRow]]) -> Source |
         model,
         catalog=CATALOG_OF.get(column.name) if model is CatalogItem else None,
         staff_only=model is User,
+        behaviours=EDITABLE if model is CustomerStatus else (),
     )

@@ -105,11 +105,7 @@ class Filter:
         return f"{self.label} {words} {shown}"
 
     def where(self, operator: str, value: str) -> ColumnElement[bool]:
-        """The condition. Raises Invalid for a value that this column cannot have."""
-        condition = self._where(operator, value)
-        return self.model.id.in_(select(self.owner).where(condition)) if self.owner is not None else condition
-
-    def _where(self, operator: str, value: str) -> ColumnElement[bool]:
+        """The condition on the column, to be put on a list by `all_of`. Raises Invalid for a value it cannot have."""
         column = self.column
         if operator == "blank":
             return column.is_(None)
@@ -153,6 +149,16 @@ class Filter:
         if abs(number) > kind.limit:
             raise Invalid("too large")
         return number
+
+
+def all_of(conditions: Sequence[tuple[Filter, ColumnElement[bool]]]) -> list[ColumnElement[bool]]:
+    """What the rows of a list have to meet. Conditions on one other table are met together by one of its rows."""
+    found = [condition for item, condition in conditions if item.owner is None]
+    owned: dict[tuple[Any, Any], list[ColumnElement[bool]]] = {}
+    for item, condition in conditions:
+        if item.owner is not None:
+            owned.setdefault((item.model, item.owner), []).append(condition)
+    return [*found, *(model.id.in_(select(owner).where(*several)) for (model, owner), several in owned.items())]
 
 
 def _text_condition(column: Any, operator: str, value: str) -> ColumnElement[bool]:

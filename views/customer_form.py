@@ -8,6 +8,7 @@ from sqlalchemy import select
 from customerhub import clock
 from customerhub.customers import rules
 from customerhub.customers.reviews import next_reviews
+from customerhub.customers.statuses import choosable
 from customerhub.errors import Invalid
 from models import (
     Address,
@@ -15,10 +16,13 @@ from models import (
     Commodity,
     ComplianceDocument,
     Contact,
+    Customer,
+    CustomerStatus,
     InvoiceProfile,
     LegalEntity,
 )
 from models.base import db
+from views.choices import Source
 from views.columns import amount, day, formats, unit_price
 from views.forms import Inline
 
@@ -95,8 +99,6 @@ TABS = (
 
 def commodity_picker() -> dict[str, Any]:
     """The commodities to pick billing lines from; a line begins with the prices of its commodity."""
-    from views.choices import Source
-
     known = {key: label for key, label, active in Source(Commodity).rows() if active}
     rows = db.session.execute(
         select(Commodity.id, Commodity.unit, Commodity.default_minimum_cost, Commodity.default_cost_per_unit).where(
@@ -180,6 +182,11 @@ ARGS: dict[str, dict[str, Any]] = {
     },
     "billing_day": {"description": "1 to 31; in shorter months the last day"},
 }
+
+
+def offer_statuses(form: Any, row: Customer) -> None:
+    """Let the form of `row` offer the statuses that its present one may be changed to by editing."""
+    form["status_id"].source = Source(CustomerStatus, behaviours=choosable(row.status.behaviour))
 
 
 def today() -> date:

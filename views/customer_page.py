@@ -76,7 +76,7 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
     elif tab == "compliance":
         page.tables = [_compliance(row, edit)]
     elif tab == "portal":
-        page.tables = [_portal_users(row)]
+        page.tables = [_portal_users(row, view.actor)]
     else:
         _overview(page, row, edit)
         page.tables = [table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities")
@@ -133,7 +133,8 @@ def _value(row: Customer, name: str) -> Any:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:
         who = db.session.get(User, row.promotional_set_by_id) if row.promotional_set_by_id else None
-        return [yes_no(True), f"since {moment(row.promotional_set_at)}" + (f", by {who.name}" if who else "")]
+        since = f"since {moment(row.promotional_set_at)}" + (f", by {who.name}" if who else "")
+        return [yes_no(row.promotional_emails), since]
     return shown(row, name)
 
 
@@ -228,14 +229,17 @@ def _profiles(row: Customer, edit: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _portal_users(row: Customer) -> dict[str, Any]:
+def _portal_users(row: Customer, actor: Actor) -> dict[str, Any]:
+    def name(user: User) -> Any:
+        url = url_for("users.details_view", id=user.id)
+        return {"text": user.name, "url": url} if actor.may(Permission.USERS_VIEW) else user.name
+
     users = db.session.scalars(select(User).where(User.customer_id == row.id).order_by(User.name)).all()
     return {
         "title": "Portal users",
         "columns": [{"label": label} for label in ("Name", "Email", "May see", "Active")],
         "rows": [
-            [{"text": user.name, "url": url_for("users.details_view", id=user.id)}, user.email,
-             ", ".join(user.portal_permissions) or "nothing", yes_no(user.active)]
+            [name(user), user.email, ", ".join(user.portal_permissions) or "nothing", yes_no(user.active)]
             for user in users
         ],
         "empty": {"title": "Nobody signs in for this customer yet", "text": "Add a user with the role customer."},

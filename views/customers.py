@@ -161,6 +161,8 @@ class CustomerView(HubModelView):
         return usual | ({"status_id": status.id} if status else {})
 
     def _edit_page(self, filled: Any, row: Any) -> Any:
+        if row is not None:
+            form.offer_statuses(filled, row)
         page = super()._edit_page(filled, row)
         page.columns = 3
         if row is None:

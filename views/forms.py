@@ -17,6 +17,8 @@ from wtforms.fields import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
+from customerhub.customers.rules import check_shown
+from customerhub.errors import Invalid
 from models import StoredFile
 from models.base import Base, OrganisationRow
 from models.enums import CorrespondenceMode, PortalPermission
@@ -84,7 +86,6 @@ class Inline:
     fields: tuple[str, ...]
     label: str
     add_label: str = "+ Add"
-    layout: str = "table"
     picker: Callable[[], dict[str, Any]] | None = None
 
 
@@ -122,8 +123,10 @@ class Particular:
 
 
 def no_control_characters(_form: Any, field: Any) -> None:
-    if isinstance(field.data, str) and any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in field.data):
-        raise ValidationError("There is a character in it that cannot be shown. Type it again")
+    try:
+        check_shown(field.data if isinstance(field.data, str) else "")
+    except Invalid as error:
+        raise ValidationError(error.message) from None
 
 
 def build_form(

@@ -13,7 +13,7 @@ from customerhub.customers.search import SORTED
 from customerhub.errors import Invalid
 from models.base import db
 from views.choices import Source
-from views.columns import Column, Filter
+from views.columns import Column, Filter, all_of
 
 PAGE_SIZES = (20, 50, 100)
 COUNTED = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
@@ -90,13 +90,13 @@ def read_args(
 def narrowed(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> tuple[Select[Any], list[str]]:
     """`query` with the filters of `args`, and a sentence on each that does not fit and is left out."""
     known = {item.name: item for item in filters}
-    unfit = []
+    conditions, unfit = [], []
     for name, operator, value in args.filters:
         try:
-            query = query.where(known[name].where(operator, value))
+            conditions.append((known[name], known[name].where(operator, value)))
         except Invalid as error:
             unfit.append(error.message)
-    return query, unfit
+    return query.where(*all_of(conditions)), unfit
 
 
 def say(unfit: Sequence[str]) -> None:

@@ -6,25 +6,25 @@ from zoneinfo import available_timezones
 from babel import Locale
 from babel.numbers import get_territory_currencies
 
+from customerhub.customers.rules import has_cents, is_country
+
 Named = tuple[tuple[str, str], ...]  # (code, name) in the order of the names
 
 ENGLISH = Locale("en")
-NO_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}  # groups and placeholders among the territories
 NO_AREAS = ("Etc", "US", "Canada", "Mexico", "Brazil", "Chile", "SystemV")  # other spellings of the same zones
 
 
 @lru_cache(maxsize=1)
 def countries() -> Named:
     known = ((str(code), str(name)) for code, name in ENGLISH.territories.items())
-    named = (pair for pair in known if len(pair[0]) == 2 and pair[0].isalpha() and pair[0] not in NO_COUNTRIES)
-    return tuple(sorted(named, key=lambda pair: pair[1]))
+    return tuple(sorted((pair for pair in known if is_country(pair[0])), key=lambda pair: pair[1]))
 
 
 @lru_cache(maxsize=1)
 def currencies() -> Named:
-    """Those that are in use somewhere today."""
+    """Those that are in use somewhere today and that amounts can be kept in."""
     codes = {code for country, _ in countries() for code in get_territory_currencies(country)}
-    return tuple(sorted((code, f"{code}, {ENGLISH.currencies.get(code, code)}") for code in codes))
+    return tuple(sorted((code, f"{code}, {ENGLISH.currencies.get(code, code)}") for code in codes if has_cents(code)))
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,5 @@
 """How the columns of the tables read on screens: their labels, the values of a row, and those that history kept."""
 
-import ast
 import enum
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Date, Enum, inspect
 
+from customerhub.links import noun_of as noun_of
 from models.types import Percent, ScaledDecimal, UnitPrice, UtcDateTime
 from views import columns as cells
 from views.forms import MODELS, Inline, label_of
@@ -16,25 +16,7 @@ from views.loading import with_choices
 from views.places import PLACES, place_name
 from views.words import sentence, word
 
-TABLES = {
-    "hub_user": "user",
-    "customer_group": "group",
-    "catalog_item": "catalog entry",
-    "billed_user": "user to bill",
-    "default_value_set": "set of default values",
-    "stored_file": "file",
-    "vat_rate": "VAT rate",
-    "customer_import": "import",
-    "list_export": "export",
-}
-
-
 INTERNAL = ("sha256", "storage_key")  # kept in the history, but of no use to people
-
-
-def noun_of(table: str) -> str:
-    """What a row of `table` is called within a sentence."""
-    return TABLES.get(table, table.replace("_", " "))
 
 
 def label_for(model: type[Any], name: str) -> str:
@@ -129,10 +111,8 @@ def past(column: Any, kept: Any) -> Any:
         return kept
     try:
         value = _value(column.type, kept)
-    except (ValueError, TypeError, SyntaxError, InvalidOperation):
+    except (ValueError, TypeError, InvalidOperation):
         return kept
-    if isinstance(value, dict):
-        return ", ".join(f"{label_of(name)}: {each}" for name, each in value.items())
     told = typed(column, value)
     return told["chip"] if isinstance(told, dict) else told
 
@@ -147,5 +127,5 @@ def _value(kind: Any, kept: Any) -> Any:
     if isinstance(kind, Enum) and kind.enum_class is not None:
         return kind.enum_class(kept)
     if isinstance(kind, JSON):
-        return ast.literal_eval(kept) if kept.startswith("{") else sentence(kept)
+        return sentence(kept)
     return kept

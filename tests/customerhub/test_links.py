@@ -41,6 +41,9 @@ def test_no_table_is_told_by_a_name_that_only_programs_use():
         ("tax", "taxes"),
         ("branch", "branches"),
         ("cat", "cats"),
+        ("payment terms", "payment terms"),
+        ("set of default values", "sets of default values"),
+        ("user to bill", "users to bill"),
     ],
 )
 def test_plurals(noun, several):

@@ -1,11 +1,16 @@
 """Adding and changing customers on their form, from a prospect's few words to the full particulars."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 import models
+from customerhub import history
+from customerhub.customers.statuses import put_in_status
+from customerhub.permissions import Actor
 from models.base import db
 from models.enums import Role, StatusBehaviour
 from tests import factories as make
@@ -151,17 +156,101 @@ def test_what_cannot_be_set_on_the_form_is_not_set(world: World, agent: Browser)
     assert changes_since(mark) == []
 
 
-def test_promotional_emails_say_since_when_and_by_whom(world: World, agent: Browser):
+def test_promotional_emails_say_since_when_and_by_whom(world: World, agent: Browser, admin: Browser):
     key = world.ours.customers[0]
     assert agent.submit(f"/admin/customers/edit/?id={key}", promotional_emails="y").status_code == 303
     kept = db.session.get_one(models.Customer, key)
     assert kept.promotional_set_by_id == world.ours.users[Role.AGENT]
+    since = kept.promotional_set_at
+    assert since is not None
     assert "by The agent" in agent.get(f"/admin/customers/details/?id={key}").text
-    form = agent.form(f"/admin/customers/edit/?id={key}")
+    form = admin.form(f"/admin/customers/edit/?id={key}")
     form.pop("promotional_emails")
-    assert agent.post(f"/admin/customers/edit/?id={key}", form).status_code == 303
+    assert admin.post(f"/admin/customers/edit/?id={key}", form).status_code == 303
     kept = db.session.get_one(models.Customer, key)
-    assert (kept.promotional_emails, kept.promotional_set_at, kept.promotional_set_by_id) == (False, None, None)
+    assert (kept.promotional_emails, kept.promotional_set_by_id) == (False, world.ours.users[Role.ADMIN])
+    assert kept.promotional_set_at is not None
+    assert kept.promotional_set_at > since
+    page = agent.get(f"/admin/customers/details/?id={key}").text
+    assert "by The admin" in page
+    assert "by The agent" not in page
+
+
+def statuses(world: World) -> dict[str, models.CustomerStatus]:
+    found = select(models.CustomerStatus).where(models.CustomerStatus.organisation_id == world.ours.id)
+    return {status.name: status for status in db.session.scalars(found)}
+
+
+def offered(page: str) -> list[str]:
+    """The statuses that the form offers."""
+    box = re.search(r'<select [^>]*name="status_id".*?</select>', page, re.DOTALL)
+    assert box is not None
+    return [name for name in re.findall(r"<option[^>]*>([^<]*)", box[0]) if name]
+
+
+def test_the_form_offers_the_statuses_that_editing_may_lead_to(world: World, agent: Browser):
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    kept = db.session.get_one(models.Customer, world.ours.customers[0])
+    known = statuses(world)
+    for present, names in (("Active", ["Active", "Active - Do Not Bill"]), ("Final Bill", ["Final Bill"]),
+                           ("Dropped", ["Dropped"])):  # fmt: skip
+        with history.acting(Actor(None, world.ours.id), "test"):
+            put_in_status(kept, known[present])
+            db.session.commit()
+        assert offered(agent.get(url).text) == names
+        assert agent.submit(url, website="www.example.com").status_code == 303
+        assert kept.status_id == known[present].id
+    assert offered(agent.get(NEW).text) == ["Active", "Active - Do Not Bill"]
+
+
+@pytest.mark.parametrize("name", ["Dropped", "Final Bill"])
+def test_nobody_drops_a_customer_by_its_form(world: World, admin: Browser, name: str):
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    mark = last_change()
+    wanted = str(statuses(world)[name].id)
+    assert admin.submit(url, status_id=wanted).status_code == 422
+    assert add(admin, new_customer(world), status_id=wanted).status_code == 422
+    assert changes_since(mark) == []
+
+
+def test_a_status_that_came_by_an_operation_is_told_by_its_name(world: World, agent: Browser):
+    """Somebody who has the form open meanwhile is shown what the customer is in now."""
+    url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
+    form = agent.form(url)
+    kept = db.session.get_one(models.Customer, world.ours.customers[0])
+    with history.acting(Actor(None, world.ours.id), "test"):
+        put_in_status(kept, statuses(world)["Dropped"])
+        db.session.commit()
+    answer = agent.post(url, form | {"website": "www.example.com"})
+    assert answer.status_code == 409
+    assert offered(answer.text) == ["Dropped"]
+    assert agent.post(url, form_of(answer.text)).status_code == 303
+    db.session.refresh(kept)
+    assert (kept.status.name, kept.website) == ("Dropped", "https://www.example.com")
+
+
+def test_the_nda_of_a_completed_profile_is_not_taken_off(world: World, agent: Browser):
+    key = world.ours.customers[0]
+    profile = db.session.get_one(models.Customer, key).invoice_profiles[0]
+    with history.acting(Actor(None, world.ours.id), "test"):
+        profile.nda_file_id = make.StoredFileFactory(organisation=owner(world)).id
+        profile.status = models.enums.ProfileStatus.COMPLETED
+        db.session.commit()
+    answer = agent.submit(f"/admin/customers/edit/?id={key}", **{"invoice_profiles-0-nda_file_id-remove": "1"})
+    assert answer.status_code == 422
+    assert "The NDA of a completed profile stays" in answer.text
+
+
+@pytest.mark.parametrize(("role", "has_link"), [(Role.AGENT, False), (Role.MANAGER, True)])
+def test_portal_users_lead_to_their_account_for_those_who_may_open_it(
+    world: World, as_role: Callable[[Role], Browser], role: Role, has_link: bool
+):
+    browser = as_role(role)
+    page = browser.get(f"/admin/customers/details/?id={world.ours.customers[0]}&tab=portal").text
+    url = f"/admin/users/details/?id={world.ours.users[Role.CUSTOMER]}"
+    assert "The customer" in page
+    assert (f'href="{url}"' in page) is has_link
+    assert browser.get(url).status_code == (200 if has_link else 403)
 
 
 def test_default_values_fill_the_form(world: World, agent: Browser):

@@ -159,6 +159,21 @@ def test_every_filter_finds_what_it_says(varied: World, admin: Browser):
     assert wrong == []
 
 
+def test_two_conditions_on_documents_are_met_by_one_of_them(world: World, admin: Browser):
+    with history.acting(Actor(None, world.ours.id), "test"):
+        first, second, third = (db.session.get_one(models.Customer, key) for key in world.ours.customers)
+        first.compliance_documents[0].expiry_date = date(2030, 1, 1)
+        owned = {"organisation_id": world.ours.id, "customer_id": first.id, "file_id": None}
+        make.ComplianceDocumentFactory(**owned, expiry_date=date(2030, 12, 1))
+        second.compliance_documents[0].expiry_date = date(2030, 5, 15)
+        third.compliance_documents[0].expiry_date = date(2031, 5, 15)
+        db.session.commit()
+    span = "f=expiry:from:2030-05-01&f=expiry:to:2030-06-01"
+    assert listed(admin, "customers", span) == [second.id]
+    assert listed(admin, "customers", f"{span}&f=email:is:{first.email}") == []
+    assert set(listed(admin, "customers", "f=expiry:from:2030-05-01")) == {first.id, second.id, third.id}
+
+
 def test_the_history_is_filtered_by_who_what_and_where(world: World, admin: Browser):
     customer = f"/admin/customers/edit/?id={world.ours.customers[0]}"
     assert admin.submit(customer, website="www.example.com").status_code == 303
