@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from customerhub import clock
 from customerhub.customers.rules import clean_email
 from customerhub.errors import Invalid, WrongState
-from customerhub.permissions import Actor, Permission, require
+from customerhub.permissions import Actor, Permission, require, require_own
 from customerhub.transaction import after_commit
 from customerhub.users.links import hide_links
 from models import Organisation, OutboxMessage, User
@@ -35,6 +35,7 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360
 MOST_ATTEMPTS = len(PAUSES) + 1
 CLAIM = timedelta(minutes=10)  # how long a message is left to whoever claimed it
 LONGEST_SUBJECT = 250
+UNSENT = (OutboxState.FAILED, OutboxState.HELD)  # what is not sent unless somebody has it sent again
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\s]+")
 log = logging.getLogger(__name__)
@@ -187,8 +188,9 @@ def hold(message: OutboxMessage) -> None:
 
 def send_again(message: OutboxMessage, *, actor: Actor) -> None:
     """Let a message that failed or was held be sent after all. Raises WrongState for any other."""
-    require(actor, Permission.OUTBOX_VIEW)
-    if message.state not in (OutboxState.FAILED, OutboxState.HELD):
+    require(actor, Permission.OUTBOX_SEND)
+    require_own(actor, message)
+    if message.state not in UNSENT:
         raise WrongState(f"This message is {message.state.value}: there is nothing to send again")
     message.state = OutboxState.WAITING
     message.attempts = 0

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app import create_app
 from customerhub import history, outbox
-from customerhub.errors import Invalid, NotAllowed, WrongState
+from customerhub.errors import Invalid, NotAllowed, NotFound, WrongState
 from customerhub.outbox import CLAIM, MOST_ATTEMPTS, PAUSES, Undelivered
 from customerhub.permissions import Actor
 from models import OutboxMessage
@@ -242,17 +242,20 @@ def test_without_a_mail_server_it_is_held(session, organisation):
 
 
 def test_what_failed_or_was_held_can_be_sent_again(session, organisation, announced):
-    manager, agent = make_user(organisation, Role.MANAGER), make_user(organisation, Role.AGENT)
+    admin, manager = make_user(organisation), make_user(organisation, Role.MANAGER)
+    stranger = make_user(make_organisation("Another"))
     message = put(organisation)
     with pytest.raises(WrongState):
-        outbox.send_again(message, actor=Actor.of(manager))
+        outbox.send_again(message, actor=Actor.of(admin))
     for state in (OutboxState.FAILED, OutboxState.HELD):
         message.state, message.attempts = state, 5
         session.commit()
         announced.clear()
         with pytest.raises(NotAllowed):
-            outbox.send_again(message, actor=Actor.of(agent))
-        outbox.send_again(message, actor=Actor.of(manager))
+            outbox.send_again(message, actor=Actor.of(manager))
+        with pytest.raises(NotFound):
+            outbox.send_again(message, actor=Actor.of(stranger))
+        outbox.send_again(message, actor=Actor.of(admin))
         session.commit()
         assert (message.state, message.attempts, announced) == (OutboxState.WAITING, 0, [message.id])
 

@@ -5,13 +5,14 @@ from typing import Any
 from flask import Response, request, url_for
 from flask_admin import expose
 
-from customerhub.outbox import bodies
+from customerhub.outbox import UNSENT, bodies, send_again
 from customerhub.permissions import Permission
 from models import OutboxMessage
 from models.enums import OutboxState
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.editing import DetailsPage
+from views.operation import Operation
 from views.words import sentence, word
 
 FRAMED = (
@@ -28,6 +29,17 @@ TONES = {
 
 def state_chip(row: OutboxMessage) -> dict[str, Any]:
     return {"chip": word(row.state), "tone": TONES[row.state]}
+
+
+SEND_AGAIN = Operation(
+    name="send-again",
+    label="Send again",
+    permission=Permission.OUTBOX_SEND,
+    run=send_again,
+    available=lambda row, _actor: None if row.state in UNSENT else f"is {row.state.value}",
+    explain="The message waits to be sent, with as many attempts as a new one. Without a mail server it is held again.",
+    icon="send",
+)
 
 
 class OutboxView(HubModelView):
@@ -54,6 +66,7 @@ class OutboxView(HubModelView):
     usual_order = (OutboxMessage.id.desc(),)
     view_permission = Permission.OUTBOX_VIEW
     edit_permission = None
+    operations = (SEND_AGAIN,)
 
     def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
         return []

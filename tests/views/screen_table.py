@@ -115,6 +115,12 @@ def done_import(world: World) -> models.CustomerImport:
     return make.CustomerImportFactory(organisation=ours(world), state=models.enums.TransferState.DONE)
 
 
+def failed_message(world: World) -> models.OutboxMessage:
+    return make.OutboxMessageFactory(
+        organisation=ours(world), state=models.enums.OutboxState.FAILED, next_attempt_at=None, last_error="550 no"
+    )
+
+
 SCREENS: dict[str, Screen] = {
     "customers": Screen(
         models.Customer, edits=STAFF, new=new_customer, acts=CUSTOMER_ACTS, lookup="customer.account_manager_id"
@@ -172,7 +178,10 @@ SCREENS: dict[str, Screen] = {
         models.User, sees=MANAGERS, acts=USER_ACTS, lookup="hub_user.customer_id",
         new=lambda _world: {"name": fresh("New"), "email": f"new{next(numbers)}@hub.example", "role": "agent"},
     ),
-    "outbox": Screen(models.OutboxMessage, sees=MANAGERS, edits=NOBODY),
+    "outbox": Screen(
+        models.OutboxMessage, sees=MANAGERS, edits=NOBODY,
+        acts={"send-again": Act(ADMINS, failed_message, lambda row: row.state is models.enums.OutboxState.WAITING)},
+    ),
     "exports": Screen(models.ListExport, edits=NOBODY),
     "imports": Screen(
         models.CustomerImport, edits=NOBODY,
