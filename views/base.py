@@ -51,7 +51,6 @@ class HubModelView(Editing, Operating, Exporting, ModelView):
     tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
-    lookups: dict[str, Any] = {}
     needs: Sequence[Source] = ()
     view_permission: Permission = Permission.SETUP_VIEW
     edit_permission: Permission | None = Permission.SETUP_EDIT

@@ -65,7 +65,6 @@ class InlineList(Field):
         self.inline = inline
         self.form_class = form_class
         self.columns = inline.fields
-        self.layout = inline.layout
         self.add_label = inline.add_label
         self.entries: list[Entry] = []
         self.placed: dict[int, Entry] = {}

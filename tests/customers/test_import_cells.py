@@ -147,7 +147,6 @@ def test_header_names_in_any_case_order_and_spacing_and_unknown_ones():
     file = raw(xml_row(1, headers) + xml_row(2, ["Low", "Europe", "A", "x", "R", "2020-01-01", "y", "z"]))
     with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
         assert table.ignored == ["notes (ignore)", "Notes (ignore)"]
-        assert table.header_row == 1
     file.seek(0)
     assert read(file) == [
         (2, {"risk": "Low", "regionName": "Europe", "name": "A", "reference": "R", "startDate": "2020-01-01"})
@@ -161,7 +160,6 @@ def test_row_numbers_are_those_of_excel_whatever_is_blank():
     rows = [row_of(9), xml_row(10, [" ", None, "  "]), row_of(12, address=styled), xml_row(1000, [" "])]
     file = raw(blank + header + "".join(rows))
     with open_table(file, names=HEADERS, needed="reference", max_rows=ROWS) as table:
-        assert table.header_row == 5
         assert [number for number, _ in table.rows()] == [9, 12]
 
 

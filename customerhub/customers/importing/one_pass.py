@@ -1,6 +1,5 @@
 """One pass over a workbook: read, checked, compared and, where that is wanted, saved, all in one transaction."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
@@ -61,9 +60,6 @@ class ImportResult:
             "unchanged": self.tally.unchanged,
             "errors": [{"row": error.row, "column": error.column, "reason": error.reason} for error in self.errors],
         }
-
-    def as_json(self) -> str:
-        return json.dumps(self.as_dict(), ensure_ascii=False)
 
 
 def import_rows(

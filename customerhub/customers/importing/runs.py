@@ -12,7 +12,7 @@ from customerhub import clock
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.database import saving
 from customerhub.errors import Conflict, Invalid, NotFound, WrongState
-from customerhub.permissions import Actor, Permission, require, scope
+from customerhub.permissions import Actor, Permission, require
 from models import CustomerImport, ImportRow, StoredFile
 from models.base import db
 from models.enums import RowOutcome, TransferState
@@ -33,17 +33,6 @@ def start_import(stored: StoredFile, *, actor: Actor) -> CustomerImport:
     with saving():
         db.session.add(imported)
     return imported
-
-
-def get_import(import_id: int, *, actor: Actor) -> CustomerImport:
-    """The import as it stands now. Raises NotFound where there is none that the actor may know of."""
-    require(actor, Permission.CUSTOMERS_IMPORT)
-    found = db.session.scalar(
-        scope(CustomerImport, actor).where(CustomerImport.id == import_id).execution_options(populate_existing=True)
-    )
-    if not isinstance(found, CustomerImport):
-        raise NotFound("There is no such import")
-    return found
 
 
 def confirm_import(

@@ -17,7 +17,6 @@ from models.enums import Risk
 
 UNDERLINED: Final = Border(bottom=Side(style="thin"))
 WRAPPED: Final = Alignment(wrap_text=True, vertical="top")
-FILE_NAME: Final = "customers.xlsx"
 FIXED_CHOICES: Final = {
     "risk": [risk.value for risk in Risk],
     "review_frequency": ["1 Month", *(f"{months} Months" for months in range(2, 13))],

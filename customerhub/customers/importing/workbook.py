@@ -47,7 +47,6 @@ class Table:
         book: "_Book",
         tab: _Tab,
         header: Mapping[int, Cell],
-        row: int,
         *,
         names: Sequence[str],
         untold: Collection[str],
@@ -56,7 +55,6 @@ class Table:
         self._part = tab.part
         self._width = len(names)
         self.sheet_name = tab.name
-        self.header_row = row
         self.from_1904 = book.from_1904
         self.columns, self.ignored = _placed(header, names, untold)
 
@@ -101,8 +99,8 @@ def open_table(
     try:
         book = _Book(package)
         with closing(book.strings):
-            tab, row, header = _choose(book, names, needed)
-            yield Table(book, tab, header, row, names=names, untold=untold)
+            tab, header = _choose(book, names, needed)
+            yield Table(book, tab, header, names=names, untold=untold)
     finally:
         gc.unfreeze()
         package.close()
@@ -216,8 +214,8 @@ def _shows_date(code: str) -> bool:
     return any(letter in first for letter in "dmyhs") and "general" not in first
 
 
-def _choose(book: _Book, names: Sequence[str], needed: str) -> tuple[_Tab, int, dict[int, Cell]]:
-    """The one sheet with the table, and the number and the cells of its header.
+def _choose(book: _Book, names: Sequence[str], needed: str) -> tuple[_Tab, dict[int, Cell]]:
+    """The one sheet with the table, and the cells of its header.
 
     Raises Unusable where there is none, or more than one.
     """
@@ -225,11 +223,11 @@ def _choose(book: _Book, names: Sequence[str], needed: str) -> tuple[_Tab, int, 
         raise Unusable(f"The file has more than {MOST_SHEETS} sheets. Keep only the one with the rows to import")
     found, seen = [], []
     for tab in book.tabs:
-        row, header = book.sheet(tab.part).first_row()
+        _, header = book.sheet(tab.part).first_row()
         if header:
             seen.append(tab)
         if _is_header(header, names, needed):
-            found.append((tab, row, header))
+            found.append((tab, header))
     if len(found) > 1:
         first, second = found[0][0].name, found[1][0].name
         raise Unusable(f"Both “{first}” and “{second}” hold rows to import. Keep one such sheet in a file")

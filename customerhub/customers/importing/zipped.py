@@ -60,9 +60,6 @@ class Package:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._parts
 
-    def size(self, name: str) -> int:
-        return self._parts[name.lower()].file_size
-
     def stream(self, name: str) -> Iterator[bytes]:
         """The bytes of a part, a piece at a time. Raises Unusable where there is no such part or it is damaged."""
         info = self._parts.get(name.lower())
