@@ -21,6 +21,7 @@ import jobs.processes
 import jobs.worker
 import views
 from customerhub import clock, history, storage
+from customerhub.approvals import letters
 from customerhub.config import SettingError, Settings, load_settings
 from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=MIGRATIONS)
     init_queue(app, settings)
+    letters.configure(public_url=settings.public_url)
     storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
     views.register(app)
     for command in COMMANDS:

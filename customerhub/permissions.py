@@ -41,6 +41,13 @@ class Permission(enum.StrEnum):
     HISTORY_VIEW = "see the history"
     OUTBOX_VIEW = "see outgoing messages"
     OUTBOX_SEND = "have messages sent again"
+    TASKS_VIEW = "see approval tasks"
+    TASKS_WORK = "work on approval tasks"
+    TASKS_ASSIGN = "assign approval tasks"
+    TASKS_DECIDE = "decide approval tasks of others"
+    BLACKLIST = "decide about the blacklist"
+    CUSTOMERS_MERGE = "merge customers"
+    CUSTOMERS_REGISTER = "register customers"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
     ERASE = "delete customers for good"
@@ -59,15 +66,18 @@ _AGENT = {
     P.CUSTOMERS_EXPORT,
     P.SETUP_VIEW,
     P.HISTORY_VIEW,
+    P.TASKS_VIEW,
+    P.TASKS_WORK,
 }
-_MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW}
+_MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW, P.CUSTOMERS_MERGE}
+_MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST}
 _ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT, P.OUTBOX_SEND}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
     Role.MANAGER: frozenset(_MANAGER),
     Role.AGENT: frozenset(_AGENT),
-    Role.PARTNER: frozenset({P.PARTNER_PAGES}),
+    Role.PARTNER: frozenset({P.PARTNER_PAGES, P.CUSTOMERS_REGISTER}),
     Role.CUSTOMER: frozenset({P.PORTAL}),
 }
 

@@ -5,7 +5,10 @@ from flask_admin import Admin, AdminIndexView
 from flask_admin.theme import Bootstrap4Theme
 
 from models import (
+    Alert,
+    ApprovalTask,
     BilledUser,
+    BlacklistEntry,
     BusinessEntity,
     CatalogItem,
     Commodity,
@@ -30,7 +33,9 @@ from models import (
     User,
     VatRate,
 )
+from views.alerts import AlertView
 from views.billed_users import BilledUserView
+from views.blacklist import BlacklistView
 from views.business_entities import BusinessEntityView
 from views.catalogs import CatalogView
 from views.commodities import CommodityView
@@ -51,6 +56,7 @@ from views.payment_terms import PaymentTermsView
 from views.products import ProductView
 from views.statuses import StatusView
 from views.tariffs import TariffView
+from views.tasks import TaskView
 from views.templates import TemplateView
 from views.users import UserView
 from views.vat_rates import VatRateView
@@ -58,6 +64,9 @@ from views.vat_rates import VatRateView
 SCREENS = (
     (CustomerView, Customer, "customers"),
     (GroupView, CustomerGroup, "groups"),
+    (TaskView, ApprovalTask, "tasks"),
+    (BlacklistView, BlacklistEntry, "blacklist"),
+    (AlertView, Alert, "alerts"),
     (OrganisationView, Organisation, "organisations"),
     (BusinessEntityView, BusinessEntity, "business-entities"),
     (CatalogView, CatalogItem, "catalogs"),

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from customerhub.customers.reviews import next_reviews
 from customerhub.permissions import Actor, Permission
 from models import (
+    ApprovalTask,
     BillingLine,
     ComplianceDocument,
     Customer,
@@ -18,6 +19,7 @@ from models import (
     User,
 )
 from models.base import db
+from views import customer_approval
 from views.columns import amount, day, formats, moment, percent, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
 from views.editing import DetailsPage
@@ -44,7 +46,7 @@ def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
         select(
             *(
                 select(func.count()).select_from(model).where(model.customer_id == row.id).scalar_subquery()
-                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User)
+                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask)
             )
         )
     ).one()
@@ -53,6 +55,7 @@ def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
         ("profiles", "Invoice profiles", counts[0]),
         ("billing-lines", "Billing lines", counts[1]),
         ("compliance", "Compliance", counts[2]),
+        ("tasks", "Tasks", counts[4]),
         ("portal", "Portal users", counts[3]),
     ]
     if actor.may(Permission.HISTORY_VIEW):
@@ -75,6 +78,8 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
         page.tables = [{**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}]
     elif tab == "compliance":
         page.tables = [_compliance(row, edit)]
+    elif tab == "tasks":
+        page.tables = [customer_approval.tasks_table(row)]
     elif tab == "portal":
         page.tables = [_portal_users(row, view.actor)]
     else:
@@ -96,6 +101,8 @@ def header(page: DetailsPage, row: Customer) -> None:
         )
         if chip
     ]
+    page.banners += customer_approval.banners(row)
+    page.subtitle = customer_approval.merged_note(row)
     page.meta = [
         ("Account no.", row.account_number),
         ("Reference", row.reference),
@@ -151,6 +158,7 @@ def _summary(row: Customer) -> list[dict[str, Any]]:
         blocks[0]["text"] = "No credit limit is set."
     accounts = [(account.number, amount(account.balance)) for account in row.accounts]
     blocks.append({"title": "Accounts", "items": accounts})
+    blocks.insert(0, customer_approval.block(row))
     blocks.append(_review_block(row))
     expiring = [document for document in row.compliance_documents if (document.expiry_date - today()).days <= SOON_DAYS]
     if row.compliance_documents:

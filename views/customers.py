@@ -2,29 +2,34 @@
 
 from typing import Any
 
-from flask import abort, jsonify, request, url_for
+from flask import abort, jsonify, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy import Select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
+from werkzeug.exceptions import NotFound
 
 from customerhub.customers.default_values import list_sets, values_of
+from customerhub.customers.merging import find_survivor
 from customerhub.customers.records import delete_customer, find_usual_status, save_customer, why_not_deleted
 from customerhub.customers.search import found_ids, found_rows, matching
 from customerhub.permissions import Permission
-from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, Department, User
-from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
+from models import CatalogItem, Customer, CustomerStatus, Department
+from models.enums import CatalogType
+from views import customer_approval, customer_page
 from views import customer_form as form
-from views import customer_page
-from views.base import HubModelView
+from views.alerts import RAISE
+from views.base import Answer, HubModelView
+from views.blacklist import REMOVAL, REQUEST
 from views.choices import Source
-from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
-from views.customer_cells import customer_link, missing_setup
+from views.customer_cells import missing_setup
+from views.customer_list import COLUMNS, FILTERS
+from views.customer_merge import MERGE, OtherForm
 from views.customer_operations import ASSIGN
 from views.editing import DetailsPage
 from views.forms import shown_value
 from views.listing import COUNTED, ListArgs
-from views.operation import Operation
-from views.words import word
+from views.operation import Operation, OperationPage
+from views.task_operations import MOVES
 
 DELETE = Operation(
     name="delete",
@@ -38,53 +43,6 @@ DELETE = Operation(
     danger=True,
     removes=True,
 )
-
-COLUMNS = (
-    Column("name", "Name", customer_link, sort=Customer.sort_name, load=(joinedload(Customer.status),), text=str),
-    Column("reference", "Reference", lambda row: row.reference, sort=Customer.reference_key),
-    Column("account_number", "Account no.", lambda row: row.account_number, sort=Customer.account_number),
-    Column("region", "Region", lambda row: row.region.name if row.region else None,
-           load=(joinedload(Customer.region),)),
-    Column("risk", "Risk", lambda row: risk_chip(row.risk)),
-    Column("stage", "Stage", lambda row: stage_chip(row.stage)),
-    Column("balance", "Balance", lambda row: amount(row.balance), align="right",
-           load=(joinedload(Customer.accounts),)),
-    Column("account_manager", "Account manager", lambda row: row.account_manager.name if row.account_manager else None,
-           load=(joinedload(Customer.account_manager),)),
-    Column("start_date", "Start", lambda row: day(row.start_date), sort=Customer.start_date, align="right"),
-    Column("status", "Status", lambda row: {"chip": row.status.name, "colour": row.status.colour}, usual=False,
-           load=(joinedload(Customer.status),)),
-    Column("kind", "Kind", lambda row: word(row.kind), usual=False),
-    Column("email", "Email", lambda row: row.email, usual=False),
-    Column("contact_number", "Contact number", lambda row: row.contact_number, usual=False),
-    Column("credit_limit", "Credit limit", lambda row: amount(row.credit_limit), align="right", usual=False),
-    Column("dealer", "Dealer", lambda row: row.dealer.code if row.dealer else None, usual=False,
-           load=(joinedload(Customer.dealer),)),
-    Column("group", "Group", lambda row: row.group.name if row.group else None, usual=False,
-           load=(joinedload(Customer.group),)),
-    Column("billing_cycle", "Billing cycle", lambda row: word(row.billing_cycle), usual=False),
-    Column("departments", "Departments", lambda row: ", ".join(d.name for d in row.departments), usual=False,
-           load=(selectinload(Customer.departments),)),
-)  # fmt: skip
-
-FILTERS = (
-    Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
-    Filter("risk", "Risk", Customer.risk, "select", members=Risk),
-    Filter("stage", "Stage", Customer.stage, "select", members=Stage, nullable=False),
-    Filter("region", "Region", Customer.region_id, "select", source=Source(CatalogItem, CatalogType.REGION)),
-    Filter("account_manager", "Account manager", Customer.account_manager_id, "select",
-           source=Source(User, staff_only=True)),
-    Filter("billing_cycle", "Billing cycle", Customer.billing_cycle, "select", members=BillingCycle, nullable=False),
-    Filter("kind", "Kind", Customer.kind, "select", members=CustomerKind, nullable=False),
-    Filter("prospect", "Prospect", Customer.is_prospect, "yes"),
-    Filter("category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CatalogType.CATEGORY)),
-    Filter("start_date", "Start", Customer.start_date, "date"),
-    Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
-    Filter("email", "Email", Customer.email),
-    Filter("expiry", "Document expires", ComplianceDocument.expiry_date, "date", nullable=False,
-           owner=ComplianceDocument.customer_id, model=Customer),
-    Filter("portal", "Portal access", Customer.portal_access, "yes"),
-)  # fmt: skip
 
 # Set-up data that no customer can do without: what it is called and where it is added.
 NEEDED: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
@@ -109,7 +67,7 @@ class CustomerView(HubModelView):
     tabs = form.TABS
     inlines = form.INLINES
     field_args = form.ARGS
-    operations = (ASSIGN, DELETE)
+    operations = (*MOVES, ASSIGN, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     save = staticmethod(save_customer)
@@ -132,6 +90,38 @@ class CustomerView(HubModelView):
         if self.actor.may(Permission.CUSTOMERS_IMPORT):
             actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
         return actions
+
+    def get_one(self, id: Any) -> Any:
+        """The customer; one that was merged away leads to the one that took its place."""
+        try:
+            return super().get_one(id)
+        except NotFound:
+            text = str(id)
+            is_key = text.isascii() and text.isdigit() and len(text) < 19
+            survivor = find_survivor(int(text), actor=self.actor) if is_key and request.method == "GET" else None
+            if survivor is None:
+                raise
+            given: dict[str, Any] = {**request.args.to_dict(), "id": survivor}
+            return abort(redirect(url_for(request.endpoint or "", **given)))
+
+    @expose("/operation/<operation>/", methods=("GET", "POST"))
+    def operation_view(self, operation: str) -> Answer:
+        """As every operation; merging begins by choosing the other customer."""
+        ids = request.args.getlist("id")
+        if operation != MERGE.name or len(ids) != 1 or not self.actor.may(MERGE.permission):
+            return super().operation_view(operation)
+        customer = self.get_one(ids[0])
+        chosen = OtherForm(request.form if request.method == "POST" else None)
+        if request.method == "POST" and chosen.validate() and chosen.other_id.data:
+            return redirect(self.operation_url(MERGE.name, [customer.id, chosen.other_id.data]), 303)
+        page = OperationPage(
+            title=f"Merge {customer}", explain="Choose the customer that is the same. You see what differs before "
+            "anything is done.", form=chosen, button="Compare the two", back_url=self.url_of(customer),
+        )  # fmt: skip
+        return self.render("operation.html", page=page)
+
+    def operation_lookups(self) -> dict[str, Any]:
+        return super().operation_lookups() | {"merge.other_id": Source(Customer)}
 
     # --- Form ----------------------------------------------------------------------------------------------
 
@@ -173,6 +163,19 @@ class CustomerView(HubModelView):
                 "choices": [(s.id, s.name) for s in sets],
             }
         return page
+
+    def _save(self, form: Any, row: Any, page: Any, sent: Any) -> Any:
+        """A customer that looks like another one is saved only when somebody has seen that."""
+        values = {name: form[name].data for name in customer_approval.ALIKE}
+        is_other = row.id is None or any(getattr(row, name) != value for name, value in values.items())
+        if is_other and "_anyway" not in request.form and form.validate():
+            found = customer_approval.duplicate_banners(values, self.actor, except_id=row.id)
+            if found:
+                page.banners += found
+                page.errors.append("There may be such a customer already. If this is another one, save it anyway.")
+                page.more_submits = [("_anyway", "Save anyway")]
+                return None
+        return super()._save(form, row, page, sent)
 
     @expose("/default-values/")
     def default_values(self) -> Any:

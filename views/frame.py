@@ -7,6 +7,7 @@ from flask import Flask, current_app, g, get_flashed_messages, request
 from flask_login import current_user
 from sqlalchemy import select
 
+from customerhub.approvals.tasks import MOST_COUNTED, waiting
 from customerhub.permissions import Permission
 from models import Organisation
 from models.base import db
@@ -27,6 +28,15 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         (
             ("Customers", "customers.index_view", "customers", P.CUSTOMERS_VIEW),
             ("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
+        ),
+    ),
+    (
+        "Approvals",
+        (
+            ("My tasks", "tasks.mine", "tasks", P.TASKS_WORK),
+            ("All tasks", "tasks.index_view", "list", P.TASKS_VIEW),
+            ("Blacklist", "blacklist.index_view", "ban", P.TASKS_VIEW),
+            ("Alerts", "alerts.index_view", "bell", P.CUSTOMERS_VIEW),
         ),
     ),
     (
@@ -67,20 +77,38 @@ def _menu() -> list[dict[str, Any]]:
     endpoint = (request.endpoint or "").partition(".")[0]
     known = current_app.view_functions
     groups = []
+    counts = _counts() if actor.may(P.TASKS_WORK) else {}
     for label, entries in MENU:
         items = [
             {
                 "label": text,
                 "url": path_of(target),
                 "icon": icon,
-                "count": None,
-                "active": _section_of(endpoint) == target.partition(".")[0],
+                "count": counts.get(target),
+                "active": _section_of(endpoint) == target.partition(".")[0] and not _is_elsewhere(target),
             }
             for text, target, icon, permission in entries
             if target in known and actor.may(permission)
         ]
         groups.append({"label": label, "items": items})
     return groups
+
+
+def _counts() -> dict[str, str | None]:
+    """What waits behind the entries of the menu: my open tasks, and those that nobody has."""
+    mine, free = waiting(current_actor())
+    return {
+        target: f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "") or None
+        for target, count in (("tasks.mine", mine), ("tasks.index_view", free))
+    }
+
+
+def _is_elsewhere(target: str) -> bool:
+    """Of the two entries that lead to one list, whether this is not the one whose rows are shown."""
+    if target not in ("tasks.mine", "tasks.index_view"):
+        return False
+    shows_mine = f"assignee:is:{current_user.id}" in request.args.getlist("f")
+    return shows_mine != (target == "tasks.mine")
 
 
 # Screens that are reached from another one's menu entry.
@@ -105,7 +133,8 @@ def _crumbs() -> list[tuple[str, str | None]]:
     endpoint = _section_of((request.endpoint or "").partition(".")[0])
     for label, entries in MENU:
         for text, target, _, _ in entries:
-            if target.partition(".")[0] == endpoint and target in current_app.view_functions:
+            is_it = target.partition(".")[0] == endpoint and target in current_app.view_functions
+            if is_it and not _is_elsewhere(target):
                 here: list[tuple[str, str | None]] = [(g.crumb, None)] if g.get("crumb") else []
                 group: list[tuple[str, str | None]] = [] if label == text else [(label, None)]
                 return [*group, (text, path_of(target)), *here]

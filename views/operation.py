@@ -7,7 +7,7 @@ from typing import Any
 from wtforms import Form
 
 from customerhub.database import saving
-from customerhub.errors import HubError
+from customerhub.errors import HubError, WrongState
 from customerhub.links import plural
 from customerhub.permissions import Actor, Permission
 from models.base import db
@@ -24,9 +24,10 @@ class Operation:
     """A business action on rows of one kind.
 
     `run(row, actor=…, **values of the form)` is the function in customerhub that does it; where the operation is
-    `together`, `run(rows, actor=…, **values)` does it to all of them or to none. `form` is the class of its form, or
-    makes one for the rows at hand, which begins with what `first(rows, actor)` tells. `available(row, actor)`
-    tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many rows at once, by id.
+    `together`, `run(rows, actor=…, **values)` does it to all of them or to none, or returns why not, by id. `form` is
+    the class of its form, or makes one for the rows at hand, which begins with what `first(rows, actor)` tells.
+    `available(row, actor)` tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many
+    rows at once, by id.
     `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen.
     """
 
@@ -112,14 +113,22 @@ def run_together(
     actor: Actor,
     url_of: Callable[[Any], str],
 ) -> list[dict[str, Any]]:
-    """Do it to all rows at once: a refusal is about all of them. The caller commits."""
-    labels = [(str(row), url_of(row)) for row in rows]
+    """Do it to all rows at once: a refusal is about all of them, unless `run` returns reasons by id.
+
+    The caller commits.
+    """
+    labels = [(row.id, str(row), url_of(row)) for row in rows]
     refusal: HubError | None = None
+    reasons: dict[int, str] = {}
     try:
         with db.session.begin_nested(), saving():
-            operation.run(rows, actor=actor, **values)
+            reasons = operation.run(rows, actor=actor, **values) or {}
     except HubError as error:
         refusal = error
     gone = operation.removes and refusal is None
-    told = {"ok": refusal is None, "text": refusal.message if refusal else "", "error": refusal}
-    return [{"label": label, "url": None if gone else url, **told} for label, url in labels]
+    results = []
+    for key, label, url in labels:
+        why = refusal or (WrongState(reasons[key]) if key in reasons else None)
+        told = {"ok": why is None, "text": why.message if why else "", "error": why}
+        results.append({"label": label, "url": None if gone else url, **told})
+    return results

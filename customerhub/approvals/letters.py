@@ -15,7 +15,7 @@ from models.enums import Role
 
 PURPOSE: Final = "approval task"
 TASK_PATH: Final = "/admin/tasks/details/?id={}"
-QUEUE_PATH: Final = "/admin/tasks/?show=mine"
+QUEUE_PATH: Final = "/admin/tasks/mine/"
 PARTNER_PATH: Final = "/partner/customers/{}/"
 MOST_LISTED: Final = 20
 

@@ -14,13 +14,14 @@ from customerhub import clock
 from customerhub.approvals import letters
 from customerhub.customers.rules import clean_text
 from customerhub.database import saving
-from customerhub.errors import Conflict, Invalid, NotAllowed, WrongState
+from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, WrongState
 from customerhub.permissions import STAFF, Actor, Permission, require, require_own
 from models import ApprovalTask, Customer, Organisation, TaskComment, User
 from models.base import db
 from models.enums import Role, TaskAssignment, TaskKind, TaskState
 
 LONGEST_COMMENT = 2000
+MOST_COUNTED = 99
 OWN_REQUEST = "You asked for this yourself, and nobody decides their own request"
 
 
@@ -123,22 +124,36 @@ def release_task(task: ApprovalTask, *, actor: Actor) -> None:
         task.assignee_id = None
 
 
-def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, actor: Actor) -> None:
-    """Give open tasks to one of the staff, who is told by one mail, or to nobody."""
+def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, actor: Actor) -> dict[int, str]:
+    """Give open tasks to one of the staff, who is told by one mail, or to nobody.
+
+    Returns why it could not be done, by the id of each task it could not be done to; the others are given.
+    """
     require(actor, Permission.TASKS_ASSIGN)
     assignee = _worker(assignee_id, actor) if assignee_id is not None else None
-    given = []
-    for task in tasks:
-        require_own(actor, task)
-        require_open(task)
-        if assignee is not None and task.requester_id == assignee.id:
-            raise NotAllowed(f"{assignee} asked for {task.subject}, and nobody decides their own request")
-        if task.assignee_id != assignee_id:
-            with _changing():
-                task.assignee_id = assignee_id
+    given, refused = [], {}
+    for task in sorted(tasks, key=lambda each: each.id):
+        key, before = task.id, task.assignee_id
+        try:
+            with db.session.begin_nested():
+                _assign(task, assignee, actor)
+        except HubError as error:
+            refused[key] = error.message
+            continue
+        if before != assignee_id:
             given.append(task)
     if assignee is not None and assignee.id != actor.id and given:
         letters.assigned(given, actor=actor)
+    return refused
+
+
+def _assign(task: ApprovalTask, assignee: User | None, actor: Actor) -> None:
+    require_own(actor, task)
+    require_open(task)
+    if assignee is not None and task.requester_id == assignee.id:
+        raise NotAllowed(f"{assignee} asked for it, and nobody decides their own request")
+    with _changing():
+        task.assignee_id = assignee.id if assignee is not None else None
 
 
 def set_due_date(task: ApprovalTask, *, due_on: Any, actor: Actor) -> None:
@@ -251,3 +266,22 @@ def require_decider(task: ApprovalTask, actor: Actor) -> None:
         require(actor, Permission.TASKS_WORK)
         if task.assignee_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
             raise NotAllowed("Claim the task first, or ask a manager to decide it")
+
+
+def waiting(actor: Actor) -> tuple[int, int]:
+    """How many open tasks are `actor`'s, and how many are nobody's; beyond MOST_COUNTED only that there are more."""
+    own = ApprovalTask.assignee_id == actor.id
+    free = ApprovalTask.assignee_id.is_(None)
+    counts = (
+        select(func.count())
+        .select_from(
+            select(ApprovalTask.id)
+            .where(ApprovalTask.organisation_id == actor.organisation_id, which, ApprovalTask.state == TaskState.OPEN)
+            .limit(MOST_COUNTED + 1)
+            .subquery()
+        )
+        .scalar_subquery()
+        for which in (own, free)
+    )
+    mine, nobodys = db.session.execute(select(*counts)).one()
+    return mine, nobodys

@@ -31,9 +31,13 @@ def first_stage(organisation: Organisation, actor: Actor) -> Stage:
 
 
 def begin(customer: Customer, *, actor: Actor) -> None:
-    """A customer is about to be added: put it into its first stage. One that is blacklisted never begins live."""
+    """A customer is about to be added: put it into its first stage. One that is blacklisted never begins live.
+
+    The system itself may have chosen another stage.
+    """
     organisation = db.session.get_one(Organisation, customer.organisation_id)
-    customer.stage = first_stage(organisation, actor)
+    if actor.user is not None or customer.stage is None:
+        customer.stage = first_stage(organisation, actor)
     if blacklist.entries_of(customer, as_of=clock.today(organisation.timezone)):
         customer.stage = Stage.NEW
 
@@ -46,7 +50,7 @@ def begun(customer: Customer, *, actor: Actor, comment: str | None = None) -> No
 
 
 def changing(customer: Customer, before: Mapping[str, Any]) -> str | None:
-    """A customer is about to be saved with other values than `before`: those the credit check rests on decide its stage.
+    """A customer is about to be saved with other values than `before`: those of the credit check decide its stage.
 
     Returns what changed where somebody must check a live customer again, for `changed`.
     """

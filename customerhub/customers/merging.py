@@ -35,14 +35,9 @@ def choosable_fields() -> list[str]:
     ]
 
 
-def differing(survivor: Customer, other: Customer) -> list[str]:
-    """The fields in which the two differ and the other has something to take."""
-    blank: tuple[Any, ...] = (None, "", [])
-    return [
-        name
-        for name in choosable_fields()
-        if getattr(other, name) not in blank and getattr(other, name) != getattr(survivor, name)
-    ]
+def differing(first: Customer, second: Customer) -> list[str]:
+    """The fields in which the two differ."""
+    return [name for name in choosable_fields() if (getattr(first, name) or None) != (getattr(second, name) or None)]
 
 
 def what_moves(other: Customer) -> Links:
@@ -76,7 +71,6 @@ def merge_customers(survivor: Customer, other: Customer, *, take: Collection[str
         raise Invalid(f"There is no choice of {', '.join(sorted(unknown))}")
     _lock(survivor, other)
     values = {name: getattr(other, name) for name in take}
-    values |= {name: getattr(other, name) for name in differing(survivor, other) if getattr(survivor, name) is None}
     moved = what_moves(other)
     with history.because(f"Merged: {other} ({other.account_number})"):
         _clear_the_way(survivor, other)

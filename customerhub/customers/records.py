@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import func, inspect, select
 
-from customerhub import clock
+from customerhub import clock, history
 from customerhub.contracts.invoice_profiles import complete_by_file
-from customerhub.customers import rules
+from customerhub.customers import events, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
 from customerhub.customers.statuses import kept_status_id, status_problems
@@ -54,13 +54,22 @@ CLEANERS: dict[str, Cleaner] = {
 def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     """Check `customer` as it now stands, complete it and flush it.
 
-    A new one gets its account number, its main account and the organisation's usual status. Raises Invalid with
-    every problem found, Conflict where a number is taken or somebody saved it meanwhile.
+    A new one gets its account number, its main account, the organisation's usual status, and the stage and approval
+    task that the organisation's policy gives it. Changing a fact that the credit check rests on sends it back or has it
+    checked again. Raises Invalid with every problem found, Conflict where a number is taken or somebody saved it
+    meanwhile.
     """
-    with saving():
-        require(actor, Permission.CUSTOMERS_EDIT)
+    require(actor, Permission.CUSTOMERS_EDIT)
+    if customer.id is not None:
         require_own(actor, customer)
+    return save_record(customer, actor=actor)
+
+
+def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
+    """As `save_customer`, for operations that have their own permission. `comment` goes to the approval task."""
+    with saving():
         is_new = customer.id is None
+        recheck = None
         if is_new:
             customer.organisation_id = actor.organisation_id
         problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
@@ -71,7 +80,14 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
         _complete(customer, actor)
         _number(customer)
         if is_new:
+            events.begin(customer, actor=actor)
             db.session.add(customer)
+        else:
+            recheck = events.changing(customer, history.before(customer))
+    if is_new:
+        events.begun(customer, actor=actor, comment=comment)
+    else:
+        events.changed(customer, recheck, actor=actor)
     return customer
 
 

@@ -1,0 +1,78 @@
+"""Partners register customers: with little more than a name and a number, for somebody of ours to check."""
+
+from typing import Any, Final
+
+from customerhub.approvals import blacklist
+from customerhub.customers.duplicates import find_duplicates
+from customerhub.customers.records import save_record
+from customerhub.errors import Invalid, NotAllowed
+from customerhub.permissions import Actor, Permission, require
+from models import Address, Contact, Customer
+from models.enums import AddressKind, CustomerKind
+
+REFUSED: Final = "We cannot take on a customer with this number. Please ask your contact with us"
+ALIKE: Final = "There may be such a customer already. Register it only if you are sure that it is another"
+
+
+def register_customer(
+    kind: CustomerKind,
+    *,
+    name: str,
+    contact_name: str,
+    identity_number: str | None = None,
+    registration_number: str | None = None,
+    comment: str | None = None,
+    address: str | None = None,
+    city: str | None = None,
+    postal_code: str | None = None,
+    country: str | None = None,
+    actor: Actor,
+    **particulars: Any,
+) -> Customer:
+    """Register a prospect with the dealer code of the partner who acts; it waits for approval.
+
+    `particulars` are further columns of the customer: email, contact_number, website, customer_type, the dates. Raises
+    Invalid with the field at fault, also where the number is blacklisted or another customer has it; whose it is is not
+    told.
+    """
+    require(actor, Permission.CUSTOMERS_REGISTER)
+    dealer_id = actor.sight.dealer_id
+    if dealer_id is None:
+        raise NotAllowed("You have no dealer code. Ask your contact with us")
+    field = "identity_number" if kind is CustomerKind.CONSUMER else "registration_number"
+    if not (identity_number if kind is CustomerKind.CONSUMER else registration_number):
+        raise Invalid("This is needed", field)
+    listed = blacklist.entries_of_numbers(
+        actor.organisation_id,
+        identity_number=identity_number,
+        registration_number=registration_number,
+        as_of=blacklist.today(actor.organisation_id),
+    )
+    if listed:
+        raise Invalid(REFUSED, field)
+    customer = Customer(
+        organisation_id=actor.organisation_id,
+        dealer_id=dealer_id,
+        kind=kind,
+        is_prospect=True,
+        name=name,
+        identity_number=identity_number,
+        registration_number=registration_number,
+        **particulars,
+    )
+    customer.contacts = [
+        Contact(organisation_id=actor.organisation_id, name=contact_name, email=particulars.get("email"),
+                phone=particulars.get("contact_number"))
+    ]  # fmt: skip
+    if address:
+        customer.addresses = [
+            Address(organisation_id=actor.organisation_id, kind=AddressKind.REGISTERED, lines=address, city=city,
+                    postal_code=postal_code, country=country)
+        ]  # fmt: skip
+    return save_record(customer, actor=actor, comment=comment)
+
+
+def looks_known(values: dict[str, Any], *, actor: Actor) -> bool:
+    """Whether there may be such a customer already, be it another partner's. Which one is not told."""
+    require(actor, Permission.CUSTOMERS_REGISTER)
+    return bool(find_duplicates(values, organisation_id=actor.organisation_id))

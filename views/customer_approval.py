@@ -1,0 +1,102 @@
+"""What a customer's page tells of its approval: alerts, where it stands, its tasks, whom it took the place of."""
+
+from typing import Any
+
+from flask import url_for
+from markupsafe import Markup
+from sqlalchemy import select
+
+from customerhub.customers.alerts import list_alerts
+from customerhub.customers.duplicates import find_duplicates
+from customerhub.customers.merging import merged_into
+from customerhub.permissions import Actor, Permission
+from models import ApprovalTask, Customer
+from models.base import db
+from models.enums import Stage
+from views.alerts import BANNERS
+from views.columns import amount, day, formats
+from views.customer_form import today
+from views.tasks import STATE_TONES, due_cell, kind_chip
+from views.words import word
+
+ALIKE = ("name", "email", "contact_number")
+
+
+def banners(row: Customer) -> list[dict[str, Any]]:
+    """The alerts that hold today, the most severe first."""
+    return [
+        {
+            "kind": BANNERS[alert.severity],
+            "text": alert.text + (f" (until {day(alert.valid_until)})" if alert.valid_until else ""),
+            "link": {"label": "Open alert", "url": url_for("alerts.details_view", id=alert.id)},
+        }
+        for alert in list_alerts(row, as_of=today())
+    ]
+
+
+def block(row: Customer) -> dict[str, Any]:
+    """Where the customer stands on the way from new to live, and what was told on it."""
+    told = [
+        ("Credit reference", row.credit_reference),
+        ("Billing reference", row.billing_reference),
+        ("Monthly revenue", f"{amount(row.estimated_monthly_revenue)} {formats().currency}"
+         if row.estimated_monthly_revenue is not None else None),
+    ]  # fmt: skip
+    return {"title": "Approval", "chart": _way(row.stage), "items": [pair for pair in told if pair[1]] or None}
+
+
+def _way(stage: Stage) -> Markup:
+    """The way as steps, done and to come; a referral or failure stands in place of the credit check."""
+    steps = [Stage.NEW, stage if stage in (Stage.REFERRED, Stage.FAILED) else Stage.PASSED, Stage.BILLING]
+    at = steps.index(stage)
+    parts = []
+    for number, step in enumerate(steps):
+        state = "now" if number == at else "done" if number < at else "next"
+        tone = {Stage.FAILED: " bad", Stage.REFERRED: " waits"}.get(step, "") if state == "now" else ""
+        current = Markup(' aria-current="step"') if state == "now" else ""
+        label = "Live" if step is Stage.BILLING else step.value
+        parts.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, label))
+    return Markup('<ol class="steps" aria-label="Stages">{}</ol>').format(Markup("").join(parts))
+
+
+def tasks_table(row: Customer) -> dict[str, Any]:
+    tasks = db.session.scalars(
+        select(ApprovalTask).where(ApprovalTask.customer_id == row.id).order_by(ApprovalTask.id.desc()).limit(100)
+    ).all()
+    return {
+        "title": "Approval tasks",
+        "columns": [{"label": label} for label in ("Request", "State", "Asked for by", "Assignee", "Created", "Due")],
+        "rows": [
+            [{**kind_chip(task), "url": url_for("tasks.details_view", id=task.id)},
+             {"chip": word(task.state), "tone": STATE_TONES[task.state]},
+             task.requester.name if task.requester else "System", task.assignee.name if task.assignee else None,
+             {"text": day(task.created_at.date()), "url": url_for("tasks.details_view", id=task.id)}, due_cell(task)]
+            for task in tasks
+        ],
+        "empty": {"title": "Nothing had to be decided yet", "text": "Requests about this customer appear here."},
+    }  # fmt: skip
+
+
+def merged_note(row: Customer) -> str | None:
+    """Whose place the customer took."""
+    names = ", ".join(f"{old.name} ({old.account_number})" for old in merged_into(row))
+    return f"Merged into it: {names}." if names else None
+
+
+def duplicate_banners(values: dict[str, Any], actor: Actor, *, except_id: int | None) -> list[dict[str, Any]]:
+    """A warning for each customer that may be the one being saved, with a link to look at it, or to merge the two."""
+    found = find_duplicates(
+        values, organisation_id=actor.organisation_id, except_ids=[] if except_id is None else [except_id]
+    )
+    made = []
+    for duplicate in found:
+        customer = duplicate.customer
+        alike = " and ".join(duplicate.alike)
+        text = f"{customer.name} ({customer.account_number}) has the same or nearly the same {alike}."
+        url = url_for("customers.details_view", id=customer.id)
+        link = {"label": "Look at it", "url": url}
+        if except_id is not None and actor.may(Permission.CUSTOMERS_MERGE):
+            url = url_for("customers.operation_view", operation="merge", id=[except_id, customer.id])
+            link = {"label": "Merge the two", "url": url}
+        made.append({"kind": "warning", "text": text, "link": link})
+    return made

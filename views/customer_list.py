@@ -1,0 +1,57 @@
+"""The columns and filters of the list of customers."""
+
+from sqlalchemy.orm import joinedload, selectinload
+
+from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, User
+from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
+from views.choices import Source
+from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
+from views.customer_cells import customer_link
+from views.words import word
+
+COLUMNS = (
+    Column("name", "Name", customer_link, sort=Customer.sort_name, load=(joinedload(Customer.status),), text=str),
+    Column("reference", "Reference", lambda row: row.reference, sort=Customer.reference_key),
+    Column("account_number", "Account no.", lambda row: row.account_number, sort=Customer.account_number),
+    Column("region", "Region", lambda row: row.region.name if row.region else None,
+           load=(joinedload(Customer.region),)),
+    Column("risk", "Risk", lambda row: risk_chip(row.risk)),
+    Column("stage", "Stage", lambda row: stage_chip(row.stage)),
+    Column("balance", "Balance", lambda row: amount(row.balance), align="right",
+           load=(joinedload(Customer.accounts),)),
+    Column("account_manager", "Account manager", lambda row: row.account_manager.name if row.account_manager else None,
+           load=(joinedload(Customer.account_manager),)),
+    Column("start_date", "Start", lambda row: day(row.start_date), sort=Customer.start_date, align="right"),
+    Column("status", "Status", lambda row: {"chip": row.status.name, "colour": row.status.colour}, usual=False,
+           load=(joinedload(Customer.status),)),
+    Column("kind", "Kind", lambda row: word(row.kind), usual=False),
+    Column("email", "Email", lambda row: row.email, usual=False),
+    Column("contact_number", "Contact number", lambda row: row.contact_number, usual=False),
+    Column("credit_limit", "Credit limit", lambda row: amount(row.credit_limit), align="right", usual=False),
+    Column("dealer", "Dealer", lambda row: row.dealer.code if row.dealer else None, usual=False,
+           load=(joinedload(Customer.dealer),)),
+    Column("group", "Group", lambda row: row.group.name if row.group else None, usual=False,
+           load=(joinedload(Customer.group),)),
+    Column("billing_cycle", "Billing cycle", lambda row: word(row.billing_cycle), usual=False),
+    Column("departments", "Departments", lambda row: ", ".join(d.name for d in row.departments), usual=False,
+           load=(selectinload(Customer.departments),)),
+)  # fmt: skip
+
+FILTERS = (
+    Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
+    Filter("risk", "Risk", Customer.risk, "select", members=Risk),
+    Filter("stage", "Stage", Customer.stage, "select", members=Stage, nullable=False),
+    Filter("region", "Region", Customer.region_id, "select", source=Source(CatalogItem, CatalogType.REGION)),
+    Filter("account_manager", "Account manager", Customer.account_manager_id, "select",
+           source=Source(User, staff_only=True)),
+    Filter("billing_cycle", "Billing cycle", Customer.billing_cycle, "select", members=BillingCycle, nullable=False),
+    Filter("kind", "Kind", Customer.kind, "select", members=CustomerKind, nullable=False),
+    Filter("prospect", "Prospect", Customer.is_prospect, "yes"),
+    Filter("category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CatalogType.CATEGORY)),
+    Filter("start_date", "Start", Customer.start_date, "date"),
+    Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
+    Filter("email", "Email", Customer.email),
+    Filter("expiry", "Document expires", ComplianceDocument.expiry_date, "date", nullable=False,
+           owner=ComplianceDocument.customer_id, model=Customer),
+    Filter("portal", "Portal access", Customer.portal_access, "yes"),
+)  # fmt: skip

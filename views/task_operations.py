@@ -1,0 +1,220 @@
+"""What can be done to approval tasks, and the moves of customers from stage to stage, each as one declaration."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from wtforms import DateField, Form, StringField, TextAreaField
+from wtforms.validators import Length, Optional
+
+from customerhub.approvals import decisions, moves, stages, tasks
+from customerhub.approvals.stages import Move
+from customerhub.permissions import Actor, Permission
+from models import ApprovalTask, Customer, User
+from models.enums import TaskKind
+from views.choices import Source
+from views.fields import AmountField, RowField
+from views.operation import Operation
+
+P = Permission
+LIMIT = Decimal("9999999999999.99")
+
+
+def comment(label: str = "Comment", description: str = "") -> Any:
+    return TextAreaField(
+        label, [Optional(), Length(max=tasks.LONGEST_COMMENT)], filters=[_tidied], description=description
+    )
+
+
+def _tidied(text: Any) -> Any:
+    return text.strip() or None if isinstance(text, str) else text
+
+
+def _reference(label: str) -> Any:
+    return StringField(label, [Optional(), Length(max=60)], filters=[_tidied])
+
+
+class CommentForm(Form):
+    comment = comment()
+
+
+class WhyForm(Form):
+    comment = comment("Why", "Whoever asked for it reads this.")
+
+
+class AssignForm(Form):
+    assignee_id = RowField("Assignee", source=Source(User, staff_only=True), blank="Nobody")
+
+
+class DueForm(Form):
+    due_on = DateField("Due on", [Optional()])
+
+
+class CreditForm(Form):
+    credit_reference = _reference("Credit reference")
+    estimated_monthly_revenue = AmountField("Estimated monthly revenue", [Optional()], decimals=2, limit=LIMIT)
+    comment = comment()
+
+
+class BillingForm(Form):
+    billing_reference = _reference("Billing reference")
+    estimated_monthly_revenue = AmountField("Estimated monthly revenue", [Optional()], decimals=2, limit=LIMIT)
+    comment = comment()
+
+
+class ApprovalForm(Form):
+    credit_reference = _reference("Credit reference")
+    billing_reference = _reference("Billing reference")
+    estimated_monthly_revenue = AmountField("Estimated monthly revenue", [Optional()], decimals=2, limit=LIMIT)
+    comment = comment()
+
+
+FORMS: dict[str, type[Form]] = {"pass": CreditForm, "bill": BillingForm, "refer": WhyForm, "fail": WhyForm}
+
+
+# --- On customers ------------------------------------------------------------------------------------------------
+
+
+def _known(rows: Sequence[Any], _actor: Actor) -> dict[str, Any]:
+    """Of a single customer, the references and revenue that it has."""
+    customer = rows[0] if len(rows) == 1 else None
+    if isinstance(customer, ApprovalTask):
+        customer = customer.customer
+    if customer is None:
+        return {}
+    names = ("credit_reference", "billing_reference", "estimated_monthly_revenue")
+    return {name: getattr(customer, name) for name in names}
+
+
+def _move(move: Move) -> Operation:
+    def run(customer: Customer, *, actor: Actor, **told: Any) -> None:
+        moves.move_customer(customer, move, actor=actor, **told)
+
+    def available(customer: Customer, _actor: Actor) -> str | None:
+        return stages.why_not(move, customer.stage)
+
+    return Operation(
+        name=move.name,
+        label=move.label,
+        permission=P.TASKS_WORK,
+        run=run,
+        explain=move.explain,
+        form=FORMS[move.name],
+        first=_known,
+        available=available,
+        icon="flag",
+        danger=move.name == "fail",
+    )
+
+
+MOVES = tuple(_move(move) for move in stages.MOVES)
+
+
+# --- On tasks ----------------------------------------------------------------------------------------------------
+
+
+def _open_only(task: ApprovalTask, _actor: Actor) -> str | None:
+    return None if task.is_open else f"This was {task.state.value} already"
+
+
+def _open_and(check: Callable[[ApprovalTask, Actor], str | None]) -> Callable[[Any, Actor], str | None]:
+    return lambda task, actor: _open_only(task, actor) or check(task, actor)
+
+
+def _free(task: ApprovalTask, actor: Actor) -> str | None:
+    if task.assignee_id == actor.id:
+        return "It is yours already"
+    if task.assignee_id is not None:
+        return f"Already taken by {task.assignee}"
+    return tasks.OWN_REQUEST if task.requester_id == actor.id else None
+
+
+def _held(task: ApprovalTask, actor: Actor) -> str | None:
+    if task.assignee_id is None:
+        return "Nobody has it"
+    is_mine = task.assignee_id == actor.id
+    return None if is_mine or actor.may(P.TASKS_ASSIGN) else f"{task.assignee} has it"
+
+
+def _decidable(task: ApprovalTask, actor: Actor) -> str | None:
+    if task.requester_id == actor.id:
+        return tasks.OWN_REQUEST
+    if task.kind in (TaskKind.BLACKLIST, TaskKind.REMOVAL) and not actor.may(P.BLACKLIST):
+        return "A manager decides about the blacklist"
+    may = task.assignee_id == actor.id or actor.may(P.TASKS_DECIDE)
+    return None if may else "Claim it first, or ask a manager"
+
+
+def _withdrawable(task: ApprovalTask, actor: Actor) -> str | None:
+    if task.kind is TaskKind.ONBOARDING:
+        return "Onboarding cannot be withdrawn"
+    return None if task.requester_id == actor.id or actor.may(P.TASKS_DECIDE) else "It is not your request"
+
+
+def _approval_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
+    return ApprovalForm if any(task.kind is TaskKind.ONBOARDING for task in rows) else CommentForm
+
+
+def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
+    """What approving each of these does."""
+    told = []
+    for task in rows:
+        if task.kind is TaskKind.ONBOARDING:
+            stage = task.customer.stage
+            what = f"{stage.value} becomes {moves.onward(stage).after.value}" if _has_way(stage) else "Nothing is left"
+        elif task.kind is TaskKind.PARTICULARS:
+            what = "; ".join(
+                f"{name.replace('_', ' ')}: {seen or 'blank'} becomes {wanted or 'blank'}"
+                for name, (seen, wanted) in task.proposal.items()
+            )
+        else:
+            what = task.proposal.get("reason") or "The customer stays live"
+        told.append([task.subject, task.kind.value, what])
+    columns = [{"label": "Customer"}, {"label": "Request"}, {"label": "What approving does"}]
+    return [{"title": "What happens", "columns": columns, "rows": told}]
+
+
+def _has_way(stage: Any) -> bool:
+    return any(stage in move.before for move in stages.MOVES if move.name in ("pass", "bill"))
+
+
+OPERATIONS = (
+    Operation(
+        name="claim", label="Claim", permission=P.TASKS_WORK, run=tasks.claim_task, available=_open_and(_free),
+        explain="The task is yours to work on. Nobody else can claim it then.", icon="user-plus",
+    ),
+    Operation(
+        name="approve", label="Approve", permission=P.TASKS_WORK, run=decisions.approve_task,
+        available=_open_and(_decidable), form=_approval_form, first=_known, preview=_preview,
+        explain="An update is applied exactly as asked for. Onboarding goes one step on: the credit check is passed, "
+        "or, with a billing reference, the customer goes live.", icon="ok",
+    ),
+    Operation(
+        name="decline", label="Decline", permission=P.TASKS_WORK, run=decisions.decline_task,
+        available=_open_and(_decidable), form=WhyForm,
+        explain="Nothing changes, and whoever asked is told why. Of onboarding the credit check is failed.",
+        icon="ban", danger=True,
+    ),
+    Operation(
+        name="assign", label="Assign", permission=P.TASKS_ASSIGN, run=tasks.assign_tasks, available=_open_only,
+        form=AssignForm, together=True, explain="The chosen person gets one mail about all of them.", icon="user",
+    ),
+    Operation(
+        name="release", label="Release", permission=P.TASKS_WORK, run=tasks.release_task, available=_open_and(_held),
+        explain="The task goes back to the queue, for anybody to claim.", icon="undo",
+    ),
+    Operation(
+        name="due", label="Set due date", permission=P.TASKS_ASSIGN, run=tasks.set_due_date, available=_open_only,
+        form=DueForm, first=lambda rows, _actor: {"due_on": rows[0].due_on} if len(rows) == 1 else {},
+        explain="The day by which it is to be decided.", icon="calendar",
+    ),
+    Operation(
+        name="comment", label="Comment", permission=P.TASKS_WORK, run=tasks.comment_task, form=CommentForm, bulk=False,
+        explain="Everybody who can open the task reads it.", icon="edit",
+    ),
+    Operation(
+        name="withdraw", label="Withdraw", permission=P.TASKS_WORK, run=tasks.withdraw_task,
+        available=_open_and(_withdrawable), form=CommentForm,
+        explain="The request is taken back, and nothing changes.", icon="close", danger=True,
+    ),
+)  # fmt: skip
