@@ -42,10 +42,10 @@ def block(row: Customer) -> dict[str, Any]:
         ("Monthly revenue", f"{amount(row.estimated_monthly_revenue)} {formats().currency}"
          if row.estimated_monthly_revenue is not None else None),
     ]  # fmt: skip
-    return {"title": "Approval", "chart": _way(row.stage), "items": [pair for pair in told if pair[1]] or None}
+    return {"title": "Approval", "chart": way(row.stage), "items": [pair for pair in told if pair[1]] or None}
 
 
-def _way(stage: Stage) -> Markup:
+def way(stage: Stage) -> Markup:
     """The way as steps, done and to come; a referral or failure stands in place of the credit check."""
     steps = [Stage.NEW, stage if stage in (Stage.REFERRED, Stage.FAILED) else Stage.PASSED, Stage.BILLING]
     at = steps.index(stage)

@@ -1,46 +1,325 @@
-"""What a partner sees: the customers with their dealer code."""
+"""What a partner sees and does: the customers with their dealer code, and new ones."""
 
 from typing import Any
 
-from flask import Blueprint, Flask, abort, render_template
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
+from markupsafe import Markup
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
 
-from customerhub.permissions import Permission, scope
-from models import Customer
+from customerhub.approvals import particulars, tasks
+from customerhub.customers import registration
+from customerhub.errors import HubError
+from customerhub.permissions import Actor, Permission, scope
+from models import ApprovalTask, Customer
 from models.base import db
+from models.enums import CustomerKind, Stage, TaskKind
+from views import partner_forms
 from views.actor import current_actor
-from views.columns import day, stage_chip
+from views.columns import day, moment, stage_chip
+from views.customer_approval import way
+from views.filling import tell
+from views.words import word
 
 bp = Blueprint("partner", __name__, url_prefix="/partner")
-MOST = 500
+PAGE = 50
+LABELS = {
+    Stage.NEW: "Being checked", Stage.REFERRED: "Referred", Stage.PASSED: "Passed", Stage.FAILED: "Not accepted",
+    Stage.BILLING: "Live",
+}  # fmt: skip
+DETAILS = ("name", "kind", "customer_type", "identity_number", "registration_number", "registration_date",
+           "vat_number", "email", "contact_number", "website")  # fmt: skip
+
+
+def _partner() -> Actor:
+    actor = current_actor()
+    if not actor.may(Permission.PARTNER_PAGES):
+        abort(403)
+    return actor
+
+
+def _customer(customer_id: int, actor: Actor) -> Customer:
+    """The customer with this id; 404 where it is not the partner's."""
+    found = db.session.scalars(
+        scope(Customer, actor).where(Customer.id == customer_id).options(joinedload(Customer.status))
+    ).first()
+    if found is None:
+        abort(404)
+    return found
+
+
+def _nav(active: str) -> list[dict[str, Any]]:
+    entries = (
+        ("customers", "Customers", url_for("partner.home")),
+        ("register", "Register", url_for("partner.register_view", kind=CustomerKind.COMPANY.value)),
+    )
+    return [{"label": label, "url": url, "active": name == active} for name, label, url in entries]
+
+
+# --- The list ----------------------------------------------------------------------------------------------------
 
 
 @bp.get("/")
 @login_required
 def home() -> Any:
-    actor = current_actor()
-    if not actor.may(Permission.PARTNER_PAGES):
-        abort(403)
-    rows = db.session.scalars(
-        scope(Customer, actor).options(joinedload(Customer.status)).order_by(Customer.sort_name).limit(MOST)
-    ).all()
+    actor = _partner()
+    stage = next((each for each in Stage if each.value == request.args.get("stage")), None)
+    number = min(max(request.args.get("page", 0, type=int), 0), 100_000)
+    own = scope(Customer, actor)
+    counted = own.with_only_columns(Customer.stage, func.count()).group_by(Customer.stage)
+    counts = {row[0]: row[1] for row in db.session.execute(counted)}
+    query = own.where(Customer.stage == stage) if stage else own
+    load = (joinedload(Customer.status), joinedload(Customer.payment_method), joinedload(Customer.category))
+    rows = list(
+        db.session.scalars(
+            query.options(*load).order_by(Customer.sort_name, Customer.id).limit(PAGE + 1).offset(number * PAGE)
+        )
+    )
     page = {
         "title": f"Customers of {current_user.dealer}",
-        "tables": [
-            {
-                "title": "Your customers",
-                "columns": [{"label": label} for label in ("Name", "Account no.", "Status", "Stage", "Since")],
-                "rows": [
-                    [row.name, row.account_number, {"chip": row.status.name, "colour": row.status.colour},
-                     stage_chip(row.stage), day(row.start_date)]
-                    for row in rows
-                ],
-                "empty": {"title": "No customers yet", "text": "Customers with your dealer code appear here."},
-            }
+        "nav": _nav("customers"),
+        "actions": [
+            {"label": "Register a company", "url": url_for("partner.register_view", kind="company"), "icon": "plus",
+             "primary": True},
+            {"label": "Register a consumer", "url": url_for("partner.register_view", kind="consumer"), "icon": "plus"},
         ],
+        "banners": _waiting(actor),
+        "tabs": _tabs(stage, counts),
+        "tables": [_live(rows[:PAGE]) if stage is Stage.BILLING else _followed(rows[:PAGE])],
+        "pager": _pager(number, len(rows) > PAGE),
     }  # fmt: skip
     return render_template("portal.html", page=page)
+
+
+def _tabs(stage: Stage | None, counts: dict[Stage, int]) -> list[dict[str, Any]]:
+    home_url = url_for("partner.home")
+    tabs = [{"label": "All", "url": home_url, "active": stage is None, "count": sum(counts.values()) or None}]
+    for each, label in LABELS.items():
+        url = url_for("partner.home", stage=each.value)
+        tabs.append({"label": label, "url": url, "active": stage is each, "count": counts.get(each)})
+    return tabs
+
+
+def _pager(number: int, more: bool) -> dict[str, Any] | None:
+    if not number and not more:
+        return None
+
+    def link(to: int) -> str:
+        return url_for("partner.home", stage=request.args.get("stage"), page=to or None)
+
+    return {"first_text": f"Page {number + 1}", "prev": link(number - 1) if number else None,
+            "next": link(number + 1) if more else None, "pages": []}  # fmt: skip
+
+
+def _name(row: Customer) -> dict[str, Any]:
+    return {"text": row.name, "url": url_for("partner.details", customer_id=row.id)}
+
+
+def _followed(rows: list[Customer]) -> dict[str, Any]:
+    return {
+        "title": "Your customers",
+        "columns": [{"label": label} for label in ("Name", "Account no.", "Type", "Stage", "Status", "Registered")],
+        "rows": [
+            [_name(row), row.account_number, word(row.kind), stage_chip(row.stage),
+             {"chip": row.status.name, "colour": row.status.colour}, day(row.created_at.date())]
+            for row in rows
+        ],
+        "empty": {"title": "No customers yet", "text": "Register a company or a consumer. You follow here how far the "
+                  "check has got."},
+    }  # fmt: skip
+
+
+def _live(rows: list[Customer]) -> dict[str, Any]:
+    labels = ("Name", "Registration no.", "Registration date", "Payment type", "Category", "Status")
+    return {
+        "title": "Live customers",
+        "columns": [{"label": label} for label in labels],
+        "rows": [
+            [_name(row), row.registration_number or row.identity_number, day(row.registration_date) or None,
+             str(row.payment_method or "") or None, str(row.category or "") or None,
+             {"chip": row.status.name, "colour": row.status.colour}]
+            for row in rows
+        ],
+        "empty": {"title": "None is live yet", "text": "A customer is live once it has passed the check."},
+    }  # fmt: skip
+
+
+def _waiting(actor: Actor) -> list[dict[str, Any]]:
+    """The customers about which something is asked of the partner."""
+    rows = db.session.scalars(
+        select(Customer)
+        .join(ApprovalTask, ApprovalTask.customer_id == Customer.id)
+        .where(ApprovalTask.waits_for_requester, Customer.id.in_(scope(Customer, actor).with_only_columns(Customer.id)))
+        .order_by(Customer.sort_name)
+        .limit(5)
+    )
+    return [
+        {
+            "kind": "warning",
+            "text": f"{row.name} waits for your answer.",
+            "link": {"label": "Answer", "url": url_for("partner.details", customer_id=row.id)},
+        }
+        for row in rows
+    ]
+
+
+# --- One customer ------------------------------------------------------------------------------------------------
+
+
+@bp.route("/customers/<int:customer_id>/", methods=["GET", "POST"])
+@login_required
+def details(customer_id: int) -> Any:
+    """How far a customer has got; on POST the answer to what was asked."""
+    actor = _partner()
+    row = _customer(customer_id, actor)
+    task = tasks.find_latest(row, TaskKind.ONBOARDING)
+    form = partner_forms.AnswerForm(request.form) if task is not None and task.waits_for_requester else None
+    status = 200
+    if request.method == "POST":
+        if task is None or form is None:
+            flash("Nothing is asked of you any more.", "info")
+            return redirect(url_for("partner.details", customer_id=row.id), 303)
+        try:
+            tasks.answer_task(task, answer=form.answer.data or "", actor=actor)
+            db.session.commit()
+            flash("Your answer was sent.", "success")
+            return redirect(url_for("partner.details", customer_id=row.id), 303)
+        except HubError as error:
+            db.session.rollback()
+            tell(form, error)
+            status = 422
+    return render_template("portal.html", page=_details_page(row, task, form)), status
+
+
+def _details_page(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, Any]:
+    asked = tasks.find_latest(row, TaskKind.PARTICULARS)
+    banners = []
+    if form is not None:
+        banners.append({"kind": "warning", "text": "Something is asked of you. Read it below and answer."})
+    if asked is not None and asked.is_open:
+        banners.append({"kind": "info", "text": "You asked for a change. It waits for a decision."})
+    contacts = "\n".join(" ".join(filter(None, (c.name, c.email, c.phone))) for c in row.contacts)
+    items = [(partner_forms.label(name), partner_forms.told(row, name)) for name in DETAILS]
+    return {
+        "title": row.name,
+        "subtitle": f"Account no. {row.account_number}",
+        "nav": _nav("customers"),
+        "chips": [{"label": LABELS[row.stage], "tone": stage_chip(row.stage)["tone"]}],
+        "banners": banners,
+        "cards": [
+            {"title": "How far it is", "chart": way(row.stage)},
+            {"title": "Contact", "text": Markup("{}").format(contacts) if contacts else "Nobody yet"},
+        ],
+        "sections": [
+            {"title": "Particulars", "items": items, "edit_label": "Ask for a change",
+             "edit_url": url_for("partner.update", customer_id=row.id)}
+        ],
+        "form": form,
+        "button": "Send answer",
+        "tables": [_talk(task)] if task is not None else [],
+    }  # fmt: skip
+
+
+def _talk(task: ApprovalTask) -> dict[str, Any]:
+    """What was said about the registration; of ours nobody's name is told."""
+    return {
+        "title": "What was said",
+        "columns": [{"label": label} for label in ("When", "Who", "What")],
+        "rows": [
+            [moment(each.created_at), each.user.name if each.user and each.user_id == task.requester_id else "We",
+             {"text": each.text}]
+            for each in task.comments
+        ],
+        "empty": {"title": "Nothing yet", "text": "Questions and answers about the registration appear here."},
+    }  # fmt: skip
+
+
+@bp.route("/customers/<int:customer_id>/update/", methods=["GET", "POST"])
+@login_required
+def update(customer_id: int) -> Any:
+    """Ask for a change of particulars."""
+    actor = _partner()
+    row = _customer(customer_id, actor)
+    form = partner_forms.UpdateForm(request.form if request.method == "POST" else None, obj=row)
+    page = {
+        "title": f"Ask for a change of {row.name}",
+        "subtitle": "Write what it should be. Somebody decides, and you are told.",
+        "nav": _nav("customers"),
+        "form": form,
+        "errors": [],
+        "button": "Ask for this change",
+        "back_url": url_for("partner.details", customer_id=row.id),
+    }
+    if request.method == "GET":
+        return render_template("portal.html", page=page)
+    if form.validate():
+        values = {name: form[name].data for name in particulars.FIELDS}
+        answer = _done(
+            lambda: particulars.propose_update(row, values=values, comment=form.comment.data, actor=actor), form, page
+        )
+        if answer:
+            flash("Your request was sent.", "success")
+            return redirect(url_for("partner.details", customer_id=row.id), 303)
+    return render_template("portal.html", page=page), 422
+
+
+def _done(act: Any, form: Any, page: dict[str, Any]) -> Any:
+    """What `act` returns, committed; None where it was refused, with the reasons in the form and page."""
+    try:
+        made = act()
+        db.session.commit()
+    except HubError as error:
+        db.session.rollback()
+        page["errors"] += tell(form, error)
+        return None
+    return made
+
+
+# --- A new one ---------------------------------------------------------------------------------------------------
+
+
+@bp.route("/register/<kind>/", methods=["GET", "POST"])
+@login_required
+def register_view(kind: str) -> Any:
+    """Register a company or a consumer."""
+    actor = _partner()
+    if kind not in set(CustomerKind):
+        abort(404)
+    chosen = CustomerKind(kind)
+    form = partner_forms.REGISTRATION[chosen](request.form if request.method == "POST" else None)
+    page: dict[str, Any] = {
+        "title": f"Register a {word(chosen).lower()}",
+        "subtitle": "A name, a number and whom to ask are enough. We check it and tell you.",
+        "nav": _nav("register"),
+        "tabs": [
+            {"label": word(each), "url": url_for("partner.register_view", kind=each.value), "active": each is chosen}
+            for each in reversed(CustomerKind)
+        ],
+        "form": form,
+        "errors": [],
+        "banners": [],
+        "button": "Register",
+        "back_url": url_for("partner.home"),
+    }
+    if request.method == "GET":
+        return render_template("portal.html", page=page)
+    answer = _registered(chosen, form, page, actor) if form.validate() else None
+    return answer or (render_template("portal.html", page=page), 422)
+
+
+def _registered(kind: CustomerKind, form: Any, page: dict[str, Any], actor: Actor) -> Response | None:
+    values = {name: value for name, value in form.data.items() if name != "sure"}
+    if not form.sure.data and registration.looks_known(values, actor=actor):
+        page["banners"].append({"kind": "warning", "text": registration.ALIKE + "."})
+        form.ask()
+        return None
+    made = _done(lambda: registration.register_customer(kind, **values, actor=actor), form, page)
+    if made is None:
+        return None
+    flash(f"{made.name} was registered. You follow here how far it is.", "success")
+    return redirect(url_for("partner.details", customer_id=made.id), 303)
 
 
 def register(app: Flask) -> None:
