@@ -1,4 +1,7 @@
-"""The only place that asks what time it is. Whatever depends on the date takes it as an argument."""
+"""Where the business asks what time it is; the tables alone stamp their new rows themselves.
+
+Whatever depends on the date takes it as an argument.
+"""
 
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
