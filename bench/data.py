@@ -150,7 +150,7 @@ def _busy_customer(organisation: Organisation) -> None:
     like = db.session.scalars(select(Customer).where(Customer.organisation_id == key).limit(1)).one()
     customer = Customer(
         name=BUSY, reference="BUSY-50", email="office@fifty.example", registration_number="HRB 505050",
-        region_id=like.region_id, status_id=like.status_id, start_date=clock.today() - timedelta(days=400),
+        region_id=like.region_id, start_date=clock.today() - timedelta(days=400),
         risk=like.risk, account_manager_id=like.account_manager_id, departments=list(like.departments),
     )  # fmt: skip
     customer.billing_lines = _lines(key)

@@ -219,7 +219,7 @@ def test_only_the_details_of_a_record_go_with_it():
     """Whatever else refers to a customer keeps it, also from those who look at nothing before they delete."""
     going = {table.name for table, key in TENANT_LINKS
              if key.referred_table.name == "customer" and key.ondelete == "CASCADE"}  # fmt: skip
-    assert going == set(DETAILS) | COUNTED
+    assert going <= set(DETAILS) | COUNTED
 
 
 def test_values_out_of_bounds_are_refused(world: World):
