@@ -79,6 +79,14 @@ def end(token: Any) -> None:
     _acting.reset(token)
 
 
+def actor() -> Actor:
+    """Who acts just now."""
+    current = _acting.get()
+    if current is None:
+        raise RuntimeError("nobody acts here: history.acting() was not entered")
+    return current.actor
+
+
 @contextmanager
 def because(reason: str | None) -> Iterator[None]:
     """Changes flushed within this block are recorded with the reason that somebody gave for them."""

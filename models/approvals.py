@@ -48,7 +48,7 @@ class ApprovalTask(OrganisationRow):
     comments: Mapped[list["TaskComment"]] = to_many("TaskComment", "task_id", "ApprovalTask", order_by="TaskComment.id")
 
     __table_args__ = tenant_table(
-        same_organisation("approval_task", "customer_id", "customer"),
+        same_organisation("approval_task", "customer_id", "customer", ondelete="CASCADE"),
         CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided"),
         CheckConstraint("customer_id IS NOT NULL OR kind IN ('blacklist', 'blacklist removal')", name="customer"),
         Index("uq_approval_task_open", "customer_id", "kind", unique=True, **ONE_OPEN),

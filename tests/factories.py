@@ -22,6 +22,8 @@ from models.enums import (
     Role,
     RowOutcome,
     StatusBehaviour,
+    TaskKind,
+    TaskState,
     TemplatePurpose,
     TermsKind,
 )
@@ -375,6 +377,54 @@ class SavedViewFactory(Row):
     screen = "customers"
     name = factory.Sequence(lambda n: f"View {n}")
     query = "sort=name"
+
+
+# --- Approvals ---------------------------------------------------------------------------------------------
+
+
+class ApprovalTaskFactory(PartFactory):
+    class Meta:
+        model = models.ApprovalTask
+
+    kind = TaskKind.ONBOARDING
+    state = TaskState.OPEN
+    subject = factory.Sequence(lambda n: f"Customer {n}")
+    due_on = date(2030, 1, 31)
+    decided_at = factory.LazyAttribute(lambda row: None if row.state is TaskState.OPEN else clock.now())
+
+
+class TaskCommentFactory(OwnedRow):
+    class Meta:
+        model = models.TaskComment
+
+    task_id = made(ApprovalTaskFactory)
+    text = "Is this so?"
+
+
+class BlacklistEntryFactory(OwnedRow):
+    class Meta:
+        model = models.BlacklistEntry
+
+    name = factory.Sequence(lambda n: f"Listed {n}")
+    registration_number = factory.Sequence(lambda n: f"BL {n}")
+    reason = "Never paid"
+
+
+class AlertFactory(PartFactory):
+    class Meta:
+        model = models.Alert
+
+    text = "Ask before you deliver"
+
+
+class MergedCustomerFactory(OwnedRow):
+    class Meta:
+        model = models.MergedCustomer
+
+    into_id = made(CustomerFactory)
+    old_id = factory.Sequence(lambda n: 1_000_000 + n)
+    name = factory.Sequence(lambda n: f"Merged {n}")
+    account_number = factory.Sequence(lambda n: f"M{n}")
 
 
 FACTORIES: dict[str, type[Row]] = {

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from customerhub import clock, history
 from customerhub.approvals import blacklist, stages, tasks
 from customerhub.customers import alerts
-from customerhub.database import saving
 from customerhub.permissions import Actor
-from models import ApprovalTask, Customer, Organisation
+from models import ApprovalTask, Customer, Organisation, TaskComment
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskKind, TaskState
 
@@ -76,37 +75,76 @@ def changed(customer: Customer, recheck: str | None, *, actor: Actor) -> None:
 
 def begun_many(rows: Sequence[tuple[int, str]], *, actor: Actor) -> None:
     """As `begun`, for many new customers at once: (id, name) of those that need approval."""
-    organisation = db.session.get_one(Organisation, actor.organisation_id)
-    due_on = clock.today(organisation.timezone) + timedelta(days=organisation.task_days)
-    values: list[dict[str, Any]] = [
-        {
-            "organisation_id": organisation.id,
-            "kind": TaskKind.ONBOARDING,
-            "customer_id": key,
-            "subject": name[:200],
-            "requester_id": actor.id,
-            "state": TaskState.OPEN,
-            "due_on": due_on,
-            "proposal": {},
-            "waits_for_requester": False,
-            "created_at": clock.now(),
-        }
-        for key, name in rows
-    ]
-    if not values:
+    _open_many(TaskKind.ONBOARDING, rows, None, actor)
+
+
+def changed_many(facts: Mapping[int, str], *, actor: Actor) -> None:
+    """As `changing` and `changed`, for many customers at once: what changed of each, by its id.
+
+    Called after they were written.
+    """
+    if not facts:
         return
-    made = db.session.execute(
-        insert(ApprovalTask).returning(ApprovalTask.id, ApprovalTask.subject, ApprovalTask.customer_id),
-        values,
-        execution_options=history.recorded(),
+    rows = db.session.execute(
+        select(Customer.id, Customer.name, Customer.stage).where(
+            Customer.id.in_(list(facts)), Customer.stage.in_([*stages.FALLBACK, Stage.BILLING])
+        )
     ).all()
+    back = [row for row in rows if row.stage in stages.FALLBACK]
+    for row in back:
+        after = stages.FALLBACK[row.stage]
+        db.session.execute(
+            update(Customer).where(Customer.id == row.id).values(stage=after),
+            execution_options={**history.recorded(), "synchronize_session": False},
+        )
     history.record(
         history.entry(
-            organisation_id=organisation.id, action="created", table="approval_task", row_id=task.id,
-            customer_id=task.customer_id, title=f"{task.subject}: {TaskKind.ONBOARDING.value}",
-            changes={"kind": [None, TaskKind.ONBOARDING.value]},
+            organisation_id=actor.organisation_id, action="changed", table="customer", row_id=row.id,
+            customer_id=row.id, title=row.name,
+            changes={"stage": [row.stage.value, stages.FALLBACK[row.stage].value]},
         )
-        for task in made
+        for row in back
     )  # fmt: skip
-    with saving():
-        pass
+    live = [row for row in rows if row.stage is Stage.BILLING]
+    asked = set(
+        db.session.scalars(
+            select(ApprovalTask.customer_id).where(
+                ApprovalTask.customer_id.in_([row.id for row in live]),
+                ApprovalTask.kind == TaskKind.RECHECK,
+                ApprovalTask.state == TaskState.OPEN,
+            )
+        )
+    )
+    told = f"Changed while live: {', '.join(sorted(set(facts.values())))}"
+    _open_many(TaskKind.RECHECK, [(row.id, row.name) for row in live if row.id not in asked], told, actor)
+
+
+def _open_many(kind: TaskKind, rows: Sequence[tuple[int, str]], comment: str | None, actor: Actor) -> None:
+    """Open a task of this kind for each (customer id, name), for anybody to claim."""
+    if not rows:
+        return
+    organisation = db.session.get_one(Organisation, actor.organisation_id)
+    values: dict[str, Any] = {
+        "organisation_id": organisation.id, "kind": kind, "requester_id": actor.id, "state": TaskState.OPEN,
+        "due_on": clock.today(organisation.timezone) + timedelta(days=organisation.task_days), "proposal": {},
+        "waits_for_requester": False, "created_at": clock.now(),
+    }  # fmt: skip
+    made = db.session.execute(
+        insert(ApprovalTask).returning(ApprovalTask.id, ApprovalTask.subject, ApprovalTask.customer_id),
+        [{**values, "customer_id": key, "subject": name[:200]} for key, name in rows],
+        execution_options=history.recorded(),
+    ).all()
+    if comment:
+        said = {"organisation_id": organisation.id, "user_id": actor.id, "text": comment, "created_at": clock.now()}
+        db.session.execute(
+            insert(TaskComment), [{**said, "task_id": task.id} for task in made], execution_options=history.recorded()
+        )
+    with history.because(comment):
+        history.record(
+            history.entry(
+                organisation_id=organisation.id, action="created", table="approval_task", row_id=task.id,
+                customer_id=task.customer_id, title=f"{task.subject}: {kind.value}",
+                changes={"kind": [None, kind.value]},
+            )
+            for task in made
+        )  # fmt: skip

@@ -16,12 +16,15 @@ from customerhub.database import saving
 from customerhub.errors import Invalid, NotFound, StillLinked
 from customerhub.links import links_of, told
 from customerhub.permissions import STAFF, Actor, Permission, require, require_own
-from models import Account, CatalogItem, Customer, CustomerStatus, User
+from models import Account, Alert, ApprovalTask, CatalogItem, Customer, CustomerStatus, User
 from models.base import db
 from models.enums import StatusBehaviour, TemplatePurpose
 
 # What goes with the customer without a question: the details of the record itself.
-DETAILS = ("address", "contact", "legal_entity", "customer_department", "customer_invoice_type", "account")
+DETAILS = (
+    "account", "address", "alert", "approval_task", "contact", "customer_department", "customer_invoice_type",
+    "legal_entity", "merged_customer",
+)  # fmt: skip
 
 MANAGERS = ("responsible_manager_id", "service_manager_id", "account_manager_id")
 DATES = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -59,10 +62,10 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     checked again. Raises Invalid with every problem found, Conflict where a number is taken or somebody saved it
     meanwhile.
     """
-    require(actor, Permission.CUSTOMERS_EDIT)
-    if customer.id is not None:
+    with saving():
+        require(actor, Permission.CUSTOMERS_EDIT)
         require_own(actor, customer)
-    return save_record(customer, actor=actor)
+        return save_record(customer, actor=actor)
 
 
 def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
@@ -246,6 +249,9 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
     if reason is not None:
         raise StillLinked(reason)
     with saving():
+        for model in (ApprovalTask, Alert):
+            for row in db.session.scalars(select(model).where(model.customer_id == customer.id)):
+                db.session.delete(row)
         db.session.delete(customer)
 
 

@@ -21,7 +21,7 @@ from models.base import Base, db
 from models.enums import Risk, RowOutcome
 
 # What an import makes with a customer, and what therefore goes with it.
-OWN_TABLES: Final = ("account", "address", "customer_department")
+OWN_TABLES: Final = ("account", "address", "alert", "approval_task", "customer_department")
 DATES: Final = frozenset(column.field for column in COLUMNS if column.reads is Reads.DATE)
 # Fields that mean something only together.
 PAIRS: Final = (

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
 from customerhub import history
-from customerhub.customers import rules
+from customerhub.customers import events, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.importing.checking import CheckedRow
 from customerhub.customers.importing.columns import FIELDS
@@ -22,14 +22,16 @@ from customerhub.errors import Conflict
 from models import Account, Address, Customer, Organisation, customer_department
 from models.base import db
 from models.customer import derived
-from models.enums import AddressKind, RowOutcome
+from models.enums import AddressKind, RowOutcome, Stage
 
 CUSTOMER: Final[Table] = Customer.__table__  # type: ignore[assignment]
 ACCOUNT: Final[Table] = Account.__table__  # type: ignore[assignment]
 ADDRESS: Final[Table] = Address.__table__  # type: ignore[assignment]
 
 SET_COLUMNS: Final = (*FIELDS, "existing_relationship")
-DERIVED_COLUMNS: Final = ("sort_name", "reference_key", "identity_key", "registration_key", "vat_key", "search_text")
+DERIVED_COLUMNS: Final = (
+    "sort_name", "reference_key", "identity_key", "registration_key", "vat_key", "phone_key", "search_text",
+)  # fmt: skip
 SEARCHED: Final = {"name", "reference", "email", "contact_number"}  # the fields that derived columns follow from
 
 _BLANK: Final = dict.fromkeys(FIELDS)
@@ -54,6 +56,12 @@ class Saver:
         """Id and name of the status of new customers."""
         status = usual_status(self._organisation_id)
         return status.id, status.name
+
+    @cached_property
+    def _stage(self) -> Stage:
+        """The stage of new customers."""
+        organisation = db.session.get_one(Organisation, self._organisation_id)
+        return events.first_stage(organisation, history.actor())
 
     def change(self, rows: list[CheckedRow]) -> None:
         """Write what is `changed` in each of `rows`. Raises Conflict as `save` does."""
@@ -98,6 +106,8 @@ class Saver:
         history.record(
             self._entry(row, "created", self._created(row, number)) for row, number in zip(rows, numbers, strict=True)
         )
+        if self._stage is Stage.NEW:
+            events.begun_many([(row.customer_id or 0, row.values["name"]) for row in rows], actor=history.actor())
 
     def _customer(self, values: dict[str, Any], number: str) -> dict[str, Any]:
         """The columns of a new customer."""
@@ -110,6 +120,7 @@ class Saver:
             "organisation_id": self._organisation_id,
             "account_number": number,
             "status_id": self._status[0],
+            "stage": self._stage,
         }
         return columns | derived(columns)
 
@@ -120,6 +131,7 @@ class Saver:
             "account_number": [None, number],
             **recorded_changes(begun, self._names),
             "status": [None, self._status[1]],
+            "stage": [None, self._stage.value],
         }
 
     def _update(self, rows: list[CheckedRow]) -> None:
@@ -131,6 +143,8 @@ class Saver:
         self._update_addresses([row for row in rows if "address" in row.changed])
         self._update_departments([row for row in rows if "departments" in row.changed])
         history.record(self._entry(row, "changed", recorded_changes(row.changed, self._names)) for row in rows)
+        renamed = {row.customer_id or 0: "name" for row in rows if "name" in row.changed}
+        events.changed_many(renamed, actor=history.actor())
 
     def _update_customers(self, rows: list[CheckedRow], columns: tuple[str, ...]) -> None:
         """Set all of `columns`: one statement for many rows is faster than one for each kind of change."""

@@ -54,7 +54,7 @@ def upgrade() -> None:
     sa.CheckConstraint("customer_id IS NOT NULL OR kind IN ('blacklist', 'blacklist removal')", name=op.f('ck_approval_task_customer')),
     sa.ForeignKeyConstraint(['assignee_id'], ['hub_user.id'], name=op.f('fk_approval_task_assignee_id')),
     sa.ForeignKeyConstraint(['decided_by_id'], ['hub_user.id'], name=op.f('fk_approval_task_decided_by_id')),
-    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_approval_task_customer_id'),
+    sa.ForeignKeyConstraint(['organisation_id', 'customer_id'], ['customer.organisation_id', 'customer.id'], name='fk_approval_task_customer_id', ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisation.id'], name=op.f('fk_approval_task_organisation_id')),
     sa.ForeignKeyConstraint(['requester_id'], ['hub_user.id'], name=op.f('fk_approval_task_requester_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_approval_task')),
