@@ -8,7 +8,7 @@ from sqlalchemy import func, inspect, select
 
 from customerhub import clock, history
 from customerhub.contracts.invoice_profiles import complete_by_file
-from customerhub.customers import events, rules
+from customerhub.customers import events, numbers, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
 from customerhub.customers.statuses import kept_status_id, status_problems
@@ -18,7 +18,7 @@ from customerhub.links import links_of, told
 from customerhub.permissions import STAFF, Actor, Permission, require, require_own
 from models import Account, Alert, ApprovalTask, CatalogItem, Customer, CustomerStatus, User
 from models.base import db
-from models.enums import StatusBehaviour, TemplatePurpose
+from models.enums import AddressKind, StatusBehaviour, TemplatePurpose
 
 # What goes with the customer without a question: the details of the record itself.
 DETAILS = (
@@ -45,7 +45,7 @@ CLEANERS: dict[str, Cleaner] = {
     "email": rules.clean_emails,
     "reviewer_email": rules.clean_email,
     "website": rules.clean_website,
-    "contact_number": lambda text: rules.clean_text(text, longest=rules.LONGEST["contact_number"]),
+    "contact_number": numbers.clean_phone_number,
     "identity_number": lambda text: rules.clean_text(text, longest=40),
     "registration_number": lambda text: rules.clean_text(text, longest=40),
     "vat_number": lambda text: rules.clean_text(text, longest=40),
@@ -75,7 +75,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
         recheck = None
         if is_new:
             customer.organisation_id = actor.organisation_id
-        problems = _clean(customer) + rules.missing_particulars(_particulars(customer))
+        problems = _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(_particulars(customer))
         problems += _wrong_entries(customer) + _wrong_managers(customer, MANAGERS) + status_problems(customer)
         problems += part_problems(customer)
         if problems:
@@ -118,6 +118,21 @@ def _clean(customer: Customer) -> list[tuple[str, str]]:
             check()
         except Invalid as error:
             problems += error.problems
+    return problems
+
+
+def _wrong_numbers(customer: Customer) -> list[tuple[str, str]]:
+    """New numbers that the rules of the customer's country do not allow."""
+    country = next((each.country for each in customer.addresses if each.kind is AddressKind.REGISTERED), None)
+    problems = []
+    for name, check in (
+        ("vat_number", numbers.check_vat_number), ("registration_number", numbers.check_registration_number),
+    ):  # fmt: skip
+        if inspect(customer).attrs[name].history.has_changes():
+            try:
+                check(getattr(customer, name), country)
+            except Invalid as error:
+                problems.append((name, error.message))
     return problems
 
 
