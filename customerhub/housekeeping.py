@@ -1,9 +1,9 @@
-"""Putting away what nobody needs any more: uploads that no row took, imports and exports of long ago."""
+"""Putting away what nobody needs any more: uploads that no row took, imports, exports, forms and sessions of before."""
 
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Select, Table, func, literal, select
+from sqlalchemy import CursorResult, Select, Table, delete, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from customerhub import history, storage
@@ -11,7 +11,7 @@ from customerhub.database import saving
 from customerhub.errors import HubError
 from customerhub.links import columns_to
 from customerhub.permissions import Actor
-from models import CustomerImport, ListExport, StoredFile
+from models import CustomerImport, EndedSession, ListExport, StoredFile, UsedForm
 from models.base import Base, db
 from models.enums import TransferState
 
@@ -47,6 +47,22 @@ def remove_unclaimed_files(*, older_than: datetime) -> int:
     ]
     query = select(StoredFile).where(StoredFile.created_at < older_than, *(~each.exists() for each in holders))
     return _in_chunks(query, StoredFile.id, storage.remove)
+
+
+def forget_used_forms(*, older_than: datetime) -> int:
+    """Delete what is kept of forms that were sent before that time; how many there were. Commits."""
+    return _forget(UsedForm, older_than)
+
+
+def forget_ended_sessions(*, older_than: datetime) -> int:
+    """Delete what is kept of sessions that were ended before that time; how many there were. Commits."""
+    return _forget(EndedSession, older_than)
+
+
+def _forget(kind: type[UsedForm] | type[EndedSession], older_than: datetime) -> int:
+    gone = db.session.execute(delete(kind).where(kind.created_at < older_than))
+    db.session.commit()
+    return int(cast(CursorResult[Any], gone).rowcount)
 
 
 def _remove_ended(kind: type[CustomerImport] | type[ListExport], older_than: datetime) -> int:

@@ -11,18 +11,22 @@ from customerhub.config import Settings
 
 UNFINISHED_AFTER = timedelta(days=1)
 UNCLAIMED_AFTER = timedelta(days=2)  # longer than a refused form holds its files
+SENT_AGAIN_WITHIN = timedelta(days=2)  # longer than a browser or a proxy tries
+ENDED_AFTER = timedelta(days=8)  # longer than any session lasts
 
 log = logging.getLogger(__name__)
 
 
 def tidy() -> None:
-    """Remove the beginnings of files, files that no row took, and imports and exports of long ago."""
+    """Remove the beginnings of files, files that no row took, and imports, exports, forms and sessions of before."""
     now = clock.now()
     keep = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
     removed = {
         "unfinished files": storage.tidy(older_than=now - UNFINISHED_AFTER),
         "imports and exports": housekeeping.remove_transfers(older_than=now - keep),
         "unclaimed files": housekeeping.remove_unclaimed_files(older_than=now - UNCLAIMED_AFTER),
+        "tokens of used forms": housekeeping.forget_used_forms(older_than=now - SENT_AGAIN_WITHIN),
+        "ended sessions": housekeeping.forget_ended_sessions(older_than=now - ENDED_AFTER),
     }
     for what, count in removed.items():
         if count:

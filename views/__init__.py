@@ -11,6 +11,7 @@ PARTS = (
     "errors",
     "profile",
     "frame",
+    "once",
     "home",
     "search",
     "preferences",

@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from flask import Flask, abort, current_app, g, request, session
+from flask import Flask, Response, abort, current_app, g, request, session
 from flask_login import UserMixin, current_user
-from sqlalchemy import select
+from markupsafe import Markup
+from sqlalchemy import exists, select
 
 from customerhub import history
 from customerhub.permissions import Actor
-from models import Organisation, User
+from models import EndedSession, Organisation, User
 from models.base import db
+from views.errors import answer
+
+FIELD = "working_in"  # of a form: the organisation that it was opened in
+ANYWHERE = ("home.switch_organisation", "sign_in.sign_out")  # what is the same in whichever organisation one works
 
 
 class SignedIn(UserMixin):
@@ -29,8 +34,11 @@ class SignedIn(UserMixin):
         return getattr(self.user, name)
 
 
-def load(identity: str) -> SignedIn | None:
-    """The person of a session, as long as they may sign in and their sign-in epoch is that of the session."""
+def load(identity: str, mark: str | None = None) -> SignedIn | None:
+    """The person of a session, as long as they may sign in and their sign-in epoch is that of the session.
+
+    `mark` is what tells the session from others: nobody is signed in by one that was ended.
+    """
     key, _, epoch = identity.partition(":")
     if not (key.isdecimal() and epoch.isdecimal()) or len(key) > 18 or len(epoch) > 9:
         return None
@@ -38,6 +46,7 @@ def load(identity: str) -> SignedIn | None:
         select(User, Organisation)
         .join(Organisation, Organisation.id == User.organisation_id)
         .where(User.id == int(key), User.sign_in_epoch == int(epoch), User.active, Organisation.active)
+        .where(~exists().where(EndedSession.mark == (mark or "")))
     ).first()
     return SignedIn(*found) if found is not None else None
 
@@ -69,16 +78,43 @@ def _existing(chosen: Any) -> int | None:
 
 def register(app: Flask) -> None:
     """Record the changes of every request as made by its actor, from the screen it is for."""
+    app.jinja_env.globals["organisation_field"] = organisation_field
     app.before_request(_begin)
     app.teardown_request(_end)
 
 
-def _begin() -> None:
+def _begin() -> Response | None:
     if request.endpoint == "static":
-        return
+        return None
     actor = find_actor()
-    if actor is not None:
-        g.acting = history.begin(actor, source())
+    if actor is None:
+        return None
+    opened_in = request.form.get(FIELD) if request.method == "POST" else None
+    if opened_in not in (None, str(actor.organisation_id)) and request.endpoint not in ANYWHERE:
+        return _refused_elsewhere(actor, opened_in or "")
+    g.acting = history.begin(actor, source())
+    return None
+
+
+def organisation_field() -> Markup:
+    """The hidden field that tells the organisation a form is opened in, for people who work in several."""
+    actor = find_actor()
+    if actor is None or actor.user is None or not actor.user.platform:
+        return Markup("")
+    return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off">').format(FIELD, actor.organisation_id)
+
+
+def _refused_elsewhere(actor: Actor, opened_in: str) -> Response:
+    """Somebody chose another organisation after they opened this form: it would be saved where it does not belong."""
+    there = None
+    if actor.user is not None and actor.user.platform:
+        there = _existing(int(opened_in) if opened_in.isdecimal() and len(opened_in) < 19 else None)
+    name = db.session.get_one(Organisation, there).name if there else "another organisation"
+    here = db.session.get_one(Organisation, actor.organisation_id).name
+    text = f"You now work in {here}; this form was opened in {name}. Nothing was saved."
+    if there:
+        text += f" To save it there, choose {name} in another window, then send it again."
+    return answer(409, "This form belongs to another organisation", text)
 
 
 def _end(_error: BaseException | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 from wtforms import Form
 
@@ -13,11 +14,13 @@ from customerhub.errors import HubError
 from customerhub.permissions import Permission
 from models import StoredFile
 from models.base import db
-from views import choices, files, merging, timeline
+from views import choices, files, merging, once, timeline
+from views.columns import moment
 from views.fields import LookupField
 from views.filling import errors_in, fields_of, fill, hold_files, submitted, tell
 from views.loading import with_choices
 from views.showing import label_for, shown, table_of
+from views.typed import table_typed_into, typed_into
 
 
 @dataclass
@@ -70,18 +73,27 @@ class Editing:
     def create_view(self: Any) -> Any:
         if not self.can_create:
             abort(403)
+        sent = once.claim() if request.method == "POST" else None
+        if sent is not None and sent.is_same:
+            return sent.lead_on(url_for(f"{self.endpoint}.index_view"))
         form = self._create_form_class(submitted(self._form_classes()), data=self.first_values())
         page = self._edit_page(form, None)
         if request.method == "POST":
-            row = self.new_row()
-            if self._validated(form, row) and self._save(form, row, page):
-                flash(f"{row} was added.", "success")
-                return self._after_save(row)
+            answer = self._save(form, self.new_row(), page, sent)
+            if answer is not None:
+                return answer
         return self._show_form(page)
 
     @expose("/edit/", methods=("GET", "POST"))
     def edit_view(self: Any) -> Any:
-        row = self.get_one(request.args.get("id", ""))
+        sent = once.claim() if request.method == "POST" and self.can_edit else None
+        if sent is not None and sent.is_same:
+            return sent.lead_on(url_for(f"{self.endpoint}.index_view"))
+        key = request.args.get("id", "")
+        try:
+            row = self.get_one(key)
+        except NotFound:
+            return self._deleted_meanwhile(key)
         if not self.can_edit:
             abort(403)
         for inline in self.inlines:
@@ -92,10 +104,25 @@ class Editing:
             form["original"].data = merging.snapshot(form)
         else:
             page.conflict = self._conflict(form, row)
-            if self._validated(form, row) and page.conflict is None and self._save(form, row, page):
-                flash(f"{row} was saved.", "success")
-                return self._after_save(row)
+            answer = self._save(form, row, page, sent)
+            if answer is not None:
+                return answer
         return self._show_form(page)
+
+    def _deleted_meanwhile(self: Any, key: str) -> Any:
+        """What somebody typed into the form of a row that was deleted while they did; 404 for any other."""
+        entry = timeline.last_of_gone(self.model, key, self.actor) if request.method == "POST" else None
+        if entry is None or not self.can_edit:
+            abort(404)
+        form = self._edit_form_class(submitted(self._form_classes()))
+        choices.read([*choices.of_form(type(form)), *self.needs])
+        g.crumb = entry.title
+        page = DetailsPage(title=f"{entry.title} was deleted")
+        told = f"{timeline.who(entry)} deleted it {moment(entry.at)}. Nothing was saved. Below is what you entered."
+        page.banners = [{"kind": "error", "text": told}]
+        page.sections = [{"title": "What you entered", "items": typed_into(form, self.all_fields())}]
+        page.tables = [table_typed_into(form[inline.name]) for inline in self.inlines]
+        return self.render(self.details_template, page=page), 404
 
     def new_row(self: Any) -> Any:
         """The row that the form of a new one fills."""
@@ -120,19 +147,30 @@ class Editing:
         db.session.rollback()
         return False
 
-    def _save(self: Any, form: Form, row: Any, page: EditPage) -> bool:
-        """Fill `row` from the form, save it with the screen's operation and commit; on a refusal keep all typed."""
+    def _save(self: Any, form: Form, row: Any, page: EditPage, sent: once.Sent | None) -> Response | None:
+        """Fill `row` from the form, save it with the screen's operation, commit and lead on.
+
+        None where it is refused, and the form is to be shown again with all that was typed.
+        """
+        if not self._validated(form, row) or page.conflict is not None:
+            return None
+        if sent is not None:
+            page.errors.append(once.OTHERWISE)
+            return None
         try:
             with db.session.no_autoflush:
                 replaced = fill(form, row)
                 type(self).save(row, actor=self.actor)
                 files.forget(replaced)
+            answer: Response = self._after_save(row)
+            once.lead_to(answer.location or "")
             db.session.commit()
         except HubError as error:
             db.session.rollback()
             page.errors += tell(form, error)
-            return False
-        return True
+            return None
+        flash(f"{row} was {'added' if page.is_new else 'saved'}.", "success")
+        return answer
 
     def _after_save(self: Any, row: Any) -> Response:
         if "_add_another" in request.form:

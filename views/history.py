@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import url_for
+from sqlalchemy import Select
 
 from customerhub.history import UNTRACKED
 from customerhub.permissions import Permission, scope
@@ -13,7 +14,7 @@ from views.columns import Column, Filter, moment
 from views.editing import DetailsPage
 from views.forms import MODELS
 from views.showing import changes_of, noun_of
-from views.timeline import origin, who
+from views.timeline import origin, seen_by, who
 from views.words import sentence
 
 KINDS = tuple(
@@ -57,6 +58,9 @@ class HistoryView(HubModelView):
     usual_order = (History.id.desc(),)
     view_permission = Permission.HISTORY_VIEW
     edit_permission = None
+
+    def rows(self) -> Select[Any]:
+        return super().rows().where(seen_by(self.actor))
 
     def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
         return []

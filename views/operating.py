@@ -8,12 +8,15 @@ from flask_admin import expose
 from werkzeug.wrappers import Response
 from wtforms import Form
 
+from customerhub.errors import Invalid
 from models.base import db
+from views import once
 from views.fields import LookupField
 from views.filling import fields_of, submitted, tell
 from views.operation import LIMIT, Operation, OperationPage, run_each, run_together, sort_out
 
 Answer = str | Response | tuple[str, int]
+TOO_MANY = f"An operation takes {LIMIT} rows at a time. Tick fewer."
 MEANWHILE = "Somebody changed it after you opened this page. Look at it again"
 
 
@@ -41,16 +44,20 @@ class Operating:
     def action_view(self: Any) -> Answer:
         """From the ticked rows of the list to the page of the operation."""
         ids = request.form.getlist("rowid")
-        if not ids:
-            flash("Tick the rows first.", "warning")
+        if not ids or len(ids) > LIMIT:
+            flash(TOO_MANY if ids else "Tick the rows first.", "warning")
             return redirect(url_for(f"{self.endpoint}.index_view"))
         operation = self._operation(request.form.get("action", ""))
-        return redirect(self.operation_url(operation.name, ids[:LIMIT]), 303)
+        return redirect(self.operation_url(operation.name, ids), 303)
 
     @expose("/operation/<operation>/", methods=("GET", "POST"))
     def operation_view(self: Any, operation: str) -> Answer:
         """What will happen, the form, the preview; on POST it is done and each row's result is shown."""
         chosen = self._operation(operation)
+        wanted = request.method == "POST" and "preview" not in request.form
+        sent = once.claim() if wanted else None
+        if sent is not None and sent.is_same:
+            return sent.lead_on(url_for(f"{self.endpoint}.index_view"))
         rows = self._chosen_rows(request.args.getlist("id"))
         can, cannot = sort_out(chosen, rows, self.actor)
         can, changed = _unchanged(can)
@@ -58,15 +65,16 @@ class Operating:
         g.crumb = chosen.label
         form = _form(chosen, can or rows, self.actor)
         page = self._operation_page(chosen, form, can, cannot)
-        wanted = request.method == "POST" and "preview" not in request.form
-        if wanted and can and not (changed and chosen.together) and (form is None or form.validate()):
+        if sent is not None:
+            page.errors.append(once.OTHERWISE)
+        elif wanted and can and not (changed and chosen.together) and (form is None or form.validate()):
             answer = self._run(chosen, can, form, page)
             if answer is not None:
                 return answer
         if chosen.preview and can:
             page.refresh = form is not None
             page.preview = chosen.preview(can, _values(form), self.actor)
-        status = 200 if not wanted else 422 if can else 409
+        status = 200 if not wanted else 422 if can and sent is None else 409
         return self.render("operation.html", page=page), status
 
     def _operation(self: Any, wanted: str) -> Operation:
@@ -78,8 +86,13 @@ class Operating:
         return found
 
     def _chosen_rows(self: Any, ids: Sequence[str]) -> list[Any]:
-        """The rows with these ids, in their order; 404 where one of them is not the actor's to know of."""
-        if not ids or len(ids) > LIMIT or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids):
+        """The rows with these ids, in their order; 404 where one of them is not the actor's to know of.
+
+        Raises Invalid where they are more than LIMIT.
+        """
+        if len(ids) > LIMIT:
+            raise Invalid(TOO_MANY)
+        if not ids or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in ids):
             abort(404)
         keys = list(dict.fromkeys(int(text) for text in ids))
         found = db.session.scalars(self.rows().where(self.model.id.in_(keys)).options(*self.load)).unique().all()
@@ -110,19 +123,24 @@ class Operating:
     def _run(self: Any, operation: Operation, rows: list[Any], form: Form | None, page: OperationPage) -> Answer | None:
         """Run it; None where what was typed is refused and the page is to be shown again."""
         run = run_together if operation.together else run_each
+        index = url_for(f"{self.endpoint}.index_view")
+        back = index if operation.removes else page.back_url or index
         results = run(operation, rows, _values(form), self.actor, self.url_of)
-        db.session.commit()
+        if any(result["ok"] for result in results):
+            once.lead_to(back)
+            db.session.commit()
+        else:
+            db.session.rollback()
         left_out = [{**row, "ok": False, "text": row["why"]} for row in page.subjects["cannot"]]
         if len(results) == 1 and not left_out:
             if results[0]["ok"]:
                 flash(f"Done: {page.button}", "success")
-                back = url_for(f"{self.endpoint}.index_view") if operation.removes else self.url_of(rows[0])
                 return redirect(back, 303)
             if form is not None:
                 page.errors += tell(form, results[0]["error"])
                 return None
         page.results = [*results, *left_out]
-        page.back_url = url_for(f"{self.endpoint}.index_view")
+        page.back_url = index
         return self.render("operation.html", page=page)
 
 

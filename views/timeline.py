@@ -3,24 +3,55 @@
 from typing import Any
 
 from flask import request, url_for
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select, true
 
+from customerhub.permissions import Actor, Permission
 from models import History
 from models.base import db
 from views import columns as cells
+from views.actor import current_actor
 from views.showing import changes_of, noun_of
 from views.words import sentence
 
 PAGE = 30
 
+# The tables whose screens take more than the permission to see the history.
+NARROWER = {
+    "hub_user": Permission.USERS_VIEW,
+    "approval_task": Permission.TASKS_VIEW,
+    "task_comment": Permission.TASKS_VIEW,
+}
+
 
 def _entries_of(row: Any) -> Select[Any]:
-    """The entries of a row; of a customer those of everything that hangs on it too. Its own carry its id as well."""
+    """The entries of a row that the actor may see; of a customer those of everything that hangs on it too.
+
+    Its own carry its id as well.
+    """
     mine = (History.table_name == row.__tablename__) & (History.row_id == row.id)
     if row.__tablename__ == "customer":
         mine = History.customer_id == row.id
     organisation = row.id if row.__tablename__ == "organisation" else row.organisation_id
-    return select(History).where(mine, History.organisation_id == organisation)
+    return select(History).where(mine, History.organisation_id == organisation, seen_by(current_actor()))
+
+
+def last_of_gone(model: Any, key: str, actor: Actor) -> History | None:
+    """The last change of a row of the actor's organisation that is there no more; None where there never was one."""
+    if not key.isascii() or not key.isdigit() or len(key) > 18 or db.session.get(model, int(key)) is not None:
+        return None
+    query = select(History).where(
+        History.table_name == model.__tablename__,
+        History.row_id == int(key),
+        History.organisation_id == actor.organisation_id,
+        seen_by(actor),
+    )
+    return db.session.scalar(query.order_by(History.id.desc()).limit(1))
+
+
+def seen_by(actor: Actor) -> ColumnElement[bool]:
+    """What of the history `actor` may know of: nothing of tables whose screens they may not open."""
+    hidden = [table for table, permission in NARROWER.items() if not actor.may(permission)]
+    return History.table_name.not_in(hidden) if hidden else true()
 
 
 def of_row(row: Any, page: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

@@ -44,18 +44,17 @@ def posting(browser: Browser, url: str, data: Any) -> Callable[[], Any]:
 def test_one_of_those_who_save_the_same_record_wins(world: World):
     url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
     people = browsers(world)
-    form = people[0].form(url)
     mark = last_change()
-    codes = at_once([posting(each, url, form | {"name": f"Name {n}"}) for n, each in enumerate(people)])
+    forms = [each.form(url) | {"name": f"Name {n}"} for n, each in enumerate(people)]
+    codes = at_once([posting(each, url, form) for each, form in zip(people, forms, strict=True)])
     assert sorted(codes)[0] == 303
     assert set(sorted(codes)[1:]) <= {409, 422}
     assert [entry.table_name for entry in changes_since(mark)] == ["customer"]
 
 
 def test_everybody_who_adds_a_customer_gets_a_number_of_their_own(world: World):
-    people = browsers(world)
-    form = people[0].form("/admin/customers/new/")
-    codes = at_once([posting(each, "/admin/customers/new/", form | new_customer(world)) for each in people])
+    url = "/admin/customers/new/"
+    codes = at_once([posting(each, url, each.form(url) | new_customer(world)) for each in browsers(world)])
     assert codes == [303] * PEOPLE
     numbers = {
         row.account_number for row in db.session.query(models.Customer).filter(models.Customer.name.like("New %"))
@@ -64,17 +63,17 @@ def test_everybody_who_adds_a_customer_gets_a_number_of_their_own(world: World):
 
 
 def test_a_reference_is_given_once(world: World):
-    people = browsers(world)
-    form = people[0].form("/admin/customers/new/") | new_customer(world)
-    codes = at_once([posting(each, "/admin/customers/new/", form | {"reference": "ONCE"}) for each in people])
+    url, people = "/admin/customers/new/", browsers(world)
+    new = new_customer(world) | {"reference": "ONCE"}
+    codes = at_once([posting(each, url, each.form(url) | new) for each in people])
     assert sorted(codes) == [303, *[422] * (PEOPLE - 1)]
     assert db.session.query(models.Customer).filter_by(reference="ONCE").count() == 1
 
 
 def test_a_name_is_given_once(world: World):
     people = [Browser(world.app, world.ours.users[Role.ADMIN]) for _ in range(PEOPLE)]
-    form = people[0].form("/admin/departments/new/")
-    codes = at_once([posting(each, "/admin/departments/new/", form | {"name": "Once"}) for each in people])
+    url = "/admin/departments/new/"
+    codes = at_once([posting(each, url, each.form(url) | {"name": "Once"}) for each in people])
     assert sorted(codes) == [303, *[422] * (PEOPLE - 1)]
 
 
@@ -101,8 +100,8 @@ def test_rows_added_to_one_customer_are_all_there(world: World):
     """Each adds a contact of their own; none of them changes what another one saw."""
     url = f"/admin/customers/edit/?id={world.ours.customers[0]}"
     people = browsers(world)
-    form = people[0].form(url)
-    codes = at_once([posting(each, url, form | {"contacts-1-name": f"Contact {n}"}) for n, each in enumerate(people)])
+    forms = [each.form(url) | {"contacts-1-name": f"Contact {n}"} for n, each in enumerate(people)]
+    codes = at_once([posting(each, url, form) for each, form in zip(people, forms, strict=True)])
     assert codes == [303] * PEOPLE
     names = {row.name for row in db.session.get_one(models.Customer, world.ours.customers[0]).contacts}
     assert names == {"Kim", *(f"Contact {number}" for number in range(PEOPLE))}

@@ -25,7 +25,7 @@ NASTY = {
 NEVER = ("a NUL", "a control character", "400 digits", "too much", "blank", "nothing to see", "from right to left")
 ONE_BY_ONE = ("a NUL", "a script")
 EDITABLE = {endpoint: screen for endpoint, screen in SCREENS.items() if screen.edits}
-KEPT = {"version", "original", "csrf_token"}
+KEPT = {"version", "original", "csrf_token", "form_token", "working_in"}
 
 
 def is_typed(name: str) -> bool:

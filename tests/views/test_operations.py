@@ -1,6 +1,8 @@
 """Business actions: from the ticked rows to the result of each, once, and never by looking."""
 
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.browsing import Browser
 from tests.views.screen_table import bare_customer
 from tests.views.watching import changes_since, last_change, told
 from tests.world import World
+from views.operation import LIMIT
 
 
 def owner(world: World) -> models.Organisation:
@@ -149,7 +152,21 @@ def test_five_hundred_rows_at_once(world: World, manager: Browser):
     assert "500 done" in answer.text
     assert {entry.row_id for entry in changes_since(mark)} == set(keys)
     assert {str(entry.changes) for entry in changes_since(mark)} == {"{'account_manager': [None, 'The agent']}"}
-    assert manager.get(operation("assign", *keys, world.ours.customers[0])).status_code == 404
+    more = [*keys, world.ours.customers[0]]
+    answer = manager.get(operation("assign", *more))
+    assert answer.status_code == 422
+    assert "An operation takes 500 rows at a time" in answer.text
+    answer = manager.post("/admin/customers/action/", {"rowid": [str(key) for key in more], "action": "assign"})
+    assert "An operation takes 500 rows at a time" in manager.get(answer.location).text
+
+
+def test_the_address_of_the_most_rows_fits_into_a_request_line(world: World, manager: Browser):
+    """Longer than the web server takes, people would be shown a bare error of its own."""
+    ids = [str(10**10 + number) for number in range(LIMIT)]
+    answer = manager.post("/admin/customers/action/", {"rowid": ids, "action": "assign"})
+    assert answer.status_code == 303
+    config = runpy.run_path(str(Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"))
+    assert len(f"GET {answer.location} HTTP/1.1\r\n") <= config["limit_request_line"] <= 8190
 
 
 @pytest.mark.parametrize("manager_id", ["abc", "-1", "1e9", str(2**70), "１", "999999"])

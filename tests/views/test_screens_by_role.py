@@ -49,8 +49,10 @@ class Visit:
         if self.endpoint == "exports":  # one's own
             mine = select(models.ListExport.id).where(models.ListExport.user_id == self.browser.user_id)
             return db.session.scalar(mine) or self.world.ours.row(models.ListExport)
-        if self.endpoint == "history":  # on the first page
-            newest = select(func.max(models.History.id)).where(models.History.organisation_id == self.world.ours.id)
+        if self.endpoint == "history":  # on the first page, and of what everybody knows of who sees the history
+            newest = select(func.max(models.History.id)).where(
+                models.History.organisation_id == self.world.ours.id, models.History.table_name != "hub_user"
+            )
             return db.session.scalars(newest).one()
         return self.world.ours.row(self.screen.model)
 
