@@ -86,12 +86,15 @@ def register(app: Flask) -> None:
     actor.register(app)
     outbox.announce = mail.announce
     by_address, by_account = limits.address, limits.account
+    sign_in_limits = (
+        (limits.SIGN_IN_BY_ADDRESS, by_address),
+        (limits.SIGN_IN_BY_BOTH, limits.account_and_address),
+        (limits.SIGN_IN_BY_ACCOUNT, limits.account_of_strangers),
+    )
     pages = Blueprint("sign_in", __name__)
     pages.add_url_rule(
         "/sign-in",
-        view_func=limited(
-            limiter, sign_in, (limits.SIGN_IN_BY_ADDRESS, by_address), (limits.SIGN_IN_BY_ACCOUNT, by_account)
-        ),
+        view_func=limited(limiter, sign_in, *sign_in_limits),
         methods=["GET", "POST"],
     )
     pages.add_url_rule("/sign-out", view_func=sign_out, methods=["POST"])
@@ -117,7 +120,7 @@ def _load(identity: str) -> actor.SignedIn | None:
     began = session.get("began")
     if not isinstance(began, int) or clock.now().timestamp() - began > FULL_SESSION_SECONDS:
         return None
-    return actor.load(identity)
+    return actor.load(identity, session.get("mark"))
 
 
 def begin_session(user: User) -> None:
@@ -134,7 +137,7 @@ def _to_sign_in() -> Any:
     if request.is_json or request.accept_mimetypes.best == "application/json":
         return answer(401, "Please sign in", "Sign in first.")
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("sign_in.sign_in", next=wanted if wanted != "/" else None), 303)
+    return redirect(url_for("sign_in.sign_in", next=safe_next(wanted) if wanted != "/" else None), 303)
 
 
 def safe_next(target: str | None) -> str | None:
@@ -163,6 +166,7 @@ def sign_in() -> Any:
         except HubError as error:
             db.session.rollback()
             return _sign_in_page(form, [error.message]), 401
+        limits.remember_address()
         return redirect(safe_next(request.args.get("next")) or home_url(), 303)
     return _sign_in_page(form), 422 if request.method == "POST" else 200
 
@@ -180,8 +184,16 @@ def _sign_in(email: str, password: str) -> None:
     if user.sign_in_epoch != epoch:
         raise Invalid(signing.WRONG)
     signing.note_sign_in(user, password=password, at=clock.now())
+    _end_session()
     db.session.commit()
     begin_session(user)
+
+
+def _end_session() -> None:
+    """End the session of this browser, if it has one, for every copy of its cookie too."""
+    mark = session.get("mark")
+    if current_user.is_authenticated and isinstance(mark, str):
+        signing.end_session(mark, at=clock.now())
 
 
 def _sign_in_page(form: FlaskForm, errors: Sequence[str] = ()) -> str:
@@ -196,6 +208,8 @@ def _sign_in_page(form: FlaskForm, errors: Sequence[str] = ()) -> str:
 
 
 def sign_out() -> Any:
+    _end_session()
+    db.session.commit()
     logout_user()
     session.clear()
     flash("You are signed out.", "success")

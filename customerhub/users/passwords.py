@@ -71,7 +71,7 @@ def check_strength(password: str, *, email: str, name: str, field: str = "passwo
         raise Invalid(f"A password has at least {SHORTEST} characters; this one has {length}", field)
     if length > LONGEST:
         raise Invalid(f"A password has at most {LONGEST} characters", field)
-    lower = folded(_plain(password))
+    lower = _in_our_digits(folded(_plain(password)))
     if _is_common(lower) or _is_pattern(lower):
         raise Invalid(
             "This password is one of the first that are tried. "
@@ -80,6 +80,11 @@ def check_strength(password: str, *, email: str, name: str, field: str = "passwo
         )
     if any(word in _joined(lower) for word in _own_words(email, name)):
         raise Invalid("Leave your name and your email address out of the password", field)
+
+
+def _in_our_digits(text: str) -> str:
+    """`text` with the digits of other scripts as 0 to 9, for keys in a row are that in every script."""
+    return "".join(str(unicodedata.digit(character, character)) for character in text)
 
 
 def _is_common(lower: str) -> bool:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from customerhub.customers import rules
 from customerhub.database import saving
@@ -11,7 +12,7 @@ from customerhub.history import note, recorded
 from customerhub.users import passwords
 from customerhub.users.accounts import find_account, send_link
 from customerhub.users.links import OneTimeLinks
-from models import Organisation, User
+from models import EndedSession, Organisation, User
 from models.base import db
 from models.enums import TemplatePurpose
 
@@ -90,6 +91,13 @@ def sign_out_everywhere(user: User) -> None:
     with saving():
         user.sign_in_epoch += 1
     note(user, "signed out everywhere")
+
+
+def end_session(mark: str, *, at: datetime) -> None:
+    """End one session, known by its `mark`: whoever has a copy of its cookie is not signed in by it any more."""
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    ended = dialect.insert(EndedSession).values(mark=mark, created_at=at)
+    db.session.execute(ended.on_conflict_do_nothing())
 
 
 def rename(user: User, name: str) -> None:

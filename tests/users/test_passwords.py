@@ -86,6 +86,11 @@ def test_a_hash_with_other_parameters_is_outdated():
         "Robin Sample 2026 x",
         "xx-rObInSaMpLe-yy",
         "the sample of kings",
+        "٠١٢٣٤٥٦٧٨٩٠١",
+        "１２３４５６７８９０１２",
+        "١q٢w٣e٤r٥t٦y",
+        "ａｂｃｄｅｆｇｈｉｊｋｌ",
+        "password١٢٣٤",
     ],
 )
 def test_what_is_easy_to_guess_is_refused(password):
