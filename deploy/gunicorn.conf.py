@@ -18,6 +18,7 @@ worker_class = "gthread"
 threads = 4
 timeout = 120
 graceful_timeout = 8
+limit_request_line = 8190  # the most there can be: an operation has the ids of up to 500 rows in its address
 control_socket_disable = True
 loglevel = "warning"
 

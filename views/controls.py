@@ -65,9 +65,13 @@ def is_number(field: Any) -> bool:
 
 
 def errors(field: Any) -> list[str]:
-    """What is wrong with the field, in words; what is wrong inside of the rows of a list is told there."""
+    """What is wrong with the field, in words; what is wrong inside of the rows of a list is told there.
+
+    Of what cannot be read at all nothing more is said: it is no wrong number where it is none.
+    """
     told = field.errors
-    return [text for text in told if isinstance(text, str)] if isinstance(told, (list, tuple)) else []
+    words = [text for text in told if isinstance(text, str)] if isinstance(told, (list, tuple)) else []
+    return words[:1] if getattr(field, "process_errors", None) else words
 
 
 def wrong(form: Any) -> list[tuple[str, str, str]]:

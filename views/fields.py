@@ -355,11 +355,16 @@ class UploadField(FileField):
         return self.kept.id if self.kept is not None else None if self.remove else self.stored
 
     def store(self) -> None:
-        """Put what was uploaded into the store. Raises Invalid where it is empty or too large."""
+        """Put what was uploaded into the store.
+
+        Raises Invalid where it is empty or too large, or was uploaded before and is no longer kept.
+        """
         if self.data is not None:
             self.kept = files.keep(self.data)
         elif self.held:
             self.kept = files.held(self.held)
+            if self.kept is None:
+                raise Invalid("The file you chose before is no longer kept. Choose it again")
 
     def populate_obj(self, obj: Any, name: str) -> None:
         if self.kept is not None:

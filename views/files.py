@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 from customerhub import storage
 from customerhub.errors import HubError
 from customerhub.links import linked_rows
-from customerhub.permissions import Actor, has_ability, scope
+from customerhub.permissions import STAFF, Actor, has_ability, scope
 from models import BusinessEntity, ComplianceDocument, Customer, InvoiceProfile, StoredFile
 from models.base import db
 from models.enums import PortalPermission, Role
@@ -101,22 +101,25 @@ def _readable(file_id: int) -> Any:
     return select(StoredFile).where(
         StoredFile.id == file_id,
         StoredFile.organisation_id == actor.organisation_id,
-        or_(*(StoredFile.id.in_(holder) for holder in _holders(actor))),
+        or_(false(), *(StoredFile.id.in_(holder) for holder in _holders(actor))),
     )
 
 
 def _holders(actor: Actor) -> list[Any]:
-    """The files that rows which the actor may see hold. A portal user reads what the portal shows, and no more."""
+    """The files that the pages of the actor's role show. What is not named here they do not read."""
     documents = scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.file_id)
-    if actor.user is not None and actor.user.role is Role.CUSTOMER:
+    role = actor.user.role if actor.user is not None else None
+    if role in STAFF:
+        return [
+            documents,
+            scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
+            scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
+        ]
+    if actor.user is not None and role is Role.CUSTOMER:
         shown = has_ability(actor.user, PortalPermission.DOCUMENTS)
         opened = select(Customer.id).where(Customer.portal_access, true() if shown else false())
         return [documents.where(ComplianceDocument.customer_id.in_(opened))]
-    return [
-        documents,
-        scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
-        scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
-    ]
+    return []  # no page of a partner shows a file
 
 
 @bp.get("/<int:file_id>")

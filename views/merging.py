@@ -44,7 +44,7 @@ def original(form: Form) -> Values:
     """What `form` held when it was opened, as far as it still says so."""
     try:
         kept = json.loads(form["original"].data or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
 

@@ -21,6 +21,8 @@ from views.columns import Column
 bp = Blueprint("preferences", __name__, url_prefix="/admin/list")
 MOST_VIEWS = 20
 LONGEST_QUERY = 2000
+LONGEST_ADDRESS = 6000  # of a list; links on its page add to it, and a web server takes 8190 characters at the most
+TOO_LONG = "These are too many filters for one address, so the whole list is shown. Use fewer, or shorter ones."
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def save_view(screen: str) -> Any:
     view = _screen(screen)
     asked = MultiDict((key, text) for key, text in request.form.items(multi=True) if "\x00" not in text)
     query = listing.read_args(asked, view.columns, view.filters, listing.PAGE_SIZES[0]).query().removeprefix("?")
-    back = redirect(f"{_home(view)}?{query}" if query else _home(view), 303)
+    back = redirect(f"{_home(view)}?{query}" if 0 < len(query) <= LONGEST_ADDRESS else _home(view), 303)
     try:
         name = clean_text(request.form.get("name", ""), longest=60)
     except Invalid as error:
@@ -155,8 +157,20 @@ def delete_view(view_id: int) -> Any:
 def _back(home: str) -> str:
     """The list with the filters it had, as far as the form says so."""
     pairs = [pair for pair in parse_qsl(request.form.get("query", "")) if pair[0] in ("f", "sort", "desc", "search")]
-    return f"{home}?{urlencode(pairs)}" if pairs else home
+    query = urlencode(pairs)
+    return f"{home}?{query}" if 0 < len(query) <= LONGEST_ADDRESS else home
+
+
+def shorten() -> Any:
+    """To the whole list, where its address is so long that links on its page could not be followed."""
+    is_list = (request.endpoint or "").endswith(".index_view") and request.method in ("GET", "HEAD")
+    if not is_list or len(request.query_string) <= LONGEST_ADDRESS:
+        return None
+    if current_user.is_authenticated:
+        flash(TOO_LONG, "warning")
+    return redirect(request.path, 303)
 
 
 def register(app: Flask) -> None:
+    app.before_request(shorten)
     app.register_blueprint(bp)

@@ -55,6 +55,6 @@ def register(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if settings.secure_cookies:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if response.mimetype == "text/html":
-            response.headers.setdefault("Cache-Control", "no-store")
+        if request.endpoint != "static":  # all else is made for one person
+            response.headers["Cache-Control"] = "no-store"
         return response

@@ -12,7 +12,6 @@ from customerhub import history, storage
 from customerhub.permissions import Actor
 from models.base import db
 from models.enums import PortalPermission, ProfileStatus, Role
-from tests import factories as make
 from tests.browsing import Browser, form_of
 from tests.views.watching import changes_since, last_change
 from tests.world import World
@@ -177,7 +176,9 @@ def test_nobody_else_can_use_a_file_that_waits(world: World, admin: Browser):
     before = document(world).file_id
     for browser, side in ((colleague, world.ours), (stranger, world.theirs)):
         url = f"/admin/customers/edit/?id={side.customers[0]}"
-        assert browser.submit(url, **{"compliance_documents-0-file_id-held": token}).status_code == 303
+        answer = browser.submit(url, **{"compliance_documents-0-file_id-held": token})
+        assert answer.status_code == 422
+        assert "no longer kept" in answer.text
     assert document(world).file_id == before
     held = db.session.query(models.StoredFile).filter_by(name="iso.pdf").one()
     for browser in (admin, colleague, stranger):
@@ -187,8 +188,24 @@ def test_nobody_else_can_use_a_file_that_waits(world: World, admin: Browser):
 @pytest.mark.parametrize("token", ["1", "abc", "[]", "x" * 5000, "\x00", "WzEsMV0.aaaa.bbbb"])
 def test_a_token_that_was_never_given_stands_for_nothing(world: World, admin: Browser, token: str):
     before = document(world).file_id
-    assert admin.submit(url_of(world), **{"compliance_documents-0-file_id-held": token}).status_code == 303
+    answer = admin.submit(url_of(world), website="www.example.com", **{"compliance_documents-0-file_id-held": token})
+    assert answer.status_code == 422
+    assert "The file you chose before is no longer kept. Choose it again" in answer.text
+    form = form_of(answer.text)
+    assert "compliance_documents-0-file_id-held" not in form
+    assert admin.post(url_of(world), form).status_code == 303
     assert document(world).file_id == before
+
+
+def test_a_file_that_is_no_longer_kept_does_not_vanish_in_silence(world: World, admin: Browser):
+    answer = admin.submit(url_of(world), year_end_day="abc", **{"compliance_documents-0-file_id": upload()})
+    held = db.session.query(models.StoredFile).filter_by(name="iso.pdf").one()
+    with history.acting(Actor(None, world.ours.id), "test"):
+        storage.remove(held)
+        db.session.commit()
+    again = admin.post(url_of(world), form_of(answer.text) | {"year_end_day": ""})
+    assert again.status_code == 422
+    assert "no longer kept" in again.text
 
 
 def test_a_file_where_a_text_is_expected_counts_as_nothing(world: World, admin: Browser):
@@ -223,15 +240,8 @@ def change(world: World, row: Any, **values: Any) -> None:
         db.session.commit()
 
 
-def test_a_certificate_is_read_by_staff_its_partner_and_its_customer(world: World):
-    assert readers(world, kept(world)) == {"admin", "manager", "agent", "partner", "customer"}
-
-
-def test_a_partner_of_another_dealer_does_not_read_it(world: World):
-    customer = db.session.get_one(models.Customer, world.ours.customers[0])
-    owner = db.session.get_one(models.Organisation, world.ours.id)
-    change(world, customer, dealer_id=make.DealerFactory(organisation=owner).id)
-    assert "partner" not in readers(world, kept(world))
+def test_a_certificate_is_read_by_staff_and_its_customer(world: World):
+    assert readers(world, kept(world)) == {"admin", "manager", "agent", "customer"}
 
 
 @pytest.mark.parametrize(
@@ -254,13 +264,13 @@ def test_a_portal_user_reads_documents_only_where_the_portal_shows_them(world: W
     assert f"/files/{file}" not in portal
 
 
-def test_an_nda_is_not_for_the_portal(world: World):
-    """The portal shows no invoice profiles, so their files are not there by address either."""
+def test_an_nda_is_for_staff_only(world: World):
+    """Neither the portal nor a page of partners shows it, so it is not there by address either."""
     file = kept(world)
     profile = db.session.get_one(models.Customer, world.ours.customers[0]).invoice_profiles[0]
     change(world, document(world), file_id=None)
     change(world, profile, nda_file_id=file)
-    assert readers(world, file) == {"admin", "manager", "agent", "partner"}
+    assert readers(world, file) == {"admin", "manager", "agent"}
 
 
 def test_a_file_that_hangs_on_nothing_is_read_by_nobody(world: World):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import models
-from customerhub import history, outbox
+from customerhub import history
 from customerhub.permissions import Actor
 from models.base import db
 from models.enums import OutboxState, Role, TemplatePurpose

@@ -290,7 +290,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("preferences.choose_columns", "POST"): (STAFF, chooses_columns),
     ("preferences.save_view", "POST"): (STAFF, saves_a_view),
     ("preferences.delete_view", "POST"): (STAFF, deletes_a_view),
-    ("files.download", "GET"): (STAFF | {"partner", "customer"}, downloads),
+    ("files.download", "GET"): (STAFF | {"customer"}, downloads),
     ("partner.home", "GET"): (frozenset({"partner"}), page("/partner/", "Your customers")),
     ("portal.home", "GET"): (frozenset({"customer"}), page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, peeks),
