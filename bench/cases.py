@@ -51,7 +51,16 @@ CASES = (
     Case("customer page", LIST + "details/?id={middle}"),
     Case("form with 50 inline rows", LIST + "edit/?id={busy}", "/admin/customer/edit/?id={busy}", is_form=True),
 )
+QUEUE = "/admin/tasks/?f=state:is:open"
+DONE = "/admin/tasks/?f=state:not:open&sort=created_at&desc=1"
 MORE = (
+    Case("queue, all open", QUEUE),
+    Case("queue, mine", QUEUE + "&f=assignee:is:1"),
+    Case("queue, unassigned", QUEUE + "&f=assignee:blank:"),
+    Case("queue, done", DONE),
+    Case("queue, done, page in the middle", DONE + "&page={page}"),
+    Case("queue, search a fragment", QUEUE + "&search=logist"),
+    Case("queue, sorted by creation", QUEUE + "&sort=created_at"),
     Case("search, all match", LIST + "?search=office"),
     Case("search, two words", LIST + "?search=amber+logistics"),
     Case("search, one customer's number", LIST + "?search=zenith+{middle}"),

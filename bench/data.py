@@ -20,6 +20,7 @@ from sqlalchemy import func, select, text
 
 from app import create_app
 from bench.cluster import Cluster
+from bench.tasks import fill_tasks
 from customerhub import clock, history
 from customerhub.config import load_settings
 from customerhub.customers.records import save_customer
@@ -104,7 +105,7 @@ class Store:
 def _recipe() -> str:
     """What a database is made by, in one word: another word, another database."""
     parts = sorted((ROOT / "models" / "migrations" / "versions").glob("*.py")) + sorted((ROOT / "seed").glob("*.py"))
-    text_of_all = b"".join(path.read_bytes() for path in [*parts, Path(__file__)])
+    text_of_all = b"".join(path.read_bytes() for path in [*parts, Path(__file__), Path(__file__).with_name("tasks.py")])
     return hashlib.sha256(text_of_all).hexdigest()
 
 
@@ -129,6 +130,7 @@ def fill(app: Flask, size: int) -> None:
             _busy_customer(demo)
             synthesize(demo, size - before - 1, _told(demo.name, size, began))
             synthesize(other, size // 4, _told(other.name, size // 4, began))
+            fill_tasks(demo)
         if db.engine.dialect.name == "postgresql":  # what its autovacuum does in time
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM ANALYZE"))
@@ -147,7 +149,8 @@ def _told(name: str, size: int, began: float) -> Callable[[int], None]:
 def _busy_customer(organisation: Organisation) -> None:
     """A customer with fifty rows on its form: billing lines, compliance documents and contacts."""
     key = organisation.id
-    like = db.session.scalars(select(Customer).where(Customer.organisation_id == key).limit(1)).one()
+    full = Customer.organisation_id == key, Customer.region_id.is_not(None)
+    like = db.session.scalars(select(Customer).where(*full).order_by(Customer.id).limit(1)).one()
     customer = Customer(
         name=BUSY, reference="BUSY-50", email="office@fifty.example", registration_number="HRB 505050",
         region_id=like.region_id, start_date=clock.today() - timedelta(days=400),
