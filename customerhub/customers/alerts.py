@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 
 from customerhub import clock, history
 from customerhub.customers.rules import clean_text
@@ -89,23 +89,37 @@ def list_alerts(customer: Customer, *, as_of: date) -> list[Alert]:
 # --- Rules -------------------------------------------------------------------------------------------------------
 
 
-def _over_limit(organisation_id: int, _as_of: date) -> Select[Any]:
+Rule = Callable[[int, date, int | None], Select[Any]]  # organisation, day, and the only customer asked about
+
+
+def _only(column: Any, customer_id: int | None) -> ColumnElement[bool]:
+    return true() if customer_id is None else column == customer_id
+
+
+def _over_limit(organisation_id: int, _as_of: date, customer_id: int | None) -> Select[Any]:
     return (
         select(Customer.id)
         .join(Account, Account.customer_id == Customer.id)
-        .where(Customer.organisation_id == organisation_id, Customer.credit_limit.is_not(None))
+        .where(
+            Customer.organisation_id == organisation_id,
+            Customer.credit_limit.is_not(None),
+            _only(Customer.id, customer_id),
+        )
         .group_by(Customer.id, Customer.credit_limit)
         .having(func.sum(Account.balance) > Customer.credit_limit)
     )
 
 
-def _with_expired_document(organisation_id: int, as_of: date) -> Select[Any]:
-    return select(ComplianceDocument.customer_id).where(
-        ComplianceDocument.organisation_id == organisation_id, ComplianceDocument.expiry_date < as_of
+def _with_expired_document(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
+    document = ComplianceDocument
+    return select(document.customer_id).where(
+        document.organisation_id == organisation_id,
+        document.expiry_date < as_of,
+        _only(document.customer_id, customer_id),
     )
 
 
-def _blacklisted(organisation_id: int, as_of: date) -> Select[Any]:
+def _blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
     """Found from the entries, which are few, by each of the three ways in which one matches."""
     entry, customer = BlacklistEntry, Customer
     held = and_(
@@ -118,13 +132,12 @@ def _blacklisted(organisation_id: int, as_of: date) -> Select[Any]:
         customer.identity_key == entry.identity_key,
         customer.registration_key == entry.registration_key,
     )
-    parts = [
-        select(customer.id).join(entry, way).where(held, customer.organisation_id == organisation_id) for way in ways
-    ]
+    asked = (customer.organisation_id == organisation_id, _only(customer.id, customer_id))
+    parts = [select(customer.id).join(entry, way).where(held, *asked) for way in ways]
     return select(parts[0].union(*parts[1:]).subquery().c.id)
 
 
-RULES: Final[dict[AlertRule, tuple[str, Callable[[int, date], Select[Any]]]]] = {
+RULES: Final[dict[AlertRule, tuple[str, Rule]]] = {
     AlertRule.BLACKLISTED: ("Blacklisted: not to be approved, contracted or reinstated", _blacklisted),
     AlertRule.CREDIT_LIMIT: ("The balance is above the credit limit", _over_limit),
     AlertRule.DOCUMENT: ("A compliance document has expired", _with_expired_document),
@@ -134,21 +147,19 @@ RULES: Final[dict[AlertRule, tuple[str, Callable[[int, date], Select[Any]]]]] = 
 def review_customer(customer: Customer, *, as_of: date) -> None:
     """Raise and close the alerts of one customer as the rules say."""
     db.session.flush()
-    open_by_rule = {
+    standing = {
         alert.rule: alert
         for alert in db.session.scalars(
             select(Alert).where(Alert.customer_id == customer.id, Alert.closed_at.is_(None), Alert.rule.is_not(None))
         )
     }
-    for rule, (text, query) in RULES.items():
-        ids = query(customer.organisation_id, as_of).subquery()
-        applies = db.session.scalar(select(ids.c[0]).where(ids.c[0] == customer.id).limit(1)) is not None
-        if applies and rule not in open_by_rule:
-            _add(customer.organisation_id, customer.id, rule, text)
-        elif not applies and rule in open_by_rule:
-            open_by_rule[rule].closed_at = clock.now()
     with saving():
-        pass
+        for rule, (text, query) in RULES.items():
+            applies = db.session.scalar(query(customer.organisation_id, as_of, customer.id).limit(1)) is not None
+            if applies and rule not in standing:
+                _add(customer.organisation_id, customer.id, rule, text)
+            elif not applies and rule in standing:
+                standing[rule].closed_at = clock.now()
 
 
 def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
@@ -160,7 +171,7 @@ def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
     actor = Actor(None, organisation_id)
     with history.acting(actor, "daily rules"):
         for rule, (text, query) in RULES.items():
-            applies = set(db.session.scalars(query(organisation_id, as_of)))
+            applies = set(db.session.scalars(query(organisation_id, as_of, None)))
             standing = {
                 alert.customer_id: alert
                 for alert in db.session.scalars(
