@@ -89,8 +89,8 @@ def actor() -> Actor:
 
 @contextmanager
 def because(reason: str | None) -> Iterator[None]:
-    """Changes flushed within this block are recorded with the reason that somebody gave for them."""
-    token = _reason.set(reason)
+    """Changes flushed within this block are recorded with the reason given for them, beside one around it."""
+    token = _reason.set("\n".join(text for text in (_reason.get(), reason) if text) or None)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ The operations call this; screens, imports and jobs call the operations.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -48,28 +49,43 @@ def begun(customer: Customer, *, actor: Actor, comment: str | None = None) -> No
     alerts.review_customer(customer, as_of=blacklist.today(customer.organisation_id))
 
 
-def changing(customer: Customer, before: Mapping[str, Any]) -> str | None:
-    """A customer is about to be saved with other values than `before`: those of the credit check decide its stage.
+@dataclass(frozen=True)
+class Changed:
+    """What was changed of the facts that the credit check rests on, and what follows for a customer."""
 
-    Returns what changed where somebody must check a live customer again, for `changed`.
+    facts: str
+    goes_back: bool
+    rechecked: bool
+
+    @property
+    def reason(self) -> str:
+        return f"{'Back to be checked' if self.goes_back else 'Changed while live'}: {self.facts} changed"
+
+
+def changing(customer: Customer, before: Mapping[str, Any]) -> Changed | None:
+    """A customer is about to be saved with other values than `before`: one that has passed the check goes back to New.
+
+    Returns what follows where a fact of the check is among them, for `changed`.
     """
-    facts = [name for name in stages.FACTS if name in before]
+    facts = [name.replace("_", " ") for name in stages.FACTS if name in before]
     if not facts:
         return None
-    told = ", ".join(name.replace("_", " ") for name in facts)
-    if customer.stage in stages.FALLBACK:
+    goes_back = customer.stage in stages.FALLBACK
+    rechecked = customer.stage is Stage.BILLING
+    if goes_back:
         customer.stage = stages.FALLBACK[customer.stage]
-        return None
-    return told if customer.stage is Stage.BILLING else None
+    return Changed(", ".join(facts), goes_back, rechecked) if goes_back or rechecked else None
 
 
-def changed(customer: Customer, recheck: str | None, *, actor: Actor) -> None:
-    """A customer was saved: ask for the re-check of a live one, and go through its alerts."""
-    if recheck is not None and tasks.find_open(customer, TaskKind.RECHECK) is None:
-        tasks.open_task(
-            TaskKind.RECHECK, actor=actor, subject=customer.name, customer=customer,
-            comment=f"Changed while live: {recheck}",
-        )  # fmt: skip
+def changed(customer: Customer, what: Changed | None, *, actor: Actor) -> None:
+    """A customer was saved: have it checked again where that follows, and go through its alerts."""
+    if what is not None:
+        kind = TaskKind.RECHECK if what.rechecked else TaskKind.ONBOARDING
+        task = tasks.find_open(customer, kind)
+        if task is None:
+            tasks.open_task(kind, actor=actor, subject=customer.name, customer=customer, comment=what.reason)
+        else:
+            tasks.say(task, what.reason, actor=actor)
     alerts.review_customer(customer, as_of=blacklist.today(customer.organisation_id))
 
 

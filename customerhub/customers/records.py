@@ -72,7 +72,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
     """As `save_customer`, for operations that have their own permission. `comment` goes to the approval task."""
     with saving():
         is_new = customer.id is None
-        recheck = None
+        what = None
         if is_new:
             customer.organisation_id = actor.organisation_id
         problems = _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(_particulars(customer))
@@ -86,11 +86,13 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
             events.begin(customer, actor=actor)
             db.session.add(customer)
         else:
-            recheck = events.changing(customer, history.before(customer))
+            what = events.changing(customer, history.before(customer))
+        with history.because(what.reason if what else None):
+            db.session.flush()
     if is_new:
         events.begun(customer, actor=actor, comment=comment)
     else:
-        events.changed(customer, recheck, actor=actor)
+        events.changed(customer, what, actor=actor)
     return customer
 
 
