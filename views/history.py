@@ -73,6 +73,8 @@ class HistoryView(HubModelView):
             ("From", origin(row.source)),
             ("Record", kind_of(row)),
         ]
+        if row.reason:
+            page.sections.append({"title": "Why", "text": row.reason})
         if row.customer_id and db.session.scalar(scope(Customer, self.actor).where(Customer.id == row.customer_id)):
             url = url_for("customers.details_view", id=row.customer_id, tab="history")
             page.actions = [{"label": "History of the customer", "url": url, "icon": "history", "primary": True}]

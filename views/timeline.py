@@ -94,6 +94,7 @@ def told(entry: History) -> dict[str, Any]:
         "who": who(entry),
         "what": what,
         "source": origin(entry.source),
+        "text": entry.reason,
         "changes": changes_of(entry.table_name, entry.changes),
     }
 
