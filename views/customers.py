@@ -166,9 +166,9 @@ class CustomerView(HubModelView):
 
     def _save(self, form: Any, row: Any, page: Any, sent: Any) -> Any:
         """A customer that looks like another one is saved only when somebody has seen that."""
-        values = {name: form[name].data for name in customer_approval.ALIKE}
-        is_other = row.id is None or any(getattr(row, name) != value for name, value in values.items())
-        if is_other and "_anyway" not in request.form and form.validate():
+        typed = {name: form[name].data for name in customer_approval.ALIKE}
+        values = {name: value for name, value in typed.items() if row.id is None or getattr(row, name) != value}
+        if values and "_anyway" not in request.form and form.validate():
             found = customer_approval.duplicate_banners(values, self.actor, except_id=row.id)
             if found:
                 page.banners += found
