@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import g
 from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import Length, Optional
@@ -24,12 +25,20 @@ class BlacklistForm(ReasonForm):
     valid_until = DateField("Valid until", [Optional()], description="The last day. Blank: until it is removed.")
 
 
+def _listed(customer: Customer) -> bool:
+    """Whether a customer is blacklisted today; looked up once a request."""
+    known: dict[int, bool] = g.setdefault("blacklisted", {})
+    if customer.id not in known:
+        known[customer.id] = bool(blacklist.entries_of(customer, as_of=today()))
+    return known[customer.id]
+
+
 def _may_be_listed(customer: Customer, _actor: Actor) -> str | None:
-    return "It is blacklisted already" if blacklist.entries_of(customer, as_of=today()) else None
+    return "It is blacklisted already" if _listed(customer) else None
 
 
 def _is_listed(customer: Customer, _actor: Actor) -> str | None:
-    return None if blacklist.entries_of(customer, as_of=today()) else "It is not blacklisted"
+    return None if _listed(customer) else "It is not blacklisted"
 
 
 REQUEST = Operation(
