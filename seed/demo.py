@@ -49,6 +49,7 @@ from models.enums import (
     StatusBehaviour,
     TemplatePurpose,
 )
+from seed.demo_approvals import seed_approvals
 from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
 
@@ -85,6 +86,7 @@ def seed_demo(data_dir: Path) -> Organisation:
     if not db.session.scalar(select(func.count()).where(Customer.organisation_id == organisation.id)):
         _seed_customers(organisation, dealer)
     _seed_portal_user(organisation)
+    _seed_approvals(organisation)
     _write_logins(data_dir)
     return organisation
 
@@ -166,6 +168,13 @@ def _seed_portal_user(organisation: Organisation) -> None:
              portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS])
     )  # fmt: skip
     db.session.flush()
+
+
+def _seed_approvals(organisation: Organisation) -> None:
+    people = {role.value: _user(role) for role in (Role.MANAGER, Role.AGENT, Role.PARTNER)}
+    active = {name: user for name, user in people.items() if user is not None and user.active}
+    if active.keys() == people.keys():
+        seed_approvals(organisation.id, **active)
 
 
 def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
