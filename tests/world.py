@@ -84,6 +84,16 @@ def _others(organisation: models.Organisation, side: Side) -> None:
     make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN])
     make.ImportRowFactory(import_id=_one(models.CustomerImport, organisation))
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
+    _approvals(organisation, side)
+
+
+def _approvals(organisation: models.Organisation, side: Side) -> None:
+    owned = {"organisation": organisation, "customer_id": side.customers[0]}
+    task = make.ApprovalTaskFactory(**owned, requester_id=side.users[Role.PARTNER])
+    make.TaskCommentFactory(organisation=organisation, task_id=task.id, user_id=side.users[Role.AGENT])
+    make.AlertFactory(**owned)
+    make.BlacklistEntryFactory(organisation=organisation)
+    make.MergedCustomerFactory(organisation=organisation, into_id=side.customers[0])
 
 
 def _one(model: Any, organisation: models.Organisation, *where: Any) -> int:

@@ -33,6 +33,7 @@ CHANGED = {
     "tariff_rate": ("prefix", "999"),
     "address": ("lines", "2 Street"),
     "billing_line": ("minimum_cost", make.Decimal(5)),
+    "task_comment": ("text", "It is so"),
 }
 
 

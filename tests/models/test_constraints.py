@@ -42,6 +42,10 @@ VISITORS = {
     "customer_import.acting_user_id",
     "list_export.user_id",
     "customer.promotional_set_by_id",
+    "approval_task.requester_id",
+    "approval_task.assignee_id",
+    "approval_task.decided_by_id",
+    "task_comment.user_id",
 }
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.
@@ -50,12 +54,16 @@ COUNTED = {"alert", "merged_customer"}
 # What each check of the database refuses, by its name.
 BAD: dict[str, dict[str, Any]] = {
     "ck_address_country": {"country": "D"},
+    "ck_approval_task_customer": {"customer_id": None},
+    "ck_approval_task_decided": {"decided_at": clock.now()},
     "ck_billing_line_active": {"active_from": date(2025, 2, 1), "active_to": date(2025, 1, 31)},
     "ck_billing_line_costs": {"cost_per_unit": -1},
+    "ck_blacklist_entry_who": {"customer_id": None, "identity_key": None, "registration_key": None},
     "ck_business_entity_brand_colour": {"brand_colour": "red"},
     "ck_commodity_defaults": {"default_minimum_cost": -1},
     "ck_customer_billing_day": {"billing_day": 32},
     "ck_customer_credit_limit": {"credit_limit": -1},
+    "ck_customer_estimated_monthly_revenue": {"estimated_monthly_revenue": -1},
     "ck_customer_full_particulars": {"risk": None},
     "ck_customer_import_done_rows": {"done_rows": -1},
     "ck_customer_name": {"name": ""},
@@ -70,6 +78,7 @@ BAD: dict[str, dict[str, Any]] = {
     "ck_list_export_format": {"format": "exe"},
     "ck_organisation_country": {"country": "D"},
     "ck_organisation_currency": {"currency": "EU"},
+    "ck_organisation_task_days": {"task_days": 366},
     "ck_payment_terms_value": {"value": 366},
     "ck_product_price": {"price": -1},
     "ck_stored_file_size": {"size": -1},
