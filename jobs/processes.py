@@ -6,14 +6,22 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sqlalchemy import inspect
+from sqlalchemy.exc import DatabaseError
+
 from customerhub.config import Settings
 from jobs import valkey
 from jobs.checks import CannotStart, check_database, check_queue_server, listen
 from jobs.folder_lock import FolderInUse, lock_folder
 from jobs.queue import BULK, DEFAULT
 from jobs.supervisor import Program, Supervisor
+from models.base import db
 
 ROOT = Path(__file__).resolve().parent.parent
+MISFIT = (
+    "the database does not fit this version of Customer Hub: {}. Start the version that made it, or set HUB_DATA_DIR "
+    "or DATABASE_URL to a database of this one"
+)
 
 
 def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[], Sequence[str]]) -> int:
@@ -31,7 +39,14 @@ def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[]
         print(f"Error: {error}", file=sys.stderr)
         return 1
     print("Customer Hub is starting ...", file=sys.stderr, flush=True)
-    prepare()
+    try:
+        prepare()
+        lacking = _lacking()
+    except DatabaseError as error:
+        lacking = " ".join(str(error.orig).split())[:200]
+    if lacking:
+        print(f"Error: {MISFIT.format(lacking)}", file=sys.stderr)
+        return 1
 
     def greet() -> None:
         for line in greeting():
@@ -39,6 +54,16 @@ def run(settings: Settings, prepare: Callable[[], object], greeting: Callable[[]
 
     supervisor = Supervisor(programs(settings, lock, listener), greet)
     return supervisor.run()
+
+
+def _lacking() -> str:
+    """Which columns that the code knows of the database does not have; empty where all are there."""
+    found = inspect(db.engine).get_multi_columns()
+    there = {(table, column["name"]) for (_, table), columns in found.items() for column in columns}
+    wanted = [(table.name, column.name) for table in db.metadata.sorted_tables for column in table.columns]
+    missing = [".".join(pair) for pair in wanted if pair not in there]
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    return f"it has no {', '.join(missing[:3])}{more}" if missing else ""
 
 
 def programs(settings: Settings, lock: int, listener: socket.socket) -> list[Program]:

@@ -1,5 +1,6 @@
 """Who is behind a request: the person signed in, as operations and the history know them."""
 
+import re
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, g, request, session
@@ -108,7 +109,7 @@ def _refused_elsewhere(actor: Actor, opened_in: str) -> Response:
     """Somebody chose another organisation after they opened this form: it would be saved where it does not belong."""
     there = None
     if actor.user is not None and actor.user.platform:
-        there = _existing(int(opened_in) if opened_in.isdecimal() and len(opened_in) < 19 else None)
+        there = _existing(int(opened_in) if re.fullmatch("[0-9]{1,18}", opened_in) else None)
     name = db.session.get_one(Organisation, there).name if there else "another organisation"
     here = db.session.get_one(Organisation, actor.organisation_id).name
     text = f"You now work in {here}; this form was opened in {name}. Nothing was saved."

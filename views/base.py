@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import abort, g, redirect, request, url_for
+from flask import abort, current_app, g, redirect, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_login import current_user
@@ -94,7 +94,7 @@ class HubModelView(Editing, Operating, Exporting, ModelView):
     def inaccessible_callback(self, name: str, **kwargs: Any) -> Response:
         if current_user.is_authenticated:
             abort(403)
-        return redirect(url_for("sign_in.sign_in", next=request.full_path.rstrip("?")))
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
 
     def may_edit(self) -> bool:
         return self.edit_permission is not None and bool(self.fields) and self.actor.may(self.edit_permission)

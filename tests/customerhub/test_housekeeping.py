@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -108,3 +109,20 @@ def test_an_old_export_goes_and_who_removed_the_file_is_known(world: World):
         select(models.History).filter_by(table_name="stored_file", row_id=file, action="deleted")
     ).one()
     assert (entry.source, entry.actor_id) == ("housekeeping", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "forget"),
+    [
+        (models.UsedForm, housekeeping.forget_used_forms),
+        (models.EndedSession, housekeeping.forget_ended_sessions),
+    ],
+)
+def test_what_is_kept_of_forms_and_sessions_goes_in_time(world: World, kind: Any, forget: Any):
+    key = "token" if kind is models.UsedForm else "mark"
+    more = {"content": "x"} if kind is models.UsedForm else {}
+    for name, days in (("old", 3), ("young", 1)):
+        db.session.add(kind(**{key: name}, created_at=NOW - timedelta(days=days), **more))
+    db.session.commit()
+    assert forget(older_than=NOW - timedelta(days=2)) == 1
+    assert db.session.scalars(select(getattr(kind, key))).all() == ["young"]

@@ -2,8 +2,14 @@
 
 import os
 import time
+from datetime import timedelta
 
+from sqlalchemy import select
+
+from customerhub import clock
 from jobs import housekeeping
+from models import EndedSession, UsedForm
+from views.sign_in import FULL_SESSION_SECONDS
 
 
 def test_unfinished_files_go_after_a_day(app, session):
@@ -16,3 +22,17 @@ def test_unfinished_files_go_after_a_day(app, session):
     housekeeping.tidy()
     housekeeping.tidy()
     assert [path.name for path in folder.iterdir()] == ["fresh"]
+
+
+def test_forms_go_after_two_days_and_sessions_when_none_could_last_so_long(app, session):
+    now = clock.now()
+    for days in (1, 3, 7, 9):
+        at = now - timedelta(days=days)
+        session.add_all(
+            [UsedForm(token=f"{days}", content="x", created_at=at), EndedSession(mark=f"{days}", created_at=at)]
+        )
+    session.commit()
+    housekeeping.tidy()
+    assert session.scalars(select(UsedForm.token)).all() == ["1"]
+    assert sorted(session.scalars(select(EndedSession.mark))) == ["1", "3", "7"]
+    assert timedelta(seconds=FULL_SESSION_SECONDS) < housekeeping.ENDED_AFTER

@@ -153,6 +153,30 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     assert cause in line
 
 
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ("ALTER TABLE organisation DROP COLUMN sender_email", "does not fit this version of Customer Hub"),
+        ("ALTER TABLE department DROP COLUMN active", "it has no department.active"),
+        ("UPDATE alembic_version SET version_num = '9999'", "9999"),
+    ],
+)
+def test_a_database_that_does_not_fit_is_told_in_one_line(
+    start: StartCommand, port: int, hub_settings: Settings, change: str, cause: str
+) -> None:
+    """Such as one that a newer version made, or one for which a migration is missing."""
+    assert start("-m", "flask", "--app", "app", "init", "--organisation", "X").wait() == 0
+    with closing(sqlite3.connect(hub_settings.data_dir / "hub.sqlite3")) as database:
+        database.execute(change)
+        database.commit()
+    run = start(*UP, PORT=str(port))
+    assert run.wait() == 1
+    [greeting, line] = run.text.splitlines()
+    assert greeting == "Customer Hub is starting ..."
+    assert line.startswith("Error: ")
+    assert cause in line
+
+
 def test_real_servers_take_the_place_of_the_embedded_ones(
     start: StartCommand, port: int, postgresql: PostgreSQL, valkey_server: Valkey, hub_settings: Settings
 ) -> None:

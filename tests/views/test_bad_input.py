@@ -190,3 +190,12 @@ def test_a_value_is_shown_as_it_was_typed(world: World, admin: Browser):
     mark = last_change()
     assert admin.submit(url).status_code == 303
     assert changes_since(mark) == []
+
+
+def test_one_mistake_is_told_once(world: World, admin: Browser):
+    """What is no number at all is not also too small or too large."""
+    answer = admin.submit(f"/admin/customers/edit/?id={world.ours.customers[0]}", billing_day="٣", credit_limit="much")
+    assert answer.status_code == 422
+    told = re.findall(r'id="billing_day-error">([^<]*)<', answer.text)
+    assert told == ["Write a whole number, such as 30"]
+    assert "Number must be" not in answer.text

@@ -1,6 +1,8 @@
 """Somebody with the grant platform works in one organisation at a time, the one they chose."""
 
 import io
+import re
+from typing import Any
 
 import pytest
 
@@ -8,9 +10,10 @@ import models
 from jobs import exports
 from models.base import db
 from models.enums import TransferState
+from tests import factories as make
 from tests.browsing import Browser
 from tests.views.screen_table import SCREENS
-from tests.views.watching import changes_since, last_change
+from tests.views.watching import changes_since, contents, last_change
 from tests.world import World
 from views import exporting
 
@@ -121,3 +124,75 @@ def test_a_new_organisation_starts_empty_and_says_what_is_missing(world: World, 
                         ("Please add a status", "/admin/statuses/new/")):  # fmt: skip
         assert words in page
         assert link in page
+
+
+# --- A form that was opened in another organisation --------------------------------------------------------
+
+
+def switch(person: Browser, organisation: int) -> None:
+    assert person.post("/admin/organisation/", {"organisation": str(organisation)}).status_code == 303
+
+
+def hidden(person: Browser, url: str) -> dict[str, Any]:
+    """What every form on the page carries."""
+    found = re.search(r'name="working_in" value="(\d+)"', person.get(url).text)
+    assert found
+    return {"working_in": found[1]}
+
+
+def stale_posts(world: World, person: Browser) -> list[tuple[str, Any]]:
+    """(address, what is sent) of forms that the person opened where they work now."""
+    customer = world.ours.customers[0]
+    ours = db.session.get_one(models.Organisation, world.ours.id)
+    ready = make.CustomerImportFactory(organisation=ours, state=TransferState.READY).id
+    db.session.commit()
+    edit, new = f"/admin/customers/edit/?id={customer}", "/admin/departments/new/"
+    assign = f"/admin/customers/operation/assign/?id={customer}"
+    return [
+        (edit, person.form(edit) | {"website": "www.example.com"}),
+        (new, person.form(new) | {"name": "Lost"}),
+        (assign, person.form(assign)),
+        ("/admin/imports/upload/", hidden(person, "/admin/imports/upload/") | {"file": (io.BytesIO(b"PK"), "a.xlsx")}),
+        (f"/admin/imports/confirm/?id={ready}", hidden(person, f"/admin/imports/details/?id={ready}")),
+        ("/admin/list/customers/views", hidden(person, "/admin/customers/") | {"name": "Mine", "f": "risk:is:High"}),
+        ("/admin/list/customers/columns", hidden(person, "/admin/customers/") | {"column": "name"}),
+    ]
+
+
+def test_a_form_is_saved_in_no_other_organisation_than_it_was_opened_in(world: World, person: Browser):
+    posts = stale_posts(world, person)
+    switch(person, world.theirs.id)
+    before = contents()
+    for url, data in posts:
+        answer = person.post(url, data)
+        assert answer.status_code == 409, url
+        told = "You now work in Their Telecom; this form was opened in Our Telecom. Nothing was saved."
+        assert told in answer.text, url
+    assert contents() == before
+    switch(person, world.ours.id)
+    url, form = posts[1]
+    assert person.post(url, form).status_code == 303
+
+
+def test_the_menu_works_from_every_page(world: World, person: Browser):
+    """Choosing an organisation and signing out are the same wherever the page was opened."""
+    carried = hidden(person, "/admin/")
+    switch(person, world.theirs.id)
+    answer = person.post("/admin/organisation/", {"organisation": str(world.ours.id), **carried})
+    assert answer.status_code == 303
+    switch(person, world.theirs.id)
+    assert person.post("/sign-out", carried).location == "/sign-in"
+
+
+@pytest.mark.parametrize("junk", ["", "x", "0", "-1", "１", "999999", str(2**70)])
+def test_a_form_of_no_organisation_is_refused(world: World, person: Browser, junk: str):
+    answer = person.post("/admin/departments/new/", {"name": "Lost", "working_in": junk})
+    assert answer.status_code == 409
+    assert "opened in another organisation" in answer.text
+
+
+def test_who_works_in_one_organisation_carries_nothing_along(world: World, admin: Browser):
+    assert "working_in" not in admin.get("/admin/customers/new/").text
+    answer = admin.post("/admin/departments/new/", {"name": "Lost", "working_in": str(world.theirs.id)})
+    assert answer.status_code == 409
+    assert "Their Telecom" not in answer.text

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import select
@@ -150,3 +151,28 @@ def test_preferences_go_with_their_user(world: World, admin: Browser):
     assert admin.post(f"/admin/users/operation/delete/?id={person}").status_code == 303
     assert db.session.get(models.User, person) is None
     assert db.session.scalars(select(models.SavedView).where(models.SavedView.user_id == person)).all() == []
+
+
+# --- Addresses that are too long ---------------------------------------------------------------------------
+
+LONG = [("f", f"email:has:{number}{'ü' * 190}") for number in range(20)]
+
+
+def test_what_is_too_long_for_an_address_leads_to_the_whole_list(world: World, admin: Browser):
+    """A web server answers such an address with a bare error of its own, so nobody is led to one."""
+    for url, data in (
+        ("/admin/list/customers/views", [("name", "Long"), *LONG]),
+        ("/admin/list/customers/columns", [("column", "name"), ("query", urlencode(LONG))]),
+    ):
+        answer = admin.post(url, data)
+        assert (answer.status_code, answer.location) == (303, "/admin/customers/")
+    assert "too many filters for one view" in admin.get("/admin/customers/").text
+    assert views(world) == []
+
+
+@pytest.mark.parametrize("url", ["/admin/customers/", "/admin/groups/"])
+def test_a_long_address_leads_to_the_whole_list_and_says_so(world: World, admin: Browser, url: str):
+    answer = admin.get(f"{url}?{urlencode(LONG[:6])}")
+    assert (answer.status_code, answer.location) == (303, url)
+    assert "too many filters for one address" in admin.get(url).text
+    assert admin.get(f"{url}?{urlencode(LONG[:4])}").status_code == 200

@@ -13,6 +13,7 @@ from app import create_app
 from customerhub import clock, history, storage
 from customerhub.users import passwords
 from customerhub.users import sign_in as signing
+from models import EndedSession
 from models.base import db
 from models.enums import Role
 from tests.databases import settings_for
@@ -201,6 +202,48 @@ def test_signing_out_takes_a_post_with_a_token(client, user):
     assert answer.location == "/sign-in"
     assert not is_signed_in(client)
     assert "signed out" in client.get("/sign-in").text
+
+
+def test_a_copy_of_the_session_ends_with_it(app, client, user):
+    sign_in(client, user.email)
+    other = app.test_client()
+    sign_in(other, user.email)
+    copy = app.test_client()
+    copy.set_cookie("hub_session", cookie(client))
+    assert is_signed_in(copy)
+    submit(client, "/sign-out", form="/profile/")
+    assert not is_signed_in(copy)
+    assert is_signed_in(other)
+    assert submit(copy, "/sign-in", email=user.email, password=PASSWORD).location == "/admin/"
+
+
+def test_signing_in_again_ends_the_session_before(app, client, user):
+    sign_in(client, user.email)
+    copy = app.test_client()
+    copy.set_cookie("hub_session", cookie(client))
+    submit(client, "/sign-in", form="/profile/", email=user.email, password=PASSWORD)
+    assert is_signed_in(client)
+    assert not is_signed_in(copy)
+
+
+def test_who_is_not_signed_in_may_sign_out(client, session, user):
+    for _ in range(2):
+        assert submit(client, "/sign-out", form="/sign-in").location == "/sign-in"
+    assert session.query(EndedSession).count() == 0
+
+
+def test_whether_a_session_was_ended_is_read_with_its_user(client, user):
+    sign_in(client, user.email)
+    statements = []
+    event.listen(db.engine, "before_cursor_execute", lambda _c, _k, statement, *_: statements.append(statement))
+    assert is_signed_in(client)
+    assert len([text for text in statements if "ended_session" in text]) == 1
+    assert [text for text in statements if "ended_session" in text and "hub_user" not in text] == []
+
+
+def test_an_address_that_is_too_long_to_come_back_to_is_left_out(client, user):
+    answer = client.get("/admin/customers/?search=" + "x" * 5000)
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
 
 
 def test_a_request_without_a_csrf_token_changes_nothing(client, user):

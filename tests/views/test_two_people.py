@@ -124,7 +124,13 @@ def test_what_is_wrong_is_told_beside_the_conflict(world: World, first: Browser,
     assert customer(world).contact_number == "0815"
 
 
-@pytest.mark.parametrize("junk", ["", "[]", "{", "null", '{"name": 7}', '{"contacts": []}', '{"contacts": {"1": 3}}'])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [DEEP, f'{{"name": {DEEP}', "", "[]", "{", "null", '{"name": 7}', '{"contacts": []}', '{"contacts": {"1": 3}}'],
+)
 def test_without_knowing_what_was_there_both_are_shown(world: World, first: Browser, second: Browser, junk: str):
     """Whatever a browser makes of the field that remembers: nothing is lost and nothing breaks."""
     mine = {"original": junk, "contact_number": "0815", "contacts-0-phone": "1"}
