@@ -15,6 +15,7 @@ from views.choices import Source
 from views.columns import Column, Filter, day, moment
 from views.customer_cells import customer_link
 from views.fields import ChoiceField, RowField
+from views.forms import Particular, clean_input
 from views.operation import Operation
 from views.words import sentence, word
 
@@ -27,7 +28,7 @@ def severity_chip(alert: Alert) -> dict[str, Any]:
 
 
 class AlertForm(Form):
-    text = StringField("What people must know", [Length(max=alerts.LONGEST)])
+    text = StringField("What people must know", [Length(max=alerts.LONGEST), Particular()], filters=[clean_input])
     severity = ChoiceField("Severity", members=Severity, blank=False, default=Severity.WARNING)
     type_id = RowField("Type", source=Source(CatalogItem, CatalogType.ALERT_TYPE), blank="None")
     valid_until = DateField("Valid until", [Optional()], description="The last day. Blank: until it is closed.")

@@ -1,5 +1,6 @@
 """The blacklist: whom we must not approve, contract or reinstate."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g
@@ -8,37 +9,42 @@ from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import Length, Optional
 
 from customerhub.approvals import blacklist
-from customerhub.permissions import Actor, Permission
+from customerhub.permissions import Permission
 from models import BlacklistEntry, Customer
 from views.base import HubModelView
 from views.columns import Column, Filter, day, moment
 from views.customer_cells import customer_link
 from views.customer_form import today
+from views.forms import Particular
 from views.operation import Operation
 
 
 class ReasonForm(Form):
-    reason = TextAreaField("Why", [Length(max=blacklist.LONGEST_REASON)])
+    reason = TextAreaField("Why", [Length(max=blacklist.LONGEST_REASON), Particular()])
 
 
 class BlacklistForm(ReasonForm):
     valid_until = DateField("Valid until", [Optional()], description="The last day. Blank: until it is removed.")
 
 
-def _listed(customer: Customer) -> bool:
-    """Whether a customer is blacklisted today; looked up once a request."""
+def _listed(customers: Sequence[Customer]) -> dict[int, bool]:
+    """Whether each of these is blacklisted today; looked up once a request."""
     known: dict[int, bool] = g.setdefault("blacklisted", {})
-    if customer.id not in known:
-        known[customer.id] = bool(blacklist.entries_of(customer, as_of=today()))
-    return known[customer.id]
+    unknown = [customer for customer in customers if customer.id not in known]
+    if unknown:
+        listed = blacklist.listed_among(unknown, as_of=today())
+        known |= {customer.id: customer.id in listed for customer in unknown}
+    return known
 
 
-def _may_be_listed(customer: Customer, _actor: Actor) -> str | None:
-    return "It is blacklisted already" if _listed(customer) else None
+def _listed_already(customers: Sequence[Customer]) -> dict[int, str]:
+    known = _listed(customers)
+    return {customer.id: "It is blacklisted already" for customer in customers if known[customer.id]}
 
 
-def _is_listed(customer: Customer, _actor: Actor) -> str | None:
-    return None if _listed(customer) else "It is not blacklisted"
+def _not_listed(customers: Sequence[Customer]) -> dict[int, str]:
+    known = _listed(customers)
+    return {customer.id: "It is not blacklisted" for customer in customers if not known[customer.id]}
 
 
 REQUEST = Operation(
@@ -46,7 +52,7 @@ REQUEST = Operation(
     label="Ask to blacklist",
     permission=Permission.TASKS_WORK,
     run=blacklist.request_blacklisting,
-    available=_may_be_listed,
+    unavailable=_listed_already,
     form=BlacklistForm,
     explain="A manager decides. Whoever is blacklisted, by record or by identity or registration number, cannot be "
     "approved, contracted or reinstated.",
@@ -58,7 +64,7 @@ REMOVAL = Operation(
     label="Ask to remove from blacklist",
     permission=Permission.TASKS_WORK,
     run=blacklist.request_removal,
-    available=_is_listed,
+    unavailable=_not_listed,
     form=ReasonForm,
     explain="A manager decides. The history keeps the entry.",
     icon="undo",

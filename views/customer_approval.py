@@ -1,10 +1,12 @@
 """What a customer's page tells of its approval: alerts, where it stands, its tasks, whom it took the place of."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import url_for
 from markupsafe import Markup
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from customerhub.customers.alerts import list_alerts
 from customerhub.customers.duplicates import find_duplicates
@@ -16,9 +18,10 @@ from models.enums import Stage
 from views.alerts import BANNERS
 from views.columns import amount, day, formats
 from views.customer_form import today
-from views.tasks import STATE_TONES, due_cell, kind_chip
-from views.words import word
+from views.task_cells import due_cell, kind_chip, state_chip
 
+SHOWN = 100  # tasks on the page of a customer
+TOLD = {Stage.BILLING: "Live"}
 ALIKE = ("name", "email", "contact_number")
 
 
@@ -45,7 +48,7 @@ def block(row: Customer) -> dict[str, Any]:
     return {"title": "Approval", "chart": way(row.stage), "items": [pair for pair in told if pair[1]] or None}
 
 
-def way(stage: Stage) -> Markup:
+def way(stage: Stage, labels: Mapping[Stage, str] = TOLD) -> Markup:
     """The way as steps, done and to come; a referral or failure stands in place of the credit check."""
     steps = [Stage.NEW, stage if stage in (Stage.REFERRED, Stage.FAILED) else Stage.PASSED, Stage.BILLING]
     at = steps.index(stage)
@@ -54,21 +57,25 @@ def way(stage: Stage) -> Markup:
         state = "now" if number == at else "done" if number < at else "next"
         tone = {Stage.FAILED: " bad", Stage.REFERRED: " waits"}.get(step, "") if state == "now" else ""
         current = Markup(' aria-current="step"') if state == "now" else ""
-        label = "Live" if step is Stage.BILLING else step.value
+        label = labels.get(step, step.value)
         parts.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, label))
     return Markup('<ol class="steps" aria-label="Stages">{}</ol>').format(Markup("").join(parts))
 
 
 def tasks_table(row: Customer) -> dict[str, Any]:
     tasks = db.session.scalars(
-        select(ApprovalTask).where(ApprovalTask.customer_id == row.id).order_by(ApprovalTask.id.desc()).limit(100)
+        select(ApprovalTask)
+        .where(ApprovalTask.customer_id == row.id)
+        .options(joinedload(ApprovalTask.requester), joinedload(ApprovalTask.assignee))
+        .order_by(ApprovalTask.id.desc())
+        .limit(SHOWN)
     ).all()
     return {
         "title": "Approval tasks",
         "columns": [{"label": label} for label in ("Request", "State", "Asked for by", "Assignee", "Created", "Due")],
         "rows": [
             [{**kind_chip(task), "url": url_for("tasks.details_view", id=task.id)},
-             {"chip": word(task.state), "tone": STATE_TONES[task.state]},
+             state_chip(task),
              task.requester.name if task.requester else "System", task.assignee.name if task.assignee else None,
              {"text": day(task.created_at.date()), "url": url_for("tasks.details_view", id=task.id)}, due_cell(task)]
             for task in tasks

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, jsonify, redirect, request, url_for
+from flask import abort, flash, g, jsonify, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
@@ -23,7 +23,7 @@ from views.blacklist import REMOVAL, REQUEST
 from views.choices import Source
 from views.customer_cells import missing_setup
 from views.customer_list import COLUMNS, FILTERS
-from views.customer_merge import MERGE, OtherForm
+from views.customer_merge import MERGE, PICK_TWO, OtherForm
 from views.customer_operations import ASSIGN
 from views.editing import DetailsPage
 from views.forms import shown_value
@@ -101,24 +101,37 @@ class CustomerView(HubModelView):
             survivor = find_survivor(int(text), actor=self.actor) if is_key and request.method == "GET" else None
             if survivor is None:
                 raise
-            given: dict[str, Any] = {**request.args.to_dict(), "id": survivor}
+            given: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict(), "id": survivor}
             return abort(redirect(url_for(request.endpoint or "", **given)))
 
     @expose("/operation/<operation>/", methods=("GET", "POST"))
     def operation_view(self, operation: str) -> Answer:
-        """As every operation; merging begins by choosing the other customer."""
-        ids = request.args.getlist("id")
-        if operation != MERGE.name or len(ids) != 1 or not self.actor.may(MERGE.permission):
-            return super().operation_view(operation)
-        customer = self.get_one(ids[0])
+        """As every operation; merging is of two, and of one begins by choosing the other."""
+        ids = list(dict.fromkeys(request.args.getlist("id")))
+        if len(ids) == 1:
+            self._operation(operation)
+            customer = self.get_one(ids[0])
+            if operation == MERGE.name:
+                return self._choose_other(customer)
+        elif operation == MERGE.name and len(ids) > 2 and self.actor.may(MERGE.permission):
+            flash(f"{PICK_TWO}.", "warning")
+            return redirect(url_for("customers.index_view"), 303)
+        return super().operation_view(operation)
+
+    def _choose_other(self, customer: Customer) -> Answer:
         chosen = OtherForm(request.form if request.method == "POST" else None)
-        if request.method == "POST" and chosen.validate() and chosen.other_id.data:
-            return redirect(self.operation_url(MERGE.name, [customer.id, chosen.other_id.data]), 303)
+        chosen.other_id.first = customer.id
+        status = 200
+        if request.method == "POST":
+            if chosen.validate():
+                return redirect(self.operation_url(MERGE.name, [customer.id, chosen.other_id.data]), 303)
+            status = 422
+        g.crumb = MERGE.label
         page = OperationPage(
             title=f"Merge {customer}", explain="Choose the customer that is the same. You see what differs before "
             "anything is done.", form=chosen, button="Compare the two", back_url=self.url_of(customer),
         )  # fmt: skip
-        return self.render("operation.html", page=page)
+        return self.render("operation.html", page=page), status
 
     def operation_lookups(self) -> dict[str, Any]:
         return super().operation_lookups() | {"merge.other_id": Source(Customer)}

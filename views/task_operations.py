@@ -11,27 +11,25 @@ from customerhub.approvals import decisions, moves, stages, tasks
 from customerhub.approvals.stages import Move
 from customerhub.permissions import Actor, Permission
 from models import ApprovalTask, Customer, User
-from models.enums import TaskKind
+from models.enums import Stage, TaskKind
 from views.choices import Source
 from views.fields import AmountField, RowField
+from views.forms import Particular, clean_input, label_of
 from views.operation import Operation
+from views.words import word
 
 P = Permission
 LIMIT = Decimal("9999999999999.99")
+READ_BY = "Whoever asked reads this, be it a partner."
 
 
-def comment(label: str = "Comment", description: str = "") -> Any:
-    return TextAreaField(
-        label, [Optional(), Length(max=tasks.LONGEST_COMMENT)], filters=[_tidied], description=description
-    )
-
-
-def _tidied(text: Any) -> Any:
-    return text.strip() or None if isinstance(text, str) else text
+def comment(label: str = "Comment", *, needed: bool = False) -> Any:
+    checks = [Optional(), Length(max=tasks.LONGEST_COMMENT), *([Particular()] if needed else [])]
+    return TextAreaField(label, checks, filters=[clean_input], description=READ_BY)
 
 
 def _reference(label: str) -> Any:
-    return StringField(label, [Optional(), Length(max=60)], filters=[_tidied])
+    return StringField(label, [Optional(), Length(max=60)], filters=[clean_input])
 
 
 class CommentForm(Form):
@@ -39,7 +37,11 @@ class CommentForm(Form):
 
 
 class WhyForm(Form):
-    comment = comment("Why", "Whoever asked for it reads this.")
+    comment = comment("Why", needed=True)
+
+
+class SayForm(Form):
+    comment = comment(needed=True)
 
 
 class AssignForm(Form):
@@ -152,7 +154,13 @@ def _withdrawable(task: ApprovalTask, actor: Actor) -> str | None:
 
 
 def _approval_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
-    return ApprovalForm if any(task.kind is TaskKind.ONBOARDING for task in rows) else CommentForm
+    """Onboarding asks for the reference of its next step, of both where the rows are at different ones."""
+    stages_met = {task.customer.stage for task in rows if task.kind is TaskKind.ONBOARDING}
+    if not stages_met:
+        return CommentForm
+    if Stage.PASSED not in stages_met:
+        return CreditForm
+    return BillingForm if stages_met == {Stage.PASSED} else ApprovalForm
 
 
 def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
@@ -164,12 +172,12 @@ def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> lis
             what = f"{stage.value} becomes {moves.onward(stage).after.value}" if _has_way(stage) else "Nothing is left"
         elif task.kind is TaskKind.PARTICULARS:
             what = "; ".join(
-                f"{name.replace('_', ' ')}: {seen or 'blank'} becomes {wanted or 'blank'}"
+                f"{label_of(name)}: {seen or 'blank'} becomes {wanted or 'blank'}"
                 for name, (seen, wanted) in task.proposal.items()
             )
         else:
             what = task.proposal.get("reason") or "The customer stays live"
-        told.append([task.subject, task.kind.value, what])
+        told.append([task.subject, word(task.kind), what])
     columns = [{"label": "Customer"}, {"label": "Request"}, {"label": "What approving does"}]
     return [{"title": "What happens", "columns": columns, "rows": told}]
 
@@ -209,8 +217,8 @@ OPERATIONS = (
         explain="The day by which it is to be decided.", icon="calendar",
     ),
     Operation(
-        name="comment", label="Comment", permission=P.TASKS_WORK, run=tasks.comment_task, form=CommentForm, bulk=False,
-        explain="Everybody who can open the task reads it.", icon="edit",
+        name="comment", label="Comment", permission=P.TASKS_WORK, run=tasks.comment_task, form=SayForm, bulk=False,
+        explain="Everybody who can open the task reads it, and the partner who asked.", icon="edit",
     ),
     Operation(
         name="withdraw", label="Withdraw", permission=P.TASKS_WORK, run=tasks.withdraw_task,

@@ -5,6 +5,7 @@ from typing import Any
 from flask import request, url_for
 from sqlalchemy import ColumnElement, Select, select, true
 
+from customerhub.customers.merging import merged_into
 from customerhub.permissions import Actor, Permission
 from models import History
 from models.base import db
@@ -24,13 +25,14 @@ NARROWER = {
 
 
 def _entries_of(row: Any) -> Select[Any]:
-    """The entries of a row that the actor may see; of a customer those of everything that hangs on it too.
+    """The entries of a row that the actor may see; of a customer those of everything that hangs on it too, and
+    of those that were merged into it.
 
     Its own carry its id as well.
     """
     mine = (History.table_name == row.__tablename__) & (History.row_id == row.id)
     if row.__tablename__ == "customer":
-        mine = History.customer_id == row.id
+        mine = History.customer_id.in_([row.id, *(old.old_id for old in merged_into(row))])
     organisation = row.id if row.__tablename__ == "organisation" else row.organisation_id
     return select(History).where(mine, History.organisation_id == organisation, seen_by(current_actor()))
 

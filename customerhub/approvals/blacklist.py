@@ -4,6 +4,7 @@ A customer is matched by its id, and by its normalised identity or registration 
 new registration of the same body is the same body.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -36,6 +37,33 @@ def entries_of_numbers(
     """The entries that hold on that day for whoever has one of these numbers."""
     matches = _matches(None, number_key(identity_number), number_key(registration_number))
     return _valid(matches, organisation_id, as_of)
+
+
+def listed_among(customers: Sequence[Customer], *, as_of: date) -> set[int]:
+    """The ids of those of `customers`, all of one organisation, for whom an entry holds on that day."""
+    ids = [customer.id for customer in customers]
+    identities = {number_key(customer.identity_number) for customer in customers} - {None}
+    registrations = {number_key(customer.registration_number) for customer in customers} - {None}
+    matches = [
+        BlacklistEntry.customer_id.in_(ids),
+        BlacklistEntry.identity_key.in_(identities),
+        BlacklistEntry.registration_key.in_(registrations),
+    ]
+    held: set[Any] = set()
+    for entry in _valid(matches, customers[0].organisation_id, as_of):
+        held |= {("id", entry.customer_id), ("identity", entry.identity_key)}
+        held.add(("registration", entry.registration_key))
+    return {
+        customer.id
+        for customer in customers
+        if held.intersection(
+            (
+                ("id", customer.id),
+                ("identity", number_key(customer.identity_number) or ""),
+                ("registration", number_key(customer.registration_number) or ""),
+            )
+        )
+    }
 
 
 def _matches(customer_id: int | None, identity_key: str | None, registration_key: str | None) -> list[Any]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, column, or_, select, table, true, union
+from sqlalchemy import ColumnElement, Select, and_, column, func, or_, select, table, true, union
 from sqlalchemy.orm import joinedload
 
 from customerhub.permissions import Actor, scope
-from models import Account, Customer
+from models import Account, Customer, MergedCustomer
 from models.base import Key, db
 from models.keys import exact_key, folded
 
@@ -121,7 +121,9 @@ def found_rows(query: Select[Any], typed: str, *, total: int, many: int, skipped
 
 
 def exact_match(typed: str, actor: Actor) -> Customer | None:
-    """The one customer with exactly this reference or account number, of any of its accounts."""
+    """The one customer with exactly this reference or account number, of any of its accounts; else the one that took
+    the place of a customer who had it.
+    """
     key = exact_key(typed) or ""
     account = select(Account.customer_id).where(
         Account.organisation_id == actor.organisation_id, Account.number == typed.strip()
@@ -130,7 +132,21 @@ def exact_match(typed: str, actor: Actor) -> Customer | None:
         or_(Customer.reference_key == key, Customer.account_number == typed.strip(), Customer.id.in_(account))
     )
     found = list(db.session.scalars(query.limit(2)))
+    if not found:
+        found = list(db.session.scalars(_merged(typed, actor).limit(2)))
     return found[0] if len(found) == 1 else None
+
+
+def _merged(typed: str, actor: Actor) -> Select[Any]:
+    """The customers into whom one with this reference or account number was merged."""
+    old = select(MergedCustomer.into_id).where(
+        MergedCustomer.organisation_id == actor.organisation_id,
+        or_(
+            MergedCustomer.account_number == typed.strip(),
+            func.lower(MergedCustomer.reference) == (exact_key(typed) or ""),
+        ),
+    )
+    return scope(Customer, actor).where(Customer.id.in_(old))
 
 
 def best_matches(typed: str, actor: Actor, limit: int) -> list[Customer]:

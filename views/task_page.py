@@ -1,0 +1,96 @@
+"""The page of one approval task: what is asked for, of whom, and what was said about it."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from customerhub.approvals import particulars
+from models import ApprovalTask, Customer, TaskComment
+from models.base import db
+from models.enums import TaskKind
+from views.columns import amount, day, moment, stage_chip
+from views.customer_cells import customer_link
+from views.editing import DetailsPage
+from views.forms import label_of
+from views.task_cells import due_cell, kind_chip, state_chip
+from views.words import sentence, word
+
+
+def header(page: DetailsPage, row: ApprovalTask) -> None:
+    page.title = row.subject
+    page.chips = [{"label": chip["chip"], "tone": chip["tone"]} for chip in (kind_chip(row), state_chip(row))]
+    page.meta = [
+        ("Asked for by", row.requester.name if row.requester else "System"),
+        ("Created", moment(row.created_at)),
+        ("Assignee", row.assignee.name if row.assignee else "Nobody"),
+        ("Due", due_cell(row)),
+    ]
+    if row.waits_for_requester:
+        page.banners.append({"kind": "info", "text": "This waits for an answer of the partner."})
+    if row.is_open and row.kind is TaskKind.PARTICULARS and row.customer and particulars.moved_on(row):
+        names = ", ".join(label_of(name) for name in particulars.moved_on(row))
+        text = f"The record has changed since this was asked for ({names}), so it can only be declined."
+        page.banners.append({"kind": "warning", "text": text})
+
+
+def fill(page: DetailsPage, row: ApprovalTask) -> None:
+    if row.decided_at is not None:
+        who = row.decided_by.name if row.decided_by else "System"
+        items = [("Outcome", word(row.state)), ("Decided by", who), ("When", moment(row.decided_at))]
+        page.sections.append({"title": "Decision", "items": items, "edit_url": None})
+    if row.customer is not None:
+        page.sections.append({"title": "Customer", "items": _customer_items(row.customer), "edit_url": None})
+    page.tables = [table for table in (proposed(row), _talk(row)) if table is not None]
+
+
+def _customer_items(customer: Customer) -> list[tuple[str, Any]]:
+    return [
+        ("Name", customer_link(customer)),
+        ("Customer no.", customer.account_number),
+        ("Stage", stage_chip(customer.stage)),
+        ("Kind", word(customer.kind)),
+        ("Identity number", customer.identity_number),
+        ("Registration number", customer.registration_number),
+        ("VAT number", customer.vat_number),
+        ("Dealer", str(customer.dealer or "") or None),
+        ("Category", str(customer.category or "") or None),
+        ("Credit reference", customer.credit_reference),
+        ("Billing reference", customer.billing_reference),
+        ("Monthly revenue", amount(customer.estimated_monthly_revenue)),
+    ]
+
+
+def proposed(task: ApprovalTask) -> dict[str, Any] | None:
+    """What is asked for; of particulars the old and the new side by side."""
+    if task.kind is TaskKind.PARTICULARS:
+        rows = [[label_of(name), seen, wanted or "(blank)"] for name, (seen, wanted) in task.proposal.items()]
+        now = "Now" if task.is_open else "Was"
+        return {"title": "Asked for", "columns": [{"label": label} for label in ("Field", now, "New")], "rows": rows}
+    told = {name: value for name, value in task.proposal.items() if value}
+    if not told:
+        return None
+    rows = [[sentence(name.replace("_", " ")), value] for name, value in told.items()]
+    return {"title": "Asked for", "columns": [{"label": "What"}, {"label": "Value"}], "rows": rows}
+
+
+def comments_of(*tasks: ApprovalTask) -> list[TaskComment]:
+    """What was said about these, the newest last."""
+    return list(
+        db.session.scalars(
+            select(TaskComment)
+            .where(TaskComment.task_id.in_([task.id for task in tasks]))
+            .options(joinedload(TaskComment.user))
+            .order_by(TaskComment.id)
+        )
+    )
+
+
+def _talk(task: ApprovalTask) -> dict[str, Any]:
+    rows = [
+        [{"text": day(each.created_at.date()), "sub": moment(each.created_at).rpartition(", ")[2]},
+         each.user.name if each.user else "System", each.text]
+        for each in comments_of(task)
+    ]  # fmt: skip
+    columns = [{"label": label} for label in ("When", "Who", "What")]
+    return {"title": "What was said", "columns": columns, "rows": rows, "empty": "Nothing yet."}
