@@ -51,6 +51,8 @@ LABELS = {
     "kind": "Kind",
     "timezone": "Time zone",
     "approval_policy": "Who needs approval",
+    "task_assignment": "Who gets a new task",
+    "task_days": "Days until a task is due",
     "reminder_days": "Remind … days before",
     "behaviour": "What it does",
     "value": "Days, or day of the month",
