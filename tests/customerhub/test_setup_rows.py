@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, StillLinked, WrongState
 from customerhub.permissions import Actor
-from customerhub.setup.rows import clean_reminder_days, delete_row, save_organisation, save_row
+from customerhub.setup.rows import delete_row, save_row
 from models import (
     BusinessEntity,
     CatalogItem,
@@ -17,12 +17,10 @@ from models import (
     Dealer,
     Department,
     NotificationTemplate,
-    Organisation,
     PaymentTerms,
     Product,
     Tariff,
     TariffRate,
-    User,
     VatRate,
 )
 from models.base import db
@@ -99,13 +97,6 @@ def test_what_differs_in_case_alone_is_one(
     error = refused(model(**{"name": "Two"} | rest | {field: typed}), admin, Conflict)
     assert (error.field, error.message) == (field, f"There is already one with this {field}")
     save_row(model(**{"name": "Two"} | rest | {field: typed}), actor=Actor(None, world.theirs.id))
-
-
-def test_organisations_that_differ_in_case_are_one(world: World, admin: Actor):
-    person = Actor.of(db.session.get_one(User, world.platform_user))
-    made = Organisation(name=" OUR telecom", currency="EUR", country="DE", timezone="UTC", reminder_days="30")
-    error = refused(made, person, Conflict, save_organisation)
-    assert (error.field, error.message) == ("name", "There is already one with this name")
 
 
 def test_the_same_name_in_another_list_or_organisation_is_another(world: World, admin: Actor):
@@ -306,92 +297,6 @@ def test_an_unused_row_is_deleted_with_its_own_parts(world: World, admin: Actor)
     db.session.commit()
     assert db.session.get(Tariff, tariff.id) is None
     assert db.session.scalar(select(TariffRate.id).where(TariffRate.tariff_id == tariff.id)) is None
-
-
-# --- The organisation --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("currency", "EURO"), ("currency", "XYZ"), ("currency", ""), ("country", "ZZ"), ("country", "DEU"),
-     ("country", "１２"),
-     ("timezone", "Europe/Nowhere"), ("timezone", "../../etc/passwd"), ("timezone", ""), ("reminder_days", "0"),
-     ("reminder_days", "x"), ("reminder_days", "366"), ("reminder_days", ""), ("signatory_email", "nobody"),
-     ("sender_email", "a@b.example\nBcc: c@d.example"), ("name", " "), ("nda_template", "a\x00b")],
-)  # fmt: skip
-def test_a_bad_value_of_an_organisation_is_told_at_its_field(world: World, admin: Actor, field: str, value: str):
-    organisation = db.session.get_one(Organisation, world.ours.id)
-    setattr(organisation, field, value)
-    assert fields(refused(organisation, admin, save=save_organisation)) == {field}
-
-
-def test_codes_are_kept_in_capitals(world: World, admin: Actor):
-    organisation = make.OrganisationFactory()
-    organisation.currency, organisation.country = "chf", "ch"
-    save_organisation(organisation, actor=Actor(None, organisation.id))
-    assert (organisation.currency, organisation.country) == ("CHF", "CH")
-
-
-@pytest.mark.parametrize(("currency", "places"), [("KWD", 3), ("BHD", 3), ("JPY", 0), ("CLF", 4)])
-def test_a_currency_without_cents_is_refused(world: World, admin: Actor, currency: str, places: int):
-    organisation = make.OrganisationFactory()
-    organisation.currency = currency
-    error = refused(organisation, Actor(None, organisation.id), save=save_organisation)
-    assert fields(error) == {"currency"}
-    assert f"{currency} has {places} decimal places" in error.message
-
-
-@pytest.mark.parametrize(
-    "amount",
-    [{"credit_limit": make.Decimal(5)}, {"total_spend": make.Decimal(0)}, {"low_usage_minimum": make.Decimal(1)},
-     {"balance": make.Decimal("-0.01")}, {"line": True}],
-)  # fmt: skip
-def test_the_currency_stays_once_there_are_amounts(world: World, admin: Actor, amount: dict[str, Any]):
-    organisation = make.OrganisationFactory()
-    customer = make.CustomerFactory(organisation=organisation)
-    system = Actor(None, organisation.id)
-    organisation.currency = "USD"
-    save_organisation(organisation, actor=system)
-    for name, value in amount.items():
-        if name == "line":
-            make.BillingLineFactory(organisation=organisation, customer_id=customer.id)
-        else:
-            setattr(customer.accounts[0] if name == "balance" else customer, name, value)
-    db.session.commit()
-    organisation.currency = "eur"
-    error = refused(organisation, system, save=save_organisation)
-    assert (fields(error), error.message) == (
-        {"currency"}, "There are amounts in USD already, so the currency stays"
-    )  # fmt: skip
-    organisation.currency, organisation.country = "usd", "us"
-    save_organisation(organisation, actor=system)
-
-
-def test_nobody_switches_off_the_organisation_they_work_in(world: World, admin: Actor):
-    organisation = db.session.get_one(Organisation, world.ours.id)
-    organisation.active = False
-    assert refused(organisation, admin, NotAllowed, save_organisation)
-
-
-def test_only_the_grant_platform_makes_organisations(world: World, admin: Actor):
-    assert refused(Organisation(name="New"), admin, NotAllowed, save_organisation)
-    theirs = db.session.get_one(Organisation, world.theirs.id)
-    theirs.name = "Ours now"
-    assert refused(theirs, admin, NotAllowed, save_organisation)
-    person = Actor.of(db.session.get_one(User, world.platform_user))
-    made = Organisation(name="New", currency="EUR", country="DE", timezone="UTC", reminder_days="30")
-    assert save_organisation(made, actor=person).id
-
-
-@pytest.mark.parametrize(("text", "kept"), [("1, 7;30 , 7", "30, 7, 1"), ("365", "365")])
-def test_reminder_days_are_sorted(text: str, kept: str):
-    assert clean_reminder_days(text) == kept
-
-
-@pytest.mark.parametrize("text", ["1,2,3,4,5,6,7,8,9,10,11,12,13", "9" * 5000, "-1", "1.5", "²"])
-def test_reminder_days_that_cannot_be(text: str):
-    with pytest.raises(Invalid):
-        clean_reminder_days(text)
 
 
 # --- Who may -----------------------------------------------------------------------------------------------
