@@ -13,8 +13,9 @@ from sqlalchemy import (
     MetaData,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship, validates
 
+from models.keys import folded
 from models.types import UtcDateTime
 
 NAMING = {
@@ -69,6 +70,24 @@ class OrganisationRow(Row):
     __abstract__ = True
 
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), sort_order=-99)
+
+
+class KeyedByName:
+    """A row whose `name_key`, by which names are compared, follows its name."""
+
+    @validates("name")
+    def _keep_name_key(self: Any, _name: str, value: str) -> str:
+        self.name_key = folded(value)
+        return value
+
+
+class KeyedByCode:
+    """A row whose `code_key`, by which codes are compared, follows its code."""
+
+    @validates("code")
+    def _keep_code_key(self: Any, _name: str, value: str) -> str:
+        self.code_key = folded(value)
+        return value
 
 
 def tenant_table(*more: Any) -> tuple[Any, ...]:

@@ -20,9 +20,9 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
-from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
+from models.base import Base, Key, KeyedByName, OrganisationRow, same_organisation, tenant_table, to_many, to_one
 from models.enums import (
     BillingCycle,
     BillLength,
@@ -56,6 +56,7 @@ from models.setup import (
 from models.types import Money, Percent, UtcDateTime, one_of, sorted_text
 
 DERIVED = {"untracked": True}
+MAIN = text("is_main")
 
 
 def link_table(name: str, target: str) -> Table:
@@ -87,7 +88,7 @@ def linked(target: str, table: str) -> Any:
     )
 
 
-class CustomerGroup(OrganisationRow):
+class CustomerGroup(KeyedByName, OrganisationRow):
     """Related customers under a parent."""
 
     __tablename__ = "customer_group"
@@ -103,11 +104,6 @@ class CustomerGroup(OrganisationRow):
         UniqueConstraint("organisation_id", "name_key"),
         same_organisation("customer_group", "parent_id", "customer", use_alter=True),
     )
-
-    @validates("name")
-    def _keep_name_key(self, _name: str, value: str) -> str:
-        self.name_key = folded(value)
-        return value
 
     def __str__(self) -> str:
         return self.name
@@ -131,13 +127,7 @@ class Account(OrganisationRow):
         same_organisation("account", "customer_id", "customer", ondelete="CASCADE"),
         same_organisation("account", "type_id", "catalog_item"),
         Index("ix_account_customer", "customer_id"),
-        Index(
-            "uq_account_customer_id",
-            "customer_id",
-            unique=True,
-            postgresql_where=text("is_main"),
-            sqlite_where=text("is_main"),
-        ),
+        Index("uq_account_customer_id", "customer_id", unique=True, postgresql_where=MAIN, sqlite_where=MAIN),
     )
 
     def __str__(self) -> str:

@@ -1,15 +1,24 @@
 """The tenant, its legal bodies, its number ranges and its files."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import NEVER_AGAIN, Base, Key, OrganisationRow, Row, same_organisation, tenant_table, to_one
+from models.base import (
+    NEVER_AGAIN,
+    Base,
+    Key,
+    KeyedByName,
+    OrganisationRow,
+    Row,
+    same_organisation,
+    tenant_table,
+    to_one,
+)
 from models.enums import ApprovalPolicy, DateFormat, TaskAssignment
-from models.keys import folded
 from models.types import one_of, sorted_text
 
 
-class Organisation(Row):
+class Organisation(KeyedByName, Row):
     """A tenant. Every other row belongs to one, and no query crosses it."""
 
     __tablename__ = "organisation"
@@ -52,16 +61,11 @@ class Organisation(Row):
         NEVER_AGAIN,
     )
 
-    @validates("name")
-    def _keep_name_key(self, _name: str, value: str) -> str:
-        self.name_key = folded(value)
-        return value
-
     def __str__(self) -> str:
         return self.name
 
 
-class BusinessEntity(OrganisationRow):
+class BusinessEntity(KeyedByName, OrganisationRow):
     """A legal body of ours that issues invoices."""
 
     __tablename__ = "business_entity"
@@ -92,11 +96,6 @@ class BusinessEntity(OrganisationRow):
         same_organisation("business_entity", "logo_id", "stored_file"),
         CheckConstraint("length(brand_colour) = 7", name="brand_colour"),
     )
-
-    @validates("name")
-    def _keep_name_key(self, _name: str, value: str) -> str:
-        self.name_key = folded(value)
-        return value
 
     def __str__(self) -> str:
         return self.name

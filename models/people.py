@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_one
+from models.base import Base, Key, KeyedByCode, OrganisationRow, same_organisation, tenant_table, to_one
 from models.enums import Role
-from models.keys import exact_key, folded
+from models.keys import exact_key
 from models.types import UtcDateTime, one_of, sorted_text
 
 
-class Dealer(OrganisationRow):
+class Dealer(KeyedByCode, OrganisationRow):
     """A partner company. Its users see the customers that carry its code, and no others."""
 
     __tablename__ = "dealer"
@@ -23,11 +23,6 @@ class Dealer(OrganisationRow):
     active: Mapped[bool] = mapped_column(default=True)
 
     __table_args__ = tenant_table(UniqueConstraint("organisation_id", "code_key"))
-
-    @validates("code")
-    def _keep_code_key(self, _name: str, value: str) -> str:
-        self.code_key = folded(value)
-        return value
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"

@@ -5,15 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Integer, String, Text, UniqueConstraint, true
-from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
+from models.base import Key, KeyedByCode, KeyedByName, OrganisationRow, same_organisation, tenant_table, to_many, to_one
 from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TemplatePurpose, TermsKind
-from models.keys import folded
 from models.types import Money, Percent, UnitPrice, one_of, sorted_text
 
 
-class NamedRow(OrganisationRow):
+class NamedRow(KeyedByName, OrganisationRow):
     """A set-up row with a name that is unique in its organisation, whatever its case and accents."""
 
     __abstract__ = True
@@ -21,11 +20,6 @@ class NamedRow(OrganisationRow):
     name: Mapped[str] = mapped_column(String(120), sort_order=-90)
     name_key: Mapped[str] = mapped_column(sorted_text(240), sort_order=-89, info={"untracked": True})
     active: Mapped[bool] = mapped_column(default=True, server_default=true(), sort_order=80)
-
-    @validates("name")
-    def _keep_name_key(self, _name: str, value: str) -> str:
-        self.name_key = folded(value)
-        return value
 
     def __str__(self) -> str:
         return self.name
@@ -36,7 +30,7 @@ def named_table(*more: Any) -> tuple[Any, ...]:
     return tenant_table(UniqueConstraint("organisation_id", "name_key"), *more)
 
 
-class CatalogItem(OrganisationRow):
+class CatalogItem(KeyedByName, OrganisationRow):
     """An entry of one of the plain lists (regions, segments, categories …)."""
 
     __tablename__ = "catalog_item"
@@ -48,11 +42,6 @@ class CatalogItem(OrganisationRow):
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     __table_args__ = tenant_table(UniqueConstraint("organisation_id", "type", "name_key"))
-
-    @validates("name")
-    def _keep_name_key(self, _name: str, value: str) -> str:
-        self.name_key = folded(value)
-        return value
 
     def __str__(self) -> str:
         return self.name
@@ -173,7 +162,7 @@ class InvoiceType(NamedRow):
     __table_args__ = named_table()
 
 
-class Product(NamedRow):
+class Product(KeyedByCode, NamedRow):
     """A number or feature that is sold at a price."""
 
     __tablename__ = "product"
@@ -192,11 +181,6 @@ class Product(NamedRow):
         same_organisation("product", "vat_rate_id", "vat_rate"),
         CheckConstraint("price >= 0", name="price"),
     )
-
-    @validates("code")
-    def _keep_code_key(self, _name: str, value: str) -> str:
-        self.code_key = folded(value)
-        return value
 
 
 class Tariff(NamedRow):
