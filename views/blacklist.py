@@ -9,6 +9,7 @@ from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import Length, Optional
 
 from customerhub.approvals import blacklist
+from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.permissions import Permission
 from models import BlacklistEntry, Customer
 from views.base import HubModelView
@@ -20,7 +21,7 @@ from views.operation import Operation
 
 
 class ReasonForm(Form):
-    reason = TextAreaField("Why", [Length(max=blacklist.LONGEST_REASON), Particular()])
+    reason = TextAreaField("Why", [Length(max=LONGEST_COMMENT), Particular()])
 
 
 class BlacklistForm(ReasonForm):

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import joinedload, selectinload
 
-from models import CatalogItem, ComplianceDocument, Customer, CustomerStatus, User
+from models import CatalogItem, ComplianceDocument, Customer, CustomerGroup, CustomerStatus, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
 from views.choices import Source
 from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
@@ -48,6 +48,7 @@ FILTERS = (
     Filter("kind", "Kind", Customer.kind, "select", members=CustomerKind, nullable=False),
     Filter("prospect", "Prospect", Customer.is_prospect, "yes"),
     Filter("category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CatalogType.CATEGORY)),
+    Filter("group", "Group", Customer.group_id, "select", source=Source(CustomerGroup)),
     Filter("start_date", "Start", Customer.start_date, "date"),
     Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
     Filter("email", "Email", Customer.email),

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy.orm import joinedload
+from flask import url_for
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.permissions import Permission, scope
 from customerhub.setup.rows import delete_row, save_row
-from models import Customer, CustomerGroup
+from models import Account, Customer, CustomerGroup, CustomerStatus
 from models.base import db
 from views.base import HubModelView
-from views.columns import Column
+from views.columns import Column, amount, formats, stage_chip
 from views.customer_cells import customer_link
 from views.editing import DetailsPage
 from views.operation import Operation
@@ -54,25 +56,64 @@ class GroupView(HubModelView):
 
     def fill_details(self, page: DetailsPage, row: Any, tab: str) -> None:
         super().fill_details(page, row, tab)
-        members = db.session.scalars(
-            scope(Customer, self.actor)
-            .where(Customer.group_id == row.id)
-            .options(joinedload(Customer.status))
-            .order_by(Customer.sort_name)
-            .limit(SHOWN)
-        ).all()
-        page.tables.append(
-            {
-                "title": "Members",
-                "columns": [{"label": "Name"}, {"label": "Reference"}, {"label": "Status"}],
-                "rows": [
-                    [
-                        customer_link(member),
-                        member.reference,
-                        {"chip": member.status.name, "colour": member.status.colour},
-                    ]
-                    for member in members
-                ],
-                "empty": "No customers are in this group yet. Choose it on a customer's form.",
-            }
-        )
+        members = scope(Customer, self.actor).where(Customer.group_id == row.id)
+        in_list = url_for("customers.index_view", f=f"group:is:{row.id}")
+        page.sections[0]["items"][1] = ("Parent", customer_link(row.parent))
+        page.summary = _totals(members, in_list)
+        page.tables.append(_members(members, row, in_list))
+
+
+def _totals(members: Select[Any], in_list: str) -> list[dict[str, Any]]:
+    """What the members come to together, and how many are in each status."""
+    balance = select(func.coalesce(func.sum(Account.balance), 0)).where(
+        Account.customer_id.in_(members.with_only_columns(Customer.id))
+    )
+    limit, revenue = (
+        db.session.scalar(members.with_only_columns(func.coalesce(func.sum(column), 0)))
+        for column in (Customer.credit_limit, Customer.estimated_monthly_revenue)
+    )
+    counted = (
+        members.join(CustomerStatus, Customer.status_id == CustomerStatus.id)
+        .with_only_columns(CustomerStatus.name, CustomerStatus.colour, func.count())
+        .group_by(CustomerStatus.id, CustomerStatus.name, CustomerStatus.colour, CustomerStatus.position)
+        .order_by(CustomerStatus.position, CustomerStatus.id)
+    )
+    statuses = [(name, {"chip": str(count), "colour": colour}) for name, colour, count in db.session.execute(counted)]
+    currency = formats().currency
+    figures = (("Balance", db.session.scalar(balance)), ("Credit limit", limit), ("Estimated monthly revenue", revenue))
+    return [
+        {"title": "Together", "items": [(label, f"{amount(total)} {currency}") for label, total in figures]},
+        {"title": "By status", "items": statuses, "empty": "No members yet.", "url": in_list if statuses else None},
+    ]
+
+
+def _members(members: Select[Any], group: Any, in_list: str) -> dict[str, Any]:
+    load = (joinedload(Customer.status), selectinload(Customer.accounts))
+    rows = list(db.session.scalars(members.options(*load).order_by(Customer.sort_name, Customer.id).limit(SHOWN + 1)))
+    more = len(rows) > SHOWN
+    labels = ("Name", "Reference", "Status", "Stage")
+    return {
+        "title": "Members",
+        "text": f"The first {SHOWN}. The list of customers has them all." if more else None,
+        "more_url": in_list if rows else None,
+        "more_label": "All in the list of customers",
+        "columns": [
+            *({"label": label} for label in labels),
+            *({"label": label, "align": "right"} for label in ("Balance", "Credit limit", "Per month")),
+        ],
+        "rows": [
+            [
+                [customer_link(member), {"chip": "Parent", "tone": "blue"}]
+                if member.id == group.parent_id
+                else customer_link(member),
+                member.reference,
+                {"chip": member.status.name, "colour": member.status.colour},
+                stage_chip(member.stage),
+                amount(member.balance),
+                amount(member.credit_limit),
+                amount(member.estimated_monthly_revenue),
+            ]
+            for member in rows[:SHOWN]
+        ],
+        "empty": "No customers are in this group yet. Choose it on a customer's form.",
+    }

@@ -1,10 +1,10 @@
 """What a partner sees and does: the customers with their dealer code, and new ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
@@ -16,21 +16,15 @@ from customerhub.permissions import Actor, Permission, scope
 from models import ApprovalTask, Customer
 from models.base import db
 from models.enums import CustomerKind, Stage, TaskKind
-from views import partner_forms
+from views import once, partner_forms
 from views.actor import current_actor
-from views.columns import day, moment, stage_chip
-from views.customer_approval import way
+from views.columns import day
 from views.filling import tell
+from views.partner_customer import LABELS, page_of, stage_chip
 from views.words import word
 
 bp = Blueprint("partner", __name__, url_prefix="/partner")
 PAGE = 50
-LABELS = {
-    Stage.NEW: "Being checked", Stage.REFERRED: "Referred", Stage.PASSED: "Passed", Stage.FAILED: "Not accepted",
-    Stage.BILLING: "Live",
-}  # fmt: skip
-DETAILS = ("name", "kind", "customer_type", "identity_number", "registration_number", "registration_date",
-           "vat_number", "email", "contact_number", "website")  # fmt: skip
 
 
 def _partner() -> Actor:
@@ -81,9 +75,8 @@ def home() -> Any:
         "title": f"Customers of {current_user.dealer}",
         "nav": _nav("customers"),
         "actions": [
-            {"label": "Register a company", "url": url_for("partner.register_view", kind="company"), "icon": "plus",
+            {"label": "Register a customer", "url": url_for("partner.register_view", kind="company"), "icon": "plus",
              "primary": True},
-            {"label": "Register a consumer", "url": url_for("partner.register_view", kind="consumer"), "icon": "plus"},
         ],
         "banners": _waiting(actor),
         "tabs": _tabs(stage, counts),
@@ -120,9 +113,9 @@ def _name(row: Customer) -> dict[str, Any]:
 def _followed(rows: list[Customer]) -> dict[str, Any]:
     return {
         "title": "Your customers",
-        "columns": [{"label": label} for label in ("Name", "Account no.", "Type", "Stage", "Status", "Registered")],
+        "columns": [{"label": label} for label in ("Name", "Account no.", "Type", "How far", "Status", "Registered")],
         "rows": [
-            [_name(row), row.account_number, word(row.kind), stage_chip(row.stage),
+            [_name(row), row.account_number, word(row.kind), stage_chip(row),
              {"chip": row.status.name, "colour": row.status.colour}, day(row.created_at.date())]
             for row in rows
         ],
@@ -173,67 +166,27 @@ def _waiting(actor: Actor) -> list[dict[str, Any]]:
 def details(customer_id: int) -> Any:
     """How far a customer has got; on POST the answer to what was asked."""
     actor = _partner()
+    sent = once.claim() if request.method == "POST" else None
     row = _customer(customer_id, actor)
+    here = url_for("partner.details", customer_id=row.id)
+    if sent is not None and sent.is_same:
+        return sent.lead_on(here)
     task = tasks.find_latest(row, TaskKind.ONBOARDING)
-    form = partner_forms.AnswerForm(request.form) if task is not None and task.waits_for_requester else None
-    status = 200
-    if request.method == "POST":
-        if task is None or form is None:
-            flash("Nothing is asked of you any more.", "info")
-            return redirect(url_for("partner.details", customer_id=row.id), 303)
-        try:
-            tasks.answer_task(task, answer=form.answer.data or "", actor=actor)
-            db.session.commit()
+    is_asked = task is not None and task.waits_for_requester
+    form = partner_forms.AnswerForm(request.form if request.method == "POST" else None) if is_asked else None
+    nav = {"nav": _nav("customers")}
+    if request.method == "GET":
+        return render_template("portal.html", page=page_of(row, task, form) | nav)
+    if task is None or form is None:
+        flash("Nothing is asked of you any more.", "info")
+        return redirect(here, 303)
+    errors: list[str] = [once.OTHERWISE] if sent is not None else []
+    if not errors and form.validate():
+        answer = form.answer.data or ""
+        if _done(lambda: tasks.answer_task(task, answer=answer, actor=actor), form, errors, lambda _: here):
             flash("Your answer was sent.", "success")
-            return redirect(url_for("partner.details", customer_id=row.id), 303)
-        except HubError as error:
-            db.session.rollback()
-            tell(form, error)
-            status = 422
-    return render_template("portal.html", page=_details_page(row, task, form)), status
-
-
-def _details_page(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, Any]:
-    asked = tasks.find_latest(row, TaskKind.PARTICULARS)
-    banners = []
-    if form is not None:
-        banners.append({"kind": "warning", "text": "Something is asked of you. Read it below and answer."})
-    if asked is not None and asked.is_open:
-        banners.append({"kind": "info", "text": "You asked for a change. It waits for a decision."})
-    contacts = "\n".join(" ".join(filter(None, (c.name, c.email, c.phone))) for c in row.contacts)
-    items = [(partner_forms.label(name), partner_forms.told(row, name)) for name in DETAILS]
-    return {
-        "title": row.name,
-        "subtitle": f"Account no. {row.account_number}",
-        "nav": _nav("customers"),
-        "chips": [{"label": LABELS[row.stage], "tone": stage_chip(row.stage)["tone"]}],
-        "banners": banners,
-        "cards": [
-            {"title": "How far it is", "chart": way(row.stage)},
-            {"title": "Contact", "text": Markup("{}").format(contacts) if contacts else "Nobody yet"},
-        ],
-        "sections": [
-            {"title": "Particulars", "items": items, "edit_label": "Ask for a change",
-             "edit_url": url_for("partner.update", customer_id=row.id)}
-        ],
-        "form": form,
-        "button": "Send answer",
-        "tables": [_talk(task)] if task is not None else [],
-    }  # fmt: skip
-
-
-def _talk(task: ApprovalTask) -> dict[str, Any]:
-    """What was said about the registration; of ours nobody's name is told."""
-    return {
-        "title": "What was said",
-        "columns": [{"label": label} for label in ("When", "Who", "What")],
-        "rows": [
-            [moment(each.created_at), each.user.name if each.user and each.user_id == task.requester_id else "We",
-             {"text": each.text}]
-            for each in task.comments
-        ],
-        "empty": {"title": "Nothing yet", "text": "Questions and answers about the registration appear here."},
-    }  # fmt: skip
+            return redirect(here, 303)
+    return render_template("portal.html", page=page_of(row, task, form) | nav | {"errors": errors}), 422
 
 
 @bp.route("/customers/<int:customer_id>/update/", methods=["GET", "POST"])
@@ -241,40 +194,49 @@ def _talk(task: ApprovalTask) -> dict[str, Any]:
 def update(customer_id: int) -> Any:
     """Ask for a change of particulars."""
     actor = _partner()
+    sent = once.claim() if request.method == "POST" else None
     row = _customer(customer_id, actor)
-    form = partner_forms.UpdateForm(request.form if request.method == "POST" else None, obj=row)
+    here = url_for("partner.details", customer_id=row.id)
+    if sent is not None and sent.is_same:
+        return sent.lead_on(here)
+    form = partner_forms.UPDATE[row.kind](request.form if request.method == "POST" else None, obj=row)
     page = {
         "title": f"Ask for a change of {row.name}",
         "subtitle": "Write what it should be. Somebody decides, and you are told.",
         "nav": _nav("customers"),
         "form": form,
-        "errors": [],
+        "errors": [once.OTHERWISE] if sent is not None else [],
         "button": "Ask for this change",
-        "back_url": url_for("partner.details", customer_id=row.id),
+        "back_url": here,
     }
     if request.method == "GET":
         return render_template("portal.html", page=page)
-    if form.validate():
-        values = {name: form[name].data for name in particulars.FIELDS}
-        answer = _done(
-            lambda: particulars.propose_update(row, values=values, comment=form.comment.data, actor=actor), form, page
-        )
-        if answer:
+    if sent is None and form.validate():
+        values = {name: form[name].data for name in particulars.FIELDS if name in form}
+        said = form.comment.data
+
+        def ask() -> Any:
+            return particulars.propose_update(row, values=values, comment=said, actor=actor)
+
+        if _done(ask, form, page["errors"], lambda _: here):
             flash("Your request was sent.", "success")
-            return redirect(url_for("partner.details", customer_id=row.id), 303)
+            return redirect(here, 303)
     return render_template("portal.html", page=page), 422
 
 
-def _done(act: Any, form: Any, page: dict[str, Any]) -> Any:
-    """What `act` returns, committed; None where it was refused, with the reasons in the form and page."""
+def _done(act: Callable[[], Any], form: Any, errors: list[str], leads_to: Callable[[Any], str]) -> str | None:
+    """Do it and commit; the address that it leads to. None where it was refused: the reasons are beside the fields and
+    in `errors`.
+    """
     try:
-        made = act()
+        address = leads_to(act())
+        once.lead_to(address)
         db.session.commit()
     except HubError as error:
         db.session.rollback()
-        page["errors"] += tell(form, error)
+        errors += tell(form, error)
         return None
-    return made
+    return address
 
 
 # --- A new one ---------------------------------------------------------------------------------------------------
@@ -287,6 +249,9 @@ def register_view(kind: str) -> Any:
     actor = _partner()
     if kind not in set(CustomerKind):
         abort(404)
+    sent = once.claim() if request.method == "POST" else None
+    if sent is not None and sent.is_same:
+        return sent.lead_on(url_for("partner.home"))
     chosen = CustomerKind(kind)
     form = partner_forms.REGISTRATION[chosen](request.form if request.method == "POST" else None)
     page: dict[str, Any] = {
@@ -298,28 +263,32 @@ def register_view(kind: str) -> Any:
             for each in reversed(CustomerKind)
         ],
         "form": form,
-        "errors": [],
+        "errors": [once.OTHERWISE] if sent is not None else [],
         "banners": [],
         "button": "Register",
         "back_url": url_for("partner.home"),
     }
     if request.method == "GET":
         return render_template("portal.html", page=page)
-    answer = _registered(chosen, form, page, actor) if form.validate() else None
+    answer = _registered(chosen, form, page, actor) if sent is None and form.validate() else None
     return answer or (render_template("portal.html", page=page), 422)
 
 
 def _registered(kind: CustomerKind, form: Any, page: dict[str, Any], actor: Actor) -> Response | None:
     values = {name: value for name, value in form.data.items() if name != "sure"}
     if not form.sure.data and registration.looks_known(values, actor=actor):
-        page["banners"].append({"kind": "warning", "text": registration.ALIKE + "."})
+        page["errors"].append(f"{registration.ALIKE}.")
         form.ask()
         return None
-    made = _done(lambda: registration.register_customer(kind, **values, actor=actor), form, page)
-    if made is None:
+
+    def leads_to(made: Customer) -> str:
+        return url_for("partner.details", customer_id=made.id)
+
+    address = _done(lambda: registration.register_customer(kind, **values, actor=actor), form, page["errors"], leads_to)
+    if address is None:
         return None
-    flash(f"{made.name} was registered. You follow here how far it is.", "success")
-    return redirect(url_for("partner.details", customer_id=made.id), 303)
+    flash(f"{values['name']} was registered. You follow here how far it is.", "success")
+    return redirect(address, 303)
 
 
 def register(app: Flask) -> None:

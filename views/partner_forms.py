@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from customerhub.approvals.tasks import LONGEST_COMMENT
 from models import Customer
 from models.enums import CustomerKind, CustomerType
 from views.fields import ChoiceField, CodeField
-from views.forms import clean_input
+from views.forms import clean_input, no_control_characters
 from views.places import PLACES
 from views.showing import label_for, shown
 from views.words import word
@@ -19,17 +19,20 @@ NEEDED = "This is needed"
 
 
 def _text(label: str, longest: int, *, needed: bool = False, **options: Any) -> StringField:
-    check = InputRequired(NEEDED) if needed else Optional()
+    check = DataRequired(NEEDED) if needed else Optional()
     longer = Length(max=longest, message=f"{longest} characters are the most")
-    return StringField(label, [check, longer], filters=[clean_input], **options)
+    options.setdefault("render_kw", {"maxlength": longest})
+    return StringField(label, [check, longer, no_control_characters], filters=[clean_input], **options)
 
 
-def _talk(label: str, **options: Any) -> TextAreaField:
-    return TextAreaField(label, [Optional(), Length(max=LONGEST_COMMENT)], filters=[clean_input], **options)
+def _talk(label: str, *, needed: bool = False) -> TextAreaField:
+    check = DataRequired(NEEDED) if needed else Optional()
+    longer = Length(max=LONGEST_COMMENT, message=f"{LONGEST_COMMENT} characters are the most")
+    return TextAreaField(label, [check, longer, no_control_characters], filters=[clean_input])
 
 
 class AnswerForm(Form):
-    answer = _talk("Your answer")
+    answer = _talk("Your answer", needed=True)
 
 
 class _Registration(Form):
@@ -49,7 +52,7 @@ def _form(name: str, number: str, number_label: str, more: Callable[[], dict[str
     made: dict[str, Any] = {"name": _text("Name", 200, needed=True), number: _text(number_label, 40, needed=True)}
     made |= more()
     made |= {
-        "contact_name": _text("Contact: name", 200, needed=True),
+        "contact_name": _text("Whom to ask", 200, needed=True),
         "email": _text("Email", 254),
         "contact_number": _text("Phone", 60),
         "address": _text("Street and number", 200),
@@ -77,25 +80,36 @@ REGISTRATION: dict[CustomerKind, Any] = {
 }
 
 
-class UpdateForm(Form):
+def _update_form(name: str, more: Callable[[], dict[str, Any]]) -> Any:
     """The particulars as they are, to be written over."""
+    made: dict[str, Any] = {"name": _text("Name", 200, needed=True)}
+    made |= more()
+    made |= {"email": _text("Email", 500), "contact_number": _text("Phone", 60), "website": _text("Website", 300)}
+    return type(name, (Form,), made | {"comment": _talk("Why")})
 
-    name = _text("Name", 200, needed=True)
-    customer_type = ChoiceField("Legal form", members=CustomerType, blank=True)
-    identity_number = _text("Identity number", 40)
-    registration_number = _text("Registration number", 40)
-    registration_date = DateField("Registration date", [Optional()])
-    vat_number = _text("VAT number", 40)
-    vat_registration_date = DateField("VAT registration date", [Optional()])
-    email = _text("Email", 500)
-    contact_number = _text("Phone", 60)
-    website = _text("Website", 300)
-    comment = _talk("Why")
+
+def _changed_of_companies() -> dict[str, Any]:
+    return {
+        "customer_type": ChoiceField("Legal form", members=CustomerType, blank=True),
+        "registration_number": _text("Registration number", 40),
+        "registration_date": DateField("Registration date", [Optional()]),
+        "vat_number": _text("VAT number", 40),
+        "vat_registration_date": DateField("VAT registration date", [Optional()]),
+    }
+
+
+UPDATE: dict[CustomerKind, Any] = {
+    CustomerKind.COMPANY: _update_form("CompanyUpdate", _changed_of_companies),
+    CustomerKind.CONSUMER: _update_form("ConsumerUpdate", lambda: {"identity_number": _text("Identity number", 40)}),
+}
+LABELS = {"customer_type": "Legal form", "contact_number": "Phone"}  # as the forms call them
 
 
 def label(name: str) -> str:
-    return label_for(Customer, name)
+    return LABELS.get(name) or label_for(Customer, name)
 
 
-def told(customer: Customer, name: str) -> Any:
-    return word(customer.kind) if name == "kind" else shown(customer, name)
+def particulars_of(customer: Customer) -> list[tuple[str, Any]]:
+    """(label, value) of what the forms ask for."""
+    names = [name for name in UPDATE[customer.kind]()._fields if name != "comment"]
+    return [("Kind", word(customer.kind)), *((label(name), shown(customer, name)) for name in names)]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -86,10 +87,15 @@ def comments_of(*tasks: ApprovalTask) -> list[TaskComment]:
     )
 
 
+def lines(text: str) -> Markup:
+    """Text of several lines, for a cell of a table."""
+    return Markup("<br>").join(text.splitlines())
+
+
 def _talk(task: ApprovalTask) -> dict[str, Any]:
     rows = [
         [{"text": day(each.created_at.date()), "sub": moment(each.created_at).rpartition(", ")[2]},
-         each.user.name if each.user else "System", each.text]
+         each.user.name if each.user else "System", lines(each.text)]
         for each in comments_of(task)
     ]  # fmt: skip
     columns = [{"label": label} for label in ("When", "Who", "What")]

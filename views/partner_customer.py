@@ -1,0 +1,73 @@
+"""The page of one customer as a partner sees it."""
+
+from typing import Any
+
+from flask import url_for
+
+from customerhub.approvals import tasks
+from models import ApprovalTask, Customer
+from models.enums import Role, Stage, TaskKind, TaskState
+from views import partner_forms
+from views.columns import STAGE_TONES, moment
+from views.customer_approval import way
+from views.task_page import comments_of, lines
+
+LABELS = {
+    Stage.NEW: "Being checked", Stage.REFERRED: "Referred", Stage.PASSED: "Passed", Stage.FAILED: "Not accepted",
+    Stage.BILLING: "Live",
+}  # fmt: skip
+
+
+def stage_chip(row: Customer) -> dict[str, Any]:
+    return {"chip": LABELS[row.stage], "tone": STAGE_TONES[row.stage]}
+
+
+def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, Any]:
+    asked = tasks.find_latest(row, TaskKind.PARTICULARS)
+    banners = []
+    if form is not None:
+        banners.append({"kind": "warning", "text": "We have a question. Read it below and answer."})
+    if asked is not None and asked.is_open:
+        banners.append({"kind": "info", "text": "You asked for a change. It waits for a decision."})
+    talked_of = [each for each in (task, asked) if each is not None]
+    chip = stage_chip(row)
+    return {
+        "title": row.name,
+        "subtitle": f"Account no. {row.account_number}",
+        "chips": [{"label": chip["chip"], "tone": chip["tone"]}],
+        "banners": banners,
+        "cards": [
+            {"title": "How far it is", "chart": way(row.stage, LABELS)},
+            {"title": "Whom to ask", "items": [(c.name, list(filter(None, (c.email, c.phone))) or None)
+                                               for c in row.contacts], "empty": "Nobody yet"},
+        ],
+        "sections": [
+            {"title": "Particulars", "items": partner_forms.particulars_of(row), "edit_label": "Ask for a change",
+             "edit_url": None if asked is not None and asked.is_open else url_for("partner.update", customer_id=row.id)}
+        ],
+        "form": form,
+        "button": "Send answer",
+        "tables": ([_talk(talked_of)] if talked_of else []) + ([_change(asked)] if asked is not None else []),
+    }  # fmt: skip
+
+
+def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:
+    """What was said about the registration and a change; of ours nobody's name is told."""
+    return {
+        "title": "What was said",
+        "columns": [{"label": label} for label in ("When", "Who", "What")],
+        "rows": [
+            [moment(each.created_at), each.user.name if each.user and each.user.role is Role.PARTNER else "We",
+             lines(each.text)]
+            for each in comments_of(*talked_of)
+        ],
+        "empty": {"title": "Nothing yet", "text": "Questions and answers appear here."},
+    }  # fmt: skip
+
+
+def _change(asked: ApprovalTask) -> dict[str, Any]:
+    """The change that was asked for last, and what became of it."""
+    outcome = {TaskState.OPEN: "It waits for a decision."}.get(asked.state, f"It was {asked.state.value}.")
+    rows = [[partner_forms.label(name), seen, wanted or "(blank)"] for name, (seen, wanted) in asked.proposal.items()]
+    columns = [{"label": label} for label in ("What", "Before", "Asked for")]
+    return {"title": "The change you asked for", "text": outcome, "columns": columns, "rows": rows}
