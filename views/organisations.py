@@ -32,7 +32,11 @@ class OrganisationView(HubModelView):
         "approval_policy": {"description": "Which new customers wait for a decision"},
     }
     tabs = (
-        ("approval", "Approval and reminders", ("approval_policy", "task_assignment", "task_days", "reminder_days", "sender_email")),
+        (
+            "approval",
+            "Approval and reminders",
+            ("approval_policy", "task_assignment", "task_days", "reminder_days", "sender_email"),
+        ),
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
     )
     save = staticmethod(save_organisation)
