@@ -187,6 +187,7 @@ class CustomerView(HubModelView):
                 page.banners += found
                 page.errors.append("There may be such a customer already. If this is another one, save it anyway.")
                 page.more_submits = [("_anyway", "Save anyway")]
+                self._ask_rules(form, row)
                 return None
         return super()._save(form, row, page, sent)
 

@@ -133,11 +133,14 @@ class Editing:
         return {}
 
     def _validated(self: Any, form: Form, row: Any) -> bool:
-        """Whether every field can be read. Where one cannot, the screen's operation is asked about the others too,
-        and undone: people want to hear of all that is wrong at once.
-        """
+        """Whether every field can be read. Where one cannot, the rules are asked about the others too."""
         if form.validate():
             return True
+        self._ask_rules(form, row)
+        return False
+
+    def _ask_rules(self: Any, form: Form, row: Any) -> None:
+        """Try the operation on the sound fields and undo it: people want to hear of all that is wrong at once."""
         try:
             with db.session.no_autoflush:
                 fill(form, row, files=False)
@@ -145,7 +148,6 @@ class Editing:
         except HubError as error:
             tell(form, error, beside=True)
         db.session.rollback()
-        return False
 
     def _save(self: Any, form: Form, row: Any, page: EditPage, sent: once.Sent | None) -> Response | None:
         """Fill `row` from the form, save it with the screen's operation, commit and lead on.

@@ -19,12 +19,14 @@ from models.keys import folded, phone_key
 
 ALIKE: Final = 86  # of 100, by rapidfuzz's comparison of sorted words
 MOST: Final = 5  # duplicates told at once
+MOST_EMAILS: Final = 5  # email addresses of one customer that are looked for
 LOOKED_AT: Final = 100  # candidates of each fragment
 _FORMS: Final = (
     "ab ag as asa bv co company corp corporation cv eg ek ev gbr gmbh holding inc incorporated kg kgaa limited llc llp"
     " lp ltd mbh nv oy oyj ohg plc pte pty sa sarl sas se sl spa srl ug und and the & der die das"
 )
 _LEGAL_FORMS: Final = frozenset(_FORMS.split())
+_NUMBER: Final = re.compile(r"\d+")
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -67,7 +69,9 @@ def _addresses(emails: str | None) -> set[str]:
 
 
 def _compare(customer: Customer, name: str, emails: set[str], phone: str | None) -> tuple[float, tuple[str, ...]]:
-    score = fuzz.token_sort_ratio(bare_name(customer.name), name) if name else 0.0
+    theirs = bare_name(customer.name)
+    same_numbers = _NUMBER.findall(theirs) == _NUMBER.findall(name)  # branch 12 is not branch 13
+    score = fuzz.token_sort_ratio(theirs, name) if name and same_numbers else 0.0
     alike = {
         "name": score >= ALIKE,
         "email": bool(emails & _addresses(customer.email)),
@@ -79,7 +83,7 @@ def _compare(customer: Customer, name: str, emails: set[str], phone: str | None)
 def _candidates(name: str, emails: set[str], phone: str | None, organisation_id: int) -> list[Customer]:
     """Customers worth comparing: a bounded number for each fragment, each found by an index."""
     conditions = [matching(fragment) for fragment in _fragments(name)]
-    conditions += [matching(email) for email in sorted(emails)]
+    conditions += [matching(email) for email in sorted(emails)[:MOST_EMAILS]]
     if phone is not None:
         conditions.append(Customer.phone_key == phone)
     found: dict[int, Customer] = {}
@@ -95,7 +99,7 @@ def _fragments(name: str) -> list[str]:
     """
     words = sorted({word for word in name.split() if len(word) >= 3}, key=len, reverse=True)
     if not words:
-        return []
+        return [name] if name else []
     longest = words[0]
     halves = [longest[:4], longest[-4:]] if len(longest) >= 7 else [longest[:3]]
     return list(dict.fromkeys([" ".join(words), *words[:2], *halves]))

@@ -39,8 +39,10 @@ def test_making_changing_and_deleting_leaves_its_story_on_every_screen(world: Wo
         assert changed.changes == {screen.changed: [before, value]}, endpoint
         assert deleted.changes[screen.changed] == [value, None]
         assert [entry.source for entry in story] == [
-            f"screen admin/{endpoint}/new", f"screen admin/{endpoint}/edit", f"screen admin/{endpoint}/operation/delete",
-        ]  # fmt: skip
+            f"screen admin/{endpoint}/new",
+            f"screen admin/{endpoint}/edit",
+            f"screen admin/{endpoint}/operation/delete",
+        ]
         assert {(entry.actor_id, entry.actor_name) for entry in story} == {(world.platform_user, "Pat Platform")}
         assert {entry.organisation_id for entry in story} == {world.ours.id}
 
