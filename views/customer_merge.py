@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import Form, SelectField, ValidationError
+from wtforms import Form, SelectChoice, SelectField, ValidationError
 
 from customerhub.customers.merging import differing, merge_customers, what_moves, why_not_merged
 from customerhub.errors import Invalid
@@ -49,14 +49,15 @@ def _form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
     first, second = rows
     made: dict[str, Any] = {
         "survivor": SelectField(
-            "Which record stays", choices=[(FIRST, _told(first)), (SECOND, _told(second))],
+            "Which record stays", choices=[SelectChoice(FIRST, _told(first)), SelectChoice(SECOND, _told(second))],
             description="It keeps its number, status and stage, and its values where below nothing else is chosen. "
             "The address of the other leads to it.", render_kw={"data-wide": "1"},
         )
     }  # fmt: skip
     for name in differing(first, second):
         values = [_value(row, name) for row in rows]
-        choices = [(USUAL, "Of the record that stays"), *zip((FIRST, SECOND), values, strict=True)]
+        offered = ((USUAL, "Of the record that stays"), (FIRST, values[0]), (SECOND, values[1]))
+        choices = [SelectChoice(*each) for each in offered]
         made[f"field_{name}"] = SelectField(label_for(Customer, name), choices=choices, default=_filled(rows, name))
     return type("MergeForm", (Form,), made)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
 import models
 from models.base import db
-from models.enums import Role
+from models.enums import Role, Stage, TaskKind, TaskState
 from tests import factories as make
 from tests.world import World
 
@@ -23,6 +24,10 @@ def always(_world: World) -> dict[str, Any]:
     return {}
 
 
+def nothing(_world: World) -> list[int]:
+    return []
+
+
 @dataclass(frozen=True)
 class Act:
     """An operation of a screen: who may run it, a row to run it on, what to enter, and how to see that it was done."""
@@ -31,11 +36,14 @@ class Act:
     row: Callable[[World], Any]
     done: Callable[[Any], bool]  # asked with the row as it is afterwards, or None
     entered: Callable[[World], dict[str, Any]] = always
+    also: Callable[[World], list[int]] = nothing  # the ids of further rows that it is run on
 
 
 @dataclass(frozen=True)
 class Screen:
-    """`new` fills the form of a new row, `changed` is the column that an edit changes; where it is blank none may."""
+    """`new` fills the form of a new row, `changed` is the column that an edit changes; where it is blank none may.
+    `listed` is the address of the list that has every row of the world.
+    """
 
     model: Any
     sees: frozenset[str] = STAFF
@@ -46,6 +54,7 @@ class Screen:
     acts: dict[str, Act] = field(default_factory=dict)
     lookup: str = ""
     marker: str = ""
+    listed: str = "/"
 
     @property
     def creators(self) -> frozenset[str]:
@@ -54,6 +63,11 @@ class Screen:
 
 def fresh(word: str) -> str:
     return f"{word} {next(numbers)}"
+
+
+def unlike() -> str:
+    """A name that is like no other, so that nobody is warned of a duplicate."""
+    return sha256(str(next(numbers)).encode()).hexdigest()[:16]
 
 
 def gone(row: Any) -> bool:
@@ -71,7 +85,7 @@ def deletable(factory: Any, roles: frozenset[str] = ADMINS) -> dict[str, Act]:
 def new_customer(world: World) -> dict[str, Any]:
     known = db.session.get_one(models.Customer, world.ours.customers[0])
     return {
-        "name": fresh("New"), "reference": fresh("N"), "email": "new@customer.example", "start_date": "2025-01-31",
+        "name": unlike(), "reference": fresh("N"), "email": f"{unlike()}@customer.example", "start_date": "2025-01-31",
         "risk": "Low", "region_id": str(known.region_id), "departments": [str(known.departments[0].id)],
         "kind": "company",
     }  # fmt: skip
@@ -93,6 +107,40 @@ def was_invited(user: models.User) -> bool:
     return mails.count() == 1
 
 
+def staged(stage: Stage) -> Callable[[World], models.Customer]:
+    """A customer in a stage, whose onboarding is the agent's to decide."""
+
+    def made(world: World) -> models.Customer:
+        customer = bare_customer(world)
+        customer.stage = stage
+        is_open = stage is not Stage.FAILED
+        make.ApprovalTaskFactory(
+            organisation=ours(world), customer_id=customer.id, assignee_id=world.ours.users[Role.AGENT],
+            state=TaskState.OPEN if is_open else TaskState.DECLINED,
+        )  # fmt: skip
+        return customer
+
+    return made
+
+
+def in_stage(stage: Stage) -> Callable[[Any], bool]:
+    return lambda customer: customer.stage is stage
+
+
+def asked_for(kind: TaskKind) -> Callable[[Any], bool]:
+    return lambda customer: db.session.query(models.ApprovalTask).filter_by(customer_id=customer.id, kind=kind).count()
+
+
+def listed_customer(world: World) -> models.Customer:
+    customer = bare_customer(world)
+    make.BlacklistEntryFactory(organisation=ours(world), customer_id=customer.id)
+    return customer
+
+
+def said(text: str) -> Callable[[World], dict[str, Any]]:
+    return lambda _world: {"comment": text}
+
+
 CUSTOMER_ACTS = {
     "assign": Act(
         MANAGERS,
@@ -101,7 +149,63 @@ CUSTOMER_ACTS = {
         lambda world: {"manager_id": str(world.ours.users[Role.AGENT])},
     ),
     "delete": Act(MANAGERS, bare_customer, gone),
-}
+    "pass": Act(STAFF, staged(Stage.NEW), in_stage(Stage.PASSED)),
+    "refer": Act(STAFF, staged(Stage.NEW), in_stage(Stage.REFERRED), said("Who signs?")),
+    "fail": Act(STAFF, staged(Stage.REFERRED), in_stage(Stage.FAILED), said("Never pays")),
+    "bill": Act(STAFF, staged(Stage.PASSED), in_stage(Stage.BILLING), lambda _world: {"billing_reference": "B 1"}),
+    "alert": Act(
+        STAFF, bare_customer, lambda row: db.session.query(models.Alert).filter_by(customer_id=row.id).count() == 1,
+        lambda _world: {"text": "Ring first", "severity": "info"},
+    ),
+    "blacklist": Act(STAFF, bare_customer, asked_for(TaskKind.BLACKLIST), lambda _world: {"reason": "Never paid"}),
+    "unblacklist": Act(STAFF, listed_customer, asked_for(TaskKind.REMOVAL), lambda _world: {"reason": "Paid all"}),
+    "merge": Act(
+        MANAGERS, bare_customer, gone, lambda _world: {"survivor": "second"}, lambda world: [bare_customer(world).id]
+    ),
+}  # fmt: skip
+
+
+def a_task(**values: Any) -> Callable[[World], models.ApprovalTask]:
+    """A task that a partner asked for and nobody has; `values` that end with _id may be roles."""
+
+    def made(world: World) -> models.ApprovalTask:
+        users = world.ours.users
+        given = {name: users[value] if isinstance(value, Role) else value for name, value in values.items()}
+        asked = {"requester_id": users[Role.PARTNER], "customer_id": bare_customer(world).id}
+        return make.ApprovalTaskFactory(organisation=ours(world), **asked | given)
+
+    return made
+
+
+UPDATE = {"kind": TaskKind.PARTICULARS, "proposal": {"website": [None, "https://new.example"]}}
+TASK_ACTS = {
+    "claim": Act(STAFF, a_task(), lambda row: row.assignee_id is not None),
+    "approve": Act(
+        STAFF, a_task(assignee_id=Role.AGENT, **UPDATE), lambda row: row.customer.website == "https://new.example"
+    ),
+    "decline": Act(
+        STAFF, a_task(assignee_id=Role.AGENT, **UPDATE), lambda row: row.state is TaskState.DECLINED, said("No")
+    ),
+    "assign": Act(
+        MANAGERS, a_task(), lambda row: row.assignee_id is not None,
+        lambda world: {"assignee_id": str(world.ours.users[Role.AGENT])},
+    ),
+    "release": Act(STAFF, a_task(assignee_id=Role.AGENT), lambda row: row.assignee_id is None),
+    "due": Act(
+        MANAGERS, a_task(), lambda row: str(row.due_on) == "2031-05-01", lambda _world: {"due_on": "2031-05-01"}
+    ),
+    "comment": Act(STAFF, a_task(), lambda row: [each.text for each in row.comments] == ["Look"], said("Look")),
+    "withdraw": Act(
+        STAFF, a_task(requester_id=Role.AGENT, kind=TaskKind.BLACKLIST, proposal={"reason": "Never paid"}),
+        lambda row: row.state is TaskState.WITHDRAWN,
+    ),
+}  # fmt: skip
+
+
+def an_alert(world: World) -> models.Alert:
+    return make.AlertFactory(organisation=ours(world), customer_id=world.ours.customers[0])
+
+
 USER_ACTS = {
     "invite": Act(ADMINS, somebody(), was_invited),
     "sign-out": Act(ADMINS, somebody(), lambda user: user.sign_in_epoch == 1),
@@ -128,6 +232,11 @@ SCREENS: dict[str, Screen] = {
     "groups": Screen(
         models.CustomerGroup, edits=STAFF, acts=deletable(make.CustomerGroupFactory, STAFF),
         lookup="customer_group.parent_id",
+    ),
+    "tasks": Screen(models.ApprovalTask, edits=NOBODY, acts=TASK_ACTS, listed="/?f=state:is:open"),
+    "blacklist": Screen(models.BlacklistEntry, edits=NOBODY),
+    "alerts": Screen(
+        models.Alert, edits=NOBODY, acts={"close": Act(STAFF, an_alert, lambda row: row.closed_at is not None)}
     ),
     "organisations": Screen(
         models.Organisation, marker="Time zone", makes=frozenset({"platform"}),

@@ -41,6 +41,7 @@ class House:
         self.imported = make.CustomerImportFactory(
             organisation=self.organisation, state=models.enums.TransferState.READY
         )
+        self.task = make.ApprovalTaskFactory(organisation=self.organisation, customer_id=self.customer.id)
         self.partner = make.UserFactory(
             organisation=self.organisation, role=Role.PARTNER, dealer_id=self.customer.dealer_id
         )
@@ -78,6 +79,21 @@ class House:
             make.ImportRowFactory(import_id=self.imported.id, name=f"Row {number}")
             make.SavedViewFactory(user_id=self.admin.id) if number < 10 else None
             self._grow_parts(**owner, customer_id=self.customer.id)
+            self._grow_approvals(member, **owner)
+
+    def _grow_approvals(self, member: models.Customer, **owner: Any) -> None:
+        """Something to decide, to be warned of and to be kept out, of a customer and a person of its own each."""
+        member.category_id = make.CatalogItemFactory(**owner, type=models.enums.CatalogType.CATEGORY).id
+        people = {f"{name}_id": make.UserFactory(**owner).id for name in ("requester", "assignee", "decided_by")}
+        make.ApprovalTaskFactory(**owner, customer_id=member.id, **people)
+        done = models.enums.TaskState.APPROVED
+        make.ApprovalTaskFactory(**owner, customer_id=self.customer.id, state=done, **people)
+        make.TaskCommentFactory(**owner, task_id=self.task.id, user_id=make.UserFactory(**owner).id)
+        kind = make.CatalogItemFactory(**owner, type=models.enums.CatalogType.ALERT_TYPE)
+        for customer in (member, self.customer):
+            make.AlertFactory(**owner, customer_id=customer.id, type_id=kind.id)
+        make.BlacklistEntryFactory(**owner, customer_id=make.CustomerFactory(**owner).id)
+        make.MergedCustomerFactory(**owner, into_id=self.customer.id)
 
     def _grow_parts(self, **owned: Any) -> None:
         for factory in (make.ContactFactory, make.ComplianceDocumentFactory, make.InvoiceProfileFactory):
@@ -110,17 +126,22 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         home = f"/admin/{endpoint}"
         newest = db.session.query(screen.model.id).order_by(screen.model.id.desc())
         key = newest.limit(1).scalar() if endpoint != "organisations" else house.organisation.id
-        found |= {f"{endpoint} list": (admin, f"{home}/"), f"{endpoint} export": (admin, f"{home}/export/csv/")}
+        found |= {
+            f"{endpoint} list": (admin, home + screen.listed),
+            f"{endpoint} export": (admin, f"{home}/export/csv/"),
+        }
         found |= {f"{endpoint} record": (admin, f"{home}/details/?id={key}")}
         found |= {f"{endpoint} changes": (admin, f"{home}/details/?id={key}&tab=history")}
         if screen.edits:
             found |= {f"{endpoint} form": (admin, f"{home}/edit/?id={key}"), f"{endpoint} new": (admin, f"{home}/new/")}
         for act in screen.acts:
-            keys = "&".join(f"id={key}" for (key,) in newest.filter_by(organisation_id=house.organisation.id))
+            rows = newest.filter_by(organisation_id=house.organisation.id).limit(2 if act == "merge" else None)
+            keys = "&".join(f"id={key}" for (key,) in rows)
             found[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
     found["history export"] = (admin, "/admin/history/export/csv/?f=table:is:organisation")  # the others are thousands
     customer = f"/admin/customers/details/?id={house.customer.id}"
-    tabs = ("", "profiles", "billing-lines", "compliance", "portal", "history")
+    tabs = ("", "profiles", "billing-lines", "compliance", "tasks", "portal", "history")
+    own = f"/partner/customers/{house.customer.id}/"
     return found | {f"customer {tab}": (admin, f"{customer}&tab={tab}") for tab in tabs} | {
         "customer form": (admin, f"/admin/customers/edit/?id={house.customer.id}"),
         "customer peek": (admin, f"/admin/customers/peek/?id={house.customer.id}"),
@@ -133,7 +154,13 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         "start": (admin, "/admin/"),
         "suggestions": (admin, "/admin/search/suggest?q=cus"),
         "look-up": (admin, "/admin/customers/ajax/lookup/?name=customer.account_manager_id&query=p&limit=20"),
+        "task page": (admin, f"/admin/tasks/details/?id={house.task.id}"),
+        "customers of a group": (admin, f"/admin/customers/?f=group:is:{house.customer.group_id}"),
         "partner": (house.partner.id, "/partner/"),
+        "partner live": (house.partner.id, "/partner/?stage=Billing"),
+        "partner customer": (house.partner.id, own),
+        "partner update": (house.partner.id, f"{own}update/"),
+        "partner register": (house.partner.id, "/partner/register/company/"),
         "portal": (house.portal_user.id, "/portal/"),
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ from customerhub.permissions import Actor
 from customerhub.users import passwords
 from customerhub.users.links import OneTimeLinks
 from models.base import db
-from models.enums import Role, TemplatePurpose, TransferState
+from models.enums import Role, TaskState, TemplatePurpose, TransferState
 from tests import factories as make
 from tests.browsing import Browser
 from tests.views.screen_table import MANAGERS, NOBODY, SCREENS, STAFF
@@ -207,6 +207,51 @@ def takes_refused_rows(visit: Visit) -> Outcome:
     return answer, answer.data.startswith(b"PK")
 
 
+# --- Partners ----------------------------------------------------------------------------------------------
+
+
+def registers(visit: Visit) -> Outcome:
+    entered = {"name": "Sandbank Surf", "registration_number": "HRB 77 120", "contact_name": "Jonas"}
+    known = db.session.query(models.Customer).count()
+    answer = visit.browser.post("/partner/register/company/", entered)
+    return answer, db.session.query(models.Customer).count() == known + 1
+
+
+def own_page(visit: Visit, more: str = "") -> str:
+    return f"/partner/customers/{visit.world.ours.customers[1]}/{more}"
+
+
+def follows(visit: Visit) -> Outcome:
+    answer = visit.browser.get(own_page(visit))
+    return answer, "How far it is" in answer.text
+
+
+def answers(visit: Visit) -> Outcome:
+    task = make.ApprovalTaskFactory(
+        organisation_id=visit.world.ours.id, customer_id=visit.world.ours.customers[1], waits_for_requester=True,
+        requester_id=visit.world.ours.users[Role.PARTNER],
+    )  # fmt: skip
+    key = task.id
+    answer = visit.browser.post(own_page(visit), {"answer": "Both directors"})
+    asked = db.session.get_one(models.ApprovalTask, key)
+    happened = not asked.waits_for_requester
+    asked.state, asked.decided_at = TaskState.WITHDRAWN, clock.now()  # of each kind one may be open
+    commit(visit.world)
+    return answer, happened
+
+
+def opens_update(visit: Visit) -> Outcome:
+    answer = visit.browser.get(own_page(visit, "update/"))
+    return answer, "Ask for this change" in answer.text
+
+
+def asks_for_update(visit: Visit) -> Outcome:
+    form = {"name": "Our Telecom customer 1", "website": "https://moved.example"}
+    known = db.session.query(models.ApprovalTask).count()
+    answer = visit.browser.post(own_page(visit, "update/"), form)
+    return answer, db.session.query(models.ApprovalTask).count() == known + 1
+
+
 # --- One's own account -------------------------------------------------------------------------------------
 
 
@@ -292,6 +337,13 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("preferences.delete_view", "POST"): (STAFF, deletes_a_view),
     ("files.download", "GET"): (STAFF | {"customer"}, downloads),
     ("partner.home", "GET"): (frozenset({"partner"}), page("/partner/", "Your customers")),
+    ("partner.register_view", "GET"): (frozenset({"partner"}), page("/partner/register/company/", "Whom to ask")),
+    ("partner.register_view", "POST"): (frozenset({"partner"}), registers),
+    ("partner.details", "GET"): (frozenset({"partner"}), follows),
+    ("partner.details", "POST"): (frozenset({"partner"}), answers),
+    ("partner.update", "GET"): (frozenset({"partner"}), opens_update),
+    ("partner.update", "POST"): (frozenset({"partner"}), asks_for_update),
+    ("tasks.mine", "GET"): (STAFF, leads_to("/admin/tasks/mine/", "/admin/tasks/?f=state")),
     ("portal.home", "GET"): (frozenset({"customer"}), page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, peeks),
     ("customers.review_dates", "POST"): (STAFF, tells_review_dates),

@@ -57,7 +57,8 @@ class Visit:
         return self.world.ours.row(self.screen.model)
 
     def marker(self) -> str:
-        return self.screen.marker or getattr(self.row, "title", str(self.row))
+        named = getattr(self.row, "title", None) or getattr(self.row, "subject", None)
+        return self.screen.marker or named or str(self.row)
 
     def get(self, path: str, **kwargs: Any) -> Any:
         return self._watched(self.browser.get, path, **kwargs)
@@ -83,7 +84,7 @@ Outcome = tuple[Any, bool]  # the answer, and whether what the route is for came
 
 
 def lists(visit: Visit) -> Outcome:
-    answer = visit.get(f"/?search={visit.marker()}" if visit.endpoint == "users" else "/")
+    answer = visit.get(f"/?search={visit.marker()}" if visit.endpoint == "users" else visit.screen.listed)
     return answer, visit.marker() in answer.text
 
 
@@ -217,7 +218,7 @@ def test_an_operation_is_run_by_those_who_may(world: World, endpoint: str):
         for name, act in visit.screen.acts.items():
             row = act.row(world)
             model, key = type(row), row.id
-            path = f"/operation/{name}/?id={key}"
+            path = f"/operation/{name}/?id={key}" + "".join(f"&id={more}" for more in act.also(world))
             answer = visit.get(path)
             judge(visit, act.roles, (answer, 'class="operation"' in answer.text), f"{name} GET")
             assert visit.writes == []
