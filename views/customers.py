@@ -108,7 +108,7 @@ class CustomerView(HubModelView):
     def operation_view(self, operation: str) -> Answer:
         """As every operation; merging is of two, and of one begins by choosing the other."""
         ids = list(dict.fromkeys(request.args.getlist("id")))
-        if len(ids) == 1:
+        if len(ids) == 1 and (operation == MERGE.name or request.method == "GET"):
             self._operation(operation)
             customer = self.get_one(ids[0])
             if operation == MERGE.name:
