@@ -9,12 +9,14 @@ from typing import Any, cast
 from sqlalchemy import Table, func, insert, select, text
 
 from customerhub import clock, history
+from customerhub.approvals import blacklist
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.errors import Invalid
 from customerhub.permissions import STAFF
 from models import (
     Account,
     Address,
+    BlacklistEntry,
     CatalogItem,
     Customer,
     CustomerStatus,
@@ -53,8 +55,10 @@ def synthesize(organisation: Organisation, count: int, progress: Callable[[int],
     return made
 
 
-def _choices(organisation_id: int) -> dict[str, list[int]]:
-    """The ids of what a customer chooses from. Raises Invalid where set-up data is missing."""
+def _choices(organisation_id: int) -> dict[str, list[Any]]:
+    """The ids of what a customer chooses from, and the registration numbers that must not go live. Raises Invalid where
+    set-up data is missing.
+    """
 
     def ids(model: Any, *where: Any) -> list[int]:
         query = select(model.id).where(model.organisation_id == organisation_id, *where)
@@ -66,17 +70,23 @@ def _choices(organisation_id: int) -> dict[str, list[int]]:
         "department": ids(Department),
         "staff": ids(User, User.role.in_(STAFF)),
     }
+    entries = (BlacklistEntry.organisation_id == organisation_id, blacklist.holds(clock.today()))
+    listed = select(BlacklistEntry.registration_key).where(*entries, BlacklistEntry.registration_key.is_not(None))
+    found["listed"] = list(db.session.scalars(listed))
     for noun in ("region", "status", "department"):
         if not found[noun]:
             raise Invalid(f"The organisation has no {noun} yet: add one first")
     return found
 
 
-def _add(organisation_id: int, serials: list[int], found: dict[str, list[int]], dice: random.Random) -> None:
+def _add(organisation_id: int, serials: list[int], found: dict[str, list[Any]], dice: random.Random) -> None:
     numbers = take_account_numbers(organisation_id, len(serials))
     rows = [
         _customer(organisation_id, serial, number, found, dice) for serial, number in zip(serials, numbers, strict=True)
     ]
+    for row in rows:
+        if row["registration_key"] in found["listed"]:
+            row["stage"] = Stage.NEW
     keys = list(
         db.session.scalars(
             insert(Customer)
@@ -116,7 +126,7 @@ def _balance(dice: random.Random) -> Decimal:
 
 
 def _customer(
-    organisation_id: int, serial: int, number: str, found: dict[str, list[int]], dice: random.Random
+    organisation_id: int, serial: int, number: str, found: dict[str, list[Any]], dice: random.Random
 ) -> dict[str, Any]:
     name = f"{dice.choice(FIRST_WORDS)} {dice.choice(SECOND_WORDS)} {serial} {dice.choice(FORMS)}"
     row: dict[str, Any] = {

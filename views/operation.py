@@ -91,19 +91,24 @@ def run_each(
     actor: Actor,
     url_of: Callable[[Any], str],
 ) -> list[dict[str, Any]]:
-    """Do it to each row by itself: one that is refused does not stop the others. The caller commits."""
-    results = []
-    for row in rows:
+    """Do it to each row by itself: one that is refused does not stop the others. The caller commits.
+
+    Rows are taken by their ids, so that of two who do it to the same rows at once neither waits for the other; the
+    results are in the order of `rows`.
+    """
+    results: dict[Any, dict[str, Any]] = {}
+    order = [row.id for row in rows]
+    for key, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0]):
         label, url = str(row), url_of(row)
         try:
             with db.session.begin_nested(), saving():
                 operation.run(row, actor=actor, **values)
         except HubError as error:
-            results.append({"label": label, "url": url, "ok": False, "text": error.message, "error": error})
+            results[key] = {"label": label, "url": url, "ok": False, "text": error.message, "error": error}
         else:
             gone = operation.removes
-            results.append({"label": label, "url": None if gone else url, "ok": True, "text": ""})
-    return results
+            results[key] = {"label": label, "url": None if gone else url, "ok": True, "text": ""}
+    return [results[key] for key in order]
 
 
 def run_together(

@@ -1,7 +1,6 @@
 """What can be done to approval tasks, and the moves of customers from stage to stage, each as one declaration."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from wtforms import DateField, Form, StringField, TextAreaField
@@ -19,7 +18,8 @@ from views.operation import Operation
 from views.words import word
 
 P = Permission
-LIMIT = Decimal("9999999999999.99")
+LIMIT = moves.MOST_REVENUE
+OF_MANAGERS = "A manager decides about the blacklist"
 READ_BY = "Whoever asked reads this, be it a partner."
 
 
@@ -128,7 +128,9 @@ def _free(task: ApprovalTask, actor: Actor) -> str | None:
         return "It is yours already"
     if task.assignee_id is not None:
         return f"Already taken by {task.assignee}"
-    return tasks.OWN_REQUEST if task.requester_id == actor.id else None
+    if actor.id in tasks.askers(task):
+        return tasks.OWN_REQUEST
+    return None if task.kind not in tasks.OF_MANAGERS or actor.may(P.BLACKLIST) else OF_MANAGERS
 
 
 def _held(task: ApprovalTask, actor: Actor) -> str | None:
@@ -139,17 +141,17 @@ def _held(task: ApprovalTask, actor: Actor) -> str | None:
 
 
 def _decidable(task: ApprovalTask, actor: Actor) -> str | None:
-    if task.requester_id == actor.id:
+    if actor.id in tasks.askers(task):
         return tasks.OWN_REQUEST
-    if task.kind in (TaskKind.BLACKLIST, TaskKind.REMOVAL) and not actor.may(P.BLACKLIST):
-        return "A manager decides about the blacklist"
+    if task.kind in tasks.OF_MANAGERS and not actor.may(P.BLACKLIST):
+        return OF_MANAGERS
     may = task.assignee_id == actor.id or actor.may(P.TASKS_DECIDE)
     return None if may else "Claim it first, or ask a manager"
 
 
 def _withdrawable(task: ApprovalTask, actor: Actor) -> str | None:
-    if task.kind is TaskKind.ONBOARDING:
-        return "Onboarding cannot be withdrawn"
+    if task.kind in tasks.LASTING:
+        return tasks.LASTING[task.kind]
     return None if task.requester_id == actor.id or actor.may(P.TASKS_DECIDE) else "It is not your request"
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from customerhub import clock, history
 from customerhub.approvals import tasks
 from customerhub.customers import alerts
-from customerhub.customers.rules import clean_text
 from customerhub.database import saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
@@ -22,7 +21,7 @@ from models.base import db
 from models.enums import TaskKind
 from models.keys import number_key
 
-LONGEST_REASON: Final = 2000
+LONGEST_REASON: Final = tasks.LONGEST_COMMENT
 
 
 def entries_of(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
@@ -95,6 +94,29 @@ def _valid(matches: list[Any], organisation_id: int, as_of: date) -> list[Blackl
     )
 
 
+def listed_customers(entries: Sequence[BlacklistEntry]) -> list[Customer]:
+    """The customers whom these entries, all of one organisation, are about, whether they hold or not."""
+    if not entries:
+        return []
+    pairs = ((Customer.id, "customer_id"), (Customer.identity_key, "identity_key"),
+             (Customer.registration_key, "registration_key"))  # fmt: skip
+    ways = [column.in_({getattr(entry, name) for entry in entries} - {None}) for column, name in pairs]
+    query = select(Customer).where(Customer.organisation_id == entries[0].organisation_id, or_(*ways))
+    return list(db.session.scalars(query.order_by(Customer.id)))
+
+
+def keep_listed(customer: Customer, entries: Sequence[BlacklistEntry]) -> None:
+    """`customer` was matched by these entries: it still is, whatever its numbers are now.
+
+    Otherwise a corrected number, or a merge, would take somebody off the blacklist without a decision.
+    """
+    matched = {entry.id for entry in entries_of(customer, as_of=today(customer.organisation_id))}
+    for entry in entries:
+        if entry.id not in matched:
+            with history.because(f"{customer} was blacklisted by a number that it no longer has"), saving():
+                db.session.add(_entry_for(customer, reason=entry.reason, valid_until=entry.valid_until))
+
+
 def refuse_blacklisted(customer: Customer, what: str) -> None:
     """Raises WrongState where `customer` is blacklisted today. `what` is the act, as in "approved"."""
     found = entries_of(customer, as_of=today(customer.organisation_id))
@@ -141,20 +163,33 @@ def enter(task: ApprovalTask) -> BlacklistEntry:
     """Do what an approved blacklisting asks for. The task is closed by the caller."""
     customer = task.customer
     assert customer is not None
-    until = task.proposal.get("valid_until")
-    entry = BlacklistEntry(
-        organisation_id=task.organisation_id,
+    told = task.proposal.get("valid_until")
+    until = date.fromisoformat(told) if told else None
+    if until is not None and until < today(task.organisation_id):
+        raise WrongState(f"It was asked for until {until.isoformat()}, and this day is past. Decline it and ask anew")
+    entry = _entry_for(customer, reason=task.proposal["reason"], valid_until=until)
+    with history.because(entry.reason), saving():
+        db.session.add(entry)
+    _review([entry])
+    return entry
+
+
+def _entry_for(customer: Customer, *, reason: str, valid_until: date | None) -> BlacklistEntry:
+    return BlacklistEntry(
+        organisation_id=customer.organisation_id,
         name=customer.name,
         customer_id=customer.id,
         identity_number=customer.identity_number,
         registration_number=customer.registration_number,
-        reason=task.proposal["reason"],
-        valid_until=date.fromisoformat(until) if until else None,
+        reason=reason,
+        valid_until=valid_until,
     )
-    with saving(), history.because(entry.reason):
-        db.session.add(entry)
-    alerts.review_customer(customer, as_of=today(task.organisation_id))
-    return entry
+
+
+def _review(entries: Sequence[BlacklistEntry]) -> None:
+    """The alerts of everybody whom these entries match, also by a number alone."""
+    for customer in listed_customers(entries):
+        alerts.review_customer(customer, as_of=today(customer.organisation_id))
 
 
 def lift(task: ApprovalTask) -> None:
@@ -162,18 +197,16 @@ def lift(task: ApprovalTask) -> None:
     customer = task.customer
     assert customer is not None
     reason = task.proposal["reason"]
-    with saving(), history.because(reason):
-        for entry in entries_of(customer, as_of=today(task.organisation_id)):
+    ended = entries_of(customer, as_of=today(task.organisation_id))
+    with history.because(reason), saving():
+        for entry in ended:
             entry.removed_at = clock.now()
             entry.removal_reason = reason
-    alerts.review_customer(customer, as_of=today(task.organisation_id))
+    _review(ended)
 
 
 def _reason(text: str) -> str:
-    said = clean_text(text or "", longest=LONGEST_REASON, lines=True)
-    if said is None:
-        raise Invalid("Say why", "reason")
-    return said
+    return tasks.needed(text, "reason")
 
 
 def _require_future(day: date | None, organisation_id: int) -> None:

@@ -23,13 +23,17 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
         move = moves.onward(task.customer.stage)
         moves.move_customer(task.customer, move, comment=comment, **told, actor=actor)
         return
-    if task.kind is TaskKind.PARTICULARS:
-        particulars.apply(task, comment=comment, actor=actor)
+    said = tasks.tidied(comment)
+    if task.kind is TaskKind.RECHECK:
+        assert task.customer is not None
+        blacklist.refuse_blacklisted(task.customer, "approved")
+    elif task.kind is TaskKind.PARTICULARS:
+        particulars.apply(task, comment=said, actor=actor)
     elif task.kind is TaskKind.BLACKLIST:
         blacklist.enter(task)
     elif task.kind is TaskKind.REMOVAL:
         blacklist.lift(task)
-    tasks.close(task, TaskState.APPROVED, comment=comment, actor=actor)
+    tasks.close(task, TaskState.APPROVED, comment=said, actor=actor)
 
 
 def decline_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:

@@ -28,17 +28,17 @@ def configure(*, public_url: str) -> None:
     _public_url = public_url
 
 
-def assigned(tasks: Sequence[ApprovalTask], *, actor: Actor) -> None:
-    """Tell the one who got these tasks, all of them by one mail."""
+def assigned(tasks: Sequence[ApprovalTask], *, giver: Actor | None = None) -> None:
+    """Tell the one who got these tasks, all of them by one mail; `giver` is None where they came by turns."""
     assignee = db.session.get_one(User, tasks[0].assignee_id)
     single = len(tasks) == 1
-    lines = [f"{task.subject}: {task.kind.value}, due {task.due_on:%-d %B %Y}" for task in tasks[:MOST_LISTED]]
+    lines = [f"{task.subject}: {task.kind.value}{_due(task)}" for task in tasks[:MOST_LISTED]]
     if len(tasks) > MOST_LISTED:
         lines.append(f"and {len(tasks) - MOST_LISTED} more")
-    who = actor.name if actor.user is not None and actor.id != assignee.id else "The hub"
+    who = giver.name if giver is not None and giver.user is not None else "The hub"
     _put(
         assignee,
-        key=f"tasks assigned {assignee.id} " + " ".join(f"{task.id}.{task.version}" for task in tasks)[:150],
+        key=f"tasks assigned {assignee.id} {tasks[0].id}.{tasks[0].version}",  # it is given once in this version
         subject=f"For you to decide: {tasks[0].subject}" if single else f"For you to decide: {len(tasks)} tasks",
         paragraphs=[f"Hello {assignee.name},", f"{who} gave you:", *lines],
         button=("Open the task", TASK_PATH.format(tasks[0].id)) if single else ("Open my tasks", QUEUE_PATH),
@@ -46,11 +46,16 @@ def assigned(tasks: Sequence[ApprovalTask], *, actor: Actor) -> None:
     )
 
 
+def _due(task: ApprovalTask) -> str:
+    return f", due {task.due_on.day} {task.due_on:%B %Y}" if task.due_on else ""
+
+
 def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Actor) -> None:
     """Tell who asked for it what became of a task, or what is asked back."""
     requester = task.requester
     if requester is None or not requester.active or requester.id == actor.id:
         return
+    moves = task.customer.version if task.customer is not None else 0
     path = TASK_PATH.format(task.id)
     if requester.role is Role.PARTNER:
         path = PARTNER_PATH.format(task.customer_id)
@@ -58,7 +63,7 @@ def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Ac
         path = "/portal/"
     _put(
         requester,
-        key=f"task {task.id} {outcome} {task.version}",
+        key=f"task {task.id} {outcome} {task.version}.{moves}",
         subject=f"{task.subject}: {outcome}",
         paragraphs=[f"Hello {requester.name},", f"{task.subject} ({task.kind.value}) is now: {outcome}.",
                     *([comment] if comment else [])],

@@ -1,6 +1,7 @@
 """Moving a customer from one stage to the next, with everything that hangs on it."""
 
 from decimal import Decimal
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -8,7 +9,6 @@ from customerhub import history
 from customerhub.approvals import letters, stages, tasks
 from customerhub.approvals.blacklist import refuse_blacklisted
 from customerhub.approvals.stages import Move
-from customerhub.customers.rules import clean_text
 from customerhub.database import saving
 from customerhub.errors import Invalid, NotAllowed
 from customerhub.permissions import Actor, Permission, require, require_own
@@ -16,7 +16,8 @@ from models import ApprovalTask, Customer, History
 from models.base import db
 from models.enums import Role, Stage, TaskKind
 
-REFERENCES = {"credit_reference": 60, "billing_reference": 60}
+LONGEST_REFERENCE: Final = 60
+MOST_REVENUE: Final = Decimal("9999999999999.99")
 
 
 def move_customer(
@@ -41,22 +42,28 @@ def move_customer(
     task = _task_of(customer, actor)
     if move.after in (Stage.PASSED, Stage.BILLING):
         refuse_blacklisted(customer, "approved")
-    said = tasks.needed(comment) if move.asks else _tidied(comment, "comment", tasks.LONGEST_COMMENT, lines=True)
-    told = {"credit_reference": credit_reference, "billing_reference": billing_reference}
-    with saving(), history.because(said):
-        for name, text in told.items():
-            kept = _tidied(text, name, REFERENCES[name])
-            if kept is not None:
-                setattr(customer, name, kept)
-        if estimated_monthly_revenue is not None:
-            if estimated_monthly_revenue < 0:
-                raise Invalid("An amount from 0 on", "estimated_monthly_revenue")
-            customer.estimated_monthly_revenue = estimated_monthly_revenue
-        for name in move.needs:
-            if not getattr(customer, name):
-                raise Invalid(f"A {name.replace('_', ' ')} is needed", name)
+    said = tasks.needed(comment) if move.asks else tasks.tidied(comment)
+    values = _told(credit_reference, billing_reference, estimated_monthly_revenue)
+    for name in move.needs:
+        if not values.get(name) and not getattr(customer, name):
+            raise Invalid(f"A {name.replace('_', ' ')} is needed", name)
+    with history.because(said), saving():
+        for name, value in values.items():
+            setattr(customer, name, value)
         customer.stage = move.after
     _settle(task, move, said, actor)
+
+
+def _told(credit_reference: str | None, billing_reference: str | None, revenue: Decimal | None) -> dict[str, Any]:
+    """What is told with a move, by column; what is blank is left out."""
+    references = {"credit_reference": credit_reference, "billing_reference": billing_reference}
+    values: dict[str, Any] = {
+        name: tasks.tidied(text, name, longest=LONGEST_REFERENCE, lines=False) for name, text in references.items()
+    }
+    if revenue is not None and not (revenue.is_finite() and 0 <= revenue <= MOST_REVENUE):
+        raise Invalid(f"An amount from 0 to {MOST_REVENUE:,}", "estimated_monthly_revenue")
+    values["estimated_monthly_revenue"] = revenue
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _task_of(customer: Customer, actor: Actor) -> ApprovalTask | None:
@@ -96,18 +103,11 @@ def _settle(task: ApprovalTask | None, move: Move, said: str | None, actor: Acto
         tasks.reopen(task)
     if said:
         tasks.say(task, said, actor=actor)
-    if move.after is Stage.REFERRED:
-        requester = task.requester
-        with saving():
-            task.waits_for_requester = requester is not None and requester.role is Role.PARTNER
+    is_referred, requester = move.after is Stage.REFERRED, task.requester
+    with saving():
+        task.waits_for_requester = is_referred and requester is not None and requester.role is Role.PARTNER
+    if is_referred:
         letters.answered(task, move.after.value, comment=said, actor=actor)
-
-
-def _tidied(text: str | None, field: str, longest: int, *, lines: bool = False) -> str | None:
-    try:
-        return clean_text(text or "", longest=longest, lines=lines)
-    except Invalid as error:
-        raise Invalid(error.message, field) from error
 
 
 def onward(stage: Stage) -> Move:

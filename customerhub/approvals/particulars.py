@@ -7,12 +7,15 @@ holds what was seen.
 from datetime import date
 from typing import Any, Final
 
+from sqlalchemy import inspect
+
 from customerhub import history
 from customerhub.approvals import tasks
-from customerhub.customers.records import save_customer
+from customerhub.customers.records import particulars_problems, save_customer
 from customerhub.errors import Conflict, Invalid
 from customerhub.permissions import Actor, require_own
 from models import ApprovalTask, Customer
+from models.base import db
 from models.enums import CustomerType, TaskKind
 
 FIELDS: Final = (
@@ -30,11 +33,15 @@ def plain(value: Any) -> str | None:
 
 
 def _typed(name: str, text: str | None) -> Any:
+    """The value of a column from what a proposal keeps. Raises Invalid with the field where it cannot be one."""
     if text is None:
         return None
-    if name in _DATES:
-        return date.fromisoformat(text)
-    return CustomerType(text) if name == "customer_type" else text
+    try:
+        if name in _DATES:
+            return date.fromisoformat(text)
+        return CustomerType(text) if name == "customer_type" else text
+    except ValueError:
+        raise Invalid("There is no such day" if name in _DATES else "Choose one of the list", name) from None
 
 
 def propose_update(
@@ -49,16 +56,36 @@ def propose_update(
     if unknown:
         raise Invalid(f"These cannot be changed here: {', '.join(sorted(unknown))}")
     seen = {name: plain(getattr(customer, name)) for name in values}
-    wanted = {name: plain(value.strip() if isinstance(value, str) else value) for name, value in values.items()}
+    wanted = _tidied(customer, values)
     proposal = {name: [seen[name], wanted[name]] for name in values if seen[name] != wanted[name]}
     if not proposal:
         raise Invalid("Nothing would change")
-    if "name" in proposal and wanted["name"] is None:
-        raise Invalid("A name is needed", "name")
-    said = tasks.needed(comment) if comment and comment.strip() else None
+    said = tasks.tidied(comment)
     return tasks.open_task(
         TaskKind.PARTICULARS, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
     )
+
+
+def _tidied(customer: Customer, values: dict[str, Any]) -> dict[str, str | None]:
+    """`values` as the record would keep them. Raises Invalid where it could not: nobody could approve that.
+
+    They are tried on the customer itself, by the rules of every save, and taken back.
+    """
+    columns = [column.key for column in inspect(Customer).column_attrs]
+    with db.session.no_autoflush:
+        before = {name: getattr(customer, name) for name in columns}
+        try:
+            known = particulars_problems(customer)
+            for name, value in values.items():
+                setattr(customer, name, _typed(name, plain(value.strip() if isinstance(value, str) else value)))
+            problems = [problem for problem in particulars_problems(customer) if problem not in known]
+            wanted = {name: plain(getattr(customer, name)) for name in values}
+        finally:
+            for name, value in before.items():
+                setattr(customer, name, value)
+    if problems:
+        raise Invalid(problems[0][1], problems[0][0], problems)
+    return wanted
 
 
 def moved_on(task: ApprovalTask) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from customerhub.errors import WrongState
-from models.enums import Stage, TaskState
+from models.enums import Stage, TaskKind, TaskState
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ BY_NAME: Final = {move.name: move for move in MOVES}
 
 # What nobody chooses: a fact that the credit check rests on has changed.
 FALLBACK: Final = {Stage.PASSED: Stage.NEW}
+# In which stages there is something for a task to decide; a task of any other kind is about customers in any stage.
+UNDECIDED: Final = {
+    TaskKind.ONBOARDING: frozenset({Stage.NEW, Stage.REFERRED, Stage.PASSED}),
+    TaskKind.RECHECK: frozenset({Stage.BILLING}),
+}
 FACTS: Final = ("name", "kind", "identity_number", "registration_number")
 
 
@@ -68,7 +73,7 @@ def why_not(move: Move, stage: Stage) -> str | None:
 
 
 def require_move(move: Move, stage: Stage) -> None:
-    """Raises WrongState where `move` cannot be made from `stage`."""
-    problem = why_not(move, stage)
+    """Raises WrongState where `move` cannot be made from `stage`, or is none of the table."""
+    problem = why_not(move, stage) if BY_NAME.get(move.name) == move else "There is no such move"
     if problem is not None:
         raise WrongState(problem)

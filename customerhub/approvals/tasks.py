@@ -23,6 +23,14 @@ from models.enums import Role, TaskAssignment, TaskKind, TaskState
 LONGEST_COMMENT = 2000
 MOST_COUNTED = 99
 OWN_REQUEST = "You asked for this yourself, and nobody decides their own request"
+ASKED_ALREADY = "A decision of this kind ({}) is asked for already"
+CHANGED_BY = "changed_by"  # in the proposal of a re-check: who else has changed what is to be checked
+OF_MANAGERS = (TaskKind.BLACKLIST, TaskKind.REMOVAL)  # who may not decide about the blacklist cannot work on it
+# What only decisions end: who asked cannot make it go away.
+LASTING = {
+    TaskKind.ONBOARDING: "Onboarding cannot be withdrawn: fail it or delete the customer",
+    TaskKind.RECHECK: "A re-check cannot be withdrawn: somebody has to decide it",
+}
 
 
 def open_task(
@@ -37,7 +45,7 @@ def open_task(
     """Ask for a decision. Raises Conflict where one of this kind is asked for already."""
     organisation = db.session.get_one(Organisation, actor.organisation_id)
     if customer is not None and find_open(customer, kind) is not None:
-        raise Conflict(f"A decision of this kind ({kind.value}) is asked for already")
+        raise Conflict(ASKED_ALREADY.format(kind.value))
     task = ApprovalTask(
         organisation_id=organisation.id,
         kind=kind,
@@ -46,14 +54,17 @@ def open_task(
         requester_id=actor.id,
         due_on=clock.today(organisation.timezone) + timedelta(days=organisation.task_days),
         proposal=proposal or {},
-        assignee_id=_whose_turn(organisation, actor),
+        assignee_id=_whose_turn(organisation, actor) if kind not in OF_MANAGERS else None,
     )
-    with saving():
-        db.session.add(task)
+    try:
+        with saving():
+            db.session.add(task)
+    except Conflict as error:  # of two who ask at the same time one comes first
+        raise Conflict(ASKED_ALREADY.format(kind.value)) from error
     if comment:
         say(task, comment, actor=actor)
     if task.assignee_id is not None:
-        letters.assigned([task], actor=actor)
+        letters.assigned([task])
     return task
 
 
@@ -101,12 +112,14 @@ def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
     require(actor, Permission.TASKS_WORK)
     require_own(actor, task)
     require_open(task)
-    if task.assignee_id == actor.id:
+    if task.assignee_id is not None and task.assignee_id == actor.id:
         raise WrongState("It is yours already")
     if task.assignee_id is not None:
         raise WrongState(f"Already taken by {task.assignee}")
-    if task.requester_id == actor.id:
+    if actor.id in askers(task):
         raise NotAllowed(OWN_REQUEST)
+    if task.kind in OF_MANAGERS:
+        require(actor, Permission.BLACKLIST)
     with _changing():
         task.assignee_id = actor.id
 
@@ -143,15 +156,17 @@ def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, acto
         if before != assignee_id:
             given.append(task)
     if assignee is not None and assignee.id != actor.id and given:
-        letters.assigned(given, actor=actor)
+        letters.assigned(given, giver=actor)
     return refused
 
 
 def _assign(task: ApprovalTask, assignee: User | None, actor: Actor) -> None:
     require_own(actor, task)
     require_open(task)
-    if assignee is not None and task.requester_id == assignee.id:
+    if assignee is not None and assignee.id in askers(task):
         raise NotAllowed(f"{assignee} asked for it, and nobody decides their own request")
+    if assignee is not None and task.kind in OF_MANAGERS and not Actor.of(assignee).may(Permission.BLACKLIST):
+        raise NotAllowed(f"{assignee} may not decide about the blacklist: give it to a manager")
     with _changing():
         task.assignee_id = assignee.id if assignee is not None else None
 
@@ -193,6 +208,7 @@ def comment_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
 
 def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
     """Answer what was asked back of a referred customer: for the partner whose customer it is."""
+    require(actor, Permission.PARTNER_PAGES)
     require_own(actor, task)
     require_open(task)
     if not task.waits_for_requester:
@@ -205,13 +221,20 @@ def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
 
 def needed(comment: str | None, field: str = "comment") -> str:
     """A comment tidied. Raises Invalid where it says nothing or too much."""
-    try:
-        said = clean_text(comment or "", longest=LONGEST_COMMENT, lines=True)
-    except Invalid as error:
-        raise Invalid(error.message, field) from error
+    said = tidied(comment, field)
     if said is None:
         raise Invalid("Say why", field)
     return said
+
+
+def tidied(
+    text: str | None, field: str = "comment", *, longest: int = LONGEST_COMMENT, lines: bool = True
+) -> str | None:
+    """`text` trimmed; None where it says nothing. Raises Invalid with the field where it is too long or no text."""
+    try:
+        return clean_text(text or "", longest=longest, lines=lines)
+    except Invalid as error:
+        raise Invalid(error.message, field) from error
 
 
 def say(task: ApprovalTask, text: str, *, actor: Actor) -> None:
@@ -242,13 +265,14 @@ def reopen(task: ApprovalTask) -> None:
 
 
 def withdraw_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor) -> None:
-    """Take a request back: one's own, or anybody's as a manager. Onboarding ends with the customer, not before."""
+    """Take a request back: one's own, or anybody's as a manager. What the hub itself asks for lasts until decided."""
     require_own(actor, task)
-    if task.kind is TaskKind.ONBOARDING:
-        raise WrongState("Onboarding cannot be withdrawn: fail it or delete the customer")
+    require_open(task)
+    if task.kind in LASTING:
+        raise WrongState(LASTING[task.kind])
     if actor.id is None or task.requester_id != actor.id:
         require(actor, Permission.TASKS_DECIDE)
-    close(task, TaskState.WITHDRAWN, comment=comment, actor=actor)
+    close(task, TaskState.WITHDRAWN, comment=tidied(comment), actor=actor)
 
 
 def require_open(task: ApprovalTask) -> None:
@@ -258,14 +282,19 @@ def require_open(task: ApprovalTask) -> None:
 
 def require_decider(task: ApprovalTask, actor: Actor) -> None:
     """Raises NotAllowed unless `actor` may decide `task`: not their own request, and as a manager or its assignee."""
-    if actor.id is not None and task.requester_id == actor.id:
+    if actor.id is not None and actor.id in askers(task):
         raise NotAllowed(OWN_REQUEST)
-    if task.kind in (TaskKind.BLACKLIST, TaskKind.REMOVAL):
+    if task.kind in OF_MANAGERS:
         require(actor, Permission.BLACKLIST)
     else:
         require(actor, Permission.TASKS_WORK)
         if task.assignee_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
             raise NotAllowed("Claim the task first, or ask a manager to decide it")
+
+
+def askers(task: ApprovalTask) -> set[int]:
+    """Whose request a task is; of a re-check, everybody who changed what is to be checked."""
+    return {*task.proposal.get(CHANGED_BY, ()), *([task.requester_id] if task.requester_id is not None else ())}
 
 
 def waiting(actor: Actor) -> tuple[int, int]:

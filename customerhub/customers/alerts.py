@@ -4,22 +4,25 @@ A rule raises one alert a customer and closes it when it no longer holds. Rules 
 blacklisted, and for all customers by a daily job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from customerhub import clock, history
 from customerhub.customers.rules import clean_text
 from customerhub.database import saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import Account, Alert, BlacklistEntry, CatalogItem, ComplianceDocument, Customer
+from models import Account, Alert, BlacklistEntry, CatalogItem, ComplianceDocument, Customer, Organisation
 from models.base import db
 from models.enums import AlertRule, CatalogType, Severity
 
 LONGEST: Final = 500
+CHUNK: Final = 500  # alerts that are written by one statement
+_TOLD: Final = (Alert.id, Alert.organisation_id, Alert.customer_id, Alert.text)  # what the history tells of them
 SEVERITIES: Final = {
     AlertRule.BLACKLISTED: Severity.CRITICAL,
     AlertRule.CREDIT_LIMIT: Severity.WARNING,
@@ -40,9 +43,9 @@ def raise_alert(
     """Warn of something by hand. Raises Invalid with the field at fault."""
     require(actor, Permission.CUSTOMERS_EDIT)
     require_own(actor, customer)
-    said = clean_text(text or "", longest=LONGEST)
-    if said is None:
-        raise Invalid("Say what people must know", "text")
+    said = _text_of(text)
+    if valid_until is not None and valid_until < _today(customer.organisation_id):
+        raise Invalid("This day is past", "valid_until")
     if type_id is not None:
         item = db.session.get(CatalogItem, type_id)
         if item is None or item.type is not CatalogType.ALERT_TYPE or item.organisation_id != actor.organisation_id:
@@ -58,6 +61,20 @@ def raise_alert(
     with saving():
         db.session.add(alert)
     return alert
+
+
+def _text_of(text: str) -> str:
+    try:
+        said = clean_text(text or "", longest=LONGEST)
+    except Invalid as error:
+        raise Invalid(error.message, "text") from error
+    if said is None:
+        raise Invalid("Say what people must know", "text")
+    return said
+
+
+def _today(organisation_id: int) -> date:
+    return clock.today(db.session.get_one(Organisation, organisation_id).timezone)
 
 
 def close_alert(alert: Alert, *, actor: Actor) -> None:
@@ -147,19 +164,19 @@ RULES: Final[dict[AlertRule, tuple[str, Rule]]] = {
 def review_customer(customer: Customer, *, as_of: date) -> None:
     """Raise and close the alerts of one customer as the rules say."""
     db.session.flush()
-    standing = {
-        alert.rule: alert
-        for alert in db.session.scalars(
-            select(Alert).where(Alert.customer_id == customer.id, Alert.closed_at.is_(None), Alert.rule.is_not(None))
+    standing = set(
+        db.session.scalars(
+            select(Alert.rule).where(
+                Alert.customer_id == customer.id, Alert.closed_at.is_(None), Alert.rule.is_not(None)
+            )
         )
-    }
-    with saving():
-        for rule, (text, query) in RULES.items():
-            applies = db.session.scalar(query(customer.organisation_id, as_of, customer.id).limit(1)) is not None
-            if applies and rule not in standing:
-                _add(customer.organisation_id, customer.id, rule, text)
-            elif not applies and rule in standing:
-                standing[rule].closed_at = clock.now()
+    )
+    for rule, (_, query) in RULES.items():
+        applies = db.session.scalar(query(customer.organisation_id, as_of, customer.id).limit(1)) is not None
+        if applies and rule not in standing:
+            _raise(customer.organisation_id, [customer.id], rule)
+        elif not applies and rule in standing:
+            _close([customer.id], rule)
 
 
 def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
@@ -168,30 +185,60 @@ def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
     May be repeated: what stands is left as it is.
     """
     raised = closed = 0
-    actor = Actor(None, organisation_id)
-    with history.acting(actor, "daily rules"):
-        for rule, (text, query) in RULES.items():
-            applies = set(db.session.scalars(query(organisation_id, as_of, None)))
-            standing = {
-                alert.customer_id: alert
-                for alert in db.session.scalars(
-                    select(Alert).where(
-                        Alert.organisation_id == organisation_id, Alert.rule == rule, Alert.closed_at.is_(None)
-                    )
+    for rule, (_, query) in RULES.items():
+        applies = set(db.session.scalars(query(organisation_id, as_of, None)))
+        standing = set(
+            db.session.scalars(
+                select(Alert.customer_id).where(
+                    Alert.organisation_id == organisation_id, Alert.rule == rule, Alert.closed_at.is_(None)
                 )
-            }
-            for customer_id in sorted(applies - set(standing)):
-                _add(organisation_id, customer_id, rule, text)
-                raised += 1
-            for customer_id in sorted(set(standing) - applies):
-                standing[customer_id].closed_at = clock.now()
-                closed += 1
-            with saving():
-                pass
+            )
+        )
+        raised += _raise(organisation_id, sorted(applies - standing), rule)
+        closed += _close(sorted(standing - applies), rule)
     return raised, closed
 
 
-def _add(organisation_id: int, customer_id: int, rule: AlertRule, text: str) -> None:
-    db.session.add(
-        Alert(organisation_id=organisation_id, customer_id=customer_id, rule=rule, severity=SEVERITIES[rule], text=text)
-    )
+def _raise(organisation_id: int, customer_ids: Sequence[int], rule: AlertRule) -> int:
+    """Raise the alert of a rule for each of these customers, unless somebody else does so at the same time."""
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    text, _ = RULES[rule]
+    made = 0
+    for start in range(0, len(customer_ids), CHUNK):
+        values = [
+            {"organisation_id": organisation_id, "customer_id": key, "rule": rule, "severity": SEVERITIES[rule],
+             "text": text, "created_at": clock.now()}
+            for key in customer_ids[start : start + CHUNK]
+        ]  # fmt: skip
+        statement = dialect.insert(Alert).values(values).on_conflict_do_nothing()
+        changes = {"rule": [None, rule.value], "severity": [None, SEVERITIES[rule].value], "text": [None, text]}
+        made += _recorded(statement.returning(*_TOLD), "created", changes)
+    return made
+
+
+def _close(customer_ids: Sequence[int], rule: AlertRule) -> int:
+    """Close the alert of a rule of each of these customers, unless somebody else does so at the same time."""
+    now, done = clock.now(), 0
+    for start in range(0, len(customer_ids), CHUNK):
+        some = customer_ids[start : start + CHUNK]
+        statement = (
+            update(Alert)
+            .where(Alert.customer_id.in_(some), Alert.rule == rule, Alert.closed_at.is_(None))
+            .values(closed_at=now, version=Alert.version + 1)
+            .execution_options(synchronize_session="fetch")
+        )
+        done += _recorded(statement.returning(*_TOLD), "changed", {"closed_at": [None, now.isoformat()]})
+    return done
+
+
+def _recorded(statement: Any, action: str, changes: dict[str, Any]) -> int:
+    """Run a statement on alerts and write its history; how many there were."""
+    rows = db.session.execute(statement, execution_options=history.recorded()).all()
+    history.record(
+        history.entry(
+            organisation_id=row.organisation_id, action=action, table="alert", row_id=row.id,
+            customer_id=row.customer_id, title=row.text, changes=changes,
+        )
+        for row in rows
+    )  # fmt: skip
+    return len(rows)

@@ -10,16 +10,17 @@ from typing import Any, Final
 from sqlalchemy import Table, inspect, select
 
 from customerhub import clock, history
-from customerhub.approvals import blacklist
+from customerhub.approvals import blacklist, stages
 from customerhub.customers import alerts
 from customerhub.customers.records import save_customer
 from customerhub.database import saving
-from customerhub.errors import Invalid, WrongState
+from customerhub.errors import Invalid, NotFound, WrongState
 from customerhub.links import Links, columns_to, links_of
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import Account, Address, Alert, ApprovalTask, Customer, MergedCustomer
+from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer
 from models.base import Base, db
-from models.enums import TaskState
+from models.enums import Stage, TaskState
+from models.keys import folded
 
 # What a choice is offered for where the two differ: what people enter, not what approval, billing and the system keep.
 LEFT_ALONE: Final = frozenset(
@@ -71,14 +72,15 @@ def merge_customers(survivor: Customer, other: Customer, *, take: Collection[str
         raise Invalid(f"There is no choice of {', '.join(sorted(unknown))}")
     _lock(survivor, other)
     values = {name: getattr(other, name) for name in take}
-    moved = what_moves(other)
+    moved, listed = what_moves(other), blacklist.entries_of(other, as_of=blacklist.today(other.organisation_id))
     with history.because(f"Merged: {other} ({other.account_number})"):
-        _clear_the_way(survivor, other)
+        _clear_the_way(survivor, other, actor)
         _move(survivor, other)
         _replace(survivor, other)
         for name, value in values.items():
             setattr(survivor, name, value)
         save_customer(survivor, actor=actor)
+        blacklist.keep_listed(survivor, listed)
         history.note(survivor, "merged", customer=f"{other.name} ({other.account_number})", moved=_told(moved))
     alerts.review_customer(survivor, as_of=blacklist.today(survivor.organisation_id))
 
@@ -89,13 +91,16 @@ def _told(moved: Links) -> str:
 
 def _lock(*customers: Customer) -> None:
     """Nobody links anything to either of them from here on; in the order of their ids, so that two cannot wait for each
-    other.
+    other. Raises NotFound where one of them is gone, such as by another merge.
     """
     for customer in sorted(customers, key=lambda each: each.id):
-        db.session.refresh(customer, with_for_update=True)
+        locked = select(Customer.id).where(Customer.id == customer.id).with_for_update()
+        if db.session.scalar(locked) is None:
+            raise NotFound("One of the two is no longer there")
+        db.session.refresh(customer)
 
 
-def _clear_the_way(survivor: Customer, other: Customer) -> None:
+def _clear_the_way(survivor: Customer, other: Customer, actor: Actor) -> None:
     """What there may be once only, and the survivor has: of the other it goes, or ends."""
     kinds = {address.kind for address in survivor.addresses}
     with saving():
@@ -103,13 +108,26 @@ def _clear_the_way(survivor: Customer, other: Customer) -> None:
             if address.kind in kinds:
                 db.session.delete(address)
         for alert in db.session.scalars(select(Alert).where(Alert.customer_id == other.id, Alert.rule.is_not(None))):
-            db.session.delete(alert)
+            if alert.closed_at is None:
+                db.session.delete(alert)
+        names = {folded(profile.name) for profile in survivor.invoice_profiles}
+        for profile in db.session.scalars(select(InvoiceProfile).where(InvoiceProfile.customer_id == other.id)):
+            if folded(profile.name) in names:
+                profile.name = _own_name(profile.name, other)
         for account in db.session.scalars(select(Account).where(Account.customer_id == other.id)):
             account.is_main = False
         asked = {task.kind for task in _open_tasks(survivor)}
         for task in _open_tasks(other):
-            if task.kind in asked:
-                task.state, task.decided_at = TaskState.WITHDRAWN, clock.now()
+            if task.kind in asked or survivor.stage not in stages.UNDECIDED.get(task.kind, Stage):
+                task.state, task.decided_at, task.decided_by_id = TaskState.WITHDRAWN, clock.now(), actor.id
+                task.waits_for_requester = False
+
+
+def _own_name(name: str, other: Customer) -> str:
+    """`name` with the number of whose it was, within what the column holds."""
+    column: Any = inspect(InvoiceProfile).columns["name"]
+    suffix = f" ({other.account_number})"
+    return name[: column.type.length - len(suffix)] + suffix
 
 
 def _open_tasks(customer: Customer) -> list[ApprovalTask]:
@@ -134,8 +152,10 @@ def _move(survivor: Customer, other: Customer) -> None:
                 attribute = inspect(model).get_property_by_column(column).key
                 for row in db.session.scalars(select(model).where(column == other.id)):
                     setattr(row, attribute, survivor.id)
-        survivor.departments = _joined(survivor.departments, other.departments)
-        survivor.invoice_types = _joined(survivor.invoice_types, other.invoice_types)
+        for relation in inspect(Customer).relationships:
+            if relation.secondary is not None:
+                both = _joined(getattr(survivor, relation.key), getattr(other, relation.key))
+                setattr(survivor, relation.key, both)
 
 
 def _joined(first: list[Any], second: list[Any]) -> list[Any]:

@@ -75,7 +75,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
         what = None
         if is_new:
             customer.organisation_id = actor.organisation_id
-        problems = _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(_particulars(customer))
+        problems = particulars_problems(customer)
         problems += _wrong_entries(customer) + _wrong_managers(customer, MANAGERS) + status_problems(customer)
         problems += part_problems(customer)
         if problems:
@@ -94,6 +94,11 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
     else:
         events.changed(customer, what, actor=actor)
     return customer
+
+
+def particulars_problems(customer: Customer) -> list[tuple[str, str]]:
+    """(field, message) of what is wrong with the record itself, as it now stands; what can be tidied is."""
+    return _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(_particulars(customer))
 
 
 def _clean(customer: Customer) -> list[tuple[str, str]]:

@@ -2,15 +2,19 @@
 
 from typing import Any, Final
 
-from customerhub.approvals import blacklist
+from customerhub.approvals import blacklist, tasks
 from customerhub.customers.duplicates import find_duplicates
 from customerhub.customers.records import save_record
 from customerhub.errors import Invalid, NotAllowed
 from customerhub.permissions import Actor, Permission, require
 from models import Address, Contact, Customer
 from models.enums import AddressKind, CustomerKind
+from models.keys import number_key
 
 REFUSED: Final = "We cannot take on a customer with this number. Please ask your contact with us"
+PARTICULARS: Final = frozenset({
+    "customer_type", "registration_date", "vat_number", "vat_registration_date", "email", "contact_number", "website",
+})  # fmt: skip
 ALIKE: Final = "There may be such a customer already. Register it only if you are sure that it is another"
 
 
@@ -39,8 +43,12 @@ def register_customer(
     dealer_id = actor.sight.dealer_id
     if dealer_id is None:
         raise NotAllowed("You have no dealer code. Ask your contact with us")
+    unknown = set(particulars) - PARTICULARS
+    if unknown:
+        raise Invalid(f"These are not told with a registration: {', '.join(sorted(unknown))}")
+    said = tasks.tidied(comment)
     field = "identity_number" if kind is CustomerKind.CONSUMER else "registration_number"
-    if not (identity_number if kind is CustomerKind.CONSUMER else registration_number):
+    if number_key(identity_number if kind is CustomerKind.CONSUMER else registration_number) is None:
         raise Invalid("This is needed", field)
     listed = blacklist.entries_of_numbers(
         actor.organisation_id,
@@ -61,7 +69,7 @@ def register_customer(
         **particulars,
     )
     customer.contacts = [
-        Contact(organisation_id=actor.organisation_id, name=contact_name, email=particulars.get("email"),
+        Contact(organisation_id=actor.organisation_id, name=contact_name, email=_first(particulars.get("email")),
                 phone=particulars.get("contact_number"))
     ]  # fmt: skip
     if address:
@@ -69,7 +77,11 @@ def register_customer(
             Address(organisation_id=actor.organisation_id, kind=AddressKind.REGISTERED, lines=address, city=city,
                     postal_code=postal_code, country=country)
         ]  # fmt: skip
-    return save_record(customer, actor=actor, comment=comment)
+    return save_record(customer, actor=actor, comment=said)
+
+
+def _first(emails: str | None) -> str | None:
+    return (emails or "").split(",")[0].strip() or None
 
 
 def looks_known(values: dict[str, Any], *, actor: Actor) -> bool:
