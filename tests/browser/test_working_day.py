@@ -71,7 +71,7 @@ def _corrects_the_error(page: Page, width: int) -> None:
 def _is_stored(live_server: LiveServer, reference: str) -> None:
     with live_server.app.app_context():
         customer = db.session.scalars(select(Customer).where(Customer.reference == reference)).one()
-        assert customer.email == "office@orchid.example"
+        assert customer.email == f"office@{reference.lower().replace('day', 'orchid')}.example"
         assert [document.certificate for document in customer.compliance_documents] == [
             "Insurance policy",
             "ISO 27001 certificate",
