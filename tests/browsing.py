@@ -61,7 +61,7 @@ def pairs(*several: Any) -> Any:
 
 
 class FormReader(HTMLParser):
-    """Collects what the first form of method POST with class "edit" or "operation" would send."""
+    """Collects what the first form of method POST with class "edit", "operation" or "card" would send."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class FormReader(HTMLParser):
         given = dict(attrs)
         if tag in ("template", "noscript"):
             self.skipped += 1
-        if tag == "form" and given.get("class") in ("edit", "operation"):
+        if tag == "form" and given.get("class") in ("edit", "operation", "card"):
             self.inside = 1
         if not self.inside or self.skipped:
             return

@@ -36,6 +36,8 @@ def _partner() -> Actor:
 
 def _customer(customer_id: int, actor: Actor) -> Customer:
     """The customer with this id; 404 where it is not the partner's."""
+    if customer_id.bit_length() > 63:  # more than a key can be
+        abort(404)
     found = db.session.scalars(
         scope(Customer, actor).where(Customer.id == customer_id).options(joinedload(Customer.status))
     ).first()
@@ -234,7 +236,7 @@ def _done(act: Callable[[], Any], form: Any, errors: list[str], leads_to: Callab
         db.session.commit()
     except HubError as error:
         db.session.rollback()
-        errors += tell(form, error)
+        errors += tell(form, partner_forms.placed(error), beside=True)
         return None
     return address
 

@@ -7,6 +7,7 @@ from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from customerhub.approvals.tasks import LONGEST_COMMENT
+from customerhub.errors import HubError, Invalid
 from models import Customer
 from models.enums import CustomerKind, CustomerType
 from views.fields import ChoiceField, CodeField
@@ -102,6 +103,12 @@ UPDATE: dict[CustomerKind, Any] = {
     CustomerKind.COMPANY: _update_form("CompanyUpdate", _changed_of_companies),
     CustomerKind.CONSUMER: _update_form("ConsumerUpdate", lambda: {"identity_number": _text("Identity number", 40)}),
 }
+# Where the form of a registration asks for what goes into the first contact and address.
+PLACES_OF = {
+    "contacts.0.name": "contact_name", "contacts.0.email": "email", "contacts.0.phone": "contact_number",
+    "addresses.0.lines": "address", "addresses.0.postal_code": "postal_code", "addresses.0.city": "city",
+    "addresses.0.country": "country",
+}  # fmt: skip
 LABELS = {"customer_type": "Legal form", "contact_number": "Phone"}  # as the forms call them
 
 
@@ -113,3 +120,11 @@ def particulars_of(customer: Customer) -> list[tuple[str, Any]]:
     """(label, value) of what the forms ask for."""
     names = [name for name in UPDATE[customer.kind]()._fields if name != "comment"]
     return [("Kind", word(customer.kind)), *((label(name), shown(customer, name)) for name in names)]
+
+
+def placed(error: HubError) -> HubError:
+    """A refusal, told at the fields in which the form asks for it."""
+    if not isinstance(error, Invalid):
+        return error
+    problems = [(PLACES_OF.get(name, name) if name else name, text) for name, text in error.problems]
+    return Invalid(error.message, PLACES_OF.get(error.field or "", error.field), problems)
