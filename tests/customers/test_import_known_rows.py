@@ -57,8 +57,9 @@ def test_a_changed_row_changes_its_cells_and_tells(house, known):
     assert after.relationship_note == "Since 1996"
     assert (after.version, after.sort_name) == (2, "customer one")
     assert after.search_text.startswith("customer one ")
-    entry = history_of(known.id)[-1]
-    assert entry.action == "changed"
+    entry, asked = history_of(known.id)[-2:]
+    assert (entry.action, entry.table_name) == ("changed", "customer")
+    assert (asked.action, asked.table_name) == ("created", "approval_task")  # it was renamed while live
     assert entry.changes == {
         "name": ["Customer 1", "Customer One"],
         "risk": ["Low", "High"],

@@ -33,7 +33,7 @@ def test_a_new_row_makes_a_whole_customer(house):
     assert [(address.kind, address.lines) for address in made.addresses] == [
         (AddressKind.MAILING, "1 High Street, London")
     ]
-    assert (made.status.name, made.stage, made.version) == ("Active", Stage.NEW, 1)
+    assert (made.status.name, made.stage, made.version) == ("Active", Stage.BILLING, 1)
     assert [account.number for account in made.accounts] == [made.account_number] == ["100001"]
     assert made.search_text == "customer 1 ref1 100001 accounts1@customer.example 020 7946 0001"
     assert (made.sort_name, made.reference_key) == ("customer 1", "ref1")
@@ -85,6 +85,7 @@ def test_the_history_tells_of_a_new_customer(house):
         "region": [None, "Europe"],
         "departments": [None, "Operations, Sales"],
         "status": [None, "Active"],
+        "stage": [None, "Billing"],
     }
 
 

@@ -94,7 +94,9 @@ def test_a_revert_takes_everything_back(house, small_chunks):
     assert (count(Account), count(Address), count(customer_department)) == (2, 1, 2)
     source = History.source == f"import {import_id}"
     told = db.session.scalars(select(History).where(source).order_by(History.id)).all()
-    assert Counter(entry.action for entry in told) == {"changed": 4, "created": 5, "deleted": 5}
+    assert Counter(entry.action for entry in told if entry.table_name == "customer") == {
+        "changed": 4, "created": 5, "deleted": 5,
+    }  # fmt: skip
     told = [entry for entry in told if entry.action == "deleted"]
     assert told[-1].changes["reference"] == ["REF7", None]
     assert all(row.errors is None for row in rows_of(import_id))
