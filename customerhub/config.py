@@ -93,9 +93,8 @@ def _data_dir(text: str) -> Path:
     path = Path(text).resolve()
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=path):  # a name of its own: all parts of a hub look at the same moment
+            pass
     except OSError as error:
         raise SettingError(f"HUB_DATA_DIR is {str(path)!r}: cannot write there ({error.strerror})") from error
     return path

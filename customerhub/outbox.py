@@ -10,7 +10,8 @@ nothing leaves.
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -42,6 +43,17 @@ log = logging.getLogger(__name__)
 
 # Called with the id of a message after the commit that made it. The jobs set it.
 announce: Callable[[int], object] | None = None
+
+
+@contextmanager
+def unannounced() -> Iterator[None]:
+    """Messages that are committed within this block are left to the next sweep."""
+    global announce
+    kept, announce = announce, None
+    try:
+        yield
+    finally:
+        announce = kept
 
 
 class Undelivered(Exception):

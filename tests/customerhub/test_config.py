@@ -1,5 +1,6 @@
 """The settings: what counts as unset, what is refused, and what a refusal may print."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,14 @@ def test_what_is_no_address_of_a_mail_server_is_refused(tmp_path: Path, address:
 )  # fmt: skip
 def test_whose_hub_is_reached_by_nobody_else(tmp_path: Path, address: str, private: bool):
     assert settings(tmp_path, HUB_PUBLIC_URL=address).is_private is private
+
+
+def test_several_parts_of_a_hub_look_at_one_folder_at_the_same_moment(tmp_path: Path):
+    """Web, workers and scheduler start together: none takes the others' look for a folder that cannot be written."""
+
+    def look(_number: int) -> Path:
+        return settings(tmp_path / "hub", HUB_SECRET_KEY="x").data_dir
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(look, range(2000))) == {tmp_path / "hub"}
+    assert list((tmp_path / "hub").iterdir()) == []
