@@ -67,6 +67,10 @@ def main(url: str) -> None:
         take(page, "form")
         preview(page)
         take(page, "import", 860)
+        page.goto("/admin/tasks/")
+        take(page, "tasks", 740)
+        page.goto("/admin/tasks/operation/approve/?id=1&id=2&id=3")
+        take(page, "approve", 740)
         browser.close()
 
 
