@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 import models
+from customerhub import history
+from customerhub.permissions import Actor
 from models.base import db
+from models.enums import Role
 from tests.browsing import Browser, form_of
 from tests.views.screen_table import SCREENS
 from tests.views.watching import changes_since, last_change
@@ -88,6 +91,51 @@ def test_nonsense_in_one_field_is_refused_or_harmless(world: World, admin: Brows
             answer = admin.get(f"/admin/{endpoint}/{page}")
             assert answer.status_code == 200, (endpoint, page)
             assert untouched(answer) or answer.mimetype == "text/csv", (endpoint, page)
+
+
+PARTNER_FORMS = ("/partner/register/company/", "/partner/register/consumer/", "/partner/customers/{}/update/",
+                 "/partner/customers/{}/")  # fmt: skip
+
+
+def test_nonsense_in_the_forms_of_partners_is_refused_or_harmless(world: World):
+    key = world.ours.customers[0]
+    task = db.session.get_one(models.ApprovalTask, world.ours.row(models.ApprovalTask))
+    task.waits_for_requester = True
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.commit()
+    partner = Browser(world.app, world.ours.users[Role.PARTNER])
+    for address in PARTNER_FORMS:
+        url = address.format(key)
+        form, mark = partner.form(url), last_change()
+        assert filter(is_typed, form)
+        for what, text in NASTY.items():
+            answer = partner.post(url, form | {name: text for name in form if is_typed(name)})
+            assert answer.status_code in (303, 422), (url, what)
+            assert untouched(answer), (url, what)
+            if answer.status_code == 422:
+                assert changes_since(mark) == [], (url, what)
+                continue
+            assert what not in NEVER, (url, what)
+            break  # an answer is given once
+        for page in ("/partner/", f"/partner/customers/{key}/"):
+            assert untouched(partner.get(page)), (url, page)
+
+
+def test_nonsense_in_the_forms_of_operations_is_refused_or_harmless(world: World, admin: Browser):
+    for endpoint, screen in SCREENS.items():
+        for name, act in screen.acts.items():
+            for what in ("a NUL", "a script", "too much", "blank", "larger than a key", "the last day", "an exponent"):
+                row = act.row(world)
+                model, key = type(row), row.id
+                url = f"/admin/{endpoint}/operation/{name}/?id={key}" + "".join(f"&id={n}" for n in act.also(world))
+                form = {field: NASTY[what] for field in admin.form(url) if is_typed(field) and field != "seen"}
+                if not form:
+                    continue
+                answer = admin.post(url, admin.form(url) | form)
+                assert answer.status_code in (303, 200, 422), (url, what, answer.status_code)
+                assert untouched(answer), (url, what)
+                if db.session.get(model, key) is not None and answer.status_code == 303:
+                    assert untouched(admin.get(f"/admin/{endpoint}/details/?id={key}")), (url, what)
 
 
 # --- The form of a customer, field by field ----------------------------------------------------------------

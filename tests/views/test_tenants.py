@@ -58,7 +58,8 @@ def test_no_address_with_a_number_in_its_path_or_query_fails_on_a_large_one(worl
         for url in (
             f"/admin/customers/peek/?id={text}", f"/admin/outbox/message/?id={text}", f"/admin/exports/file/?id={text}",
             f"/admin/imports/errors/?id={text}", f"/files/{text}", f"/admin/customers/new/?defaults={text}",
-            f"/admin/customers/default-values/?defaults={text}",
+            f"/admin/customers/default-values/?defaults={text}", f"/admin/customers/?f=group:is:{text}",
+            f"/admin/tasks/?f=assignee:is:{text}",
         ):  # fmt: skip
             assert admin.get(url).status_code in (200, 400, 404, 308), url
         for url in (
@@ -198,6 +199,39 @@ def test_an_operation_with_one_foreign_row_among_others_does_nothing(world: Worl
     assert admin.get(f"/admin/customers/operation/assign/?{mixed}").status_code == 404
     assert admin.post(f"/admin/customers/operation/assign/?{mixed}", {"manager_id": agent}).status_code == 404
     assert contents() == before
+
+
+def test_tasks_of_two_organisations_are_not_decided_together(world: World, admin: Browser):
+    table = models.ApprovalTask
+    mixed = f"id={world.ours.row(table)}&id={world.theirs.row(table)}"
+    before = contents()
+    for name, entered in (("assign", {"assignee_id": ""}), ("approve", {}), ("decline", {"comment": "No"})):
+        assert admin.get(f"/admin/tasks/operation/{name}/?{mixed}").status_code == 404
+        assert admin.post(f"/admin/tasks/operation/{name}/?{mixed}", entered).status_code == 404
+    own = f"/admin/tasks/operation/assign/?id={world.ours.row(table)}"
+    for wrong in (world.theirs.users[Role.AGENT], world.ours.users[Role.PARTNER], 10**9, "abc"):
+        assert admin.post(own, {"assignee_id": str(wrong)}).status_code == 422
+    assert contents() == before
+
+
+def test_customers_of_two_organisations_are_not_merged(world: World, admin: Browser):
+    ours, theirs = world.ours.customers[0], world.theirs.customers[0]
+    before = contents()
+    for ids in (f"id={ours}&id={theirs}", f"id={theirs}&id={ours}", f"id={theirs}"):
+        url = f"/admin/customers/operation/merge/?{ids}"
+        assert admin.get(url).status_code == 404
+        assert admin.post(url, {"survivor": "first", "other_id": str(ours)}).status_code == 404
+    answer = admin.post(f"/admin/customers/operation/merge/?id={ours}", {"other_id": str(theirs)})
+    assert answer.status_code == 422
+    assert "Their Telecom" not in answer.text
+    assert admin.get("/admin/customers/ajax/lookup/?name=merge.other_id&query=Their&limit=20").json == []
+    assert contents() == before
+
+
+def test_the_redirect_of_a_merged_customer_is_ones_own(world: World, admin: Browser):
+    theirs = db.session.get_one(models.MergedCustomer, world.theirs.row(models.MergedCustomer))
+    for page in ("details", "edit", "peek", "operation/assign"):
+        assert admin.get(f"/admin/customers/{page}/?id={theirs.old_id}").status_code == 404, page
 
 
 def test_somebody_foreign_cannot_be_assigned(world: World, admin: Browser):
