@@ -26,6 +26,7 @@ SAID = {
     S.CANCELLED: "Cancelled. Nothing was saved.",
     S.REVERTED: "Taken back, as far as nobody had changed it since.",
 }
+TELLING = ("email", "regionName", "department", "risk", "startDate")  # what makes a new row known at a glance
 FIELDS = {column.field: column.header for column in COLUMNS}
 
 
@@ -120,6 +121,9 @@ def _row(row: ImportRow, is_gone: bool) -> dict[str, Any]:
         "name": row.name,
         "url": url_for("customers.details_view", id=row.customer_id) if row.customer_id and not is_gone else None,
         "errors": [_told(error, cells) for error in row.errors or []],
+        "told": ", ".join(str(cells[name]) for name in TELLING if cells.get(name))
+        if row.outcome is RowOutcome.NEW
+        else "",
         "changes": [(FIELDS.get(name, name), pair[0], pair[1]) for name, pair in (row.changes or {}).items()],
     }
 
