@@ -119,7 +119,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, dict):
         return ", ".join(f"{name.removesuffix('_id').replace('_', ' ')}: {shown(each)}" for name, each in value.items())
     if isinstance(value, (list, tuple, set)):
-        return ", ".join(str(shown(item)) for item in value)
+        return ", ".join("–" if item is None else str(shown(item)) for item in value)
     if isinstance(value, Decimal):
         return f"{value.normalize():f}" if value == value.to_integral() else f"{value:f}"
     if isinstance(value, (date, datetime)):

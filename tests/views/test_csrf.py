@@ -22,7 +22,8 @@ def posts(world: World) -> list[str]:
     found = []
     for rule in world.app.url_map.iter_rules():
         if "POST" in rule.methods:
-            values = {"operation": "delete", "export_type": "csv", "screen": "customers", "view_id": 1, "token": "a"}
+            values = {"operation": "delete", "export_type": "csv", "screen": "customers", "view_id": 1, "token": "a",
+                      "customer_id": world.ours.customers[0], "kind": "company"}  # fmt: skip
             url = adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments})
             found.append(f"{url}?id={world.ours.customers[0]}")
     return found
