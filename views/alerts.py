@@ -14,6 +14,7 @@ from views.base import HubModelView
 from views.choices import Source
 from views.columns import Column, Filter, day, moment
 from views.customer_cells import customer_link
+from views.customer_form import today
 from views.fields import ChoiceField, RowField
 from views.forms import Particular, clean_input
 from views.operation import Operation
@@ -25,6 +26,14 @@ BANNERS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL
 
 def severity_chip(alert: Alert) -> dict[str, Any]:
     return {"chip": word(alert.severity), "tone": TONES[alert.severity]}
+
+
+def state_chip(alert: Alert) -> dict[str, Any]:
+    if alert.closed_at is not None:
+        return {"chip": "Closed", "tone": "grey"}
+    if alert.valid_until is not None and alert.valid_until < today():
+        return {"chip": "Expired", "tone": "grey"}
+    return {"chip": "Holds", "tone": "green"}
 
 
 class AlertForm(Form):
@@ -58,6 +67,7 @@ class AlertView(HubModelView):
     empty_text = "Nothing to be warned of."
     columns = (
         Column("severity", "Severity", severity_chip, sort=Alert.severity),
+        Column("state", "State", state_chip),
         Column("customer", "Customer", lambda row: customer_link(row.customer),
                load=(joinedload(Alert.customer).joinedload(Customer.status),), text=lambda row: row.customer.name),
         Column("text", "Alert", lambda row: row.text),
@@ -88,7 +98,8 @@ class AlertView(HubModelView):
 
     def fill_details(self, page: Any, row: Alert, _tab: str) -> None:
         page.title = row.text
-        page.chips = [{"label": word(row.severity), "tone": TONES[row.severity]}]
+        chips = (severity_chip(row), state_chip(row))
+        page.chips = [{"label": chip["chip"], "tone": chip["tone"]} for chip in chips]
         items = [
             ("Customer", customer_link(row.customer)), ("Type", row.type.name if row.type else None),
             ("Raised by", sentence(f"rule: {row.rule.value}") if row.rule else "Hand"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import Select
+from sqlalchemy import Select, or_
 from sqlalchemy.orm import joinedload
 
 from customerhub.customers.search import found_ids
@@ -45,11 +45,11 @@ class TaskView(HubModelView):
     edit_permission = None
 
     def found(self, query: Select[Any], args: ListArgs) -> Select[Any]:
-        """Tasks are found by what their customers are found by."""
+        """Tasks are found by what their customers are found by, and by the name they were asked for under."""
         if not args.search:
             return query
         customers = found_ids(scope(Customer, self.actor), args.search)
-        return query.where(ApprovalTask.customer_id.in_(customers))
+        return query.where(or_(ApprovalTask.customer_id.in_(customers), self.find(args.search)))
 
     @expose("/")
     def index_view(self) -> Answer:
