@@ -12,6 +12,7 @@ from models import BlacklistEntry, Customer, Organisation
 from models.base import db
 from models.enums import Role, Stage
 from tests.browser.conftest import Faults, LiveServer, OpenAs
+from tests.browser.steps import fill_core, save
 
 QUESTION = "Who signs for the company?"
 ANSWER = "Both directors together."
@@ -163,3 +164,19 @@ def test_a_blacklisted_number_is_refused_at_registration(
     expect(page.get_by_text("Fraud")).to_have_count(0)
     expect(page.get_by_label("Whom to ask")).to_have_value("Robin Vale")
     _fits(page, width)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_duplicate_is_warned_of_where_people_look(open_as: OpenAs, faults: Faults, width: int) -> None:
+    faults.allow("status of 422")
+    page = open_as(Role.AGENT, width=width)
+    page.goto("/admin/customers/new/")
+    fill_core(page, "Granite Peak Constructions", f"GPC{width}", email=f"gpc{width}@customer.example")
+    save(page)
+    warned = page.get_by_role("alert").filter(has_text="There may be such a customer already")
+    expect(warned).to_be_focused()
+    expect(warned).to_be_in_viewport()
+    expect(page.get_by_text("Granite Peak Construction (")).to_be_in_viewport()
+    _fits(page, width)
+    page.get_by_role("button", name="Save anyway").click()
+    expect(page.get_by_role("status").filter(has_text="was added")).to_be_visible()

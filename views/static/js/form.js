@@ -30,6 +30,8 @@ addEventListener('pageshow', () => {
 
 const summary = document.querySelector('[data-errors]');
 summary?.focus();
+// An address that names a tab has the browser go there once the page is complete.
+if (summary) addEventListener('load', () => setTimeout(() => { if (document.activeElement === document.body) summary.focus(); }));
 summary?.addEventListener('click', (event) => {
   const target = event.target.closest('a[href^="#"]') && document.getElementById(event.target.hash.slice(1));
   if (!target) return;
