@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from customerhub import clock, history
 from customerhub.approvals import blacklist, stages, tasks
-from customerhub.customers import alerts
+from customerhub.customers import alerts, facts
 from customerhub.database import saving
 from customerhub.errors import WrongState
 from customerhub.permissions import Actor
@@ -67,27 +67,27 @@ class Changed:
         return None
 
 
-def changing(customer: Customer, before: Mapping[str, Any]) -> Changed | None:
-    """A customer is about to be saved with other values than `before`: one that has passed the check goes back to New.
+def changing(customer: Customer) -> Changed | None:
+    """A changed customer is about to be saved: one that has passed the check goes back to New.
 
     Returns what follows where a fact of the check is among them, for `changed`. Raises WrongState where the stage was
     changed: only moves do that.
     """
-    if "stage" in before:
+    if "stage" in history.before(customer):
         raise WrongState("The stage of a customer is changed by its moves, not by editing")
-    facts = [name for name in stages.FACTS if name in before]
-    if not facts:
+    before = facts.take_changes(customer)
+    if not before:
         return None
     changed = Changed(
-        _named(facts), customer.stage in stages.FALLBACK, customer.stage is Stage.BILLING, _listed(customer, before)
+        _named(before), customer.stage in stages.FALLBACK, customer.stage is Stage.BILLING, _listed(customer, before)
     )
     if changed.goes_back:
         customer.stage = stages.FALLBACK[customer.stage]
     return changed
 
 
-def _named(facts: Iterable[str]) -> str:
-    return ", ".join(name.replace("_", " ") for name in facts)
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _listed(customer: Customer, before: Mapping[str, Any]) -> Sequence[BlacklistEntry]:
@@ -133,22 +133,22 @@ def begun_many(rows: Sequence[tuple[int, str]], *, actor: Actor) -> None:
     _open_many(TaskKind.ONBOARDING, rows, {}, actor)
 
 
-def changed_many(facts: Mapping[int, str], *, actor: Actor) -> None:
+def changed_many(fact_of: Mapping[int, str], *, actor: Actor) -> None:
     """As `changing` and `changed`, for many customers at once: what changed of each, by its id.
 
     Called after they were written.
     """
-    if not facts:
+    if not fact_of:
         return
     stage_matters = Customer.stage.in_([*stages.FALLBACK, Stage.BILLING])
     rows = db.session.execute(
         select(Customer.id, Customer.name, Customer.stage)
-        .where(Customer.id.in_(list(facts)), stage_matters)
+        .where(Customer.id.in_(list(fact_of)), stage_matters)
         .order_by(Customer.id)
     ).all()
     told = {}
     for row in rows:
-        what = Changed(_named([facts[row.id]]), row.stage in stages.FALLBACK, row.stage is Stage.BILLING)
+        what = Changed(_named([fact_of[row.id]]), row.stage in stages.FALLBACK, row.stage is Stage.BILLING)
         told[row.id] = what.reason or ""
         if what.goes_back:
             _send_back(row, told[row.id], actor)

@@ -86,7 +86,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
             events.begin(customer, actor=actor)
             db.session.add(customer)
         else:
-            what = events.changing(customer, history.before(customer))
+            what = events.changing(customer)
         with history.because(what.reason if what else None):
             db.session.flush()
     if is_new:

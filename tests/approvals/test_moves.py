@@ -222,6 +222,25 @@ def test_a_fact_that_changes_after_the_check_sends_back(office, fact):
     assert (len(moved(customer)), entries_of(customer.id, "approval_task")[0].action) == (2, "created")
 
 
+def test_a_fact_that_a_query_wrote_before_the_save_is_noticed(office):
+    passed, live, same = office.customer(S.PASSED), office.customer(S.BILLING), office.customer(S.BILLING)
+    name = same.name
+    for customer, change in ((passed, "Renamed"), (live, "Renamed"), (same, "For a moment")):
+        customer.name = change
+        db.session.flush()
+    same.name = name
+    for customer in (passed, live, same):
+        with acting(office.agent):
+            save_customer(customer, actor=office.agent)
+    assert (passed.stage, live.stage) == (S.NEW, S.BILLING)
+    assert tasks.find_open(live, TaskKind.RECHECK) is not None
+    assert tasks.find_open(same, TaskKind.RECHECK) is None
+    db.session.commit()
+    live.website = "www.example.com"
+    save_customer(live, actor=office.system)
+    assert len(office.task(live, TaskKind.RECHECK).comments) == 1
+
+
 @pytest.mark.parametrize("stage", [S.NEW, S.REFERRED, S.FAILED])
 def test_before_the_check_facts_are_amended_freely(office, stage):
     customer = office.customer(stage)
