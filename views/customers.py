@@ -29,6 +29,7 @@ from views.editing import DetailsPage
 from views.forms import shown_value
 from views.listing import COUNTED, ListArgs
 from views.operation import Operation, OperationPage
+from views.paths import path_to
 from views.task_operations import MOVES
 
 DELETE = Operation(
@@ -116,7 +117,18 @@ class CustomerView(HubModelView):
         elif operation == MERGE.name and len(ids) > 2 and self.actor.may(MERGE.permission):
             flash(f"{PICK_TWO}.", "warning")
             return redirect(url_for("customers.index_view"), 303)
-        return super().operation_view(operation)
+        answer = super().operation_view(operation)
+        if operation != MERGE.name or request.method != "POST":
+            return answer
+        return self._after_merging(ids) or answer
+
+    def _after_merging(self, ids: list[str]) -> Answer | None:
+        """To the one of the two that stays; None where they are two still."""
+        survivors = [find_survivor(int(key), actor=self.actor) for key in ids]
+        for survivor in filter(None, survivors):
+            flash("The two are one record now.", "success")
+            return redirect(path_to("customers.details_view", survivor), 303)
+        return None
 
     def _choose_other(self, customer: Customer) -> Answer:
         chosen = OtherForm(request.form if request.method == "POST" else None)

@@ -140,7 +140,10 @@ def test_two_ticked_rows_become_one(world: World, manager: Browser, pair: tuple[
     assert manager.post(answer.location, form | {"preview": "1"}).status_code == 200
     assert customer(goes)
     number = customer(goes).account_number
-    assert manager.post(answer.location, form).status_code in (200, 303)
+    done = manager.post(answer.location, form)
+    assert (done.status_code, done.location) == (303, f"{LIST}details/?id={stays}")
+    assert "The two are one record now." in manager.get(done.location).text
+    assert manager.post(answer.location, form).status_code == 303, "sent twice"
     made = customer(stays)
     assert db.session.get(models.Customer, goes) is None
     assert (made.name, made.reference, made.website) == ("Papyrus Ltd", "PAP-1", "https://papyrus.example")
