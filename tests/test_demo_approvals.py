@@ -1,0 +1,57 @@
+"""What the demo shows of approvals, and that making it again adds nothing."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from customerhub import clock
+from models import Alert, ApprovalTask, BlacklistEntry, Customer, OutboxMessage, TaskComment
+from models.base import db
+from models.enums import AlertRule, Stage, TaskKind, TaskState
+from seed.demo_approvals import REGISTERED
+
+TABLES = (Customer, ApprovalTask, TaskComment, BlacklistEntry, Alert, OutboxMessage)
+
+
+def make_demo(app: Flask) -> None:
+    answer = app.test_cli_runner().invoke(args=["demo", "--json"])
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.output)["logins"]
+
+
+def counts() -> list[Any]:
+    return [db.session.scalar(select(func.count()).select_from(table)) for table in TABLES]
+
+
+def test_there_is_something_to_decide_of_every_kind(app: Flask):
+    make_demo(app)
+    with app.app_context():
+        tasks = db.session.scalars(select(ApprovalTask)).all()
+        open_ones = [task for task in tasks if task.is_open]
+        assert {task.kind for task in open_ones} == {TaskKind.ONBOARDING, TaskKind.PARTICULARS, TaskKind.BLACKLIST}
+        assert {task.customer.stage for task in open_ones if task.customer and task.kind is TaskKind.ONBOARDING} == {
+            Stage.NEW, Stage.REFERRED, Stage.PASSED
+        }  # fmt: skip
+        whose = Counter(task.assignee.name if task.assignee else None for task in open_ones)
+        assert whose["Aisha Agent"] > 1
+        assert whose[None] > 1
+        today = clock.today("Europe/Berlin")
+        assert len([task for task in open_ones if task.due_on and task.due_on < today]) == 1
+        waiting = [task for task in open_ones if task.waits_for_requester]
+        assert [task.customer.registration_number for task in waiting if task.customer] == [REGISTERED]
+        assert {task.state for task in tasks} == {TaskState.OPEN, TaskState.APPROVED, TaskState.DECLINED}
+        assert {alert.rule for alert in db.session.scalars(select(Alert))} >= {None, AlertRule.BLACKLISTED}
+        told = select(Customer).where(Customer.stage == Stage.BILLING, Customer.billing_reference.is_(None))
+        assert db.session.scalars(told).all() == []
+
+
+def test_making_it_again_adds_nothing(app: Flask):
+    make_demo(app)
+    with app.app_context():
+        before = counts()
+    make_demo(app)
+    with app.app_context():
+        assert counts() == before
