@@ -143,13 +143,15 @@ def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, acto
     Returns why it could not be done, by the id of each task it could not be done to; the others are given.
     """
     require(actor, Permission.TASKS_ASSIGN)
+    for task in tasks:
+        require_own(actor, task)
     assignee = _worker(assignee_id, actor) if assignee_id is not None else None
     given, refused = [], {}
     for task in sorted(tasks, key=lambda each: each.id):
         key, before = task.id, task.assignee_id
         try:
             with db.session.begin_nested():
-                _assign(task, assignee, actor)
+                _assign(task, assignee)
         except HubError as error:
             refused[key] = error.message
             continue
@@ -160,8 +162,7 @@ def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, acto
     return refused
 
 
-def _assign(task: ApprovalTask, assignee: User | None, actor: Actor) -> None:
-    require_own(actor, task)
+def _assign(task: ApprovalTask, assignee: User | None) -> None:
     require_open(task)
     if assignee is not None and assignee.id in askers(task):
         raise NotAllowed(f"{assignee} asked for it, and nobody decides their own request")

@@ -1,0 +1,114 @@
+"""Two who decide at the same moment: one does, the other hears of it."""
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import NoResultFound
+
+from customerhub import clock
+from customerhub.approvals import blacklist, decisions, particulars, stages, tasks
+from customerhub.approvals.moves import move_customer
+from customerhub.customers import alerts
+from customerhub.customers.merging import find_survivor, merge_customers
+from customerhub.customers.records import save_customer
+from customerhub.errors import Conflict, NotFound, WrongState
+from models import Account, Alert, ApprovalTask, Customer
+from models.base import db
+from models.enums import AlertRule, Stage
+from tests.approvals.conftest import acting, entries_of, moved
+from tests.approvals.racing import meanwhile
+
+
+def second(office, app, act):
+    """`act` of the administrator, while this transaction is still open; what came of it."""
+    return meanwhile(app, office.admin.id, act)
+
+
+def test_two_ask_for_the_same(office, app):
+    customer = office.customer()
+    key = customer.id
+    blacklist.request_blacklisting(customer, reason="Fraud", actor=office.manager)
+    other = second(
+        office, app,
+        lambda a: blacklist.request_blacklisting(db.session.get_one(Customer, key), reason="Fraud", actor=a),
+    )  # fmt: skip
+    db.session.commit()
+    with pytest.raises(Conflict, match=r"\(blacklist\) is asked for already"):
+        other()
+
+
+def test_two_claim(office, app):
+    task = office.task(office.customer())
+    key = task.id
+    tasks.claim_task(task, actor=office.agent)
+    other = second(office, app, lambda a: tasks.claim_task(db.session.get_one(ApprovalTask, key), actor=a))
+    db.session.commit()
+    with pytest.raises(WrongState, match="Already taken"):
+        other()
+    db.session.refresh(task)
+    assert task.assignee_id == office.agent.id
+
+
+@pytest.mark.parametrize("theirs", ["pass", "fail"])
+def test_two_move(office, app, theirs):
+    customer = office.customer()
+    key = customer.id
+    office.move(customer, "pass")
+
+    def act(actor):
+        move_customer(db.session.get_one(Customer, key), stages.BY_NAME[theirs], comment="Because", actor=actor)
+
+    other = second(office, app, act)
+    db.session.commit()
+    with pytest.raises((Conflict, WrongState)):
+        other()
+    db.session.refresh(customer)
+    assert (customer.stage, len(moved(customer))) == (Stage.PASSED, 1)
+
+
+def test_two_approve_one_update(office, app):
+    customer = office.customer()
+    with acting(office.partner):
+        values = {"website": "www.example.com"}
+        task = particulars.propose_update(customer, values=values, actor=office.partner)
+        db.session.commit()
+    key, before = task.id, len(entries_of(customer.id))
+    decisions.approve_task(task, actor=office.manager)
+    other = second(office, app, lambda a: decisions.approve_task(db.session.get_one(ApprovalTask, key), actor=a))
+    db.session.commit()
+    with pytest.raises((Conflict, WrongState)):
+        other()
+    assert len(entries_of(customer.id)) == before + 1
+
+
+@pytest.mark.parametrize("other_way_round", [True, False])
+def test_two_merge_the_same_two(office, app, other_way_round):
+    first, other = office.customer(), office.customer()
+    keys = (first.id, other.id)
+    merge_customers(first, other, actor=office.manager)
+
+    def act(actor):
+        rows = [db.session.get_one(Customer, key) for key in keys]
+        survivor, goes = reversed(rows) if other_way_round else rows
+        merge_customers(survivor, goes, actor=actor)
+
+    outcome = second(office, app, act)
+    db.session.commit()
+    with pytest.raises((NotFound, NoResultFound)):  # the latter where it was gone before it was even read
+        outcome()
+    assert list(db.session.scalars(select(Customer.id))) == [keys[0]]
+    assert find_survivor(keys[1], actor=office.manager) == keys[0]
+    assert db.session.scalar(select(func.count(Account.id))) == 2
+
+
+def test_the_daily_rules_and_a_save_raise_one_alert(office, app):
+    customer = office.customer()
+    customer.credit_limit, customer.accounts[0].balance = 5, 10
+    db.session.commit()
+    save_customer(customer, actor=office.system)
+    today = clock.today()
+    other = second(office, app, lambda a: alerts.review_all(a.organisation_id, as_of=today))
+    db.session.commit()
+    assert other() == (0, 0)
+    rules = list(db.session.scalars(select(Alert.rule).where(Alert.closed_at.is_(None))))
+    assert rules == [AlertRule.CREDIT_LIMIT]
+    assert len(entries_of(customer.id, "alert")) == 1
