@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import exports, housekeeping, imports, mail, queue
+from jobs import alerts, exports, housekeeping, imports, mail, queue
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,6 @@ SCHEDULE = (
     Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
     Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
     Periodic(exports.resume, "*/5 * * * *", "Takes up exports that were left waiting or were interrupted"),
+    Periodic(alerts.review, "10 4 * * *", "Raises and closes the alerts of all customers as the rules say"),
     Periodic(housekeeping.tidy, "30 3 * * *", "Removes files that nobody took, and imports and exports of long ago"),
 )

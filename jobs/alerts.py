@@ -1,0 +1,34 @@
+"""Asking the rules of alerts for all customers, once a day: a document expires while nobody saves anything."""
+
+import logging
+
+from sqlalchemy import select
+
+from customerhub import clock, history
+from customerhub.customers import alerts
+from customerhub.permissions import Actor
+from models import Organisation
+from models.base import db
+
+log = logging.getLogger(__name__)
+
+
+def review() -> None:
+    """Raise and close the alerts of every active organisation, as of its own day. One that fails stops no other."""
+    ids = list(db.session.scalars(select(Organisation.id).where(Organisation.active).order_by(Organisation.id)))
+    db.session.rollback()
+    for organisation_id in ids:
+        try:
+            _review(organisation_id)
+        except Exception:
+            db.session.rollback()
+            log.exception("the alerts of organisation %s could not be reviewed", organisation_id)
+
+
+def _review(organisation_id: int) -> None:
+    today = clock.today(db.session.get_one(Organisation, organisation_id).timezone)
+    with history.acting(Actor(None, organisation_id), "daily rules"):
+        raised, closed = alerts.review_all(organisation_id, as_of=today)
+        db.session.commit()
+    if raised or closed:
+        log.info("organisation %s: %s alerts raised, %s closed", organisation_id, raised, closed)
