@@ -57,6 +57,20 @@ UNDECIDED: Final = {
 FACTS: Final = ("name", "kind", "identity_number", "registration_number")
 
 
+def diagram() -> str:
+    """The stages and moves as a Mermaid state diagram, for docs/approvals.md."""
+    names = {stage: stage.name.capitalize() for stage in Stage}
+    lines = ["stateDiagram-v2", *(f'    state "{stage.value}" as {name}' for stage, name in names.items())]
+    lines.append(f"    [*] --> {names[Stage.NEW]}: needs approval")
+    lines.append(f"    [*] --> {names[Stage.BILLING]}: needs none")
+    for move in MOVES:
+        marks = [*(f"needs a {name.replace('_', ' ')}" for name in move.needs), *(["says why"] if move.asks else [])]
+        label = ", ".join([move.label, *marks])
+        lines += [f"    {names[stage]} --> {names[move.after]}: {label}" for stage in Stage if stage in move.before]
+    lines += [f"    {names[before]} --> {names[after]}: a fact changed" for before, after in FALLBACK.items()]
+    return "\n".join(lines)
+
+
 def next_stages(stage: Stage) -> frozenset[Stage]:
     """The stages that people may move a customer to from `stage`."""
     return frozenset(move.after for move in MOVES if stage in move.before)
