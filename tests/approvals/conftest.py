@@ -1,11 +1,12 @@
 """An organisation with people in every role, and customers in any stage."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import scoped_session
 
 from customerhub import history
@@ -101,6 +102,21 @@ def office(app: Any, session: scoped_session[Any]) -> Iterator[Office]:
     made = make_office()
     with history.acting(made.system, "test"):
         yield made
+
+
+@contextmanager
+def counted(engine: Any) -> Iterator[list[str]]:
+    """The statements that are run within the block."""
+    statements: list[str] = []
+
+    def keep(*told: Any) -> None:
+        statements.append(told[2])
+
+    event.listen(engine, "before_cursor_execute", keep)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", keep)
 
 
 def acting(actor: Actor) -> Any:
