@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flask import g
 from wtforms import DateField, Form, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
@@ -92,8 +93,8 @@ def _move(move: Move) -> Operation:
     def run(customer: Customer, *, actor: Actor, **told: Any) -> None:
         moves.move_customer(customer, move, actor=actor, **told)
 
-    def available(customer: Customer, _actor: Actor) -> str | None:
-        return stages.why_not(move, customer.stage)
+    def available(customer: Customer, actor: Actor) -> str | None:
+        return stages.why_not(move, customer.stage) or _not_theirs(customer, actor)
 
     return Operation(
         name=move.name,
@@ -107,6 +108,17 @@ def _move(move: Move) -> Operation:
         icon="flag",
         danger=move.name == "fail",
     )
+
+
+def _not_theirs(customer: Customer, actor: Actor) -> str | None:
+    """Why an agent may not move a customer: its approval task is somebody else's. Looked up once a request."""
+    if actor.may(P.TASKS_DECIDE):
+        return None
+    known: dict[int, int | None] = g.setdefault("assignees", {})
+    if customer.id not in known:
+        task = tasks.find_latest(customer, TaskKind.ONBOARDING)
+        known[customer.id] = task.assignee_id if task is not None else None
+    return None if known[customer.id] == actor.id else "Claim its approval task first, or ask a manager"
 
 
 MOVES = tuple(_move(move) for move in stages.MOVES)

@@ -15,7 +15,7 @@ from customerhub.customers import alerts
 from customerhub.customers.records import save_customer
 from customerhub.database import saving
 from customerhub.errors import Invalid, NotFound, WrongState
-from customerhub.links import Links, columns_to, links_of
+from customerhub.links import Links, columns_to, links_of, told
 from customerhub.permissions import Actor, Permission, require, require_own
 from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer
 from models.base import Base, db
@@ -23,6 +23,7 @@ from models.enums import Stage, TaskState
 from models.keys import folded
 
 # What a choice is offered for where the two differ: what people enter, not what approval, billing and the system keep.
+CHOSEN: Final = ("customer_department", "customer_invoice_type")  # what both have is joined, not moved
 LEFT_ALONE: Final = frozenset(
     {"id", "organisation_id", "account_number", "stage", "status_id", "is_prospect", "promotional_emails"}
 )
@@ -86,7 +87,8 @@ def merge_customers(survivor: Customer, other: Customer, *, take: Collection[str
 
 
 def _told(moved: Links) -> str:
-    return ", ".join(f"{count} {table.replace('_', ' ')}" for table, count in moved)
+    rows = [(table, count) for table, count in moved if table not in CHOSEN]
+    return told(rows) if rows else "nothing"
 
 
 def _lock(*customers: Customer) -> None:
