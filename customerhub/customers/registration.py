@@ -47,17 +47,7 @@ def register_customer(
     if unknown:
         raise Invalid(f"These are not told with a registration: {', '.join(sorted(unknown))}")
     said = tasks.tidied(comment)
-    field = "identity_number" if kind is CustomerKind.CONSUMER else "registration_number"
-    if number_key(identity_number if kind is CustomerKind.CONSUMER else registration_number) is None:
-        raise Invalid("This is needed", field)
-    listed = blacklist.entries_of_numbers(
-        actor.organisation_id,
-        identity_number=identity_number,
-        registration_number=registration_number,
-        as_of=blacklist.today(actor.organisation_id),
-    )
-    if listed:
-        raise Invalid(REFUSED, field)
+    _check_numbers(kind, identity_number, registration_number, actor)
     customer = Customer(
         organisation_id=actor.organisation_id,
         dealer_id=dealer_id,
@@ -73,11 +63,25 @@ def register_customer(
                 phone=particulars.get("contact_number"))
     ]  # fmt: skip
     if address:
-        customer.addresses = [
-            Address(organisation_id=actor.organisation_id, kind=AddressKind.REGISTERED, lines=address, city=city,
-                    postal_code=postal_code, country=country)
-        ]  # fmt: skip
+        customer.addresses = [_address(actor, lines=address, city=city, postal_code=postal_code, country=country)]
     return save_record(customer, actor=actor, comment=said)
+
+
+def _check_numbers(kind: CustomerKind, identity: str | None, registration: str | None, actor: Actor) -> None:
+    """Raises Invalid where the number that tells such a customer apart is missing, or one of the two is blacklisted."""
+    is_consumer = kind is CustomerKind.CONSUMER
+    field = "identity_number" if is_consumer else "registration_number"
+    if number_key(identity if is_consumer else registration) is None:
+        raise Invalid("This is needed", field)
+    day = blacklist.today(actor.organisation_id)
+    if blacklist.entries_of_numbers(
+        actor.organisation_id, identity_number=identity, registration_number=registration, as_of=day
+    ):
+        raise Invalid(REFUSED, field)
+
+
+def _address(actor: Actor, **parts: str | None) -> Address:
+    return Address(organisation_id=actor.organisation_id, kind=AddressKind.REGISTERED, **parts)
 
 
 def _first(emails: str | None) -> str | None:

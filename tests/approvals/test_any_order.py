@@ -4,7 +4,6 @@ The account knows no table of moves, no tasks and no database: of each customer 
 which request open, and what the history must have counted.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from models import ApprovalTask, BlacklistEntry, Customer, OutboxMessage
 from models.base import db
 from models.enums import CustomerKind, Role, TaskKind, TaskState
 from models.keys import number_key
+from tests.approvals.account import Account, Request, key
 from tests.approvals.conftest import Office, acting, make_office, moved, prospect
 from tests.people import make_user
 
@@ -30,37 +30,6 @@ STAFF = DECIDERS | {"agent", "other_agent"}
 NUMBERS = ("HRB 1", "hrb-1", "HRB 2", "H.R.B. 3", "HRB 4")
 REASON = "Because"
 SITES = ("https://a.example.com", "https://b.example.com")
-
-
-@dataclass
-class Request:
-    asker: str
-    others: set[str] = field(default_factory=set)
-    owner: str | None = None
-    values: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def askers(self) -> set[str]:
-        return {self.asker, *self.others}
-
-
-@dataclass
-class Account:
-    """What must be true of one customer."""
-
-    name: str
-    numbers: dict[str, str | None]
-    website: str | None = None
-    kind: str = "company"
-    stage: str = "New"
-    moves: int = 0
-    billing_reference: bool = False
-    requests: dict[str, Request] = field(default_factory=dict)
-    onboarding: Request | None = None  # the last one, open or closed
-
-
-def key(number: str | None) -> str | None:
-    return "".join(c for c in number.upper() if c.isalnum()) if number else None
 
 
 class Approvals(RuleBasedStateMachine):
