@@ -1,4 +1,7 @@
-"""Asking the rules of alerts for all customers, once a day: a document expires while nobody saves anything."""
+"""Asking the rules of alerts for all customers: a document expires while nobody saves anything.
+
+Every hour, because the days of organisations begin at different hours.
+"""
 
 import logging
 

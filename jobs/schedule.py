@@ -29,6 +29,6 @@ SCHEDULE = (
     Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
     Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
     Periodic(exports.resume, "*/5 * * * *", "Takes up exports that were left waiting or were interrupted"),
-    Periodic(alerts.review, "10 4 * * *", "Raises and closes the alerts of all customers as the rules say"),
+    Periodic(alerts.review, "10 * * * *", "Raises and closes the alerts of all customers as the rules say"),
     Periodic(housekeeping.tidy, "30 3 * * *", "Removes files that nobody took, and imports and exports of long ago"),
 )

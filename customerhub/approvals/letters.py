@@ -72,6 +72,21 @@ def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Ac
     )  # fmt: skip
 
 
+def replied(task: ApprovalTask, answer: str, *, actor: Actor) -> None:
+    """Tell who works on a task what was answered to what they asked."""
+    assignee = task.assignee
+    if assignee is None or not assignee.active:
+        return
+    _put(
+        assignee,
+        key=f"task {task.id} answer {task.version}",
+        subject=f"{task.subject}: answered",
+        paragraphs=[f"Hello {assignee.name},", f"{actor.name} answered what was asked of {task.subject}:", answer],
+        button=("Open the task", TASK_PATH.format(task.id)),
+        task=task,
+    )
+
+
 def _put(
     user: User, *, key: str, subject: str, paragraphs: list[str], button: tuple[str, str], task: ApprovalTask
 ) -> None:

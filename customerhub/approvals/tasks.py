@@ -218,6 +218,7 @@ def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
     with _changing():
         task.waits_for_requester = False
     say(task, said, actor=actor)
+    letters.replied(task, said, actor=actor)
 
 
 def needed(comment: str | None, field: str = "comment") -> str:

@@ -275,7 +275,9 @@ def test_a_partner_answers_what_was_asked_once(office):
     task = office.task(customer)
     with pytest.raises(WrongState, match="Nothing is asked"):
         tasks.answer_task(task, answer="Berlin", actor=office.partner)
+    tasks.assign_tasks([task], assignee_id=office.agent.id, actor=office.manager)
     office.move(customer, "refer")
+    told = len(mails(office.agent.user))
     other = Actor.of(make_user(office.organisation, Role.PARTNER))
     for actor, refusal in ((other, NotFound), (make_office("Another").partner, NotFound), (office.agent, NotAllowed)):
         with pytest.raises(refusal):
@@ -285,6 +287,9 @@ def test_a_partner_answers_what_was_asked_once(office):
     assert refused.value.field == "answer"
     tasks.answer_task(task, answer="Berlin", actor=office.partner)
     assert (task.comments[-1].text, task.comments[-1].user_id) == ("Berlin", office.partner.id)
+    [letter] = mails(office.agent.user)[told:]
+    assert letter.subject == f"{customer.name}: answered"
+    assert "Berlin" in letter.text_body
     with pytest.raises(WrongState, match="Nothing is asked"):
         tasks.answer_task(task, answer="Berlin", actor=office.partner)
 
