@@ -18,7 +18,6 @@ from jobs.queue import BULK
 from models import ListExport
 
 KEYS = range(50)
-exporting.CHUNK = 10  # type: ignore[misc]
 
 
 def main(notes: Path, seconds: float) -> int:
@@ -31,6 +30,7 @@ def main(notes: Path, seconds: float) -> int:
     def slow(_export: ListExport, _actor: Actor) -> exports.Listing:
         return exports.Listing(["Key"], {0}, KEYS, cells)
 
+    exporting.CHUNK = 10  # type: ignore[misc]
     app = create_app()
     exports.SOURCES["slow"] = slow
     return worker.run(app, app.config["HUB"], BULK)
