@@ -30,6 +30,8 @@ class OrganisationView(HubModelView):
         "timezone": {"description": "When a day begins, and how times are shown"},
         "country": {"description": ""},
         "approval_policy": {"description": "Which new customers wait for a decision"},
+        "task_assignment": {"description": "Never whoever asked for the decision"},
+        "task_days": {"description": "Counted from the day it is asked for"},
     }
     tabs = (
         (
