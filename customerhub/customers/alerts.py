@@ -1,7 +1,7 @@
 """Alerts: what whoever deals with a customer must know, raised by hand and by rule.
 
 A rule raises one alert a customer and closes it when it no longer holds. Rules are asked when a customer is saved or
-blacklisted, and for all customers by a daily job.
+blacklisted, and for all customers by an hourly job.
 """
 
 from collections.abc import Callable, Sequence
