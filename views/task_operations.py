@@ -9,6 +9,7 @@ from wtforms.validators import Length, Optional
 
 from customerhub.approvals import decisions, moves, stages, tasks
 from customerhub.approvals.stages import Move
+from customerhub.errors import HubError
 from customerhub.permissions import Actor, Permission
 from models import ApprovalTask, Customer, User
 from models.enums import Stage, TaskKind
@@ -20,7 +21,6 @@ from views.words import word
 
 P = Permission
 LIMIT = moves.MOST_REVENUE
-OF_MANAGERS = "A manager decides about the blacklist"
 READ_BY = "Whoever asked reads this, be it a partner."
 
 
@@ -127,44 +127,32 @@ MOVES = tuple(_move(move) for move in stages.MOVES)
 # --- On tasks ----------------------------------------------------------------------------------------------------
 
 
-def _open_only(task: ApprovalTask, _actor: Actor) -> str | None:
-    return None if task.is_open else f"This was {task.state.value} already"
+def _as_asked(check: Callable[[ApprovalTask, Actor], None]) -> Callable[[Any, Actor], str | None]:
+    """Why a check of the business refuses a task, as a screen asks it: None where it does not."""
+
+    def reason(task: ApprovalTask, actor: Actor) -> str | None:
+        try:
+            check(task, actor)
+        except HubError as error:
+            return error.message
+        return None
+
+    return reason
 
 
-def _open_and(check: Callable[[ApprovalTask, Actor], str | None]) -> Callable[[Any, Actor], str | None]:
-    return lambda task, actor: _open_only(task, actor) or check(task, actor)
-
-
-def _free(task: ApprovalTask, actor: Actor) -> str | None:
-    if task.assignee_id == actor.id:
-        return "It is yours already"
-    if task.assignee_id is not None:
-        return f"Already taken by {task.assignee}"
-    if actor.id in tasks.askers(task):
-        return tasks.OWN_REQUEST
-    return None if task.kind not in tasks.OF_MANAGERS or actor.may(P.BLACKLIST) else OF_MANAGERS
-
-
-def _held(task: ApprovalTask, actor: Actor) -> str | None:
-    if task.assignee_id is None:
-        return "Nobody has it"
-    is_mine = task.assignee_id == actor.id
-    return None if is_mine or actor.may(P.TASKS_ASSIGN) else f"{task.assignee} has it"
+_open_only = _as_asked(lambda task, _actor: tasks.require_open(task))
 
 
 def _decidable(task: ApprovalTask, actor: Actor) -> str | None:
+    """As the decision itself asks, in words that lead on to the button beside it."""
+    if not task.is_open:
+        return _open_only(task, actor)
     if actor.id in tasks.askers(task):
         return tasks.OWN_REQUEST
     if task.kind in tasks.OF_MANAGERS and not actor.may(P.BLACKLIST):
-        return OF_MANAGERS
+        return tasks.MANAGERS_DECIDE
     may = task.assignee_id == actor.id or actor.may(P.TASKS_DECIDE)
     return None if may else "Claim it first, or ask a manager"
-
-
-def _withdrawable(task: ApprovalTask, actor: Actor) -> str | None:
-    if task.kind in tasks.LASTING:
-        return tasks.LASTING[task.kind]
-    return None if task.requester_id == actor.id or actor.may(P.TASKS_DECIDE) else "It is not your request"
 
 
 def _approval_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
@@ -202,18 +190,19 @@ def _has_way(stage: Any) -> bool:
 
 OPERATIONS = (
     Operation(
-        name="claim", label="Claim", permission=P.TASKS_WORK, run=tasks.claim_task, available=_open_and(_free),
+        name="claim", label="Claim", permission=P.TASKS_WORK, run=tasks.claim_task,
+        available=_as_asked(tasks.check_claim),
         explain="The task is yours to work on. Nobody else can claim it then.", icon="user-plus",
     ),
     Operation(
         name="approve", label="Approve", permission=P.TASKS_WORK, run=decisions.approve_task,
-        available=_open_and(_decidable), form=_approval_form, first=_known, preview=_preview,
+        available=_decidable, form=_approval_form, first=_known, preview=_preview,
         explain="An update is applied exactly as asked for. Onboarding goes one step on: the credit check is passed, "
         "or, with a billing reference, the customer goes live.", icon="ok",
     ),
     Operation(
         name="decline", label="Decline", permission=P.TASKS_WORK, run=decisions.decline_task,
-        available=_open_and(_decidable), form=WhyForm,
+        available=_decidable, form=WhyForm,
         explain="Nothing changes, and whoever asked is told why. Of onboarding the credit check is failed.",
         icon="ban", danger=True,
     ),
@@ -222,7 +211,8 @@ OPERATIONS = (
         form=AssignForm, together=True, explain="The chosen person gets one mail about all of them.", icon="user",
     ),
     Operation(
-        name="release", label="Release", permission=P.TASKS_WORK, run=tasks.release_task, available=_open_and(_held),
+        name="release", label="Release", permission=P.TASKS_WORK, run=tasks.release_task,
+        available=_as_asked(tasks.check_release),
         explain="The task goes back to the queue, for anybody to claim.", icon="undo",
     ),
     Operation(
@@ -236,7 +226,7 @@ OPERATIONS = (
     ),
     Operation(
         name="withdraw", label="Withdraw", permission=P.TASKS_WORK, run=tasks.withdraw_task,
-        available=_open_and(_withdrawable), form=CommentForm,
+        available=_as_asked(tasks.check_withdrawal), form=CommentForm,
         explain="The request is taken back, and nothing changes.", icon="close", danger=True,
     ),
 )  # fmt: skip

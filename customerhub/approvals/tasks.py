@@ -26,6 +26,7 @@ OWN_REQUEST = "You asked for this yourself, and nobody decides their own request
 ASKED_ALREADY = "A decision of this kind ({}) is asked for already"
 CHANGED_BY = "changed_by"  # in the proposal of a re-check: who else has changed what is to be checked
 OF_MANAGERS = (TaskKind.BLACKLIST, TaskKind.REMOVAL)  # who may not decide about the blacklist cannot work on it
+MANAGERS_DECIDE = "A manager decides about the blacklist"
 # What only decisions end: who asked cannot make it go away.
 LASTING = {
     TaskKind.ONBOARDING: "Onboarding cannot be withdrawn: fail it or delete the customer",
@@ -111,6 +112,13 @@ def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
     """Take an open task that nobody has. Of two who try, one gets it and the other is told that it is taken."""
     require(actor, Permission.TASKS_WORK)
     require_own(actor, task)
+    check_claim(task, actor)
+    with _changing():
+        task.assignee_id = actor.id
+
+
+def check_claim(task: ApprovalTask, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot claim `task` now."""
     require_open(task)
     if task.assignee_id is not None and task.assignee_id == actor.id:
         raise WrongState("It is yours already")
@@ -118,23 +126,26 @@ def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
         raise WrongState(f"Already taken by {task.assignee}")
     if actor.id in askers(task):
         raise NotAllowed(OWN_REQUEST)
-    if task.kind in OF_MANAGERS:
-        require(actor, Permission.BLACKLIST)
-    with _changing():
-        task.assignee_id = actor.id
+    if task.kind in OF_MANAGERS and not actor.may(Permission.BLACKLIST):
+        raise NotAllowed(MANAGERS_DECIDE)
 
 
 def release_task(task: ApprovalTask, *, actor: Actor) -> None:
     """Give a task back to the queue: one's own, or anybody's as a manager."""
     require(actor, Permission.TASKS_WORK)
     require_own(actor, task)
+    check_release(task, actor)
+    with _changing():
+        task.assignee_id = None
+
+
+def check_release(task: ApprovalTask, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot give `task` back now."""
     require_open(task)
     if task.assignee_id is None:
         raise WrongState("Nobody has it")
-    if task.assignee_id != actor.id:
-        require(actor, Permission.TASKS_ASSIGN)
-    with _changing():
-        task.assignee_id = None
+    if task.assignee_id != actor.id and not actor.may(Permission.TASKS_ASSIGN):
+        raise NotAllowed(f"{task.assignee} has it")
 
 
 def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, actor: Actor) -> dict[int, str]:
@@ -269,12 +280,17 @@ def reopen(task: ApprovalTask) -> None:
 def withdraw_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor) -> None:
     """Take a request back: one's own, or anybody's as a manager. What the hub itself asks for lasts until decided."""
     require_own(actor, task)
+    check_withdrawal(task, actor)
+    close(task, TaskState.WITHDRAWN, comment=tidied(comment), actor=actor)
+
+
+def check_withdrawal(task: ApprovalTask, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot take the request back now."""
     require_open(task)
     if task.kind in LASTING:
         raise WrongState(LASTING[task.kind])
-    if actor.id is None or task.requester_id != actor.id:
-        require(actor, Permission.TASKS_DECIDE)
-    close(task, TaskState.WITHDRAWN, comment=tidied(comment), actor=actor)
+    if task.requester_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
+        raise NotAllowed("It is not your request")
 
 
 def require_open(task: ApprovalTask) -> None:
