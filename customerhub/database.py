@@ -1,9 +1,11 @@
 """Flushing with the database's refusals turned into sentences."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -71,6 +73,14 @@ def saving() -> Iterator[None]:
         raise explained(error) from error
     except StaleDataError as error:
         raise Conflict("Somebody else saved this record in the meantime") from error
+
+
+def insert_new(model: Any, *, on: Sequence[str] | None = None) -> Any:
+    """An INSERT into the table of `model` that leaves out what one of its unique keys has already, or only the key of
+    the columns `on`. Add values, and what it is to return.
+    """
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(model).on_conflict_do_nothing(index_elements=on)
 
 
 def explained(error: IntegrityError | DataError) -> HubError:

@@ -19,10 +19,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from customerhub import clock
 from customerhub.customers.rules import clean_email
+from customerhub.database import insert_new
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
 from customerhub.transaction import after_commit
@@ -107,11 +107,9 @@ def put(
 
 def _written(**values: object) -> int | None:
     """The id of a new waiting message with `values`, None where there is one for its reason."""
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     return db.session.scalar(
-        dialect.insert(OutboxMessage)
+        insert_new(OutboxMessage, on=["organisation_id", "reason_key"])
         .values(state=OutboxState.WAITING, attempts=0, next_attempt_at=clock.now(), **values)
-        .on_conflict_do_nothing(index_elements=["organisation_id", "reason_key"])
         .returning(OutboxMessage.id)
     )
 

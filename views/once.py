@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from flask import Flask, flash, g, redirect, request
 from markupsafe import Markup
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from werkzeug.wrappers import Response
 
 from customerhub import clock
+from customerhub.database import insert_new
 from models import UsedForm
 from models.base import db
 
@@ -61,12 +61,8 @@ def claim() -> Sent | None:
     if not _TOKEN.fullmatch(token):
         return None
     content = _fingerprint()
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     taken = db.session.scalar(
-        dialect.insert(UsedForm)
-        .values(token=token, content=content, created_at=clock.now())
-        .on_conflict_do_nothing()
-        .returning(UsedForm.token)
+        insert_new(UsedForm).values(token=token, content=content, created_at=clock.now()).returning(UsedForm.token)
     )
     if taken is not None:
         g.form_token = token

@@ -3,8 +3,8 @@
 from itertools import groupby
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from customerhub.database import insert_new
 from models import Account, Customer, NumberSequence
 from models.base import db
 
@@ -27,11 +27,8 @@ def take_account_numbers(organisation_id: int, count: int) -> list[str]:
 
 def _reserve(organisation_id: int, name: str, count: int) -> int:
     """Move the sequence on by `count`; its value before that."""
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     db.session.execute(
-        dialect.insert(NumberSequence)
-        .values(organisation_id=organisation_id, name=name, next_value=FIRST_NUMBER)
-        .on_conflict_do_nothing()
+        insert_new(NumberSequence).values(organisation_id=organisation_id, name=name, next_value=FIRST_NUMBER)
     )
     after = db.session.scalar(
         update(NumberSequence)

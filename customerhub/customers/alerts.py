@@ -9,11 +9,10 @@ from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from customerhub import clock, history
 from customerhub.customers.rules import clean_text
-from customerhub.database import saving
+from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
 from models import Account, Alert, BlacklistEntry, CatalogItem, ComplianceDocument, Customer, Organisation
@@ -201,7 +200,6 @@ def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
 
 def _raise(organisation_id: int, customer_ids: Sequence[int], rule: AlertRule) -> int:
     """Raise the alert of a rule for each of these customers, unless somebody else does so at the same time."""
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
     text, _ = RULES[rule]
     made = 0
     for start in range(0, len(customer_ids), CHUNK):
@@ -210,7 +208,7 @@ def _raise(organisation_id: int, customer_ids: Sequence[int], rule: AlertRule) -
              "text": text, "created_at": clock.now()}
             for key in customer_ids[start : start + CHUNK]
         ]  # fmt: skip
-        statement = dialect.insert(Alert).values(values).on_conflict_do_nothing()
+        statement = insert_new(Alert).values(values)
         changes = {"rule": [None, rule.value], "severity": [None, SEVERITIES[rule].value], "text": [None, text]}
         made += _recorded(statement.returning(*_TOLD), "created", changes)
     return made

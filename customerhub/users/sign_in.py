@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from customerhub.customers import rules
-from customerhub.database import saving
+from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, NotAllowed
 from customerhub.history import note, recorded
 from customerhub.users import passwords
@@ -95,9 +94,7 @@ def sign_out_everywhere(user: User) -> None:
 
 def end_session(mark: str, *, at: datetime) -> None:
     """End one session, known by its `mark`: whoever has a copy of its cookie is not signed in by it any more."""
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
-    ended = dialect.insert(EndedSession).values(mark=mark, created_at=at)
-    db.session.execute(ended.on_conflict_do_nothing())
+    db.session.execute(insert_new(EndedSession).values(mark=mark, created_at=at))
 
 
 def rename(user: User, name: str) -> None:
