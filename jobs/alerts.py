@@ -7,7 +7,7 @@ import logging
 
 from sqlalchemy import select
 
-from customerhub import clock, history
+from customerhub import history
 from customerhub.customers import alerts
 from customerhub.permissions import Actor
 from models import Organisation
@@ -29,7 +29,7 @@ def review() -> None:
 
 
 def _review(organisation_id: int) -> None:
-    today = clock.today(db.session.get_one(Organisation, organisation_id).timezone)
+    today = alerts.today(organisation_id)
     with history.acting(Actor(None, organisation_id), "daily rules"):
         raised, closed = alerts.review_all(organisation_id, as_of=today)
         db.session.commit()

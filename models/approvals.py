@@ -3,7 +3,20 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, event, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    event,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from models.base import Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
@@ -113,6 +126,11 @@ class BlacklistEntry(OrganisationRow):
         Index("ix_blacklist_entry_registration", "organisation_id", "registration_key"),
         Index("ix_blacklist_entry_customer", "customer_id"),
     )
+
+    @classmethod
+    def holds(cls, as_of: date) -> ColumnElement[bool]:
+        """The condition that an entry holds on a day."""
+        return and_(cls.removed_at.is_(None), or_(cls.valid_until.is_(None), cls.valid_until >= as_of))
 
     def __str__(self) -> str:
         return self.name

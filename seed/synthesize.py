@@ -9,7 +9,6 @@ from typing import Any, cast
 from sqlalchemy import Table, func, insert, select, text
 
 from customerhub import clock, history
-from customerhub.approvals import blacklist
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.errors import Invalid
 from customerhub.permissions import STAFF
@@ -70,7 +69,7 @@ def _choices(organisation_id: int) -> dict[str, list[Any]]:
         "department": ids(Department),
         "staff": ids(User, User.role.in_(STAFF)),
     }
-    entries = (BlacklistEntry.organisation_id == organisation_id, blacklist.holds(clock.today()))
+    entries = (BlacklistEntry.organisation_id == organisation_id, BlacklistEntry.holds(clock.today()))
     listed = select(BlacklistEntry.registration_key).where(*entries, BlacklistEntry.registration_key.is_not(None))
     found["listed"] = list(db.session.scalars(listed))
     for noun in ("region", "status", "department"):

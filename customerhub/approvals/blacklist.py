@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import or_, select
 
 from customerhub import clock, history
 from customerhub.approvals import tasks
 from customerhub.customers import alerts
+from customerhub.customers.alerts import today
 from customerhub.database import saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import ApprovalTask, BlacklistEntry, Customer, Organisation
+from models import ApprovalTask, BlacklistEntry, Customer
 from models.base import db
 from models.enums import TaskKind
 from models.keys import number_key
@@ -74,21 +75,13 @@ def _matches(customer_id: int | None, identity_key: str | None, registration_key
     return [column == value for column, value in pairs if value is not None]
 
 
-def holds(as_of: date) -> ColumnElement[bool]:
-    """The condition that an entry holds on a day."""
-    return and_(
-        BlacklistEntry.removed_at.is_(None),
-        or_(BlacklistEntry.valid_until.is_(None), BlacklistEntry.valid_until >= as_of),
-    )
-
-
 def _valid(matches: list[Any], organisation_id: int, as_of: date) -> list[BlacklistEntry]:
     if not matches:
         return []
     return list(
         db.session.scalars(
             select(BlacklistEntry)
-            .where(BlacklistEntry.organisation_id == organisation_id, or_(*matches), holds(as_of))
+            .where(BlacklistEntry.organisation_id == organisation_id, or_(*matches), BlacklistEntry.holds(as_of))
             .order_by(BlacklistEntry.id)
         )
     )
@@ -122,10 +115,6 @@ def refuse_blacklisted(customer: Customer, what: str) -> None:
     found = entries_of(customer, as_of=today(customer.organisation_id))
     if found:
         raise WrongState(f"{customer} is blacklisted and cannot be {what}: {found[0].reason}")
-
-
-def today(organisation_id: int) -> date:
-    return clock.today(db.session.get_one(Organisation, organisation_id).timezone)
 
 
 # --- Asking and deciding -----------------------------------------------------------------------------------------

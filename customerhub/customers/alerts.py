@@ -43,7 +43,7 @@ def raise_alert(
     require(actor, Permission.CUSTOMERS_EDIT)
     require_own(actor, customer)
     said = _text_of(text)
-    if valid_until is not None and valid_until < _today(customer.organisation_id):
+    if valid_until is not None and valid_until < today(customer.organisation_id):
         raise Invalid("This day is past", "valid_until")
     if type_id is not None:
         item = db.session.get(CatalogItem, type_id)
@@ -72,7 +72,8 @@ def _text_of(text: str) -> str:
     return said
 
 
-def _today(organisation_id: int) -> date:
+def today(organisation_id: int) -> date:
+    """The day it is now for an organisation."""
     return clock.today(db.session.get_one(Organisation, organisation_id).timezone)
 
 
@@ -138,11 +139,7 @@ def _with_expired_document(organisation_id: int, as_of: date, customer_id: int |
 def _blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
     """Found from the entries, which are few, by each of the three ways in which one matches."""
     entry, customer = BlacklistEntry, Customer
-    held = and_(
-        entry.organisation_id == organisation_id,
-        entry.removed_at.is_(None),
-        or_(entry.valid_until.is_(None), entry.valid_until >= as_of),
-    )
+    held = and_(entry.organisation_id == organisation_id, entry.holds(as_of))
     ways = (
         customer.id == entry.customer_id,
         customer.identity_key == entry.identity_key,
