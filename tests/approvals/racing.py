@@ -29,7 +29,7 @@ def meanwhile(app: Flask, user_id: int, act: Callable[[Actor], Any]) -> Callable
 
     pool = ThreadPoolExecutor(1)
     future = pool.submit(run)
-    _wait_for(future)
+    wait_for(future)
 
     def outcome() -> Any:
         with pool:
@@ -38,7 +38,8 @@ def meanwhile(app: Flask, user_id: int, act: Callable[[Actor], Any]) -> Callable
     return outcome
 
 
-def _wait_for(future: Future[Any]) -> None:
+def wait_for(future: Future[Any]) -> None:
+    """Until it has ended or waits for a lock."""
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     for _ in range(200):
         time.sleep(0.02)

@@ -1,12 +1,10 @@
 """Two transactions that would each be right alone: the second waits for the first and sees what it did."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from customerhub import history
 from customerhub.customers.records import delete_customer, save_customer
@@ -17,6 +15,7 @@ from models import Customer, CustomerStatus, User
 from models.base import db
 from models.enums import Role
 from tests import factories as make
+from tests.approvals.racing import wait_for
 from tests.customerhub.conftest import actor_in
 from tests.customerhub.test_records import new
 from tests.world import World
@@ -34,23 +33,8 @@ def meanwhile(world: World, act: Callable[[Actor], Any]) -> tuple[ThreadPoolExec
 
     pool = ThreadPoolExecutor(1)
     future = pool.submit(run)
-    _wait_for_it(future)
+    wait_for(future)
     return pool, future
-
-
-def _wait_for_it(future: Future[Any]) -> None:
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    for _ in range(200):
-        time.sleep(0.02)
-        if future.done():
-            return
-        if db.engine.dialect.name == "sqlite":
-            time.sleep(0.2)
-            return
-        with db.engine.connect() as connection:
-            if connection.scalar(waiting):
-                return
-    raise AssertionError("it neither ends nor waits")
 
 
 def refused(pool: ThreadPoolExecutor, future: Future[Any], kind: type[Exception], told: str) -> None:
