@@ -27,7 +27,10 @@ from models import (
     ImportRow,
     ListExport,
     NumberSequence,
+    OutboxAttachment,
     OutboxMessage,
+    PeriodicRun,
+    Reminder,
     UsedForm,
 )
 from models.base import Base, db
@@ -41,6 +44,9 @@ UNTRACKED = (
     SavedView,
     ListPreference,
     OutboxMessage,
+    OutboxAttachment,
+    Reminder,
+    PeriodicRun,
     CustomerImport,
     ListExport,
     UsedForm,

@@ -3,8 +3,9 @@
 import models.sqlite  # noqa: F401  (listens to every engine)
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
+from models.contracts import Contract, CustomerOrder
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
-from models.journal import EndedSession, History, OutboxMessage, UsedForm
+from models.journal import EndedSession, History, OutboxAttachment, OutboxMessage, PeriodicRun, UsedForm
 from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
 from models.parts import (
     Address,
@@ -16,6 +17,7 @@ from models.parts import (
     LegalEntity,
 )
 from models.people import Dealer, ListPreference, SavedView, User
+from models.reviews import Reminder, Review
 from models.setup import (
     BilledUser,
     CatalogItem,
@@ -50,9 +52,11 @@ __all__ = [
     "Commodity",
     "ComplianceDocument",
     "Contact",
+    "Contract",
     "Customer",
     "CustomerGroup",
     "CustomerImport",
+    "CustomerOrder",
     "CustomerPart",
     "CustomerStatus",
     "Dealer",
@@ -74,10 +78,14 @@ __all__ = [
     "NumberSequence",
     "Organisation",
     "OrganisationRow",
+    "OutboxAttachment",
     "OutboxMessage",
     "PaymentMethod",
     "PaymentTerms",
+    "PeriodicRun",
     "Product",
+    "Reminder",
+    "Review",
     "Row",
     "SavedView",
     "StoredFile",

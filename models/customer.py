@@ -224,6 +224,7 @@ class Customer(OrganisationRow):
     subscription_type_id: Mapped[int | None] = mapped_column(Key)
     number_of_users: Mapped[int | None] = mapped_column(Integer)
     portal_access: Mapped[bool] = mapped_column(default=False, server_default=false())
+    portal_invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED)
 
     # Derived from the columns above by `derived()`: never set by hand
     sort_name: Mapped[str] = mapped_column(sorted_text(400), info=DERIVED)

@@ -199,11 +199,33 @@ class ProfileStatus(enum.StrEnum):
     NDA_DECLINED = "NDA Declined"
 
 
+class ContractStatus(enum.StrEnum):
+    """Draft until its invoice profile is completed, then Live by itself."""
+
+    DRAFT = "Draft"
+    LIVE = "Live"
+    PASSIVE = "Passive"
+    ENDED = "Ended"
+
+
+class OrderStatus(enum.StrEnum):
+    PLACED = "placed"
+    IN_PROGRESS = "in progress"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class ReminderKind(enum.StrEnum):
+    REVIEW = "review"
+    COMPLIANCE = "compliance"
+
+
 class OutboxState(enum.StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     HELD = "held"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class TransferState(enum.StrEnum):

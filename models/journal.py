@@ -1,13 +1,14 @@
 """What happened and what was said: the history of every change, and outgoing messages."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table
+from models.base import Base, Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
 from models.enums import OutboxState
+from models.organisation import StoredFile
 from models.types import UtcDateTime, one_of
 
 
@@ -45,7 +46,11 @@ class History(Base):
 
 
 class OutboxMessage(OrganisationRow):
-    """A mail that is to be sent once for one reason. Written in the transaction that causes it."""
+    """A mail that is to be sent once for one reason. Written in the transaction that causes it.
+
+    `why` tells the reason in words, `answer` what the mail server said when it took the mail. Where `report_on` is set,
+    the customer's performance report as of that day is made and attached before the mail is sent.
+    """
 
     __tablename__ = "outbox_message"
 
@@ -61,6 +66,13 @@ class OutboxMessage(OrganisationRow):
     last_error: Mapped[str | None] = mapped_column(String(500))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     customer_id: Mapped[int | None] = mapped_column(Key)
+    why: Mapped[str | None] = mapped_column(String(300))
+    answer: Mapped[str | None] = mapped_column(String(500))
+    report_on: Mapped[date | None]
+
+    attachments: Mapped[list["OutboxAttachment"]] = to_many(
+        "OutboxAttachment", "message_id", "OutboxMessage", order_by="OutboxAttachment.id"
+    )
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "reason_key"),
@@ -71,6 +83,35 @@ class OutboxMessage(OrganisationRow):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class OutboxAttachment(OrganisationRow):
+    """A file that goes with a mail."""
+
+    __tablename__ = "outbox_attachment"
+
+    message_id: Mapped[int] = mapped_column(Key)
+    file_id: Mapped[int] = mapped_column(Key)
+
+    file: Mapped[StoredFile] = to_one("OutboxAttachment.file_id", "StoredFile")
+
+    __table_args__ = tenant_table(
+        same_organisation("outbox_attachment", "message_id", "outbox_message", ondelete="CASCADE"),
+        same_organisation("outbox_attachment", "file_id", "stored_file"),
+        UniqueConstraint("message_id", "file_id"),
+    )
+
+
+class PeriodicRun(Base):
+    """The last run of one job of the schedule, by the job's name. `told` is what came of it, in words."""
+
+    __tablename__ = "periodic_run"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    succeeded: Mapped[bool | None]
+    told: Mapped[str | None] = mapped_column(String(500))
 
 
 class UsedForm(Base):

@@ -1,6 +1,6 @@
 """The tenant, its legal bodies, its number ranges and its files."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import (
@@ -52,10 +52,22 @@ class Organisation(KeyedByName, Row):
         default="30, 14, 7, 1",
         info={"help": "Days before a document expires on which a reminder is sent; one more goes out on the day"},
     )
+    reminders_active: Mapped[bool] = mapped_column(
+        default=True,
+        server_default=true(),
+        info={"label": "Send reminders", "help": "Of reviews and compliance documents, every day"},
+    )
+    review_grace_days: Mapped[int] = mapped_column(
+        Integer,
+        default=14,
+        server_default="14",
+        info={"help": "Days after which a review that nobody has recorded counts as overdue"},
+    )
     active: Mapped[bool] = mapped_column(default=True)
 
     __table_args__ = (
         CheckConstraint("length(currency) = 3", name="currency"),
+        CheckConstraint("review_grace_days BETWEEN 0 AND 365", name="review_grace_days"),
         CheckConstraint("length(country) = 2", name="country"),
         CheckConstraint("task_days BETWEEN 0 AND 365", name="task_days"),
         NEVER_AGAIN,

@@ -18,6 +18,7 @@ from models.enums import (
     CatalogType,
     Frequency,
     ProductKind,
+    ReminderKind,
     Risk,
     Role,
     RowOutcome,
@@ -262,6 +263,13 @@ class PartFactory(OwnedRow):
     customer_id = made(CustomerFactory)
 
 
+class AccountFactory(PartFactory):
+    class Meta:
+        model = models.Account
+
+    number = factory.Sequence(lambda n: f"A{n:06d}")
+
+
 class AddressFactory(PartFactory):
     class Meta:
         model = models.Address
@@ -311,6 +319,42 @@ class LegalEntityFactory(PartFactory):
     name = factory.Sequence(lambda n: f"Body {n}")
 
 
+class ContractFactory(PartFactory):
+    """A contract with an account and a profile of its own."""
+
+    class Meta:
+        model = models.Contract
+
+    number = factory.Sequence(lambda n: f"K{n:05d}")
+    name = factory.Sequence(lambda n: f"Contract {n}")
+    account_id = factory.LazyAttribute(
+        lambda row: AccountFactory(organisation=row.organisation, customer_id=row.customer_id).id
+    )
+    invoice_profile_id = factory.LazyAttribute(
+        lambda row: InvoiceProfileFactory(organisation=row.organisation, customer_id=row.customer_id).id
+    )
+    start_date = date(2025, 1, 31)
+
+
+class CustomerOrderFactory(PartFactory):
+    class Meta:
+        model = models.CustomerOrder
+
+    number = factory.Sequence(lambda n: f"O{n:05d}")
+    description = "Business lines"
+    ordered_on = date(2025, 1, 31)
+
+
+class ReviewFactory(PartFactory):
+    class Meta:
+        model = models.Review
+
+    due_on = date(2025, 1, 31)
+    done_on = date(2025, 2, 3)
+    risk = Risk.LOW
+    note = "Nothing has changed"
+
+
 # --- People and messages -----------------------------------------------------------------------------------
 
 
@@ -340,6 +384,32 @@ class OutboxMessageFactory(OwnedRow):
     text_body = "It is due."
     html_body = "<p>It is due.</p>"
     next_attempt_at = factory.LazyFunction(clock.now)
+
+
+class OutboxAttachmentFactory(OwnedRow):
+    class Meta:
+        model = models.OutboxAttachment
+
+    message_id = made(OutboxMessageFactory)
+    file_id = made(StoredFileFactory, name="report.pdf")
+
+
+class ReminderFactory(PartFactory):
+    class Meta:
+        model = models.Reminder
+
+    kind = ReminderKind.REVIEW
+    due_on = date(2025, 1, 31)
+    as_of = date(2025, 1, 31)
+    message_id = made(OutboxMessageFactory)
+
+
+class PeriodicRunFactory(Row):
+    class Meta:
+        model = models.PeriodicRun
+
+    name = factory.Sequence(lambda n: f"jobs.work.every_{n}")
+    started_at = factory.LazyFunction(clock.now)
 
 
 class ListExportFactory(OwnedRow):

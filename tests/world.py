@@ -85,6 +85,12 @@ def _others(organisation: models.Organisation, side: Side) -> None:
     make.ImportRowFactory(import_id=_one(models.CustomerImport, organisation))
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
     _approvals(organisation, side)
+    owned = {"organisation": organisation, "customer_id": side.customers[0]}
+    contract = make.ContractFactory(**owned)
+    make.CustomerOrderFactory(**owned, contract_id=contract.id)
+    make.ReviewFactory(**owned, done_by_id=side.users[Role.AGENT])
+    make.ReminderFactory(**owned)
+    make.OutboxAttachmentFactory(organisation=organisation)
 
 
 def _approvals(organisation: models.Organisation, side: Side) -> None:

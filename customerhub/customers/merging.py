@@ -17,7 +17,7 @@ from customerhub.database import saving
 from customerhub.errors import Invalid, NotFound, WrongState
 from customerhub.links import Links, columns_to, links_of, told
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer
+from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer, Reminder, Review
 from models.base import Base, db
 from models.enums import Stage, TaskState
 from models.keys import folded
@@ -118,11 +118,25 @@ def _clear_the_way(survivor: Customer, other: Customer, actor: Actor) -> None:
                 profile.name = _own_name(profile.name, other)
         for account in db.session.scalars(select(Account).where(Account.customer_id == other.id)):
             account.is_main = False
+        _clear_reviews(survivor, other)
         asked = {task.kind for task in _open_tasks(survivor)}
         for task in _open_tasks(other):
             if task.kind in asked or survivor.stage not in stages.UNDECIDED.get(task.kind, Stage):
                 task.state, task.decided_at, task.decided_by_id = TaskState.WITHDRAWN, clock.now(), actor.id
                 task.waits_for_requester = False
+
+
+def _clear_reviews(survivor: Customer, other: Customer) -> None:
+    """A due date has one review that answers it, and one reminder."""
+    answered = set(db.session.scalars(select(Review.due_on).where(Review.customer_id == survivor.id)))
+    for review in db.session.scalars(select(Review).where(Review.customer_id == other.id)):
+        if review.due_on in answered:
+            review.due_on = None
+    mine = set(db.session.scalars(select(Reminder).where(Reminder.customer_id == survivor.id)).all())
+    known = {(each.kind, each.document_id, each.due_on, each.days_before) for each in mine}
+    for reminder in db.session.scalars(select(Reminder).where(Reminder.customer_id == other.id)):
+        if (reminder.kind, reminder.document_id, reminder.due_on, reminder.days_before) in known:
+            db.session.delete(reminder)
 
 
 def _own_name(name: str, other: Customer) -> str:

@@ -23,7 +23,7 @@ from models.enums import AddressKind, StatusBehaviour, TemplatePurpose
 # What goes with the customer without a question: the details of the record itself.
 DETAILS = (
     "account", "address", "alert", "approval_task", "contact", "customer_department", "customer_invoice_type",
-    "legal_entity", "merged_customer",
+    "legal_entity", "merged_customer", "reminder",
 )  # fmt: skip
 
 MANAGERS = ("responsible_manager_id", "service_manager_id", "account_manager_id")

@@ -1,15 +1,38 @@
 """Two customers become one: nothing is lost, nothing stays behind, and the old addresses lead on."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import Table, func, select
 
 from customerhub.approvals import decisions, particulars, tasks
 from customerhub.customers import merging
-from customerhub.customers.merging import choosable_fields, differing, find_survivor, merge_customers, merged_into
+from customerhub.customers.merging import (
+    CHOSEN,
+    choosable_fields,
+    differing,
+    find_survivor,
+    merge_customers,
+    merged_into,
+)
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.links import columns_to, linked_rows
-from models import Account, Address, Alert, ApprovalTask, Customer, History, InvoiceProfile, MergedCustomer, User
+from models import (
+    Account,
+    Address,
+    Alert,
+    ApprovalTask,
+    Customer,
+    History,
+    InvoiceProfile,
+    MergedCustomer,
+    Organisation,
+    OutboxMessage,
+    Reminder,
+    Review,
+    User,
+)
 from models.base import Base, db
 from models.enums import AddressKind, CustomerKind, Role, Stage, TaskKind, TaskState
 from tests import factories as make
@@ -63,7 +86,8 @@ def test_every_table_that_refers_to_a_customer_is_moved(world: World):
 
 def _fill(world: World, other: Customer) -> None:
     """A row in every table that does not come with every customer of the world."""
-    owned = {"organisation_id": world.ours.id, "customer_id": other.id}
+    organisation = db.session.get_one(Organisation, world.ours.id)
+    owned = {"organisation": organisation, "customer_id": other.id}
     make.ApprovalTaskFactory(**owned, kind=TaskKind.BLACKLIST)
     make.AlertFactory(**owned)
     make.BlacklistEntryFactory(**owned, removed_at=make.clock.now())
@@ -71,12 +95,14 @@ def _fill(world: World, other: Customer) -> None:
     make.CustomerGroupFactory(organisation_id=world.ours.id, parent_id=other.id)
     make.OutboxMessageFactory(**owned)
     make.UserFactory(**owned, role=Role.CUSTOMER)
+    contract = make.ContractFactory(organisation=organisation, customer_id=other.id)
+    make.CustomerOrderFactory(**owned, contract_id=contract.id)
+    make.ReviewFactory(**owned)
+    make.ReminderFactory(**owned, due_on=date(2025, 4, 30))
 
 
 def test_every_customer_table_can_be_filled_by_a_test():
-    assert {table.name for table, _ in REFERENCES} - set(make.FACTORIES) == {
-        "account", "customer_department", "customer_invoice_type",
-    }  # fmt: skip
+    assert {table.name for table, _ in REFERENCES} - set(make.FACTORIES) == set(CHOSEN)
 
 
 # --- What there may be once --------------------------------------------------------------------------------------
@@ -97,6 +123,28 @@ def test_addresses_of_one_kind_and_profiles_of_one_name(office):
         (AddressKind.MAILING, "Ours"), (AddressKind.REGISTERED, "Theirs"),
     }  # fmt: skip
     assert [profile.name for profile in survivor.invoice_profiles] == ["Main", f"MAIN ({number})"]
+
+
+def test_reviews_and_reminders_of_one_day(office):
+    """Both reviews were done, and both reminders sent; for each due date one of them counts."""
+    survivor, other = office.customer(), office.customer()
+    organisation = db.session.get_one(Organisation, office.id)
+    for customer in (survivor, other):
+        owned = {"organisation": organisation, "customer_id": customer.id}
+        make.ReviewFactory(**owned, note=str(customer))
+        make.ReminderFactory(**owned)
+    make.ReminderFactory(organisation=organisation, customer_id=other.id, due_on=date(2025, 4, 30))
+    db.session.commit()
+    merge(office, survivor, other)
+    reviews = db.session.scalars(select(Review).order_by(Review.id)).all()
+    assert [(each.customer_id, each.due_on) for each in reviews] == [
+        (survivor.id, date(2025, 1, 31)), (survivor.id, None),
+    ]  # fmt: skip
+    reminders = db.session.scalars(select(Reminder).order_by(Reminder.due_on)).all()
+    assert [(each.customer_id, each.due_on) for each in reminders] == [
+        (survivor.id, date(2025, 1, 31)), (survivor.id, date(2025, 4, 30)),
+    ]  # fmt: skip
+    assert db.session.scalar(select(func.count()).select_from(OutboxMessage)) == 3
 
 
 def test_the_longest_name_of_a_profile_still_fits(office):

@@ -46,6 +46,7 @@ VISITORS = {
     "approval_task.assignee_id",
     "approval_task.decided_by_id",
     "task_comment.user_id",
+    "review.done_by_id",
 }
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.
@@ -61,6 +62,10 @@ BAD: dict[str, dict[str, Any]] = {
     "ck_blacklist_entry_who": {"customer_id": None, "identity_key": None, "registration_key": None},
     "ck_business_entity_brand_colour": {"brand_colour": "red"},
     "ck_commodity_defaults": {"default_minimum_cost": -1},
+    "ck_contract_connections": {"connections": -1},
+    "ck_contract_dates": {"end_date": date(1999, 12, 31)},
+    "ck_contract_name": {"name": ""},
+    "ck_contract_value": {"value": -1},
     "ck_customer_billing_day": {"billing_day": 32},
     "ck_customer_credit_limit": {"credit_limit": -1},
     "ck_customer_estimated_monthly_revenue": {"estimated_monthly_revenue": -1},
@@ -68,6 +73,8 @@ BAD: dict[str, dict[str, Any]] = {
     "ck_customer_import_done_rows": {"done_rows": -1},
     "ck_customer_name": {"name": ""},
     "ck_customer_number_of_users": {"number_of_users": -1},
+    "ck_customer_order_connections": {"connections": 0},
+    "ck_customer_order_delivered": {"delivered_on": date(2025, 1, 31)},
     "ck_customer_prospect_number": {"is_prospect": True},
     "ck_customer_review_frequency": {"review_frequency": 13},
     "ck_customer_status_colour": {"colour": "green"},
@@ -78,9 +85,12 @@ BAD: dict[str, dict[str, Any]] = {
     "ck_list_export_format": {"format": "exe"},
     "ck_organisation_country": {"country": "D"},
     "ck_organisation_currency": {"currency": "EU"},
+    "ck_organisation_review_grace_days": {"review_grace_days": 366},
     "ck_organisation_task_days": {"task_days": 366},
     "ck_payment_terms_value": {"value": 366},
     "ck_product_price": {"price": -1},
+    "ck_reminder_days_before": {"days_before": -1},
+    "ck_reminder_document": {"document_id": 1},
     "ck_stored_file_size": {"size": -1},
     "ck_tariff_fallback_markup": {"fallback_markup": -1},
     "ck_tariff_rate_price_per_minute": {"price_per_minute": -1},
@@ -213,6 +223,7 @@ def doubled(table: Table, world: World, constraint: UniqueConstraint, others: se
     row = dict(db.session.connection().execute(first).mappings().one())
     row["id"] = 10**6
     varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
+    varied |= {name: row[name] + 10**6 for name in others if name.endswith("_id") and name != "organisation_id"}
     return insert(table).values(row | varied | beside(table))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
-from customerhub import storage
+from customerhub import clock, storage
 from models import Customer, OutboxMessage
 from models.base import db
 from tests import factories as make
@@ -122,14 +122,49 @@ def test_down_works_on_a_database_in_use(app_over):
 def test_a_migration_takes_links_out_of_subjects(app_over):
     with app_over("subjects").app_context():
         downgrade(revision="0002")
-        organisation = make.OrganisationFactory()
-        for subject in ("See https://hub.example.com/set-password/abc.DEF-1 now", "Set-password 100%"):
-            make.OutboxMessageFactory(organisation=organisation, subject=subject)
-        db.session.commit()
-        db.session.remove()
+        for number, subject in enumerate(
+            ("See https://hub.example.com/set-password/abc.DEF-1 now", "Set-password 100%"), 1
+        ):
+            add_message(number, subject=subject)
         upgrade()
         found = db.session.scalars(select(OutboxMessage.subject).order_by(OutboxMessage.id)).all()
         assert found == ["See https://hub.example.com/set-password/used-up now", "Set-password 100%"]
+
+
+def add_message(number: int, **values: Any) -> None:
+    """A message as the tables of before had it, in an organisation of its own."""
+    now = clock.now()
+    with db.engine.begin() as connection:
+        add_row(connection, "organisation", id=number, name=f"Telecom {number}", name_key=f"telecom {number}",
+                currency="EUR", timezone="UTC", country="GB", date_format="31 Jan 2026", approval_policy="all",
+                reminder_days="30", active=True, created_at=now)  # fmt: skip
+        message = {"id": number, "organisation_id": number, "reason_key": f"reason {number}", "purpose": "review due",
+                   "recipient": "reviewer@hub.example", "subject": "Review", "text_body": "It is due.",
+                   "html_body": "<p>It is due.</p>", "state": "waiting", "attempts": 0, "created_at": now}  # fmt: skip
+        add_row(connection, "outbox_message", **message | values)
+
+
+def add_row(connection: Connection, table: str, **values: Any) -> None:
+    columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), values)
+
+
+def test_a_message_may_be_cancelled_and_stays_apart_on_the_way_down(app_over):
+    with app_over("cancelled").app_context():
+        downgrade(revision="0003")
+        add_message(1, state="sent")
+        upgrade()
+        with db.engine.begin() as connection:
+            connection.execute(text("UPDATE outbox_message SET state = 'cancelled'"))
+        with pytest.raises(IntegrityError), db.engine.begin() as connection:
+            connection.execute(text("UPDATE outbox_message SET state = 'lost'"))
+        downgrade(revision="0003")
+        with db.engine.connect() as connection:
+            assert connection.execute(text("SELECT id, state, last_error FROM outbox_message")).all() == [
+                (1, "failed", "Cancelled")
+            ]
+        with pytest.raises(IntegrityError), db.engine.begin() as connection:
+            connection.execute(text("UPDATE outbox_message SET state = 'cancelled'"))
 
 
 def test_references_are_enforced_again_behind_a_migration(app_over):
