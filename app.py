@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Migrate(app, db, directory=MIGRATIONS)
     init_queue(app, settings)
     letters.configure(public_url=settings.public_url)
+    outbox.configure(most_attached=settings.max_attachment_bytes)
     storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
     views.register(app)
     for command in COMMANDS:

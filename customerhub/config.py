@@ -44,6 +44,7 @@ class Settings:
     web_workers: int
     smtp_url: str | None
     max_upload_bytes: int
+    max_attachment_bytes: int
     max_import_rows: int
     trusted_proxies: int
     keep_transfers_days: int
@@ -83,6 +84,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         web_workers=_integer(environ, "HUB_WEB_WORKERS", 2, 1, 64),
         smtp_url=_smtp_url(environ.get("SMTP_URL", "")),
         max_upload_bytes=_integer(environ, "HUB_MAX_UPLOAD_MB", 25, 1, 1024) * MIB,
+        max_attachment_bytes=_integer(environ, "HUB_MAX_ATTACHMENTS_MB", 10, 1, 100) * MIB,
         max_import_rows=_integer(environ, "HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000),
         trusted_proxies=_integer(environ, "HUB_TRUSTED_PROXIES", 0, 0, 8),
         keep_transfers_days=_integer(environ, "HUB_KEEP_TRANSFERS_DAYS", 90, 1, 3650),

@@ -10,24 +10,27 @@ nothing leaves.
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 
 from sqlalchemy import select, update
 
 from customerhub import clock
+from customerhub.config import MIB
 from customerhub.customers.rules import clean_email
 from customerhub.database import insert_new
-from customerhub.errors import Invalid, WrongState
+from customerhub.errors import Invalid, NotFound, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
 from customerhub.transaction import after_commit
 from customerhub.users.links import hide_links
-from models import Organisation, OutboxMessage, User
+from models import Organisation, OutboxAttachment, OutboxMessage, StoredFile, User
 from models.base import db
 from models.enums import OutboxState
 from models.keys import exact_key
@@ -36,13 +39,22 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360
 MOST_ATTEMPTS = len(PAUSES) + 1
 CLAIM = timedelta(minutes=10)  # how long a message is left to whoever claimed it
 LONGEST_SUBJECT = 250
+LONGEST_WHY = 300
 UNSENT = (OutboxState.FAILED, OutboxState.HELD)  # what is not sent unless somebody has it sent again
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\s]+")
 log = logging.getLogger(__name__)
 
-# Called with the id of a message after the commit that made it. The jobs set it.
-announce: Callable[[int], object] | None = None
+# Called with the ids of messages after the commit that made them. The jobs set it.
+announce: Callable[[list[int]], object] | None = None
+
+_most_attached = 10 * MIB
+
+
+def configure(*, most_attached: int) -> None:
+    """The files of one message may have this many bytes in all. Called once, at start."""
+    global _most_attached
+    _most_attached = most_attached
 
 
 @contextmanager
@@ -66,6 +78,27 @@ class Undelivered(Exception):
         self.is_away = is_away
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A message as it is put into the outbox.
+
+    `reason_key` tells what the mail is about and when, such as "review 12 2026-01-31", in at most 200 characters, and
+    is unique in the organisation; `why` says it to people. Where `report_on` is set, the performance report of the
+    customer as of that day is made and attached before the mail is sent.
+    """
+
+    organisation_id: int
+    reason_key: str
+    purpose: str
+    recipient: str
+    subject: str
+    text_body: str
+    html_body: str
+    customer_id: int | None = None
+    why: str | None = None
+    report_on: date | None = None
+
+
 def put(
     *,
     organisation_id: int,
@@ -76,48 +109,114 @@ def put(
     text_body: str,
     html_body: str,
     customer_id: int | None = None,
+    why: str | None = None,
+    files: Sequence[StoredFile] = (),
+    report_on: date | None = None,
 ) -> OutboxMessage:
-    """The message for the reason `reason_key`, written now if there is none yet.
+    """The message for the reason `reason_key`, written now with `files` attached if there is none yet. See Draft.
 
-    A one-time link in the subject is made useless: lists, searches and exports show subjects.
-    `reason_key` tells what the mail is about and when, such as "review 12 2026-01-31", in at most 200
-    characters, and is unique in the organisation. Raises Invalid where the recipient is not an email address.
+    Raises Invalid where the recipient is not an email address or the files are too large, NotFound where a file is of
+    another organisation.
     """
-    address = clean_email(recipient)
-    if address is None:
-        raise Invalid("An email address is needed", "recipient")
-    made = _written(
+    if report_on and (files or customer_id is None):
+        raise ValueError("a report is of a customer, and the only attachment")
+    draft = Draft(
         organisation_id=organisation_id,
         reason_key=reason_key,
         purpose=purpose,
-        recipient=address,
-        subject=header_safe(hide_links(subject)),
+        recipient=recipient,
+        subject=subject,
         text_body=text_body,
         html_body=html_body,
         customer_id=customer_id,
+        why=why,
+        report_on=report_on,
     )
-    if made is not None:
-        after_commit(lambda: announce(made) if announce else None)
-    return db.session.scalars(
+    attached = list({file.id: file for file in files}.values())
+    _check_files(attached, organisation_id)
+    [made] = put_many([draft])
+    message = db.session.scalars(
         select(OutboxMessage).where(
             OutboxMessage.organisation_id == organisation_id, OutboxMessage.reason_key == reason_key
         )
     ).one()
+    if made is not None:
+        _attach(message, attached)
+    return message
 
 
-def _written(**values: object) -> int | None:
-    """The id of a new waiting message with `values`, None where there is one for its reason."""
-    return db.session.scalar(
-        insert_new(OutboxMessage, on=["organisation_id", "reason_key"])
-        .values(state=OutboxState.WAITING, attempts=0, next_attempt_at=clock.now(), **values)
-        .returning(OutboxMessage.id)
+def put_many(drafts: Iterable[Draft]) -> list[int | None]:
+    """Put many messages into the outbox at once; they are announced together.
+
+    For each draft the id of its new message, None where there is one for its reason already. A one-time link in a
+    subject is made useless: lists, searches and exports show subjects. Raises Invalid, with nothing written, where a
+    recipient is not an email address.
+    """
+    rows = [_row_of(draft) for draft in drafts]
+    made = (
+        db.session.execute(
+            insert_new(OutboxMessage, on=["organisation_id", "reason_key"]).returning(
+                OutboxMessage.organisation_id, OutboxMessage.reason_key, OutboxMessage.id
+            ),
+            rows,
+        ).all()
+        if rows
+        else []
     )
+    ids = {(organisation_id, reason_key): message_id for organisation_id, reason_key, message_id in made}
+    if ids:
+        _announce(list(ids.values()))
+    return [ids.pop((row["organisation_id"], row["reason_key"]), None) for row in rows]
 
 
-def header_safe(text: str) -> str:
+def _row_of(draft: Draft) -> dict[str, Any]:
+    address = clean_email(draft.recipient)
+    if address is None:
+        raise Invalid("An email address is needed", "recipient")
+    return {
+        **asdict(draft),
+        "recipient": address,
+        "subject": header_safe(hide_links(draft.subject)),
+        "why": header_safe(draft.why, longest=LONGEST_WHY) if draft.why else None,
+        "state": OutboxState.WAITING,
+        "attempts": 0,
+        "next_attempt_at": clock.now(),
+    }
+
+
+def _announce(message_ids: list[int]) -> None:
+    after_commit(lambda: announce(message_ids) if announce else None)
+
+
+def attach(message: OutboxMessage, file: StoredFile) -> None:
+    """Attach one more file to a message. Raises Invalid where all its files would be too large for a mail."""
+    _check_files([*(attachment.file for attachment in message.attachments), file], message.organisation_id)
+    _attach(message, [file])
+
+
+def _check_files(files: Sequence[StoredFile], organisation_id: int) -> None:
+    if any(file.organisation_id != organisation_id for file in files):
+        raise NotFound("There is no such file")
+    size = sum(file.size for file in files)
+    if size > _most_attached:
+        raise Invalid(
+            f"The attachments have {size / MIB:.1f} MB and {_most_attached / MIB:g} MB is the most: attach less, "
+            "or have HUB_MAX_ATTACHMENTS_MB raised where the mail server takes more",
+            "files",
+        )
+
+
+def _attach(message: OutboxMessage, files: Sequence[StoredFile]) -> None:
+    message.attachments += [
+        OutboxAttachment(organisation_id=message.organisation_id, file_id=file.id) for file in files
+    ]
+    db.session.flush()
+
+
+def header_safe(text: str, *, longest: int = LONGEST_SUBJECT) -> str:
     """`text` on one line, without control characters, cut to what a subject may hold."""
     bare = _UNPRINTABLE.sub(" ", text).strip()
-    return bare if len(bare) <= LONGEST_SUBJECT else bare[: LONGEST_SUBJECT - 1].rstrip() + "…"
+    return bare if len(bare) <= longest else bare[: longest - 1].rstrip() + "…"
 
 
 def due(*, now: datetime, limit: int = 500) -> list[int]:
@@ -207,8 +306,7 @@ def send_again(message: OutboxMessage, *, actor: Actor) -> None:
     message.next_attempt_at = clock.now()
     message.last_error = None
     db.session.flush()
-    made = message.id
-    after_commit(lambda: announce(made) if announce else None)
+    _announce([message.id])
 
 
 def bodies(message: OutboxMessage, *, actor: Actor) -> tuple[str, str]:

@@ -23,9 +23,12 @@ LONGEST_SWEEP = 200  # seconds after which no other message is begun, so that no
 log = logging.getLogger(__name__)
 
 
-def announce(message_id: int) -> None:
-    """Have a worker send a message soon; without a queue server the next sweep does."""
-    nudge(send, message_id)
+def announce(message_ids: list[int]) -> None:
+    """Have a worker send messages soon; without a queue server the next sweep does."""
+    if len(message_ids) == 1:
+        nudge(send, message_ids[0])
+    else:
+        nudge(sweep)
 
 
 def send(message_id: int) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from app import create_app
 from customerhub import history, outbox
 from customerhub.errors import Invalid, NotAllowed, NotFound, WrongState
-from customerhub.outbox import CLAIM, MOST_ATTEMPTS, PAUSES, Undelivered
+from customerhub.outbox import CLAIM, MOST_ATTEMPTS, PAUSES, Draft, Undelivered
 from customerhub.permissions import Actor
 from models import OutboxMessage
 from models.base import db
@@ -33,7 +33,7 @@ def organisation(session):
 @pytest.fixture
 def announced(monkeypatch):
     told: list[int] = []
-    monkeypatch.setattr(outbox, "announce", told.append)
+    monkeypatch.setattr(outbox, "announce", told.extend)
     return told
 
 
@@ -115,6 +115,50 @@ def test_two_processes_that_put_at_once_make_one_message(session, organisation, 
     assert told.get(timeout=5) == told.get(timeout=5)
     told.close()
     assert how_many() == 1
+
+
+def draft(organisation, reason, **values):
+    details = {
+        "purpose": "review due",
+        "recipient": "kim@example.com",
+        "subject": f"Review {reason}",
+        "text_body": "Please look.",
+        "html_body": "<p>Please look.</p>",
+    }
+    return Draft(organisation_id=organisation.id, reason_key=reason, **(details | values))
+
+
+def test_many_are_put_at_once_and_announced_together(session, organisation, announced):
+    other = make_organisation("Another")
+    known = put(organisation, reason="review 7")
+    session.commit()
+    announced.clear()
+    drafts = [draft(organisation, f"review {number}", why=f"Review {number} is due") for number in range(1500)]
+    ids = outbox.put_many([*drafts, drafts[3], draft(other, "review 7", recipient=" Kim@Example.com ")])
+    assert announced == []
+    session.commit()
+    assert [ids[7], ids[1500]] == [None, None]  # written before, and twice in one call
+    new = [made for made in ids if made is not None]
+    assert sorted(announced) == sorted(new)
+    assert len(set(new)) == 1500
+    assert how_many() == 1501
+    for place in (0, 3, 999, 1499):
+        message = session.get(OutboxMessage, ids[place])
+        assert (message.organisation_id, message.reason_key) == (organisation.id, f"review {place}")
+        assert (message.subject, message.why) == (f"Review review {place}", f"Review {place} is due")
+        assert (message.state, message.attempts, message.version) == (OutboxState.WAITING, 0, 1)
+    assert session.get(OutboxMessage, ids[1501]).recipient == "Kim@example.com"
+    assert known.subject == "Review"
+    assert outbox.put_many([]) == []
+    assert outbox.put_many(drafts) == [None] * 1500
+    assert how_many() == 1501
+
+
+def test_one_wrong_recipient_among_many_leaves_nothing(session, organisation, announced):
+    with pytest.raises(Invalid):
+        outbox.put_many([draft(organisation, "a"), draft(organisation, "b", recipient="nonsense")])
+    session.commit()
+    assert (how_many(), announced) == (0, [])
 
 
 @pytest.mark.parametrize(
