@@ -4,20 +4,31 @@ A rule raises one alert a customer and closes it when it no longer holds. Rules 
 blacklisted, and for all customers by an hourly job.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 
 from customerhub import clock, history
+from customerhub.customers.reviews import is_overdue, latest_review
 from customerhub.customers.rules import clean_text
 from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
-from models import Account, Alert, BlacklistEntry, CatalogItem, ComplianceDocument, Customer, Organisation
+from models import (
+    Account,
+    Alert,
+    BlacklistEntry,
+    CatalogItem,
+    ComplianceDocument,
+    Customer,
+    CustomerStatus,
+    Organisation,
+    Review,
+)
 from models.base import db
-from models.enums import AlertRule, CatalogType, Severity
+from models.enums import AlertRule, CatalogType, Severity, StatusBehaviour
 
 LONGEST: Final = 500
 CHUNK: Final = 500  # alerts that are written by one statement
@@ -106,15 +117,16 @@ def list_alerts(customer: Customer, *, as_of: date) -> list[Alert]:
 # --- Rules -------------------------------------------------------------------------------------------------------
 
 
-Rule = Callable[[int, date, int | None], Select[Any]]  # organisation, day, and the only customer asked about
+# The customers for whom a rule holds: of an organisation, on a day, and perhaps of one customer only.
+Rule = Callable[[int, date, int | None], Iterable[int]]
 
 
 def _only(column: Any, customer_id: int | None) -> ColumnElement[bool]:
     return true() if customer_id is None else column == customer_id
 
 
-def _over_limit(organisation_id: int, _as_of: date, customer_id: int | None) -> Select[Any]:
-    return (
+def _over_limit(organisation_id: int, _as_of: date, customer_id: int | None) -> Iterable[int]:
+    return db.session.scalars(
         select(Customer.id)
         .join(Account, Account.customer_id == Customer.id)
         .where(
@@ -127,16 +139,49 @@ def _over_limit(organisation_id: int, _as_of: date, customer_id: int | None) -> 
     )
 
 
-def _with_expired_document(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
+def _with_expired_document(organisation_id: int, as_of: date, customer_id: int | None) -> Iterable[int]:
     document = ComplianceDocument
-    return select(document.customer_id).where(
-        document.organisation_id == organisation_id,
-        document.expiry_date < as_of,
-        _only(document.customer_id, customer_id),
+    return db.session.scalars(
+        select(document.customer_id)
+        .where(
+            document.organisation_id == organisation_id,
+            document.expiry_date < as_of,
+            _only(document.customer_id, customer_id),
+        )
+        .distinct()
     )
 
 
-def _blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
+def _with_overdue_review(organisation_id: int, as_of: date, customer_id: int | None) -> Iterable[int]:
+    """Those whose latest review is past its days of grace and was not recorded."""
+    days = select(Organisation.review_grace_days).where(Organisation.id == organisation_id).scalar_subquery()
+    recorded = select(Review.customer_id, func.max(Review.due_on).label("due_on")).where(
+        Review.organisation_id == organisation_id, _only(Review.customer_id, customer_id)
+    )
+    answered = recorded.group_by(Review.customer_id).subquery()
+    rows = db.session.execute(
+        select(
+            Customer.id, Customer.review_start_date, Customer.review_frequency, Customer.created_at, answered.c.due_on,
+            days,
+        )
+        .join(CustomerStatus, CustomerStatus.id == Customer.status_id)
+        .outerjoin(answered, answered.c.customer_id == Customer.id)
+        .where(
+            Customer.organisation_id == organisation_id,
+            Customer.review_start_date <= as_of,
+            Customer.review_frequency.is_not(None),
+            CustomerStatus.behaviour != StatusBehaviour.NONE,
+            _only(Customer.id, customer_id),
+        )
+    )  # fmt: skip
+    for key, start, frequency, created_at, last_answered, grace_days in rows:
+        due = latest_review(start, frequency, as_of)
+        is_answered = last_answered is not None and due is not None and last_answered >= due
+        if due is not None and not is_answered and is_overdue(due, created_at.date(), grace_days, as_of):
+            yield key
+
+
+def _blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> Iterable[int]:
     """Found from the entries, which are few, by each of the three ways in which one matches."""
     entry, customer = BlacklistEntry, Customer
     held = and_(entry.organisation_id == organisation_id, entry.holds(as_of))
@@ -147,13 +192,14 @@ def _blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> 
     )
     asked = (customer.organisation_id == organisation_id, _only(customer.id, customer_id))
     parts = [select(customer.id).join(entry, way).where(held, *asked) for way in ways]
-    return select(parts[0].union(*parts[1:]).subquery().c.id)
+    return db.session.scalars(select(parts[0].union(*parts[1:]).subquery().c.id))
 
 
 RULES: Final[dict[AlertRule, tuple[str, Rule]]] = {
     AlertRule.BLACKLISTED: ("Blacklisted: not to be approved, contracted or reinstated", _blacklisted),
     AlertRule.CREDIT_LIMIT: ("The balance is above the credit limit", _over_limit),
     AlertRule.DOCUMENT: ("A compliance document has expired", _with_expired_document),
+    AlertRule.REVIEW: ("A review is overdue: record it when it is done", _with_overdue_review),
 }
 
 
@@ -167,8 +213,8 @@ def review_customer(customer: Customer, *, as_of: date) -> None:
             )
         )
     )
-    for rule, (_, query) in RULES.items():
-        applies = db.session.scalar(query(customer.organisation_id, as_of, customer.id).limit(1)) is not None
+    for rule, (_, holding) in RULES.items():
+        applies = customer.id in set(holding(customer.organisation_id, as_of, customer.id))
         if applies and rule not in standing:
             _raise(customer.organisation_id, [customer.id], rule)
         elif not applies and rule in standing:
@@ -181,8 +227,8 @@ def review_all(organisation_id: int, *, as_of: date) -> tuple[int, int]:
     May be repeated: what stands is left as it is.
     """
     raised = closed = 0
-    for rule, (_, query) in RULES.items():
-        applies = set(db.session.scalars(query(organisation_id, as_of, None)))
+    for rule, (_, holding) in RULES.items():
+        applies = set(holding(organisation_id, as_of, None))
         standing = set(
             db.session.scalars(
                 select(Alert.customer_id).where(

@@ -1,9 +1,12 @@
-"""When a customer is due for review. Pure."""
+"""When a customer is due for review, and which due date a review answers. Pure."""
 
 import calendar
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Container, Iterator
+from datetime import date, timedelta
 from itertools import count, islice
+from typing import Final
+
+EARLIEST_DAYS: Final = 30  # a review done at most that long before it is due answers it
 
 
 def after_months(anchor: date, months: int) -> date:
@@ -23,3 +26,35 @@ def next_reviews(start: date, frequency: int, as_of: date, how_many: int = 3) ->
     first = max(passed - 1, 0)
     upcoming = (after_months(start, step * frequency) for step in count(first))
     return list(islice((day for day in upcoming if day >= as_of), how_many))
+
+
+def latest_review(start: date, frequency: int, as_of: date) -> date | None:
+    """The last day up to `as_of` on which a review was due; None where none was due yet."""
+    if start > as_of:
+        return None
+    step = ((as_of.year - start.year) * 12 + as_of.month - start.month) // frequency
+    due = after_months(start, step * frequency)
+    return due if due <= as_of else after_months(start, (step - 1) * frequency)
+
+
+def is_review_date(start: date, frequency: int, day: date) -> bool:
+    """Whether a review is due on `day`."""
+    return latest_review(start, frequency, day) == day
+
+
+def answered_date(start: date, frequency: int, done_on: date, answered: Container[date]) -> date | None:
+    """The due date that a review done on `done_on` answers: the latest one, where no other review did so, else the next
+    one, where it is near: at most half of the time between two reviews ahead, and at most EARLIEST_DAYS.
+    """
+    latest = latest_review(start, frequency, done_on)
+    if latest is not None and latest not in answered:
+        return latest
+    (following,) = next_reviews(start, frequency, done_on + timedelta(days=1), 1)
+    ahead = (following - done_on).days
+    is_near = ahead <= EARLIEST_DAYS and (latest is None or 2 * ahead <= (following - latest).days)
+    return following if is_near and following not in answered else None
+
+
+def is_overdue(due: date, known_since: date, grace_days: int, as_of: date) -> bool:
+    """Whether a review that was due on `due`, of a customer in the books since `known_since`, is overdue."""
+    return as_of > max(due, known_since) + timedelta(days=grace_days)
