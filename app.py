@@ -20,8 +20,7 @@ import jobs.imports
 import jobs.processes
 import jobs.worker
 import views
-from customerhub import clock, history, outbox, storage
-from customerhub.approvals import letters
+from customerhub import addresses, clock, history, outbox, storage
 from customerhub.config import SettingError, Settings, load_settings
 from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
@@ -64,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=MIGRATIONS)
     init_queue(app, settings)
-    letters.configure(public_url=settings.public_url)
+    addresses.configure(public_url=settings.public_url)
     outbox.configure(most_attached=settings.max_attachment_bytes)
     storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
     views.register(app)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, false, not_, or_, select
 
 from customerhub import money
 from customerhub.errors import Invalid, quoted
-from models.enums import DateFormat, Risk, Stage
+from models.enums import Risk, Stage
 from models.types import ScaledDecimal
 from views.choices import Source
 from views.words import word
@@ -20,13 +20,6 @@ from views.words import word
 LONGEST_KEY = 18  # digits
 Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
 
-DATE_PATTERNS = {
-    DateFormat.DAY_MONTH_YEAR: "%d/%m/%Y",
-    DateFormat.DAY_DOT_MONTH: "%d.%m.%Y",
-    DateFormat.MONTH_DAY_YEAR: "%m/%d/%Y",
-    DateFormat.ISO: "%Y-%m-%d",
-    DateFormat.SPOKEN: "%-d %b %Y",
-}
 RISK_TONES = {Risk.LOW: "green", Risk.MEDIUM: "amber", Risk.HIGH: "red"}
 STAGE_TONES = {
     Stage.NEW: "neutral",

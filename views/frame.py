@@ -8,13 +8,14 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from customerhub.approvals.tasks import MOST_COUNTED, waiting
+from customerhub.formats import DATE_PATTERNS
 from customerhub.permissions import Permission
 from models import Organisation
 from models.base import db
 from models.enums import Role
 from views import controls, markup
 from views.actor import current_actor
-from views.columns import DATE_PATTERNS, Format
+from views.columns import Format
 from views.paths import path_of
 from views.static_files import static_file
 from views.words import word

@@ -6,6 +6,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from customerhub import outbox
+from customerhub.addresses import address_of
 from customerhub.errors import Invalid
 from customerhub.notifications import mailing
 from customerhub.permissions import Actor
@@ -18,14 +19,6 @@ TASK_PATH: Final = "/admin/tasks/details/?id={}"
 QUEUE_PATH: Final = "/admin/tasks/mine/"
 PARTNER_PATH: Final = "/partner/customers/{}/"
 MOST_LISTED: Final = 20
-
-_public_url = ""
-
-
-def configure(*, public_url: str) -> None:
-    """Links lead to this address, without a slash at its end. Called once, at start."""
-    global _public_url
-    _public_url = public_url
 
 
 def assigned(tasks: Sequence[ApprovalTask], *, giver: Actor | None = None) -> None:
@@ -92,9 +85,7 @@ def _put(
 ) -> None:
     brand = db.session.get_one(Organisation, task.organisation_id).name
     shown = [Markup("<br>").join(escape(line) for line in text.splitlines()) for text in paragraphs]
-    mail = mailing.compose(
-        subject=subject, paragraphs=shown, brand=brand, button=(button[0], f"{_public_url}{button[1]}")
-    )
+    mail = mailing.compose(subject=subject, paragraphs=shown, brand=brand, button=(button[0], address_of(button[1])))
     try:
         outbox.put(
             organisation_id=task.organisation_id,

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from markupsafe import Markup
 from sqlalchemy import select
 
+from customerhub import addresses
 from customerhub.notifications import templates
-from models import NotificationTemplate, Organisation, User
+from customerhub.notifications.letterhead import Letterhead, brand_for, letterhead_of
+from customerhub.notifications.values import values_of
+from models import ComplianceDocument, Customer, NotificationTemplate, Organisation, User
 from models.base import db
 from models.enums import TemplatePurpose
 
@@ -55,6 +59,10 @@ _WORDS: dict[TemplatePurpose, Words] = {
         "your password stays as it is.",
     ),
 }
+_BUTTONS = {
+    TemplatePurpose.REVIEW: "Open the customer",
+    TemplatePurpose.COMPLIANCE: "Open its documents",
+}
 
 
 def account_mail(user: User, *, purpose: TemplatePurpose, link: str, hours: int) -> Mail:
@@ -75,6 +83,31 @@ def account_mail(user: User, *, purpose: TemplatePurpose, link: str, hours: int)
         button=(ours.button, link),
         after=templates.render_html(ours.after, values),
         brand=organisation.name,
+    )
+
+
+def reminder_mail(
+    customer: Customer,
+    *,
+    purpose: TemplatePurpose,
+    template: NotificationTemplate,
+    as_of: date,
+    document: ComplianceDocument | None = None,
+    letterhead: Letterhead | None = None,
+) -> Mail:
+    """The mail that reminds of a review of `customer` or of its compliance `document`, as on `as_of`.
+
+    Who writes many passes the `letterhead`, and customers whose status, account manager and business entity are
+    loaded: then nothing is asked of the database.
+    """
+    head = letterhead or letterhead_of(customer.organisation_id)
+    values = values_of(customer, purpose=purpose, as_of=as_of, document=document, letterhead=head)
+    tab = "compliance" if purpose is TemplatePurpose.COMPLIANCE else None
+    return compose(
+        subject=templates.render_subject(template.subject, values),
+        paragraphs=templates.render_html(template.body, values),
+        button=(_BUTTONS[purpose], addresses.customer_page(customer.id, tab)),
+        brand=brand_for(customer, head).name,
     )
 
 

@@ -1,0 +1,86 @@
+"""What mails of an organisation have in common: its name, how it writes dates, and the brand that they wear."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from models import BusinessEntity, Customer, Organisation
+from models.base import db
+from models.enums import DateFormat
+
+USUAL_COLOUR: Final = "#3450c4"
+READABLE: Final = 4.5  # the contrast that WCAG 2 asks of text (AA)
+_WHITE: Final = "#ffffff"
+_NEAR_BLACK: Final = "#050505"
+
+
+@dataclass(frozen=True)
+class Brand:
+    """What a mail wears: the name on top, the colour of its line and button, the lines at its foot."""
+
+    name: str
+    colour: str = USUAL_COLOUR
+    foot: tuple[str, ...] = ()
+
+    @property
+    def on_colour(self) -> str:
+        """The colour of text on `colour`."""
+        return text_on(self.colour)
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every mail of one organisation shares. `brand` is worn where a customer has no business entity."""
+
+    organisation: str
+    dates: DateFormat
+    brand: Brand
+
+
+def letterhead_of(organisation_id: int) -> Letterhead:
+    """The letterhead of an organisation. Whoever writes many mails reads it once and passes it on."""
+    organisation = db.session.get_one(Organisation, organisation_id)
+    first = db.session.scalar(
+        select(BusinessEntity)
+        .where(BusinessEntity.organisation_id == organisation_id, BusinessEntity.active)
+        .order_by(BusinessEntity.id)
+        .limit(1)
+    )
+    brand = brand_of(first) if first is not None else Brand(organisation.name)
+    return Letterhead(organisation.name, organisation.date_format, brand)
+
+
+def brand_for(customer: Customer, letterhead: Letterhead) -> Brand:
+    """The brand of mails about `customer`: that of its business entity, else the organisation's first."""
+    entity: BusinessEntity | None = customer.business_entity
+    return letterhead.brand if entity is None else brand_of(entity)
+
+
+def brand_of(entity: BusinessEntity) -> Brand:
+    """The brand of a business entity, with its registered name, address and numbers at the foot."""
+    numbers = [
+        f"{label} {number}"
+        for label, number in (("Registration no.", entity.registration_number), ("VAT no.", entity.vat_number))
+        if number
+    ]
+    address = ", ".join(line.strip(" ,") for line in entity.address.splitlines() if line.strip(" ,"))
+    foot = (entity.registered_name, address, " · ".join(numbers))
+    return Brand(entity.name, entity.brand_colour.lower(), tuple(line for line in foot if line))
+
+
+def text_on(colour: str) -> str:
+    """White where it can be read on `colour`, written as #rrggbb, else near-black: one of the two always can."""
+    return _WHITE if contrast(_WHITE, colour) >= READABLE else _NEAR_BLACK
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours as WCAG 2 counts it, from 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
