@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import jobs.imports
 import jobs.processes
+import jobs.reminders
 import jobs.worker
 import views
 from customerhub import addresses, clock, history, outbox, storage
 from customerhub.config import SettingError, Settings, load_settings
+from customerhub.customers import alerts
 from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
+from customerhub.notifications import reminders
 from customerhub.permissions import Actor
 from customerhub.users import accounts
 from customerhub.users.links import OneTimeLinks
@@ -300,6 +304,33 @@ def told_import(result: ImportResult) -> str:
     return "\n".join(lines)
 
 
+@click.command()
+@click.option(
+    "--as-of", "as_of", type=click.DateTime(["%Y-%m-%d"]), help="The day, such as 2026-01-31.  [default: today]"
+)
+@click.option("--organisation", help="Only this organisation.  [default: every active one]")
+@click.option("--dry-run", is_flag=True, help="Only tell how many there would be.")
+@as_json
+@with_appcontext
+def remind(as_of: datetime | None, organisation: str | None, dry_run: bool, as_json: bool) -> None:
+    """Plan the reminders of reviews and compliance documents of a day, as the daily job does.
+
+    May be repeated, also for a day in the past: what was planned is not planned again. Each organisation has its own
+    today.
+    """
+    ids = [organisation_or_exit(organisation).id] if organisation else jobs.reminders.organisation_ids()
+    outcome = reminders.Outcome()
+    bar, move = progress_bar("Reminders", None)
+    with bar, refusals():
+        for key in ids:
+            day = as_of.date() if as_of else alerts.today(key)
+            outcome += jobs.reminders.remind_organisation(key, as_of=day, dry_run=dry_run, progress=move)
+    result = {"planned": outcome.planned, "not_sent": dict(outcome.not_sent), "dry_run": dry_run}
+    lines = [f"{outcome.planned:,} reminders {'would be' if dry_run else 'were'} planned."]
+    lines += [f"{count:,} not sent: {reason}." for reason, count in outcome.not_sent.most_common()]
+    answer(result, "\n".join(lines), as_json)
+
+
 class refusals:  # noqa: N801  (read as a sentence: with refusals())
     """Turns a HubError into one line on standard error and exit status 2."""
 
@@ -312,4 +343,6 @@ class refusals:  # noqa: N801  (read as a sentence: with refusals())
             raise Refused(error.message) from None
 
 
-COMMANDS: tuple[click.Command, ...] = (init, demo, up, worker, create_user, import_customers, synthesize_command)
+COMMANDS: tuple[click.Command, ...] = (
+    init, demo, up, worker, create_user, import_customers, synthesize_command, remind,
+)  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import alerts, exports, housekeeping, imports, mail, queue
+from jobs import alerts, exports, housekeeping, imports, mail, queue, reminders
 
 
 @dataclass(frozen=True)
@@ -30,5 +30,6 @@ SCHEDULE = (
     Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
     Periodic(exports.resume, "*/5 * * * *", "Takes up exports that were left waiting or were interrupted"),
     Periodic(alerts.review, "10 * * * *", "Raises and closes the alerts of all customers as the rules say"),
+    Periodic(reminders.remind, "5 * * * *", "Plans the reminders of reviews and compliance documents"),
     Periodic(housekeeping.tidy, "30 3 * * *", "Removes files that nobody took, and imports and exports of long ago"),
 )

@@ -19,7 +19,7 @@ from models import (
     User,
 )
 from models.base import db
-from views import customer_approval
+from views import customer_approval, customer_messages, customer_reviews
 from views.columns import amount, day, formats, moment, percent, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
 from views.editing import DetailsPage
@@ -55,9 +55,11 @@ def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
         ("profiles", "Invoice profiles", counts[0]),
         ("billing-lines", "Billing lines", counts[1]),
         ("compliance", "Compliance", counts[2]),
+        ("reviews", "Reviews", None),
         ("tasks", "Tasks", counts[4]),
         ("portal", "Portal users", counts[3]),
     ]
+    entries.append(("messages", "Messages", None))
     if actor.may(Permission.HISTORY_VIEW):
         entries.append(("history", "History", None))
     home = url_for("customers.details_view")
@@ -78,6 +80,10 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
         page.tables = [{**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}]
     elif tab == "compliance":
         page.tables = [_compliance(row, edit)]
+    elif tab == "reviews":
+        page.tables = customer_reviews.tables(row)
+    elif tab == "messages":
+        page.tables = customer_messages.tables(row, view.actor)
     elif tab == "tasks":
         page.tables = [customer_approval.tasks_table(row)]
     elif tab == "portal":

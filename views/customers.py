@@ -25,6 +25,7 @@ from views.customer_cells import missing_setup
 from views.customer_list import COLUMNS, FILTERS
 from views.customer_merge import MERGE, PICK_TWO, OtherForm
 from views.customer_operations import ASSIGN
+from views.customer_reviews import RECORD
 from views.editing import DetailsPage
 from views.forms import shown_value
 from views.listing import COUNTED, ListArgs
@@ -68,7 +69,7 @@ class CustomerView(HubModelView):
     tabs = form.TABS
     inlines = form.INLINES
     field_args = form.ARGS
-    operations = (*MOVES, ASSIGN, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    operations = (*MOVES, ASSIGN, RECORD, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     save = staticmethod(save_customer)

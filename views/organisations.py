@@ -36,8 +36,13 @@ class OrganisationView(HubModelView):
     tabs = (
         (
             "approval",
-            "Approval and reminders",
-            ("approval_policy", "task_assignment", "task_days", "reminder_days", "sender_email"),
+            "Approval",
+            ("approval_policy", "task_assignment", "task_days"),
+        ),
+        (
+            "reminders",
+            "Reminders and mail",
+            ("reminders_active", "reminder_days", "review_grace_days", "sender_email"),
         ),
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
     )

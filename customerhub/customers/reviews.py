@@ -37,11 +37,6 @@ def latest_review(start: date, frequency: int, as_of: date) -> date | None:
     return due if due <= as_of else after_months(start, (step - 1) * frequency)
 
 
-def is_review_date(start: date, frequency: int, day: date) -> bool:
-    """Whether a review is due on `day`."""
-    return latest_review(start, frequency, day) == day
-
-
 def answered_date(start: date, frequency: int, done_on: date, answered: Container[date]) -> date | None:
     """The due date that a review done on `done_on` answers: the latest one, where no other review did so, else the next
     one, where it is near: at most half of the time between two reviews ahead, and at most EARLIEST_DAYS.

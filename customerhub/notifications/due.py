@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, true
 
-from customerhub.customers.reviews import is_review_date, latest_review
+from customerhub.customers.reviews import latest_review
 from models import (
     ComplianceDocument,
     Customer,
@@ -162,12 +162,10 @@ def _due_reviews(organisation_id: int, terms: Terms, as_of: date, within: tuple[
         .order_by(Customer.id)
     )  # fmt: skip
     for key, start, frequency, recipient, template_id, behaviour in rows.all():
-        assert start is not None and frequency is not None
+        assert start is not None
+        assert frequency is not None
         due = latest_review(start, frequency, as_of)
-        if due is None or due in answered.get(key, ()):
-            continue
-        # Whoever was reminded of a later date of the same plan is not reminded of this one: the day is replayed.
-        if any(day >= due and is_review_date(start, frequency, day) for day in reminded.get(key, ())):
+        if due is None or due in answered.get(key, ()) or due in reminded.get(key, ()):
             continue
         kind = ReminderKind.REVIEW
         obstacle = terms.obstacle(kind, recipient=recipient, template_id=template_id, behaviour=behaviour)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customerhub.customers.reviews import after_months, next_reviews, review_dates
+from customerhub.customers.reviews import (
+    after_months,
+    answered_date,
+    is_overdue,
+    latest_review,
+    next_reviews,
+    review_dates,
+)
 
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
@@ -86,3 +93,70 @@ def test_a_start_far_in_the_past_is_quick():
     assert next_reviews(date(1900, 1, 31), 1, date(2199, 11, 30)) == [
         date(2199, 11, 30), date(2199, 12, 31), date(2200, 1, 31)
     ]  # fmt: skip
+
+
+def slow_dates(start: date, frequency: int, until: date) -> list[date]:
+    """Every due date up to a day, by the slow calendar."""
+    dates: list[date] = []
+    while (due := slow_after_months(start, len(dates) * frequency)) <= until:
+        dates.append(due)
+    return dates
+
+
+@given(DAYS.filter(lambda day: day.year < 2180), st.integers(1, 12), st.integers(-400, 2000))
+def test_the_latest_review_against_the_slow_calendar(start, frequency, days):
+    as_of = start + timedelta(days=days)
+    dates = slow_dates(start, frequency, as_of)
+    assert latest_review(start, frequency, as_of) == (dates[-1] if dates else None)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "done_on", "answered", "answers"),
+    [
+        (3, "2025-01-31", [], "2025-01-31"),
+        (3, "2025-04-29", [], "2025-01-31"),  # late by nearly three months, and nobody did it before
+        (3, "2025-04-29", ["2025-01-31"], "2025-04-30"),  # a day early
+        (3, "2025-02-01", ["2025-01-31"], None),  # done twice: the next one stands
+        (3, "2025-03-30", ["2025-01-31"], None),  # 31 days ahead
+        (3, "2025-03-31", ["2025-01-31"], "2025-04-30"),  # 30 days ahead
+        (3, "2025-04-01", ["2025-01-31", "2025-04-30"], None),
+        (1, "2025-02-13", ["2025-01-31"], None),  # 15 of 28 days ahead: more than half
+        (1, "2025-02-14", ["2025-01-31"], "2025-02-28"),  # 14 of 28
+        (12, "2025-01-01", [], "2025-01-31"),  # before the first one
+        (12, "2024-12-31", [], None),
+        (12, "2026-01-05", ["2025-01-31"], "2026-01-31"),
+    ],
+)
+def test_which_due_date_a_review_answers(frequency, done_on, answered, answers):
+    known = {date.fromisoformat(day) for day in answered}
+    found = answered_date(date(2025, 1, 31), frequency, date.fromisoformat(done_on), known)
+    assert (found and found.isoformat()) == answers
+
+
+@given(st.integers(1, 12), st.lists(st.integers(-40, 900), min_size=1, max_size=30))
+def test_no_due_date_is_answered_twice_and_none_of_another_plan(frequency, days):
+    start = date(2025, 1, 31)
+    answered: list[date] = []
+    for day in sorted(days):
+        found = answered_date(start, frequency, start + timedelta(days=day), answered)
+        if found is not None:
+            answered.append(found)
+    assert len(set(answered)) == len(answered)
+    assert set(answered) <= set(slow_dates(start, frequency, date(2028, 12, 31)))
+
+
+@pytest.mark.parametrize(
+    ("known_since", "grace", "as_of", "overdue"),
+    [
+        ("2024-01-01", 0, "2025-01-31", False),
+        ("2024-01-01", 0, "2025-02-01", True),
+        ("2024-01-01", 14, "2025-02-14", False),
+        ("2024-01-01", 14, "2025-02-15", True),
+        ("2025-03-01", 14, "2025-03-15", False),  # entered with a review in the past: time from then on
+        ("2025-03-01", 14, "2025-03-16", True),
+    ],
+)
+def test_when_a_review_is_overdue(known_since, grace, as_of, overdue):
+    days = (date.fromisoformat(text) for text in (known_since, as_of))
+    since, day = days
+    assert is_overdue(date(2025, 1, 31), since, grace, day) is overdue

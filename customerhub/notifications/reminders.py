@@ -1,0 +1,118 @@
+"""Planning the reminders of a day: each goes to the outbox once, whoever plans it and however often."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import joinedload
+
+from customerhub import outbox
+from customerhub.formats import written
+from customerhub.notifications.due import PURPOSES, Due, Terms, find_due
+from customerhub.notifications.letterhead import letterhead_of
+from customerhub.notifications.mailing import reminder_mail
+from models import ComplianceDocument, Customer, Organisation, Reminder
+from models.base import db
+from models.enums import ReminderKind
+
+CHUNK: Final = 200  # reminders that are planned in one transaction
+
+
+@dataclass
+class Outcome:
+    """How many reminders were put into the outbox, and how many were not, by the reason."""
+
+    planned: int = 0
+    not_sent: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: "Outcome") -> "Outcome":
+        self.planned += other.planned
+        self.not_sent += other.not_sent
+        return self
+
+
+def due_in_chunks(organisation: Organisation, *, as_of: date) -> Iterator[list[Due]]:
+    """What is due on a day, CHUNK at a time, so that the caller may commit after each."""
+    found = find_due(organisation, as_of=as_of)
+    while chunk := list(islice(found, CHUNK)):
+        yield chunk
+
+
+def count_due(dues: Sequence[Due]) -> Outcome:
+    """What `plan` would do with `dues`."""
+    obstacles = Counter(due.obstacle for due in dues if due.obstacle)
+    return Outcome(len(dues) - obstacles.total(), obstacles)
+
+
+def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> Outcome:
+    """Put the reminders that no obstacle keeps from being sent into the outbox, each with why it is sent.
+
+    What somebody else has planned meanwhile is left out. The reminder of a review has the customer's performance report
+    with it where the customer has automatic reports. The caller commits.
+    """
+    outcome = count_due(dues)
+    wanted = [due for due in dues if due.obstacle is None]
+    if not wanted:
+        return outcome
+    terms, letterhead = Terms.of(organisation), letterhead_of(organisation.id)
+    customers = {
+        each.id: each
+        for each in db.session.scalars(
+            select(Customer)
+            .where(Customer.id.in_({due.customer_id for due in wanted}))
+            .options(
+                *(joinedload(each) for each in (Customer.account_manager, Customer.status, Customer.business_entity))
+            )
+        )
+    }
+    documents = {
+        each.id: each
+        for each in db.session.scalars(
+            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in wanted}))
+        )
+    }
+    wanted = [
+        due for due in wanted if due.customer_id in customers and (not due.document_id or due.document_id in documents)
+    ]
+    drafts = []
+    for due in wanted:
+        customer, document = customers[due.customer_id], documents.get(due.document_id)
+        template = terms.template(due.kind, due.template_id)
+        assert template is not None
+        assert due.recipient is not None
+        purpose = PURPOSES[due.kind]
+        mail = reminder_mail(
+            customer, purpose=purpose, template=template, as_of=as_of, document=document, letterhead=letterhead
+        )
+        has_report = due.kind is ReminderKind.REVIEW and customer.automatic_report
+        why = _why(due, document, written(due.due_on, organisation.date_format), as_of)
+        drafts.append(
+            outbox.Draft(
+                organisation_id=organisation.id, reason_key=due.reason_key, purpose=purpose.value,
+                recipient=due.recipient, subject=mail.subject, text_body=mail.text, html_body=mail.html,
+                customer_id=customer.id, why=why, report_on=as_of if has_report else None,
+            )
+        )  # fmt: skip
+    made = outbox.put_many(drafts)
+    rows = [
+        {"organisation_id": organisation.id, "customer_id": due.customer_id, "kind": due.kind,
+         "document_id": due.document_id, "due_on": due.due_on, "days_before": due.days_before, "as_of": as_of,
+         "message_id": message_id}
+        for due, message_id in zip(wanted, made, strict=True) if message_id is not None
+    ]  # fmt: skip
+    if rows:
+        db.session.execute(insert(Reminder), rows)
+    outcome.planned = len(rows)
+    return outcome
+
+
+def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -> str:
+    if document is None:
+        return f"A review {'was' if due.due_on < as_of else 'is'} due on {day}"
+    if not due.days_before:
+        return f"{document.certificate} {'expired' if due.due_on < as_of else 'expires'} on {day}"
+    return f"{document.certificate} expires on {day}: {due.days_before} days before"

@@ -1,0 +1,101 @@
+"""Reviews of a customer: recording one, which were done and which are due."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from wtforms import DateField, Form, TextAreaField
+from wtforms.validators import Length, Optional
+
+from customerhub.customers.reviewing import LONGEST_NOTE, due_date_of, list_reviews, record_review
+from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
+from customerhub.permissions import Actor, Permission
+from models import Customer, Organisation, Review
+from models.base import db
+from models.enums import Risk
+from views.columns import day, risk_chip
+from views.customer_form import today
+from views.fields import ChoiceField
+from views.forms import clean_input
+from views.operation import Operation
+
+SHOWN = 100  # reviews on the page of a customer
+
+
+class ReviewForm(Form):
+    done_on = DateField("Done on", default=lambda: today())
+    risk = ChoiceField(
+        "Risk", members=Risk, blank=True, description="The outcome. It becomes the customer's risk rating."
+    )
+    note = TextAreaField("Note", [Optional(), Length(max=LONGEST_NOTE)], filters=[clean_input])
+
+
+def _first(rows: Sequence[Customer], _actor: Actor) -> dict[str, Any]:
+    return {"done_on": today(), "risk": rows[0].risk if len(rows) == 1 else None}
+
+
+def _what_it_answers(rows: Sequence[Customer], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
+    done_on: date = values.get("done_on") or today()
+    told = []
+    for row in rows:
+        due = due_date_of(row, done_on)
+        told.append([row.name, risk_chip(row.risk), day(due) if due else "None: it is kept beside the plan"])
+    columns = [{"label": label} for label in ("Customer", "Risk now", "Answers the review due on")]
+    return [{"title": "What is recorded", "columns": columns, "rows": told}]
+
+
+RECORD = Operation(
+    name="review",
+    label="Record review",
+    permission=Permission.CUSTOMERS_EDIT,
+    run=record_review,
+    form=ReviewForm,
+    first=_first,
+    preview=_what_it_answers,
+    explain="Keeps that the customer was reviewed, by whom and with which outcome. The due date that it answers is "
+    "no longer reminded of.",
+    icon="ok",
+)
+
+
+def tables(row: Customer) -> list[dict[str, Any]]:
+    """What is due, and what was done."""
+    done = list_reviews(row)
+    return [_plan(row, done), _done(done)]
+
+
+def _plan(row: Customer, done: Sequence[Review]) -> dict[str, Any]:
+    table: dict[str, Any] = {"title": "Due", "columns": [{"label": "Due on"}, {"label": "State"}], "rows": []}
+    if row.review_start_date is None or row.review_frequency is None:
+        return table | {"empty": {"title": "No reviews are planned", "text": "Set them under Edit, Review."}}
+    answered = {review.due_on: review for review in done if review.due_on}
+    latest = latest_review(row.review_start_date, row.review_frequency, today())
+    ahead = next_reviews(row.review_start_date, row.review_frequency, today())
+    dates = [latest, *ahead] if latest is not None and latest not in ahead else ahead
+    table["rows"] = [[day(due), _state(row, due, answered.get(due))] for due in dates]
+    return table
+
+
+def _state(row: Customer, due: date, review: Review | None) -> dict[str, Any]:
+    if review is not None:
+        return {"chip": f"Done on {day(review.done_on)}", "tone": "green"}
+    if due > today():
+        return {"chip": "Planned", "tone": "neutral"}
+    grace = db.session.get_one(Organisation, row.organisation_id).review_grace_days
+    if is_overdue(due, row.created_at.date(), grace, today()):
+        return {"chip": "Overdue", "tone": "red"}
+    return {"chip": "Due", "tone": "amber"}
+
+
+def _done(done: Sequence[Review]) -> dict[str, Any]:
+    return {
+        "title": "Done",
+        "text": f"The last {SHOWN}." if len(done) > SHOWN else None,
+        "columns": [{"label": label} for label in ("Done on", "By", "Answers", "Risk", "Note")],
+        "rows": [
+            [day(review.done_on), review.done_by.name if review.done_by else None,
+             f"Due on {day(review.due_on)}" if review.due_on else None, risk_chip(review.risk), review.note]
+            for review in done[:SHOWN]
+        ],
+        "empty": {"title": "No review was recorded yet", "text": "Choose Record review under Actions when it is done."},
+    }  # fmt: skip
