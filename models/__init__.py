@@ -5,7 +5,15 @@ from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
-from models.journal import EndedSession, History, OutboxAttachment, OutboxMessage, PeriodicRun, UsedForm
+from models.journal import (
+    EndedSession,
+    History,
+    MailOutage,
+    OutboxAttachment,
+    OutboxMessage,
+    PeriodicRun,
+    UsedForm,
+)
 from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
 from models.parts import (
     Address,
@@ -72,6 +80,7 @@ __all__ = [
     "ListExport",
     "ListPreference",
     "Location",
+    "MailOutage",
     "MergedCustomer",
     "NamedRow",
     "NotificationTemplate",

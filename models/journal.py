@@ -49,7 +49,8 @@ class OutboxMessage(OrganisationRow):
     """A mail that is to be sent once for one reason. Written in the transaction that causes it.
 
     `why` tells the reason in words, `answer` what the mail server said when it took the mail. Where `report_on` is set,
-    the customer's performance report as of that day is made and attached before the mail is sent.
+    the customer's performance report as of that day is made and attached before the mail is sent. Until `claimed_until`
+    a worker has it in hand, and nobody else sends or changes it.
     """
 
     __tablename__ = "outbox_message"
@@ -63,6 +64,7 @@ class OutboxMessage(OrganisationRow):
     state: Mapped[OutboxState] = mapped_column(one_of(OutboxState, "state"), default=OutboxState.WAITING)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(String(500))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     customer_id: Mapped[int | None] = mapped_column(Key)
@@ -99,7 +101,19 @@ class OutboxAttachment(OrganisationRow):
         same_organisation("outbox_attachment", "message_id", "outbox_message", ondelete="CASCADE"),
         same_organisation("outbox_attachment", "file_id", "stored_file"),
         UniqueConstraint("message_id", "file_id"),
+        Index("ix_outbox_attachment_file", "file_id"),
     )
+
+
+class MailOutage(Base):
+    """A mail server that does not answer: since when, and what came of the last try. Gone when it takes a mail again."""
+
+    __tablename__ = "mail_outage"
+
+    server: Mapped[str] = mapped_column(String(260), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    told: Mapped[str] = mapped_column(String(500))
 
 
 class PeriodicRun(Base):

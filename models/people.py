@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import Base, Key, KeyedByCode, OrganisationRow, same_organisation, tenant_table, to_one
@@ -29,7 +29,11 @@ class Dealer(KeyedByCode, OrganisationRow):
 
 
 class User(OrganisationRow):
-    """A person who signs in, with one role in one organisation."""
+    """A person who signs in, with one role in one organisation.
+
+    `link_until` is until when the last one-time link works that was made of the present sign-in epoch;
+    `made_with_customer` tells that nobody made this portal user by hand: it came with its customer.
+    """
 
     __tablename__ = "hub_user"
 
@@ -41,6 +45,7 @@ class User(OrganisationRow):
     password_hash: Mapped[str | None] = mapped_column(String(200), info={"secret": True})
     sign_in_epoch: Mapped[int] = mapped_column(Integer, default=0, server_default="0", info={"untracked": True})
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
+    link_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     data_protection: Mapped[bool] = mapped_column(
         default=False, info={"help": "May delete customers for good. No role includes it"}
     )
@@ -50,6 +55,7 @@ class User(OrganisationRow):
     dealer_id: Mapped[int | None] = mapped_column(Key)
     customer_id: Mapped[int | None] = mapped_column(Key)
     portal_permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
+    made_with_customer: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"untracked": True})
 
     dealer: Mapped[Dealer | None] = to_one("User.dealer_id", "Dealer")
     customer: Mapped[Any] = to_one("User.customer_id", "Customer")

@@ -10,6 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table('mail_outage',
+    sa.Column('server', sa.String(length=260), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('told', sa.String(length=500), nullable=False),
+    sa.PrimaryKeyConstraint('server', name=op.f('pk_mail_outage'))
+    )
     op.create_table('periodic_run',
     sa.Column('name', sa.String(length=120), nullable=False),
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
@@ -94,6 +101,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_outbox_attachment_organisation_id_id')),
     sqlite_autoincrement=True
     )
+    with op.batch_alter_table('outbox_attachment', schema=None) as batch_op:
+        batch_op.create_index('ix_outbox_attachment_file', ['file_id'], unique=False)
+
     op.create_table('reminder',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organisation_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -149,6 +159,8 @@ def upgrade() -> None:
         batch_op.create_index('ix_customer_order_list', ['organisation_id', 'status', 'id'], unique=False)
 
     op.add_column('customer', sa.Column('portal_invited_at', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('hub_user', sa.Column('link_until', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('hub_user', sa.Column('made_with_customer', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column('organisation', sa.Column('reminders_active', sa.Boolean(), server_default=sa.true(), nullable=False))
     # With its check in one statement, so that SQLite need not copy the table.
     op.execute(
@@ -158,6 +170,7 @@ def upgrade() -> None:
     op.add_column('outbox_message', sa.Column('why', sa.String(length=300), nullable=True))
     op.add_column('outbox_message', sa.Column('answer', sa.String(length=500), nullable=True))
     op.add_column('outbox_message', sa.Column('report_on', sa.Date(), nullable=True))
+    op.add_column('outbox_message', sa.Column('claimed_until', sa.DateTime(timezone=True), nullable=True))
     allow_states('waiting', 'sent', 'held', 'failed', 'cancelled')
     mark_invited()
 
@@ -193,13 +206,15 @@ def allow_states(*states: str) -> None:
 def downgrade() -> None:
     op.execute("UPDATE outbox_message SET state = 'failed', last_error = 'Cancelled' WHERE state = 'cancelled'")
     allow_states('waiting', 'sent', 'held', 'failed')
-    for column in ('report_on', 'answer', 'why'):
+    for column in ('claimed_until', 'report_on', 'answer', 'why'):
         op.execute(f'ALTER TABLE outbox_message DROP COLUMN {column}')
     if op.get_bind().dialect.name == "sqlite":
         with op.batch_alter_table('organisation') as batch_op:
             batch_op.drop_constraint(op.f('ck_organisation_review_grace_days'), type_='check')
     op.execute('ALTER TABLE organisation DROP COLUMN review_grace_days')
     op.execute('ALTER TABLE organisation DROP COLUMN reminders_active')
+    for column in ('made_with_customer', 'link_until'):
+        op.execute(f'ALTER TABLE hub_user DROP COLUMN {column}')
     op.execute('ALTER TABLE customer DROP COLUMN portal_invited_at')
 
     with op.batch_alter_table('customer_order', schema=None) as batch_op:
@@ -212,6 +227,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_reminder_message')
 
     op.drop_table('reminder')
+    with op.batch_alter_table('outbox_attachment', schema=None) as batch_op:
+        batch_op.drop_index('ix_outbox_attachment_file')
+
     op.drop_table('outbox_attachment')
     with op.batch_alter_table('contract', schema=None) as batch_op:
         batch_op.drop_index('ix_contract_profile')
@@ -223,4 +241,5 @@ def downgrade() -> None:
         batch_op.drop_index('ix_review_customer')
 
     op.drop_table('review')
+    op.drop_table('mail_outage')
     op.drop_table('periodic_run')
