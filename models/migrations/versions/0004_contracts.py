@@ -161,8 +161,6 @@ def upgrade() -> None:
     op.add_column('customer', sa.Column('portal_invited_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('hub_user', sa.Column('link_until', sa.DateTime(timezone=True), nullable=True))
     op.add_column('hub_user', sa.Column('made_with_customer', sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.add_column('hub_user', sa.Column('link_until', sa.DateTime(timezone=True), nullable=True))
-    op.add_column('hub_user', sa.Column('made_with_customer', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column('organisation', sa.Column('reminders_active', sa.Boolean(), server_default=sa.true(), nullable=False))
     # With its check in one statement, so that SQLite need not copy the table.
     op.execute(
@@ -215,8 +213,6 @@ def downgrade() -> None:
             batch_op.drop_constraint(op.f('ck_organisation_review_grace_days'), type_='check')
     op.execute('ALTER TABLE organisation DROP COLUMN review_grace_days')
     op.execute('ALTER TABLE organisation DROP COLUMN reminders_active')
-    for column in ('made_with_customer', 'link_until'):
-        op.execute(f'ALTER TABLE hub_user DROP COLUMN {column}')
     for column in ('made_with_customer', 'link_until'):
         op.execute(f'ALTER TABLE hub_user DROP COLUMN {column}')
     op.execute('ALTER TABLE customer DROP COLUMN portal_invited_at')
