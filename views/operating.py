@@ -60,7 +60,7 @@ class Operating:
             return sent.lead_on(url_for(f"{self.endpoint}.index_view"))
         rows = self._chosen_rows(request.args.getlist("id"))
         can, cannot = sort_out(chosen, rows, self.actor)
-        can, changed = _unchanged(can)
+        can, changed = _unchanged(chosen, can)
         cannot += changed
         g.crumb = chosen.label
         form = _form(chosen, can or rows, self.actor)
@@ -117,7 +117,7 @@ class Operating:
             button=title,
             danger=operation.danger,
             back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
-            keep=[("seen", f"{row.id}:{row.version}") for row in rows],
+            keep=[("seen", f"{row.id}:{operation.seen(row)}") for row in rows],
         )
 
     def _run(self: Any, operation: Operation, rows: list[Any], form: Form | None, page: OperationPage) -> Answer | None:
@@ -156,12 +156,12 @@ def _values(form: Form | None) -> dict[str, Any]:
     return {} if form is None else {name: value for name, value in form.data.items() if name != "csrf_token"}
 
 
-def _unchanged(rows: Sequence[Any]) -> tuple[list[Any], list[tuple[Any, str]]]:
+def _unchanged(operation: Operation, rows: Sequence[Any]) -> tuple[list[Any], list[tuple[Any, str]]]:
     """The rows that are as the posted page showed them, and (row, why not) of the others."""
     seen = dict(text.split(":", 1) for text in request.form.getlist("seen") if ":" in text)
     same, changed = [], []
     for row in rows:
-        if seen.get(str(row.id), str(row.version)) == str(row.version):
+        if seen.get(str(row.id), operation.seen(row)) == operation.seen(row):
             same.append(row)
         else:
             changed.append((row, MEANWHILE))

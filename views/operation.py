@@ -19,6 +19,10 @@ def always(_row: Any, _actor: Actor) -> str | None:
     return None
 
 
+def version_of(row: Any) -> str:
+    return str(row.version)
+
+
 @dataclass(frozen=True)
 class Operation:
     """A business action on rows of one kind.
@@ -28,7 +32,8 @@ class Operation:
     the class of its form, or makes one for the rows at hand, which begins with what `first(rows, actor)` tells.
     `available(row, actor)` tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many
     rows at once, by id.
-    `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen.
+    `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen. `seen(row)` is
+    what must not change between the page and its sending.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Operation:
     available: Callable[[Any, Actor], str | None] = always
     unavailable: Callable[[Sequence[Any]], dict[int, str]] | None = None
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
+    seen: Callable[[Any], str] = version_of
     icon: str = "run"
     danger: bool = False
     bulk: bool = True

@@ -184,6 +184,11 @@ def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> lis
     return [{"title": "What happens", "columns": columns, "rows": told}]
 
 
+def _seen(task: ApprovalTask) -> str:
+    """Whoever decides has also seen the customer as it is: its facts, and how far it has got."""
+    return f"{task.version}.{task.customer.version if task.customer is not None else 0}"
+
+
 def _has_way(stage: Any) -> bool:
     return any(stage in move.before for move in stages.MOVES if move.name in ("pass", "bill"))
 
@@ -196,13 +201,13 @@ OPERATIONS = (
     ),
     Operation(
         name="approve", label="Approve", permission=P.TASKS_WORK, run=decisions.approve_task,
-        available=_decidable, form=_approval_form, first=_known, preview=_preview,
+        available=_decidable, form=_approval_form, first=_known, preview=_preview, seen=_seen,
         explain="An update is applied exactly as asked for. Onboarding goes one step on: the credit check is passed, "
         "or, with a billing reference, the customer goes live.", icon="ok",
     ),
     Operation(
         name="decline", label="Decline", permission=P.TASKS_WORK, run=decisions.decline_task,
-        available=_decidable, form=WhyForm,
+        available=_decidable, form=WhyForm, seen=_seen,
         explain="Nothing changes, and whoever asked is told why. Of onboarding the credit check is failed.",
         icon="ban", danger=True,
     ),

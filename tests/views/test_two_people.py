@@ -6,9 +6,11 @@ import pytest
 
 import models
 from models.base import db
-from models.enums import Role
+from models.enums import Role, Stage, TaskKind, TaskState
 from tests import factories as make
 from tests.browsing import Browser, form_of
+from tests.views.screen_table import UPDATE, a_task, bare_customer
+from tests.views.test_at_once import at_once, posting
 from tests.views.watching import changes_since, last_change, told
 from tests.world import World
 
@@ -237,3 +239,166 @@ def test_a_record_that_is_gone_is_said_to_be(world: World, second: Browser):
     form = second.form(url)
     assert second.post(f"/admin/groups/operation/delete/?id={unused.id}").status_code == 303
     assert second.post(url, form | {"name": "Mine"}).status_code == 404
+
+
+# --- Approval tasks ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def third(world: World) -> Browser:
+    return Browser(world.app, world.ours.users[Role.ADMIN])
+
+
+MEANWHILE = "Somebody changed it after you opened this page"
+
+
+def url_for(name: str, key: int) -> str:
+    return f"/admin/tasks/operation/{name}/?id={key}"
+
+
+def onboarding(world: World, **values: Any) -> tuple[int, int]:
+    """The keys of a task that the system asked for, and of its customer, which has a billing reference already."""
+    key = bare_customer(world).id
+    new = db.session.get_one(models.Customer, key)
+    new.stage, new.billing_reference = Stage.NEW, "B 1"
+    return make.ApprovalTaskFactory(organisation=owner(world), customer_id=key, **values).id, key
+
+
+def stage_of(customer_id: int) -> Stage:
+    return db.session.get_one(models.Customer, customer_id).stage
+
+
+def task(key: int) -> models.ApprovalTask:
+    return db.session.get_one(models.ApprovalTask, key)
+
+
+@pytest.mark.parametrize("decision", ["approve", "decline"])
+def test_two_who_decide_one_step_do_not_make_two(world: World, second: Browser, third: Browser, decision: str):
+    """Both have seen a new customer: what the second wants was not said of one that has passed."""
+    key, owned = onboarding(world)
+    form = third.form(url_for(decision, key)) | {"comment": "Seen"}
+    assert second.submit(url_for("approve", key)).status_code == 303
+    mark = last_change()
+    answer = third.post(url_for(decision, key), form)
+    assert (answer.status_code, changes_since(mark)) == (409, [])
+    assert MEANWHILE in answer.text or "only from New or Referred" in answer.text
+    assert (stage_of(owned), task(key).state) == (Stage.PASSED, TaskState.OPEN)
+    assert third.submit(url_for("approve", key)).status_code == 303  # and now it was
+    assert (stage_of(owned), task(key).state) == (Stage.BILLING, TaskState.APPROVED)
+
+
+def test_nobody_approves_facts_that_they_have_not_seen(world: World, first: Browser, second: Browser):
+    key, owned = onboarding(world)
+    form = second.form(url_for("approve", key))
+    assert first.submit(f"/admin/customers/edit/?id={owned}", registration_number="HRB 666").status_code == 303
+    answer = second.post(url_for("approve", key), form)
+    assert answer.status_code == 409
+    assert MEANWHILE in answer.text
+    assert stage_of(owned) is Stage.NEW
+    assert second.submit(url_for("approve", key)).status_code == 303
+    assert stage_of(owned) is Stage.PASSED
+
+
+def test_of_two_who_decide_at_once_one_does(world: World, second: Browser, third: Browser):
+    key, owned = onboarding(world)
+    forms = [second.form(url_for("approve", key)), third.form(url_for("decline", key)) | {"comment": "Debts"}]
+    urls = [url_for("approve", key), url_for("decline", key)]
+    mark = last_change()
+    codes = at_once([posting(*each) for each in zip((second, third), urls, forms, strict=True)])
+    assert sorted(codes)[0] == 303
+    assert sorted(codes)[1] in (409, 422)
+    stage = Stage.PASSED if codes[0] == 303 else Stage.FAILED
+    moves = [entry for entry in changes_since(mark) if "stage" in entry.changes]
+    assert [(entry.changes["stage"], entry.actor_name) for entry in moves] == [
+        (["New", stage.value], "The manager" if codes[0] == 303 else "The admin")
+    ]
+    assert stage_of(owned) is stage
+
+
+def test_one_claims_what_another_assigns(world: World, first: Browser, second: Browser):
+    """Whoever comes second is told, and undoes nothing."""
+    key, _ = onboarding(world)
+    claim, assign = first.form(url_for("claim", key)), second.form(url_for("assign", key))
+    assigned = assign | {"assignee_id": str(world.ours.users[Role.ADMIN])}
+    assert first.post(url_for("claim", key), claim).status_code == 303
+    answer = second.post(url_for("assign", key), assigned)
+    assert answer.status_code == 409
+    assert MEANWHILE in answer.text
+    assert task(key).assignee_id == first.user_id
+    key, _ = onboarding(world)
+    claim = first.form(url_for("claim", key))
+    given = {"assignee_id": str(world.ours.users[Role.ADMIN])}
+    assert second.submit(url_for("assign", key), **given).status_code == 303
+    answer = first.post(url_for("claim", key), claim)
+    assert answer.status_code == 409
+    assert "Already taken by The admin" in answer.text
+    assert task(key).assignee_id == world.ours.users[Role.ADMIN]
+
+
+def test_one_claims_and_another_assigns_at_once(world: World, first: Browser, second: Browser):
+    key, _ = onboarding(world)
+    given = second.form(url_for("assign", key)) | {"assignee_id": str(world.ours.users[Role.ADMIN])}
+    urls, forms = [url_for("claim", key), url_for("assign", key)], [first.form(url_for("claim", key)), given]
+    mark = last_change()
+    codes = at_once([posting(*each) for each in zip((first, second), urls, forms, strict=True)])
+    assert sorted(codes)[0] == 303
+    assert sorted(codes)[1] in (409, 422)
+    winner = "The agent" if codes[0] == 303 else "The admin"
+    assert told(changes_since(mark)) == [("changed", "approval_task", {"assignee": [None, winner]})]
+    assert task(key).assignee.name == winner
+
+
+def particulars(world: World, **proposed: list[Any]) -> tuple[int, int]:
+    """The keys of a task that asks for these particulars, and of its customer."""
+    asked = a_task(kind=TaskKind.PARTICULARS, proposal=proposed)(world)
+    return asked.id, asked.customer_id
+
+
+def test_a_record_is_edited_while_its_update_is_decided(world: World, first: Browser, second: Browser):
+    key, owned = particulars(world, website=[None, "https://asked.example"])
+    url = f"/admin/customers/edit/?id={owned}"
+    form = second.form(url_for("approve", key))
+    assert first.submit(url, website="edited.example").status_code == 303
+    answer = second.post(url_for("approve", key), form)
+    assert answer.status_code == 409
+    assert MEANWHILE in answer.text
+    answer = second.submit(url_for("approve", key))
+    assert "The record has changed since this was asked for (website)" in answer.text
+    kept = db.session.get_one(models.Customer, owned)
+    assert (kept.website, task(key).state) == ("https://edited.example", TaskState.OPEN)
+
+
+def test_an_update_is_approved_while_the_record_is_edited(world: World, first: Browser, second: Browser):
+    key, owned = particulars(world, website=[None, "https://asked.example"])
+    url = f"/admin/customers/edit/?id={owned}"
+    form = first.form(url)
+    assert second.submit(url_for("approve", key)).status_code == 303
+    answer = first.post(url, form | {"website": "edited.example", "contact_number": "0815"})
+    assert answer.status_code == 409
+    assert "The manager saved this record" in answer.text
+    assert "https://asked.example" in answer.text
+    assert first.post(url, form_of(answer.text) | {"website": "https://asked.example"}).status_code == 303
+    kept = db.session.get_one(models.Customer, owned)
+    assert (kept.website, kept.contact_number) == ("https://asked.example", "0815")
+
+
+def test_an_update_is_approved_and_the_record_edited_at_once(world: World, first: Browser, second: Browser):
+    key, owned = particulars(world, website=[None, "https://asked.example"])
+    urls = [f"/admin/customers/edit/?id={owned}", url_for("approve", key)]
+    forms = [first.form(urls[0]) | {"website": "edited.example"}, second.form(urls[1])]
+    codes = at_once([posting(*each) for each in zip((first, second), urls, forms, strict=True)])
+    assert sorted(codes)[0] == 303
+    assert sorted(codes)[1] in (409, 422)
+    kept = db.session.get_one(models.Customer, owned)
+    approved = codes[1] == 303
+    assert kept.website == ("https://asked.example" if approved else "https://edited.example")
+    assert task(key).state is (TaskState.APPROVED if approved else TaskState.OPEN)
+
+
+def test_a_claim_is_no_decision(world: World, first: Browser, third: Browser):
+    """Whoever only takes a task need not have seen the last change of its customer."""
+    key = a_task(**UPDATE)(world).id
+    form = third.form(url_for("claim", key))
+    url = f"/admin/customers/edit/?id={task(key).customer_id}"
+    assert first.submit(url, contact_number="0815").status_code == 303
+    assert third.post(url_for("claim", key), form).status_code == 303
