@@ -1,4 +1,4 @@
-"""Large lists, written to a file in the background.
+"""Large lists, and reports, written to a file in the background.
 
 Whoever takes an export to write it raises its version; a worker that finds it raised again knows that another has taken
 over. No worker holds a transaction open while it writes to the file: on SQLite nobody else could save anything then.
@@ -47,8 +47,18 @@ class Listing:
     cells: Callable[[Sequence[int]], list[list[str]]]
 
 
-# Screen → what makes its list, or raises NotAllowed. The screens put themselves in: what a list shows is theirs to say.
-SOURCES: dict[str, Callable[[ListExport, Actor], Listing]] = {}
+@dataclass(frozen=True)
+class Paper:
+    """A document to be written: the name and the type of its file, and what makes it, with no transaction open."""
+
+    file_name: str
+    content_type: str
+    make: Callable[[], bytes]
+
+
+# Screen → what makes its list or document, or raises NotAllowed. The screens put themselves in: what a list shows is
+# theirs to say.
+SOURCES: dict[str, Callable[[ListExport, Actor], Listing | Paper]] = {}
 
 
 class Superseded(Exception):
@@ -76,9 +86,10 @@ class _Task:
     """All that an export asks for."""
 
     actor: Actor
-    listing: Listing
+    content: Listing | Paper
     kind: str
     file_name: str
+    content_type: str
 
 
 def write(export_id: int) -> None:
@@ -128,10 +139,15 @@ def _write(claim: Claim) -> None:
     with reading():
         task = _task(claim.export_id)
         db.session.rollback()
-    _note(claim, total_rows=len(task.listing.keys))
+    content = task.content
+    _note(claim, total_rows=1 if isinstance(content, Paper) else len(content.keys))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"list.{task.kind}"
-        write_file(path, task.kind, task.listing.headings, task.listing.numbers, _rows(claim, task.listing))
+        if isinstance(content, Paper):
+            path.write_bytes(content.make())
+            _note(claim, done_rows=1)
+        else:
+            write_file(path, task.kind, content.headings, content.numbers, _rows(claim, content))
         _store(claim, task, path)
 
 
@@ -140,9 +156,12 @@ def _task(export_id: int) -> _Task:
     export = db.session.get_one(ListExport, export_id)
     actor = actor_again(db.session.get_one(User, export.user_id), export.organisation_id)
     require(actor, Permission.CUSTOMERS_EXPORT)
+    content = SOURCES[export.screen](export, actor)
+    if isinstance(content, Paper):
+        return _Task(actor, content, export.format, content.file_name, content.content_type)
     zone = db.session.get_one(Organisation, export.organisation_id).timezone
     file_name = f"{export.title}-{clock.today(zone)}.{export.format}"
-    return _Task(actor, SOURCES[export.screen](export, actor), export.format, file_name)
+    return _Task(actor, content, export.format, file_name, CONTENT_TYPES[export.format])
 
 
 def _rows(claim: Claim, listing: Listing) -> Iterator[list[str]]:
@@ -170,7 +189,7 @@ def _store(claim: Claim, task: _Task, path: Path) -> None:
         stored = storage.store(
             file,
             task.file_name,
-            CONTENT_TYPES[task.kind],
+            task.content_type,
             organisation_id=actor.organisation_id,
             actor=actor,
             limit=LARGEST,

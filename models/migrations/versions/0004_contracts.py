@@ -171,7 +171,8 @@ def upgrade() -> None:
     op.add_column('outbox_message', sa.Column('answer', sa.String(length=500), nullable=True))
     op.add_column('outbox_message', sa.Column('report_on', sa.Date(), nullable=True))
     op.add_column('outbox_message', sa.Column('claimed_until', sa.DateTime(timezone=True), nullable=True))
-    allow_states('waiting', 'sent', 'held', 'failed', 'cancelled')
+    allow('outbox_message', 'state', 'waiting', 'sent', 'held', 'failed', 'cancelled')
+    allow('list_export', 'format', 'csv', 'xlsx', 'pdf')
     mark_invited()
 
 
@@ -184,28 +185,27 @@ def mark_invited() -> None:
     )
 
 
-def allow_states(*states: str) -> None:
-    """The states that a message may be in."""
-    check = f"state IN ({', '.join(repr(state) for state in states)})"
+def allow(table: str, column: str, *values: str) -> None:
+    """The values that a column may have, which a check of its name holds."""
+    name, check = f"ck_{table}_{column}", f"{column} IN ({', '.join(repr(value) for value in values)})"
     if op.get_bind().dialect.name == "postgresql":
-        op.drop_constraint('ck_outbox_message_state', 'outbox_message')
-        op.create_check_constraint(op.f('ck_outbox_message_state'), 'outbox_message', check)
+        op.drop_constraint(name, table)
+        op.create_check_constraint(op.f(name), table, check)
         return
-    old = sa.Table('outbox_message', sa.MetaData(), autoload_with=op.get_bind())
+    old = sa.Table(table, sa.MetaData(), autoload_with=op.get_bind())
     for constraint in list(old.constraints):
-        if isinstance(constraint, sa.CheckConstraint):
+        if isinstance(constraint, sa.CheckConstraint) and constraint.name == name:
             old.constraints.remove(constraint)
-    old.append_constraint(sa.CheckConstraint(check, name='ck_outbox_message_state'))
-    with op.batch_alter_table(
-        'outbox_message', recreate='always', copy_from=old, table_kwargs={'sqlite_autoincrement': True}
-    ):
+    old.append_constraint(sa.CheckConstraint(check, name=name))
+    with op.batch_alter_table(table, recreate='always', copy_from=old, table_kwargs={'sqlite_autoincrement': True}):
         pass
-
 
 
 def downgrade() -> None:
     op.execute("UPDATE outbox_message SET state = 'failed', last_error = 'Cancelled' WHERE state = 'cancelled'")
-    allow_states('waiting', 'sent', 'held', 'failed')
+    allow('outbox_message', 'state', 'waiting', 'sent', 'held', 'failed')
+    op.execute("DELETE FROM list_export WHERE format = 'pdf'")
+    allow('list_export', 'format', 'csv', 'xlsx')
     for column in ('claimed_until', 'report_on', 'answer', 'why'):
         op.execute(f'ALTER TABLE outbox_message DROP COLUMN {column}')
     if op.get_bind().dialect.name == "sqlite":

@@ -1,0 +1,1 @@
+"""What customers use, and what it costs."""
