@@ -12,10 +12,14 @@ from sqlalchemy import select
 from customerhub import history
 from customerhub.customers.alerts import today
 from customerhub.notifications import reminders
+from customerhub.notifications.due import find_due
 from customerhub.notifications.reminders import Outcome
 from customerhub.permissions import Actor
 from models import Organisation
 from models.base import db
+from models.sqlite import reading
+
+CHUNK = 200  # reminders that are planned in one transaction
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +51,29 @@ def remind_organisation(
     *,
     as_of: date,
     dry_run: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Plan the reminders of an organisation for a day; with `dry_run` only tell how many there would be.
 
-    Commits after each chunk, so whoever is interrupted has lost nothing: the next run goes on.
+    What is due is found by a transaction that keeps nobody from writing, and planned in chunks, each committed: whoever
+    is interrupted has lost nothing, the next run goes on.
     """
-    outcome, looked_at = Outcome(), 0
     with history.acting(Actor(None, organisation_id), "daily reminders"):
-        organisation = db.session.get_one(Organisation, organisation_id)
-        for chunk in reminders.due_in_chunks(organisation, as_of=as_of):
-            if dry_run:
-                outcome += reminders.count_due(chunk)
-            else:
-                outcome += reminders.plan(organisation, chunk, as_of=as_of)
-                db.session.commit()
-            looked_at += len(chunk)
-            if progress is not None:
-                progress(looked_at)
         db.session.rollback()
+        with reading():
+            dues = list(find_due(db.session.get_one(Organisation, organisation_id), as_of=as_of))
+            db.session.rollback()
+        outcome = reminders.count_due(dues)
+        if dry_run:
+            return outcome
+        outcome.planned = 0
+        wanted = [due for due in dues if due.obstacle is None]
+        for start in range(0, len(wanted), CHUNK):
+            organisation = db.session.get_one(Organisation, organisation_id)
+            outcome.planned += reminders.plan(organisation, wanted[start : start + CHUNK], as_of=as_of)
+            db.session.commit()
+            if progress is not None:
+                progress(start + CHUNK, len(wanted))
     if outcome.planned and not dry_run:
         log.info("organisation %s: %s reminders planned as of %s", organisation_id, outcome.planned, as_of)
     return outcome

@@ -44,7 +44,8 @@ def _what(planned: Planned) -> str:
     if planned.kind is ReminderKind.REVIEW:
         return f"Review due on {due}"
     if planned.days_before:
-        return f"{planned.subject}: {planned.days_before} days before it expires on {due}"
+        days = "day" if planned.days_before == 1 else "days"
+        return f"{planned.subject}: {planned.days_before} {days} before it expires on {due}"
     return f"{planned.subject}: {'expired' if planned.due_on < planned.on else 'expires'} on {due}"
 
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 from sqlalchemy import func, select, true
 
 from customerhub.customers.reviews import latest_review
+from customerhub.customers.rules import clean_email
+from customerhub.errors import Invalid
 from models import (
     ComplianceDocument,
     Customer,
@@ -102,8 +104,11 @@ class Terms:
             return "Reminders are switched off for the organisation"
         if behaviour is StatusBehaviour.NONE:
             return "The customer is dropped"
-        if not recipient:
-            return "It has no reviewer email"
+        try:
+            if clean_email(recipient or "") is None:
+                return "It has no reviewer email"
+        except Invalid as error:
+            return error.message
         template = self.template(kind, template_id)
         if template is None:
             return f"There is no template for “{PURPOSES[kind].value}”"

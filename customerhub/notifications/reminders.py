@@ -1,25 +1,21 @@
 """Planning the reminders of a day: each goes to the outbox once, whoever plans it and however often."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
-from typing import Final
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import joinedload
 
 from customerhub import outbox
 from customerhub.formats import written
-from customerhub.notifications.due import PURPOSES, Due, Terms, find_due
+from customerhub.notifications.due import PURPOSES, Due, Terms
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail
 from models import ComplianceDocument, Customer, Organisation, Reminder
 from models.base import db
 from models.enums import ReminderKind
-
-CHUNK: Final = 200  # reminders that are planned in one transaction
 
 
 @dataclass
@@ -35,35 +31,24 @@ class Outcome:
         return self
 
 
-def due_in_chunks(organisation: Organisation, *, as_of: date) -> Iterator[list[Due]]:
-    """What is due on a day, CHUNK at a time, so that the caller may commit after each."""
-    found = find_due(organisation, as_of=as_of)
-    while chunk := list(islice(found, CHUNK)):
-        yield chunk
-
-
 def count_due(dues: Sequence[Due]) -> Outcome:
-    """What `plan` would do with `dues`."""
+    """What is to become of `dues`."""
     obstacles = Counter(due.obstacle for due in dues if due.obstacle)
     return Outcome(len(dues) - obstacles.total(), obstacles)
 
 
-def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> Outcome:
-    """Put the reminders that no obstacle keeps from being sent into the outbox, each with why it is sent.
+def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int:
+    """Put reminders that no obstacle keeps from being sent into the outbox, each with why it is sent; how many.
 
     What somebody else has planned meanwhile is left out. The reminder of a review has the customer's performance report
-    with it where the customer has automatic reports. The caller commits.
+    with it where the customer has automatic reports.
     """
-    outcome = count_due(dues)
-    wanted = [due for due in dues if due.obstacle is None]
-    if not wanted:
-        return outcome
     terms, letterhead = Terms.of(organisation), letterhead_of(organisation.id)
     customers = {
         each.id: each
         for each in db.session.scalars(
             select(Customer)
-            .where(Customer.id.in_({due.customer_id for due in wanted}))
+            .where(Customer.id.in_({due.customer_id for due in dues}))
             .options(
                 *(joinedload(each) for each in (Customer.account_manager, Customer.status, Customer.business_entity))
             )
@@ -72,12 +57,10 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> Out
     documents = {
         each.id: each
         for each in db.session.scalars(
-            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in wanted}))
+            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in dues}))
         )
     }
-    wanted = [
-        due for due in wanted if due.customer_id in customers and (not due.document_id or due.document_id in documents)
-    ]
+    wanted = [due for due in dues if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
     drafts = []
     for due in wanted:
         customer, document = customers[due.customer_id], documents.get(due.document_id)
@@ -106,8 +89,7 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> Out
     ]  # fmt: skip
     if rows:
         db.session.execute(insert(Reminder), rows)
-    outcome.planned = len(rows)
-    return outcome
+    return len(rows)
 
 
 def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -> str:
@@ -115,4 +97,5 @@ def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -
         return f"A review {'was' if due.due_on < as_of else 'is'} due on {day}"
     if not due.days_before:
         return f"{document.certificate} {'expired' if due.due_on < as_of else 'expires'} on {day}"
-    return f"{document.certificate} expires on {day}: {due.days_before} days before"
+    days = "day" if due.days_before == 1 else "days"
+    return f"{document.certificate} expires on {day}: {due.days_before} {days} before"

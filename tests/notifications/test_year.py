@@ -1,0 +1,196 @@
+"""A year of 500 customers: the daily job runs with gaps, again, twice at once and is killed; nothing is missing,
+doubled or late beyond the gap, by an account that walks over the calendar.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from customerhub import history
+from models import ComplianceDocument, Customer, OutboxMessage, Reminder
+from models.base import db
+from tests.notifications.book import Book, make_book
+from tests.notifications.oracle import Account, Subject, Wanted
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST, DAYS, CUSTOMERS = date(2025, 3, 1), 365, 500
+LONGEST_GAP, KILLS = 10, 16
+Change = tuple[Any, int, str, Any]  # model, id, column, value
+
+
+@dataclass
+class Run:
+    """The job was begun for a day, and came to its end or was killed. `changes` happened before it."""
+
+    day: date
+    changes: list[Change] = field(default_factory=list)
+    times: int = 1
+    at_once: bool = False
+    killed: bool = False
+
+
+class Worker:
+    """A process that does the daily job."""
+
+    def __init__(self, settings: Any) -> None:
+        self._environment = os.environ | {
+            "DATABASE_URL": settings.database_url, "HUB_DATA_DIR": str(settings.data_dir), "HUB_SECRET_KEY": "tests",
+            "REDIS_URL": settings.redis_url,
+        }  # fmt: skip
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.notifications.reminding_process"], cwd=ROOT, env=self._environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    def begin(self, organisation_id: int, day: date) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{organisation_id} {day}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.end()
+        self._process = self._start()
+
+    def end(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._process.wait(60)
+
+
+def fill(book: Book, dice: random.Random) -> None:
+    """Customers with reviews at every frequency, and documents that expire all over the year."""
+    for number in range(CUSTOMERS):
+        start = FIRST + timedelta(days=dice.randrange(-400, 330))
+        if number % 7 == 0:
+            start = start.replace(month=dice.choice((1, 3, 5, 7, 8, 10, 12)), day=31)
+        customer = book.customer(
+            start=start,
+            frequency=number % 12 + 1,
+            reviewer_email=None if number % 11 == 0 else f"r{number}@hub.example",
+        )
+        for _ in range(dice.choice((0, 1, 1, 2))):
+            book.document(customer, FIRST + timedelta(days=dice.randrange(-30, 420)), reviewer_email="docs@hub.example")
+    db.session.commit()
+
+
+def course(dice: random.Random, customers: list[int], documents: list[int]) -> list[Run]:
+    """Which days the job runs for, and what people change between them."""
+    runs: list[Run] = []
+    day = FIRST
+    while day < FIRST + timedelta(days=DAYS):
+        changes: list[Change] = []
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            expiry = day + timedelta(days=dice.randrange(-5, 200))
+            possible: list[Change] = [
+                (ComplianceDocument, dice.choice(documents), "expiry_date", expiry),
+                (Customer, dice.choice(customers), "reviewer_email", dice.choice((None, "new@hub.example"))),
+                (Customer, dice.choice(customers), "review_frequency", dice.randrange(1, 13)),
+            ]
+            changes.append(dice.choice(possible))
+        runs.append(Run(day, changes, times=dice.choice((1, 1, 1, 2)), at_once=dice.random() < 0.2))
+        day += timedelta(days=1 if dice.random() < 0.8 else dice.randrange(1, LONGEST_GAP + 1))
+    for run in dice.sample(runs[1:], KILLS):
+        run.killed = True
+    return runs
+
+
+def go(run: Run, book: Book, workers: list[Worker], dice: random.Random) -> None:
+    with history.acting(book.system, "test"):
+        for model, key, column, value in run.changes:
+            setattr(db.session.get_one(model, key), column, value)
+        db.session.commit()
+    if run.killed:
+        workers[0].begin(book.id, run.day)
+        time.sleep(dice.random() * 0.12)
+        workers[0].kill()
+        return
+    for _ in range(run.times):
+        busy = workers if run.at_once else workers[:1]
+        for worker in busy:
+            worker.begin(book.id, run.day)
+        for worker in busy:
+            worker.answer()
+
+
+def subjects_of() -> list[Subject]:
+    reviews = [
+        Subject(row.id, row.reviewer_email, start=row.review_start_date, frequency=row.review_frequency or 0)
+        for row in db.session.scalars(select(Customer))
+    ]
+    documents = [
+        Subject(row.id, row.reviewer_email, expiry=row.expiry_date)
+        for row in db.session.scalars(select(ComplianceDocument))
+    ]
+    return reviews + documents
+
+
+def planned_by_the_program() -> dict[Wanted, tuple[date, str]]:
+    rows = db.session.execute(
+        select(Reminder, OutboxMessage.recipient).join(OutboxMessage, OutboxMessage.id == Reminder.message_id)
+    ).all()
+    found = {
+        (row.kind.value, row.document_id or row.customer_id, row.due_on, row.days_before): (row.as_of, recipient)
+        for row, recipient in rows
+    }
+    assert len(found) == len(rows) == db.session.scalar(select(func.count()).select_from(OutboxMessage))
+    return found
+
+
+ATTRIBUTES = {"reviewer_email": "recipient", "expiry_date": "expiry", "review_frequency": "frequency"}
+
+
+def follow(run: Run, subjects: list[Subject]) -> None:
+    for model, key, column, value in run.changes:
+        is_document = model is ComplianceDocument
+        for subject in subjects:
+            if subject.key == key and (subject.expiry is not None) is is_document:
+                setattr(subject, ATTRIBUTES[column], value)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_year(session, settings, seed):
+    dice = random.Random(seed)
+    book = make_book()
+    fill(book, dice)
+    customers = list(db.session.scalars(select(Customer.id)))
+    documents = list(db.session.scalars(select(ComplianceDocument.id)))
+    subjects, runs = subjects_of(), course(dice, customers, documents)
+    db.session.commit()
+    workers = [Worker(settings) for _ in range(2)]
+    try:
+        for run in runs:
+            go(run, book, workers, dice)
+    finally:
+        for worker in workers:
+            worker.end()
+    account, wrong = Account(subjects, planned_by_the_program()), []
+    for run in runs:
+        follow(run, subjects)
+        wrong += list(account.account(run.day, ended=not run.killed))
+    assert wrong == []
+    assert account.left() == []
+    assert len(account.planned) > 2 * CUSTOMERS  # there was something to remind of
+    gaps = {(later.day - run.day).days for run, later in pairwise(runs)}
+    assert max(gaps) >= 5
