@@ -52,16 +52,25 @@ TEMPLATES = (
     (
         "Customer review",
         TemplatePurpose.REVIEW,
-        "Review of {{customer}} is due",
-        "The review of {{customer}} ({{reference}}) is due on {{review_date}}.\n\n"
-        "Please open the customer's record, look at its documents and its risk, and note the outcome.",
+        "Review of {{customer}} {{review_in_words}}",
+        "Hello,\n\n"
+        "the review of **{{customer}}** ({{reference}}) {{review_in_words}}, on {{review_date}}.\n\n"
+        "Please open the customer’s page and\n"
+        "- look at its risk, which is {{risk}} now, and at its credit limit,\n"
+        "- see whether its documents are still valid,\n"
+        "- and record the review there, with what you found.\n\n"
+        "Its account manager is {{account_manager}}. The next review is due on {{next_review_date}}.\n\n"
+        "{{report_note}}",
     ),
     (
         "Document expires",
         TemplatePurpose.COMPLIANCE,
-        "{{certificate}} of {{customer}} expires on {{expiry_date}}",
-        "{{certificate}} of {{customer}} ({{reference}}) expires on {{expiry_date}}.\n\n"
-        "Please ask for a new one and enter its expiry date on the customer's record.",
+        "{{certificate}} of {{customer}} {{expiry_in_words}}",
+        "Hello,\n\n"
+        "**{{certificate}}** of {{customer}} ({{reference}}) {{expiry_in_words}}, on {{expiry_date}}.\n\n"
+        "Please ask the customer for a new one, and enter its file and its expiry date with the customer’s documents. "
+        "Reminders of this one end with that.\n\n"
+        "The account manager is {{account_manager}}.",
     ),
 )
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from markupsafe import Markup, escape
-
 from customerhub import outbox
 from customerhub.addresses import address_of
 from customerhub.errors import Invalid
 from customerhub.notifications import mailing
+from customerhub.notifications.letterhead import letterhead_of
+from customerhub.notifications.wording import literally
 from customerhub.permissions import Actor
-from models import ApprovalTask, Organisation, User
+from models import ApprovalTask, User
 from models.base import db
 from models.enums import Role
 
@@ -83,9 +83,12 @@ def replied(task: ApprovalTask, answer: str, *, actor: Actor) -> None:
 def _put(
     user: User, *, key: str, subject: str, paragraphs: list[str], button: tuple[str, str], task: ApprovalTask
 ) -> None:
-    brand = db.session.get_one(Organisation, task.organisation_id).name
-    shown = [Markup("<br>").join(escape(line) for line in text.splitlines()) for text in paragraphs]
-    mail = mailing.compose(subject=subject, paragraphs=shown, brand=brand, button=(button[0], address_of(button[1])))
+    mail = mailing.compose(
+        subject=subject,
+        body=literally(*paragraphs),
+        brand=letterhead_of(task.organisation_id).brand,
+        button=(button[0], address_of(button[1])),
+    )
     try:
         outbox.put(
             organisation_id=task.organisation_id,

@@ -1,5 +1,6 @@
 """What mails of an organisation have in common: its name, how it writes dates, and the brand that they wear."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ from models.enums import DateFormat
 
 USUAL_COLOUR: Final = "#3450c4"
 READABLE: Final = 4.5  # the contrast that WCAG 2 asks of text (AA)
+_COLOUR: Final = re.compile("#[0-9a-fA-F]{6}")
 _WHITE: Final = "#ffffff"
 _NEAR_BLACK: Final = "#050505"
 
@@ -66,7 +68,8 @@ def brand_of(entity: BusinessEntity) -> Brand:
     ]
     address = ", ".join(line.strip(" ,") for line in entity.address.splitlines() if line.strip(" ,"))
     foot = (entity.registered_name, address, " · ".join(numbers))
-    return Brand(entity.name, entity.brand_colour.lower(), tuple(line for line in foot if line))
+    colour = entity.brand_colour if _COLOUR.fullmatch(entity.brand_colour) else USUAL_COLOUR
+    return Brand(entity.name, colour, tuple(line for line in foot if line))
 
 
 def text_on(colour: str) -> str:

@@ -1,26 +1,23 @@
 """Mails as they are sent: subject, text and HTML, from a template of the organisation or in our own words."""
 
 import re
-import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
-from markupsafe import Markup
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy import select
 
 from customerhub import addresses
 from customerhub.notifications import templates
-from customerhub.notifications.letterhead import Letterhead, brand_for, letterhead_of
+from customerhub.notifications.letterhead import Brand, Letterhead, brand_for, letterhead_of
 from customerhub.notifications.values import values_of
-from models import ComplianceDocument, Customer, NotificationTemplate, Organisation, User
+from customerhub.notifications.wording import Written, one_line, wrapped
+from models import ComplianceDocument, Customer, NotificationTemplate, User
 from models.base import db
 from models.enums import TemplatePurpose
 
 _FOLDER = Path(__file__).parents[2] / "templates"
-_LINE = 72  # characters
 
 
 @dataclass(frozen=True)
@@ -65,24 +62,41 @@ _BUTTONS = {
 }
 
 
-def account_mail(user: User, *, purpose: TemplatePurpose, link: str, hours: int) -> Mail:
+@dataclass(frozen=True)
+class AccountWords:
+    """What an organisation's mails with one-time links share. Whoever writes many reads it once and passes it on."""
+
+    words: Words
+    letterhead: Letterhead
+
+
+def account_words(organisation_id: int, purpose: TemplatePurpose) -> AccountWords:
+    """Our words, with the subject and body of the organisation's own template where it has one."""
+    words = _WORDS[purpose]
+    own = find_template(organisation_id, purpose)
+    if own is not None:
+        words = replace(words, subject=own.subject, body=own.body)
+    return AccountWords(words, letterhead_of(organisation_id))
+
+
+def account_mail(
+    user: User, *, purpose: TemplatePurpose, link: str, hours: int, words: AccountWords | None = None
+) -> Mail:
     """The mail that hands `user` the one-time `link`, in the organisation's own words where it has some."""
-    organisation = db.session.get_one(Organisation, user.organisation_id)
-    ours = _WORDS[purpose]
-    own = find_template(user.organisation_id, purpose)
+    shared = words or account_words(user.organisation_id, purpose)
     values = {
         "name": user.name,
         "email": user.email,
-        "organisation": organisation.name,
+        "organisation": shared.letterhead.organisation,
         "link": link,
         "hours": hours,
     }
     return compose(
-        subject=templates.render_subject(own.subject if own else ours.subject, values),
-        paragraphs=templates.render_html(own.body if own else ours.body, values),
-        button=(ours.button, link),
-        after=templates.render_html(ours.after, values),
-        brand=organisation.name,
+        subject=templates.render_subject(shared.words.subject, values),
+        body=templates.render_body(shared.words.body, values),
+        button=(shared.words.button, link),
+        after=templates.render_body(shared.words.after, values),
+        brand=shared.letterhead.brand,
     )
 
 
@@ -105,9 +119,9 @@ def reminder_mail(
     tab = "compliance" if purpose is TemplatePurpose.COMPLIANCE else None
     return compose(
         subject=templates.render_subject(template.subject, values),
-        paragraphs=templates.render_html(template.body, values),
+        body=templates.render_body(template.body, values),
         button=(_BUTTONS[purpose], addresses.customer_page(customer.id, tab)),
-        brand=brand_for(customer, head).name,
+        brand=brand_for(customer, head),
     )
 
 
@@ -128,48 +142,27 @@ def find_template(organisation_id: int, purpose: TemplatePurpose) -> Notificatio
 def compose(
     *,
     subject: str,
-    paragraphs: list[Markup],
-    brand: str,
+    body: Written,
+    brand: Brand,
     button: tuple[str, str] | None = None,
-    after: list[Markup] | None = None,
+    after: Written | None = None,
     facts: list[tuple[str, str]] | None = None,
-    foot: list[str] | None = None,
 ) -> Mail:
-    """A mail in the house style. `button` is its label and address, `facts` rows of a small table."""
-    shown = " ".join(subject.split())
+    """A mail in the house style, in the colours of `brand`. `button` is its label and address, `facts` rows of a small
+    table.
+    """
+    shown = one_line(subject)
     content = {
         "subject": shown,
-        "language": "en",
-        "preheader": None,
-        "brand": brand,
-        "logo_url": None,
-        "colour": None,
-        "title": shown,
-        "paragraphs": paragraphs,
+        "body": body,
         "facts": facts or [],
         "button": {"label": button[0], "url": button[1]} if button else None,
-        "after": after or [],
-        "foot": foot or [f"Sent by {brand}. This mailbox is not read."],
+        "after": after,
+        "brand": brand,
+        "foot": [*brand.foot, f"Sent by {brand.name}. This mailbox is not read."],
     }
-    text = re.sub(r"\n{3,}", "\n\n", _template("mail.txt").render(mail=content)).strip() + "\n"
-    return Mail(shown, text, _template("mail.html").render(mail=content))
-
-
-def _template(name: str) -> Template:
-    return _environment.get_template(name)
-
-
-def _wrapped(text: str, width: int = _LINE) -> str:
-    """`text` in lines of `width`; an address is never broken, or it could not be followed."""
-    filler = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(filler.fill(line) for line in text.splitlines())
-
-
-def _plain(value: Any) -> str:
-    """What people read of a piece of HTML, its line breaks kept; a plain text as it is."""
-    if not isinstance(value, Markup):
-        return str(value)
-    return "\n".join(Markup(line).striptags() for line in str(value).splitlines())  # noqa: S704  (only read)
+    text = re.sub(r"\n{3,}", "\n\n", _TEXT.render(content)).strip() + "\n"
+    return Mail(shown, text, _HTML.render(content))
 
 
 _environment = Environment(
@@ -177,5 +170,6 @@ _environment = Environment(
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
 )
-_environment.filters["wordwrap"] = _wrapped
-_environment.filters["striptags"] = _plain
+_environment.filters["wrapped"] = wrapped
+_HTML = _environment.get_template("mail.html")
+_TEXT = _environment.get_template("mail.txt")

@@ -5,15 +5,15 @@ may write a template can reach only the values that a message of its purpose com
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from markupsafe import Markup, escape
+from difflib import get_close_matches
+from typing import Final
 
 from customerhub.errors import Invalid
+from customerhub.notifications import wording
+from customerhub.notifications.wording import PLACEHOLDER, Values, Written
 from models.enums import TemplatePurpose
-
-Values = Mapping[str, object]
 
 _CUSTOMER = {
     "customer": "The customer's name",
@@ -80,17 +80,20 @@ SAMPLES: dict[str, str] = {
 # What only the person a message is for may read. Subjects are shown in lists, exports and mail programs.
 BODY_ONLY = frozenset({"link"})
 
-_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
+# Whose values are addresses: in HTML they are links.
+LINKS = frozenset({"link", "customer_link"})
+
+_STRAY: Final = re.compile(r"\{\{+|\}\}+|\{%|\{#")
+_CODE: Final = {"{%": "Loops and conditions", "{#": "Comments"}
+_EXPRESSIONS: Final = {"|": "a filter", "(": "a call", "[": "an expression", ".": "an attribute"}
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A template filled in with sample data: subject and body as text, and the body's paragraphs as HTML."""
+    """A template filled in: its subject, and its body as text and as HTML."""
 
     subject: str
-    text: str
-    html: list[Markup]
+    body: Written
 
 
 def check_template(purpose: TemplatePurpose, subject: str | None, body: str | None) -> None:
@@ -105,59 +108,69 @@ def check_template(purpose: TemplatePurpose, subject: str | None, body: str | No
 
 
 def _problems(purpose: TemplatePurpose, field: str, source: str) -> list[str]:
-    barred = BODY_ONLY if field == "subject" else frozenset()
-    known = PLACEHOLDERS[purpose].keys()
-    found = dict.fromkeys(inner.strip() for inner in _PLACEHOLDER.findall(source))
-    choice = ", ".join(f"{{{{{name}}}}}" for name in known if name not in barred)
-    problems = [
-        f"There is no placeholder {{{{{name[:60]}}}}} in a message of this purpose. There are {choice}"
-        for name in found
-        if name not in known
-    ]
-    problems += [
-        f"{{{{{name}}}}} can stand in the body only: others read the subject too"
-        for name in found
-        if name in known and name in barred
-    ]
-    rest = _PLACEHOLDER.sub("", source)
-    if "{{" in rest or "}}" in rest:
-        problems.append("A placeholder is written {{name}}: two braces on either side")
-    if "{%" in rest or "{#" in rest:
-        problems.append("Only placeholders such as {{name}} can be used here, not {% … %} or {# … #}")
-    return problems
+    """What is wrong with a text, in the order in which it stands there, each with its place."""
+    found = [*_wrong_names(purpose, field, source), *_wrong_signs(source)]
+    return list(dict.fromkeys(f"{_place(field, source, at)}: {problem}" for at, problem in sorted(found)))
 
 
-def render(source: str, values: Values) -> str:
-    """`source` as text, with each placeholder that `values` knows filled in once. Others stay as they are."""
-    return _fill(source, values, str)
+def _wrong_names(purpose: TemplatePurpose, field: str, source: str) -> Iterator[tuple[int, str]]:
+    known = PLACEHOLDERS[purpose]
+    told: set[str] = set()
+    for match in PLACEHOLDER.finditer(source):
+        name = match[1].strip()
+        if name in told:
+            continue
+        told.add(name)
+        if name not in known:
+            yield match.start(), _refusal(name, [each for each in known if field == "body" or each not in BODY_ONLY])
+        elif field == "subject" and name in BODY_ONLY:
+            yield match.start(), f"{braced(name)} can stand in the body only: others read the subject too"
+
+
+def _refusal(name: str, known: list[str]) -> str:
+    """Why what stands between two braces cannot be filled in, and what can."""
+    shown = braced(" ".join(name.split())[:60])
+    usable = f"Only these can be used here: {', '.join(map(braced, known))}"
+    for sign, kind in _EXPRESSIONS.items():
+        if sign in name:
+            return f"{shown} is {kind}, not a placeholder. {usable}"
+    like = get_close_matches(name.lower(), known, 1)
+    return f"There is no placeholder {shown}. " + (f"Did you mean {braced(like[0])}?" if like else usable)
+
+
+def _wrong_signs(source: str) -> Iterator[tuple[int, str]]:
+    """Braces that are no placeholder."""
+    rest = PLACEHOLDER.sub(lambda match: " " * len(match[0]), source)
+    for match in _STRAY.finditer(rest):
+        if match[0] in _CODE:
+            yield match.start(), f"{_CODE[match[0]]} cannot be used here, only placeholders such as {{{{customer}}}}"
+        else:
+            yield match.start(), "A placeholder is a name with two braces on either side, such as {{customer}}"
+
+
+def _place(field: str, source: str, at: int) -> str:
+    line = source.count("\n", 0, at) + 1
+    character = at - source.rfind("\n", 0, at)
+    return f"Line {line}, character {character}" if field == "body" else f"Character {character}"
+
+
+def braced(name: str) -> str:
+    """A placeholder as it is written."""
+    return f"{{{{{name}}}}}"
 
 
 def render_subject(source: str, values: Values) -> str:
-    """As `render`, without what may stand in a body only: an older template may still have it."""
-    return render(source, {**values, **dict.fromkeys(BODY_ONLY, "")})
+    """`source` as a subject, without what may stand in a body only: an older template may still have it."""
+    return wording.render_line(source, {**values, **dict.fromkeys(BODY_ONLY, "")})
 
 
-def render_html(source: str, values: Values) -> list[Markup]:
-    """The paragraphs of `source` as HTML: everything in it and in `values` is shown literally."""
-    paragraphs = _PARAGRAPHS.split(source.replace("\r\n", "\n").strip())
-    return [_paragraph(part, values) for part in paragraphs if part]
-
-
-def _paragraph(source: str, values: Values) -> Markup:
-    filled = _fill(str(escape(source)), values, lambda value: str(escape(value)))
-    return Markup("<br>\n".join(filled.splitlines()))  # noqa: S704  (every part is escaped)
-
-
-def _fill(source: str, values: Values, shown: Callable[[object], str]) -> str:
-    def value_of(match: re.Match[str]) -> str:
-        name = match[1].strip()
-        return shown(values[name]) if name in values else match[0]
-
-    return _PLACEHOLDER.sub(value_of, source)
+def render_body(source: str, values: Values) -> Written:
+    """`source` as HTML and as text: everything in it and in `values` is shown literally, but for the light markup."""
+    return wording.render(source, values, links=LINKS)
 
 
 def preview(purpose: TemplatePurpose, *, subject: str, body: str, values: Values | None = None) -> Preview:
     """How a message with this template would read, with `values` or sample data. Raises Invalid."""
     check_template(purpose, subject, body)
-    shown = {name: SAMPLES[name] for name in PLACEHOLDERS[purpose]} | dict(values or {})
-    return Preview(render_subject(subject, shown), render(body, shown), render_html(body, shown))
+    shown = values if values is not None else {name: SAMPLES[name] for name in PLACEHOLDERS[purpose]}
+    return Preview(render_subject(subject, shown), render_body(body, shown))

@@ -40,7 +40,7 @@ def values_of(
     if purpose is TemplatePurpose.REVIEW:
         return about_customer | _of_review(customer, as_of, head.dates)
     if purpose is TemplatePurpose.COMPLIANCE:
-        return about_customer | _of_document(customer, document, as_of, head.dates)
+        return about_customer | _of_document(document, as_of, head.dates)
     raise ValueError(f"a message of the purpose {purpose.value} is not about a customer")
 
 
@@ -62,19 +62,17 @@ def _of_review(customer: Customer, as_of: date, dates: DateFormat) -> dict[str, 
     }
 
 
-def _of_document(
-    customer: Customer, document: ComplianceDocument | None, as_of: date, dates: DateFormat
-) -> dict[str, str]:
+def _of_document(document: ComplianceDocument | None, as_of: date, dates: DateFormat) -> dict[str, str]:
     if document is None:
-        values = dict.fromkeys(("certificate", "expiry_date", "expiry_in_words", "days_left"), NOTHING)
-        return values | {"reviewer_email": customer.reviewer_email or NOTHING}
+        names = ("certificate", "expiry_date", "expiry_in_words", "days_left", "reviewer_email")
+        return dict.fromkeys(names, NOTHING)
     expiry = document.expiry_date
     return {
         "certificate": document.certificate,
         "expiry_date": formats.written(expiry, dates),
         "expiry_in_words": f"{'expired' if expiry < as_of else 'expires'} {when(expiry, as_of)}",
         "days_left": str(max((expiry - as_of).days, 0)),
-        "reviewer_email": document.reviewer_email or customer.reviewer_email or NOTHING,
+        "reviewer_email": document.reviewer_email or NOTHING,
     }
 
 

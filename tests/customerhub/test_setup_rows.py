@@ -140,7 +140,7 @@ def test_invoice_number_formats(world: World, admin: Actor, number_format: str):
         (TemplatePurpose.REVIEW, "{{expiry_date}}", "x", "subject", "{{expiry_date}}"),
         (TemplatePurpose.REVIEW, "x", "{{customer.name}}", "body", "{{customer.name}}"),
         (TemplatePurpose.REVIEW, "x", "{{customer", "body", "two braces"),
-        (TemplatePurpose.COMPLIANCE, "x", "{% for a in b %}", "body", "Only placeholders"),
+        (TemplatePurpose.COMPLIANCE, "x", "{% for a in b %}", "body", "only placeholders"),
     ],
 )
 def test_an_unknown_placeholder_is_refused_by_name(world, admin, purpose, subject, body, field, named):

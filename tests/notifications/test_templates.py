@@ -1,5 +1,7 @@
 """The placeholders of message templates."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +12,11 @@ from customerhub.notifications.templates import (
     SAMPLES,
     check_template,
     preview,
-    render,
-    render_html,
+    render_body,
     render_subject,
 )
 from models.enums import TemplatePurpose
+from seed.reference import TEMPLATES
 
 REVIEW = TemplatePurpose.REVIEW
 
@@ -26,27 +28,32 @@ def test_every_purpose_has_placeholders_and_every_placeholder_a_sample():
 
 
 def test_known_placeholders_are_taken():
-    check_template(REVIEW, "Review of {{customer}}", "Due on {{ review_date }}.\n{{reference}} { {x} }")
+    check_template(REVIEW, "Review of {{customer}}", "Due on {{ review_date }}.\n{{reference}} { {x} } {y}")
     check_template(REVIEW, None, None)
 
 
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("{{nobody}}", "{{nobody}}"),
-        ("{{Customer}}", "{{Customer}}"),
-        ("{{}}", "{{}}"),
-        ("{{customer.__class__}}", "{{customer.__class__}}"),
-        ("{{customer|safe}}", "{{customer|safe}}"),
-        ("{{config}}", "{{config}}"),
-        ("{{customer()}}", "{{customer()}}"),
-        ("{{ 7*7 }}", "{{7*7}}"),
-        ("{{certificate}}", "{{certificate}}"),
-        ("{{customer", "two braces"),
-        ("customer}}", "two braces"),
-        ("{{{{customer}}}}", "{{{{customer}}"),
-        ("{% for x in y %}", "Only placeholders"),
-        ("{# note #}", "Only placeholders"),
+        ("{{nobody}}", "There is no placeholder {{nobody}}. Only these can be used here: {{customer}}, {{reference}},"),
+        ("{{Customer}}", "There is no placeholder {{Customer}}. Did you mean {{customer}}?"),
+        ("{{costumer}}", "Did you mean {{customer}}?"),
+        ("{{}}", "There is no placeholder {{}}."),
+        ("{{customer.email}}", "{{customer.email}} is an attribute, not a placeholder. Only these can be used here:"),
+        ("{{customer.__class__.__mro__[1]}}", "is an expression, not a placeholder"),
+        ("{{customer|safe}}", "{{customer|safe}} is a filter, not a placeholder"),
+        ("{{config}}", "There is no placeholder {{config}}"),
+        ("{{customer()}}", "{{customer()}} is a call, not a placeholder"),
+        ("{{ customer.upper() | e }}", "is a filter, not a placeholder"),
+        ("{{ 7*7 }}", "There is no placeholder {{7*7}}"),
+        ("{{certificate}}", "There is no placeholder {{certificate}}"),
+        ("{{customer", "A placeholder is a name with two braces on either side, such as {{customer}}"),
+        ("customer}}", "A placeholder is a name with two braces on either side"),
+        ("{{{customer}}}", "A placeholder is a name with two braces on either side"),
+        ("{{{{customer}}}}", "A placeholder is a name with two braces on either side"),
+        ("{% for x in y %}", "Loops and conditions cannot be used here, only placeholders such as {{customer}}"),
+        ("{%- if customer %}", "Loops and conditions cannot be used here"),
+        ("{# note #}", "Comments cannot be used here"),
     ],
 )
 def test_everything_else_is_refused_by_name(source, told):
@@ -55,6 +62,32 @@ def test_everything_else_is_refused_by_name(source, told):
             check_template(REVIEW, subject, body)
         assert refusal.value.field == field
         assert told in refusal.value.message
+
+
+def test_a_problem_says_where_it_is():
+    body = "Dear {{customer}},\r\nit is {{x}} and {{x}}\n\n  {{ reference }} {% if y %}\n{{"
+    with pytest.raises(Invalid) as refusal:
+        check_template(REVIEW, "Due {{z}}", body)
+    told = [(field, problem.split(":")[0]) for field, problem in refusal.value.problems]
+    assert told == [
+        ("subject", "Character 5"), ("body", "Line 2, character 7"), ("body", "Line 4, character 19"),
+        ("body", "Line 5, character 1"),
+    ]  # fmt: skip
+    lines = body.split("\n")
+    assert [lines[1][6:], lines[3][18:], lines[4]] == ["{{x}} and {{x}}", "{% if y %}", "{{"]
+
+
+@given(st.text(alphabet="{}%#ab| ", max_size=30))
+def test_what_is_taken_holds_nothing_but_known_placeholders(source):
+    """An account of its own: without its known placeholders, a text that is taken has none of the signs of code."""
+    marked = source.replace("a", "customer")
+    try:
+        check_template(REVIEW, marked, marked)
+    except Invalid:
+        return
+    rest = re.sub(r"\{\{ *customer *\}\}", "", marked)
+    assert not any(sign in rest for sign in ("{{", "}}", "{%", "{#"))
+    assert "\x01" not in render_subject(marked, {"customer": "\x01"})
 
 
 @pytest.mark.parametrize("source", ["{{link}}", "Go: {{ link }}", "{{name}} {{link}}"])
@@ -72,7 +105,7 @@ def test_a_one_time_link_stands_in_a_body_only(purpose, source):
 
 def test_a_subject_is_rendered_without_a_link():
     values = {"name": "Robin", "link": "https://hub.example.com/set-password/abc"}
-    assert render_subject("{{name}}: {{link}}", values) == "Robin: "
+    assert render_subject("{{name}}: {{link}}", values) == "Robin:"
 
 
 def test_every_problem_is_told():
@@ -83,38 +116,40 @@ def test_every_problem_is_told():
 
 def test_values_are_filled_in_once():
     values = {"customer": "{{reference}}", "reference": "<b>R&D</b>"}
-    assert render("{{customer}} {{ reference }} {{unknown}}", values) == "{{reference}} <b>R&D</b> {{unknown}}"
-    assert render_html("{{customer}} {{reference}}", values) == ["{{reference}} &lt;b&gt;R&amp;D&lt;/b&gt;"]
+    assert render_subject("{{customer}} {{ reference }} {{x}}", values) == "{{reference}} <b>R&D</b> {{x}}"
+    assert "{{reference}} &lt;b&gt;R&amp;D&lt;/b&gt;" in render_body("{{customer}} {{reference}}", values).html
 
 
-def test_html_shows_everything_literally():
-    assert render_html("<script>alert(1)</script> {{customer}}", {"customer": '"><img src=x>'}) == [
-        "&lt;script&gt;alert(1)&lt;/script&gt; &#34;&gt;&lt;img src=x&gt;"
-    ]
+@pytest.mark.parametrize("name", ["link", "customer_link"])
+def test_addresses_become_links_where_they_are_addresses(name):
+    assert (
+        '<a href="https://hub.example.com/a"'
+        in render_body(f"{{{{{name}}}}}", {name: "https://hub.example.com/a"}).html
+    )
+    assert "<a" not in render_body(f"{{{{{name}}}}}", {name: "javascript:alert(1)"}).html
+    assert "<a" not in render_body("{{customer}}", {"customer": "https://evil.example"}).html
 
 
-def test_blank_lines_part_paragraphs_and_line_ends_stay():
-    assert render_html("One\r\ntwo\r\n\r\n \nthree {{customer}}\n", {"customer": "a\nb"}) == [
-        "One<br>\ntwo",
-        "three a<br>\nb",
-    ]
-    assert render_html("  \n", {}) == []
-
-
-@given(st.text(), st.text())
-def test_no_value_breaks_out_of_html(source, value):
-    for paragraph in render_html(source + "{{customer}}", {"customer": value}):
-        bare = paragraph.replace("<br>", "")
-        assert "<" not in bare
-        assert ">" not in bare
-        assert '"' not in bare
+@given(st.text())
+def test_what_any_template_and_value_make_of_a_subject_is_one_line(text):
+    subject = render_subject(text + "{{customer}}", {"customer": "Acme\r\nBcc: victim@example.com"})
+    assert len(subject.splitlines()) == 1
+    assert "Acme Bcc: victim@example.com" in subject or "{" in text
 
 
 def test_a_preview_shows_samples_or_real_values():
     shown = preview(REVIEW, subject="Review of {{customer}}", body="{{customer}}, due {{review_date}}")
     assert shown.subject == "Review of Königlich Essen"
-    assert "31 Jan 2026" in shown.text
-    shown = preview(REVIEW, subject="{{customer}}", body="{{reference}}", values={"customer": "<Real>"})
-    assert (shown.subject, shown.html) == ("<Real>", ["KOENE"])
+    assert shown.body.text == "Königlich Essen, due 31 Jan 2026"
+    shown = preview(REVIEW, subject="{{customer}}", body="{{customer}}", values={"customer": "<Real>"})
+    assert (shown.subject, shown.body.text) == ("<Real>", "<Real>")
+    assert "&lt;Real&gt;" in shown.body.html
     with pytest.raises(Invalid):
         preview(REVIEW, subject="{{nobody}}", body="")
+
+
+def test_the_templates_of_a_new_organisation_are_right():
+    for _name, purpose, subject, body in TEMPLATES:
+        check_template(purpose, subject, body)
+        shown = preview(purpose, subject=subject, body=body)
+        assert "{{" not in shown.subject + shown.body.text
