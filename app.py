@@ -20,6 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import jobs.imports
 import jobs.processes
 import jobs.reminders
+import jobs.reports
 import jobs.worker
 import views
 from customerhub import addresses, clock, history, outbox, storage
@@ -29,10 +30,11 @@ from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
 from customerhub.notifications import reminders
 from customerhub.permissions import Actor
+from customerhub.rendering import NotTypeset
 from customerhub.users import accounts
 from customerhub.users.links import OneTimeLinks
 from jobs.queue import DEFAULT, init_queue
-from models import Organisation, User
+from models import Customer, Organisation, User
 from models.base import db
 from models.enums import Role, TemplatePurpose
 from seed.demo import LOGINS_FILE, seed_demo
@@ -111,6 +113,13 @@ def organisation_or_exit(name: str) -> Organisation:
         known = ", ".join(db.session.scalars(select(Organisation.name).order_by(Organisation.name))) or "none yet"
         raise Refused(f"There is no organisation {name!r}. Known: {known}.")
     return found
+
+
+def only_organisation_or_exit() -> Organisation:
+    several = db.session.scalars(select(Organisation).order_by(Organisation.name).limit(2)).all()
+    if len(several) != 1:
+        raise Refused("Name the organisation with --organisation." if several else "There is no organisation yet.")
+    return several[0]
 
 
 def progress_bar(description: str, total: int | None) -> tuple[Progress, Callable[..., None]]:
@@ -331,6 +340,33 @@ def remind(as_of: datetime | None, organisation: str | None, dry_run: bool, as_j
     answer(result, "\n".join(lines), as_json)
 
 
+@click.command()
+@click.option("--customer", "account_number", required=True, help="Its account number.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that it is about; today where none is named.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The PDF to write.")
+@click.option("--organisation", help="Needed where there are several.")
+@as_json
+@with_appcontext
+def report(account_number: str, as_of: datetime | None, out: Path, organisation: str | None, as_json: bool) -> None:
+    """Write the performance report of a customer, as PDF. It is typeset in a process of its own."""
+    found = organisation_or_exit(organisation) if organisation else only_organisation_or_exit()
+    customer = db.session.scalar(
+        select(Customer).where(Customer.organisation_id == found.id, Customer.account_number == account_number.strip())
+    )
+    if customer is None:
+        raise Refused(f"{found.name} has no customer with the account number {account_number!r}.")
+    name = customer.name
+    try:
+        with refusals():
+            content = jobs.reports.make_now(customer, as_of=as_of.date() if as_of else None)
+        out.write_bytes(content)
+    except NotTypeset as error:
+        raise click.ClickException(f"The report could not be made: {error}") from None
+    except OSError as error:
+        raise Refused(f"{out}: {error.strerror}") from None
+    answer({"file": str(out), "bytes": len(content)}, f"The report of {name} is in {out}.", as_json)
+
+
 class refusals:  # noqa: N801  (read as a sentence: with refusals())
     """Turns a HubError into one line on standard error and exit status 2."""
 
@@ -344,5 +380,5 @@ class refusals:  # noqa: N801  (read as a sentence: with refusals())
 
 
 COMMANDS: tuple[click.Command, ...] = (
-    init, demo, up, worker, create_user, import_customers, synthesize_command, remind,
+    init, demo, up, worker, create_user, import_customers, synthesize_command, remind, report,
 )  # fmt: skip

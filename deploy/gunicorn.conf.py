@@ -1,10 +1,11 @@
 """Gunicorn's settings: gunicorn --config deploy/gunicorn.conf.py 'app:create_app()'.
 
-Each process loads the app for itself: one that has made a PDF must not fork.
+Each process loads the app for itself, and typesets nothing: somebody waits for its answers.
 """
 
 import os
 
+from customerhub import rendering
 from customerhub.config import load_settings
 from jobs.parent_death import die_with_parent
 
@@ -25,3 +26,4 @@ loglevel = "warning"
 
 def post_fork(server, _worker):
     die_with_parent(server.pid)
+    rendering.forbid()

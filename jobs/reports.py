@@ -4,14 +4,14 @@ Reports are made in a job's own process, or in one that is started for it; never
 """
 
 import io
-import logging
 from datetime import date
 
 from sqlalchemy import select
 
 from customerhub import history, outbox, storage
+from customerhub.customers import alerts
 from customerhub.errors import NotFound
-from customerhub.notifications.report import SCREEN, ReportData, file_name, report_data, report_pdf
+from customerhub.notifications.report import SCREEN, ReportData, day_of, file_name, report_data, report_pdf
 from customerhub.permissions import Actor, Permission, require, scope
 from jobs import exports
 from models import Customer, ListExport, OutboxMessage
@@ -19,7 +19,6 @@ from models.base import db
 from models.sqlite import reading
 
 PDF = "application/pdf"
-log = logging.getLogger(__name__)
 
 
 def attach_report(message_id: int) -> bool:
@@ -82,6 +81,17 @@ def paper(export: ListExport, actor: Actor) -> exports.Paper:
         raise NotFound("This customer is no longer there")
     data = report_data(found, as_of=date.fromisoformat(export.query["as_of"]))
     return exports.Paper(file_name(data), PDF, lambda: report_pdf(data))
+
+
+def make_now(customer: Customer, *, as_of: date | None) -> bytes:
+    """The report of a customer as PDF, today's where no day is named, as the command line makes it.
+
+    Raises Invalid for a day to come, NotTypeset where it cannot be made.
+    """
+    with reading():
+        data = report_data(customer, as_of=day_of(customer, as_of or alerts.today(customer.organisation_id)))
+        db.session.rollback()
+    return report_pdf(data)
 
 
 exports.SOURCES[SCREEN] = paper

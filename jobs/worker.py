@@ -14,6 +14,7 @@ from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
 
+from customerhub import rendering
 from customerhub.config import Settings
 from jobs.parent_death import die_with_parent
 from jobs.queue import DEFAULT, RESULT_SECONDS, connect
@@ -38,6 +39,7 @@ class HubWorker(Worker):
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The first thing in a job's process."""
         die_with_parent(self.pid or 0)
+        rendering.allow()
         _forget_database_connections(self.app, close=False)
         super().main_work_horse(job, queue)
 

@@ -31,6 +31,7 @@ from views.forms import shown_value
 from views.listing import COUNTED, ListArgs
 from views.operation import Operation, OperationPage
 from views.paths import path_to
+from views.reports import REPORT
 from views.task_operations import MOVES
 
 DELETE = Operation(
@@ -69,7 +70,7 @@ class CustomerView(HubModelView):
     tabs = form.TABS
     inlines = form.INLINES
     field_args = form.ARGS
-    operations = (*MOVES, ASSIGN, RECORD, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    operations = (*MOVES, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     save = staticmethod(save_customer)

@@ -1,4 +1,4 @@
-"""Exports: large lists that a job writes to a file."""
+"""Exports: large lists, and customers' reports, that a job writes to a file."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
 
 from customerhub import clock, storage
+from customerhub.notifications.report import FORMAT
 from customerhub.permissions import Permission
 from jobs import exports
 from models import ListExport
@@ -16,6 +17,7 @@ from models.enums import TransferState
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.files import size_text
+from views.paths import path_to
 from views.words import word
 
 TONES = {
@@ -25,18 +27,26 @@ TONES = {
     TransferState.FAILED: "red",
     TransferState.CANCELLED: "grey",
 }
+KINDS = {"csv": "CSV", "xlsx": "Excel", FORMAT: "PDF"}
+
+
+def is_report(export: ListExport) -> bool:
+    """Whether it is a customer's report, not a list."""
+    return export.format == FORMAT
 
 
 class ExportView(HubModelView):
     noun = "export"
     title = "Exports"
-    intro = "Large lists that you had written to a file."
-    empty_text = "Short lists are downloaded at once. Long ones are written in the background and wait here."
+    intro = "Large lists and customers' reports that you had written to a file."
+    empty_text = (
+        "Short lists are downloaded at once. Long ones, and reports, are written in the background and wait here."
+    )
     columns = (
         Column("title", "List", lambda row: row.title),
-        Column("format", "Kind", lambda row: {"csv": "CSV", "xlsx": "Excel"}[row.format]),
+        Column("format", "Kind", lambda row: KINDS[row.format]),
         Column("state", "State", lambda row: {"chip": word(row.state), "tone": TONES[row.state]}),
-        Column("rows", "Rows", lambda row: f"{row.done_rows:,}", align="right"),
+        Column("rows", "Rows", lambda row: None if is_report(row) else f"{row.done_rows:,}", align="right"),
         Column("created_at", "Asked for", lambda row: moment(row.created_at), sort=ListExport.id),
     )
     filters = (Filter("format", "Kind", ListExport.format, nullable=False),)
@@ -56,7 +66,7 @@ class ExportView(HubModelView):
             return jsonify(progress(export))
         g.crumb = export.title
         page = {
-            "title": f"Export {export.title.lower()}",
+            "title": export.title if is_report(export) else f"Export {export.title.lower()}",
             **progress(export),
             "poll_url": url_for("exports.details_view", id=export.id) + "&as=json",
             "cancel_url": url_for("exports.cancel_view", id=export.id),
@@ -65,16 +75,23 @@ class ExportView(HubModelView):
         return self.render("progress.html", page=page)
 
     def _result(self, export: ListExport) -> dict[str, Any] | None:
-        back = {"label": "Back to the list", "url": url_for(f"{export.screen}.index_view") + export.query["address"]}
+        back = self._back(export)
         if export.state is TransferState.DONE and export.file is not None:
             url = url_for("exports.download", id=export.id)
-            text = f"{export.done_rows:,} rows, {size_text(export.file.size)}"
+            size = size_text(export.file.size)
+            text = f"PDF, {size}" if is_report(export) else f"{export.done_rows:,} rows, {size}"
             return {"text": text, "actions": [{"label": "Download", "url": url, "icon": "download"}, back]}
         if export.state is TransferState.FAILED:
             return {"text": export.problem or "It failed.", "actions": [back]}
         if export.state is TransferState.CANCELLED:
             return {"text": "You cancelled it. Nothing was written.", "actions": [back]}
         return None
+
+    def _back(self, export: ListExport) -> dict[str, str]:
+        """To where it was asked for."""
+        if is_report(export):
+            return {"label": "Back to the customer", "url": path_to("customers.details_view", export.query["customer"])}
+        return {"label": "Back to the list", "url": url_for(f"{export.screen}.index_view") + export.query["address"]}
 
     @expose("/cancel/", methods=("POST",))
     def cancel_view(self) -> Any:
@@ -100,7 +117,9 @@ class ExportView(HubModelView):
 def progress(export: ListExport) -> dict[str, Any]:
     """How far an export is: state, rows done and in all, rows a second and the time left in words."""
     rate = left = ""
-    if export.state is TransferState.RUNNING and export.started_at and export.done_rows:
+    if is_report(export):
+        rate = "report"
+    elif export.state is TransferState.RUNNING and export.started_at and export.done_rows:
         seconds = max((clock.now() - export.started_at).total_seconds(), 0.1)
         speed = export.done_rows / seconds
         rate = f"{speed:,.0f} rows a second"
@@ -109,7 +128,7 @@ def progress(export: ListExport) -> dict[str, Any]:
     return {
         "state": export.state.value,
         "done": export.done_rows,
-        "total": export.total_rows,
+        "total": 1 if is_report(export) else export.total_rows,
         "rate_text": rate,
         "left_text": left,
         "problems": [],

@@ -126,6 +126,9 @@ class Operating:
         index = url_for(f"{self.endpoint}.index_view")
         back = index if operation.removes else page.back_url or index
         results = run(operation, rows, _values(form), self.actor, self.url_of)
+        leads_to = operation.leads_to if len(results) == 1 and results[0]["ok"] else None
+        if leads_to is not None:
+            back = leads_to(results[0]["made"])
         if any(result["ok"] for result in results):
             once.lead_to(back)
             db.session.commit()
@@ -134,7 +137,8 @@ class Operating:
         left_out = [{**row, "ok": False, "text": row["why"]} for row in page.subjects["cannot"]]
         if len(results) == 1 and not left_out:
             if results[0]["ok"]:
-                flash(f"Done: {page.button}", "success")
+                if leads_to is None:
+                    flash(f"Done: {page.button}", "success")
                 return redirect(back, 303)
             if form is not None:
                 page.errors += tell(form, results[0]["error"])

@@ -33,7 +33,8 @@ class Operation:
     `available(row, actor)` tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many
     rows at once, by id.
     `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen. `seen(row)` is
-    what must not change between the page and its sending.
+    what must not change between the page and its sending. `leads_to(made)` is the address of what `run` returned, where
+    that goes on in the background.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Operation:
     unavailable: Callable[[Sequence[Any]], dict[int, str]] | None = None
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
     seen: Callable[[Any], str] = version_of
+    leads_to: Callable[[Any], str] | None = None
     icon: str = "run"
     danger: bool = False
     bulk: bool = True
@@ -108,12 +110,12 @@ def run_each(
         label, url = str(row), url_of(row)
         try:
             with db.session.begin_nested(), saving():
-                operation.run(row, actor=actor, **values)
+                made = operation.run(row, actor=actor, **values)
         except HubError as error:
             results[key] = {"label": label, "url": url, "ok": False, "text": error.message, "error": error}
         else:
             gone = operation.removes
-            results[key] = {"label": label, "url": None if gone else url, "ok": True, "text": ""}
+            results[key] = {"label": label, "url": None if gone else url, "ok": True, "text": "", "made": made}
     return [results[key] for key in order]
 
 

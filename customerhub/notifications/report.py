@@ -500,18 +500,23 @@ def file_name(data: ReportData) -> str:
     return f"Performance report {data.customer.name[:120]} {data.as_of.isoformat()}.pdf"
 
 
-def request_report(customer: Customer, *, as_of: date, actor: Actor) -> ListExport:
+def day_of(customer: Customer, as_of: date | None) -> date:
+    """The day that a report of `customer` is about. Raises Invalid where there is none, or it is yet to come."""
+    if as_of is None or not EARLIEST <= as_of <= alerts.today(customer.organisation_id):
+        raise Invalid("Choose today or a day before", "as_of")
+    return as_of
+
+
+def request_report(customer: Customer, *, as_of: date | None, actor: Actor) -> ListExport:
     """Ask for the report of a customer as of a day, to be made by a job. Raises Invalid for a day to come."""
     require(actor, Permission.CUSTOMERS_VIEW)
     require_own(actor, customer)
-    today = alerts.today(customer.organisation_id)
-    if not EARLIEST <= as_of <= today:
-        raise Invalid("Choose today or a day before", "as_of")
+    day = day_of(customer, as_of)
     assert actor.id is not None
     wanted = ListExport(
         organisation_id=customer.organisation_id, user_id=actor.id, screen=SCREEN,
         title=f"Performance report {customer.name}"[:120], format=FORMAT,
-        query={"customer": customer.id, "as_of": as_of.isoformat()},
+        query={"customer": customer.id, "as_of": day.isoformat()},
     )  # fmt: skip
     with saving():
         db.session.add(wanted)
