@@ -81,7 +81,7 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
     elif tab == "compliance":
         page.tables = [_compliance(row, edit)]
     elif tab == "reviews":
-        page.tables = customer_reviews.tables(row)
+        page.tables = customer_reviews.tables(row, view.operation_url(customer_reviews.RECORD.name, [row.id]))
     elif tab == "messages":
         page.tables = customer_messages.tables(row, view.actor)
     elif tab == "tasks":

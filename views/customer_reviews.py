@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from wtforms import DateField, Form, TextAreaField
-from wtforms.validators import Length, Optional
+from wtforms.validators import InputRequired, Length, Optional
 
 from customerhub.customers.reviewing import LONGEST_NOTE, due_date_of, list_reviews, record_review
 from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
@@ -23,7 +23,7 @@ SHOWN = 100  # reviews on the page of a customer
 
 
 class ReviewForm(Form):
-    done_on = DateField("Done on", default=lambda: today())
+    done_on = DateField("Done on", [InputRequired("Choose the day on which it was done")], default=lambda: today())
     risk = ChoiceField(
         "Risk", members=Risk, blank=True, description="The outcome. It becomes the customer's risk rating."
     )
@@ -58,10 +58,10 @@ RECORD = Operation(
 )
 
 
-def tables(row: Customer) -> list[dict[str, Any]]:
+def tables(row: Customer, record_url: str) -> list[dict[str, Any]]:
     """What is due, and what was done."""
     done = list_reviews(row)
-    return [_plan(row, done), _done(done)]
+    return [_plan(row, done), _done(done) | {"more_url": record_url, "more_label": RECORD.label}]
 
 
 def _plan(row: Customer, done: Sequence[Review]) -> dict[str, Any]:
@@ -97,5 +97,5 @@ def _done(done: Sequence[Review]) -> dict[str, Any]:
              f"Due on {day(review.due_on)}" if review.due_on else None, risk_chip(review.risk), review.note]
             for review in done[:SHOWN]
         ],
-        "empty": {"title": "No review was recorded yet", "text": "Choose Record review under Actions when it is done."},
+        "empty": {"title": "No review was recorded yet", "text": "Record it when it is done."},
     }  # fmt: skip

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from customerhub import history
 from customerhub.customers import alerts
@@ -65,6 +66,9 @@ def list_reviews(customer: Customer) -> list[Review]:
     """The reviews of a customer that were done, the newest first."""
     return list(
         db.session.scalars(
-            select(Review).where(Review.customer_id == customer.id).order_by(Review.done_on.desc(), Review.id.desc())
+            select(Review)
+            .where(Review.customer_id == customer.id)
+            .options(joinedload(Review.done_by))
+            .order_by(Review.done_on.desc(), Review.id.desc())
         )
     )
