@@ -15,8 +15,9 @@ from models import ApprovalTask, Customer, User
 from models.enums import Stage, TaskKind
 from views.choices import Source
 from views.fields import AmountField, RowField
-from views.forms import Particular, clean_input, label_of
+from views.forms import Particular, clean_input
 from views.operation import Operation
+from views.showing import changes_of
 from views.words import word
 
 P = Permission
@@ -174,8 +175,8 @@ def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> lis
             what = f"{stage.value} becomes {moves.onward(stage).after.value}" if _has_way(stage) else "Nothing is left"
         elif task.kind is TaskKind.PARTICULARS:
             what = "; ".join(
-                f"{label_of(name)}: {seen or 'blank'} becomes {wanted or 'blank'}"
-                for name, (seen, wanted) in task.proposal.items()
+                f"{label}: {seen or 'blank'} becomes {wanted or 'blank'}"
+                for label, seen, wanted in changes_of(Customer.__tablename__, task.proposal)
             )
         else:
             what = task.proposal.get("reason") or "The customer stays live"

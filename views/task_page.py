@@ -6,14 +6,16 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from customerhub.approvals import particulars
-from models import ApprovalTask, Customer, TaskComment
+from customerhub import history
+from customerhub.approvals import particulars, tasks
+from models import ApprovalTask, Customer, TaskComment, User
 from models.base import db
 from models.enums import TaskKind
 from views.columns import amount, day, moment, stage_chip
 from views.customer_cells import customer_link
 from views.editing import DetailsPage
 from views.forms import label_of
+from views.showing import changes_of
 from views.task_cells import due_cell, kind_chip, state_chip
 from views.words import sentence, word
 
@@ -22,7 +24,7 @@ def header(page: DetailsPage, row: ApprovalTask) -> None:
     page.title = row.subject
     page.chips = [{"label": chip["chip"], "tone": chip["tone"]} for chip in (kind_chip(row), state_chip(row))]
     page.meta = [
-        ("Asked for by", row.requester.name if row.requester else "System"),
+        ("Asked for by", _askers(row)),
         ("Created", moment(row.created_at)),
         ("Assignee", row.assignee.name if row.assignee else "Nobody"),
         ("Due", due_cell(row)),
@@ -33,6 +35,13 @@ def header(page: DetailsPage, row: ApprovalTask) -> None:
         names = ", ".join(label_of(name) for name in particulars.moved_on(row))
         text = f"The record has changed since this was asked for ({names}), so it can only be declined."
         page.banners.append({"kind": "warning", "text": text})
+
+
+def _askers(task: ApprovalTask) -> str:
+    """Who asked for it first, then the others whose request it is too."""
+    others = tasks.askers(task) - {task.requester_id}
+    names = db.session.scalars(select(User.name).where(User.id.in_(others)).order_by(User.name)) if others else ()
+    return ", ".join([task.requester.name if task.requester else "System", *names])
 
 
 def fill(page: DetailsPage, row: ApprovalTask) -> None:
@@ -63,16 +72,26 @@ def _customer_items(customer: Customer) -> list[tuple[str, Any]]:
 
 
 def proposed(task: ApprovalTask) -> dict[str, Any] | None:
-    """What is asked for; of particulars the old and the new side by side."""
+    """What is asked for: of particulars the old and the new side by side, of a re-check what was changed."""
     if task.kind is TaskKind.PARTICULARS:
-        rows = [[label_of(name), seen, wanted or "(blank)"] for name, (seen, wanted) in task.proposal.items()]
         now = "Now" if task.is_open else "Was"
-        return {"title": "Asked for", "columns": [{"label": label} for label in ("Field", now, "New")], "rows": rows}
+        return _compared("Asked for", now, "New", task.proposal)
+    if task.kind is TaskKind.RECHECK:
+        was = task.proposal.get(tasks.WAS, {})
+        changed = {name: [value, history.shown(getattr(task.customer, name))] for name, value in was.items()}
+        return _compared("To be checked", "Was", "Now", changed) if changed else None
     told = {name: value for name, value in task.proposal.items() if value}
     if not told:
         return None
     rows = [[sentence(name.replace("_", " ")), value] for name, value in told.items()]
     return {"title": "Asked for", "columns": [{"label": "What"}, {"label": "Value"}], "rows": rows}
+
+
+def _compared(title: str, before: str, after: str, changes: dict[str, Any]) -> dict[str, Any]:
+    rows = [
+        [label, old or "(blank)", new or "(blank)"] for label, old, new in changes_of(Customer.__tablename__, changes)
+    ]
+    return {"title": title, "columns": [{"label": label} for label in ("Field", before, after)], "rows": rows}
 
 
 def comments_of(*tasks: ApprovalTask) -> list[TaskComment]:

@@ -3,18 +3,19 @@
 Of two who change one task at the same time one succeeds, by the version of the row, and the other is told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, update
 
 from customerhub import clock
 from customerhub.approvals import letters
 from customerhub.customers.rules import clean_text
 from customerhub.database import saving
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, WrongState
+from customerhub.history import recorded
 from customerhub.permissions import STAFF, Actor, Permission, require, require_own
 from models import ApprovalTask, Customer, Organisation, TaskComment, User
 from models.base import db
@@ -24,7 +25,9 @@ LONGEST_COMMENT = 2000
 MOST_COUNTED = 99
 OWN_REQUEST = "You asked for this yourself, and nobody decides their own request"
 ASKED_ALREADY = "A decision of this kind ({}) is asked for already"
-CHANGED_BY = "changed_by"  # in the proposal of a re-check: who else has changed what is to be checked
+# In the proposal of a task: who else asks for it, or has changed what is to be checked again; what that was, by column.
+CHANGED_BY = "changed_by"
+WAS = "was"
 OF_MANAGERS = (TaskKind.BLACKLIST, TaskKind.REMOVAL)  # who may not decide about the blacklist cannot work on it
 MANAGERS_DECIDE = "A manager decides about the blacklist"
 # What only decisions end: who asked cannot make it go away.
@@ -269,6 +272,21 @@ def close(task: ApprovalTask, outcome: TaskState, *, comment: str | None, actor:
     letters.answered(task, outcome.value, comment=comment, actor=actor)
 
 
+def touch(tasks: Sequence[ApprovalTask]) -> list[ApprovalTask]:
+    """Have whoever decides one of these at this moment look at it again. Returns those that are still open."""
+    ids = [task.id for task in tasks]
+    statement = (
+        update(ApprovalTask)
+        .where(ApprovalTask.id.in_(ids), ApprovalTask.state == TaskState.OPEN)
+        .values(version=ApprovalTask.version + 1)
+        .execution_options(synchronize_session=False, **recorded())
+    )
+    with db.session.no_autoflush:
+        still = set(db.session.scalars(statement.returning(ApprovalTask.id)))
+        again = select(ApprovalTask).where(ApprovalTask.id.in_(ids)).execution_options(populate_existing=True)
+        return [task for task in db.session.scalars(again) if task.id in still]
+
+
 def reopen(task: ApprovalTask) -> None:
     """Take a closed task up again, for who asked for it then."""
     with _changing():
@@ -313,6 +331,15 @@ def require_decider(task: ApprovalTask, actor: Actor) -> None:
 def askers(task: ApprovalTask) -> set[int]:
     """Whose request a task is; of a re-check, everybody who changed what is to be checked."""
     return {*task.proposal.get(CHANGED_BY, ()), *([task.requester_id] if task.requester_id is not None else ())}
+
+
+def join(task: ApprovalTask, people: Collection[int]) -> None:
+    """Make a task the request of these people too: none of them decides it from here on."""
+    others = askers(task).union(people) - {task.requester_id}
+    if others:
+        task.proposal = {**task.proposal, CHANGED_BY: sorted(others)}
+    if task.assignee_id in others:
+        task.assignee_id = None
 
 
 def waiting(actor: Actor) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 The operations call this; screens, imports and jobs call the operations.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -53,9 +53,9 @@ def begun(customer: Customer, *, actor: Actor, comment: str | None = None) -> No
 
 @dataclass(frozen=True)
 class Changed:
-    """What was changed of the facts that the credit check rests on, and what follows for a customer."""
+    """The facts of the credit check that were changed, each with its former value, and what follows for a customer."""
 
-    facts: str
+    facts: Mapping[str, Any]
     goes_back: bool = False
     rechecked: bool = False
     listed: Sequence[BlacklistEntry] = ()  # what it was blacklisted by under its old numbers
@@ -63,8 +63,14 @@ class Changed:
     @property
     def reason(self) -> str | None:
         if self.goes_back or self.rechecked:
-            return f"{'Back to be checked' if self.goes_back else 'Changed while live'}: {self.facts} changed"
+            named = ", ".join(name.replace("_", " ") for name in self.facts)
+            return f"{'Back to be checked' if self.goes_back else 'Changed while live'}: {named} changed"
         return None
+
+    @property
+    def proposal(self) -> dict[str, Any]:
+        """What a re-check is to compare with the record."""
+        return {tasks.WAS: {name: history.shown(value) for name, value in self.facts.items()}} if self.rechecked else {}
 
 
 def changing(customer: Customer) -> Changed | None:
@@ -79,15 +85,11 @@ def changing(customer: Customer) -> Changed | None:
     if not before:
         return None
     changed = Changed(
-        _named(before), customer.stage in stages.FALLBACK, customer.stage is Stage.BILLING, _listed(customer, before)
+        before, customer.stage in stages.FALLBACK, customer.stage is Stage.BILLING, _listed(customer, before)
     )
     if changed.goes_back:
         customer.stage = stages.FALLBACK[customer.stage]
     return changed
-
-
-def _named(names: Iterable[str]) -> str:
-    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _listed(customer: Customer, before: Mapping[str, Any]) -> Sequence[BlacklistEntry]:
@@ -105,27 +107,28 @@ def changed(customer: Customer, what: Changed | None, *, actor: Actor) -> None:
     if what is not None:
         blacklist.keep_listed(customer, what.listed)
         if what.reason is not None:
-            _have_checked(customer, TaskKind.RECHECK if what.rechecked else TaskKind.ONBOARDING, what.reason, actor)
+            _have_checked(customer, TaskKind.RECHECK if what.rechecked else TaskKind.ONBOARDING, what, actor)
     alerts.review_customer(customer, as_of=blacklist.today(customer.organisation_id))
 
 
-def _have_checked(customer: Customer, kind: TaskKind, told: str, actor: Actor) -> None:
+def _have_checked(customer: Customer, kind: TaskKind, what: Changed, actor: Actor) -> None:
     task = tasks.find_open(customer, kind)
-    if task is None:
-        tasks.open_task(kind, actor=actor, subject=customer.name, customer=customer, comment=told)
-    else:
-        _add_to(task, told, actor)
-
-
-def _add_to(task: ApprovalTask, told: str, actor: Actor) -> None:
-    """Say with an open task what was changed again. A re-check is decided by nobody who changed what it is about."""
-    if task.kind is TaskKind.RECHECK and actor.id is not None and actor.id not in tasks.askers(task):
+    if task is not None and tasks.touch([task]):
         with saving():
-            others = {*task.proposal.get(tasks.CHANGED_BY, ()), actor.id}
-            task.proposal = {**task.proposal, tasks.CHANGED_BY: sorted(others)}
-            if task.assignee_id == actor.id:
-                task.assignee_id = None
-    tasks.say(task, told, actor=actor)
+            _add_to(task, what, actor)
+        tasks.say(task, what.reason or "", actor=actor)
+    else:
+        tasks.open_task(
+            kind, actor=actor, subject=customer.name, customer=customer, proposal=what.proposal, comment=what.reason
+        )
+
+
+def _add_to(task: ApprovalTask, what: Changed, actor: Actor) -> None:
+    """What was changed again belongs to an open re-check too, and who did so does not decide it."""
+    if task.kind is TaskKind.RECHECK:
+        task.proposal = {**task.proposal, tasks.WAS: {**what.proposal[tasks.WAS], **task.proposal.get(tasks.WAS, {})}}
+        if actor.id is not None:
+            tasks.join(task, {actor.id})
 
 
 def begun_many(rows: Sequence[tuple[int, str]], *, actor: Actor) -> None:
@@ -133,76 +136,84 @@ def begun_many(rows: Sequence[tuple[int, str]], *, actor: Actor) -> None:
     _open_many(TaskKind.ONBOARDING, rows, {}, actor)
 
 
-def changed_many(fact_of: Mapping[int, str], *, actor: Actor) -> None:
-    """As `changing` and `changed`, for many customers at once: what changed of each, by its id.
+def changed_many(facts_of: Mapping[int, Mapping[str, Any]], *, actor: Actor) -> None:
+    """As `changing` and `changed`, for many customers at once: the former facts of each, by its id.
 
     Called after they were written.
     """
-    if not fact_of:
+    if not facts_of:
         return
     stage_matters = Customer.stage.in_([*stages.FALLBACK, Stage.BILLING])
     rows = db.session.execute(
         select(Customer.id, Customer.name, Customer.stage)
-        .where(Customer.id.in_(list(fact_of)), stage_matters)
+        .where(Customer.id.in_(list(facts_of)), stage_matters)
         .order_by(Customer.id)
     ).all()
-    told = {}
-    for row in rows:
-        what = Changed(_named([fact_of[row.id]]), row.stage in stages.FALLBACK, row.stage is Stage.BILLING)
-        told[row.id] = what.reason or ""
-        if what.goes_back:
-            _send_back(row, told[row.id], actor)
+    whats = {
+        row.id: Changed(facts_of[row.id], row.stage in stages.FALLBACK, row.stage is Stage.BILLING) for row in rows
+    }
+    _send_back([row for row in rows if whats[row.id].goes_back], whats, actor)
     for kind, is_live in ((TaskKind.ONBOARDING, False), (TaskKind.RECHECK, True)):
         several = [row for row in rows if (row.stage is Stage.BILLING) is is_live]
         asked = _open_tasks(kind, [row.id for row in several])
-        for key, task in asked.items():
-            _add_to(task, told[key], actor)
-        _open_many(kind, [(row.id, row.name) for row in several if row.id not in asked], told, actor)
+        with saving():
+            for key, task in asked.items():
+                _add_to(task, whats[key], actor)
+        _say_to_many([(task.id, whats[key].reason or "") for key, task in asked.items()], actor)
+        _open_many(kind, [(row.id, row.name) for row in several if row.id not in asked], whats, actor)
 
 
-def _send_back(row: Any, told: str, actor: Actor) -> None:
-    """Move a customer, of which `row` has id, name and stage, to the stage that it falls back to."""
-    after = stages.FALLBACK[row.stage]
-    db.session.execute(
-        update(Customer).where(Customer.id == row.id).values(stage=after),
-        execution_options={**history.recorded(), "synchronize_session": False},
-    )
-    entry = history.entry(
-        organisation_id=actor.organisation_id, action="changed", table="customer", row_id=row.id,
-        customer_id=row.id, title=row.name, changes={"stage": [row.stage.value, after.value]},
-    )  # fmt: skip
-    history.record([{**entry, "reason": told}])
+def _send_back(rows: Sequence[Any], whats: Mapping[int, Changed], actor: Actor) -> None:
+    """Move customers, of which `rows` have id, name and stage, to the stage that they fall back to."""
+    for before, after in stages.FALLBACK.items():
+        several = [row for row in rows if row.stage is before]
+        if several:
+            db.session.execute(
+                update(Customer).where(Customer.id.in_([row.id for row in several])).values(stage=after),
+                execution_options={**history.recorded(), "synchronize_session": False},
+            )
+        entries = [
+            history.entry(
+                organisation_id=actor.organisation_id, action="changed", table="customer", row_id=row.id,
+                customer_id=row.id, title=row.name, changes={"stage": [before.value, after.value]},
+            )
+            for row in several
+        ]  # fmt: skip
+        history.record({**entry, "reason": whats[entry["row_id"]].reason} for entry in entries)
 
 
 def _open_tasks(kind: TaskKind, customer_ids: Sequence[int]) -> dict[int, ApprovalTask]:
-    """The open tasks of this kind, by customer."""
+    """The open tasks of this kind, by customer. Nobody decides them until the transaction ends."""
     if not customer_ids:
         return {}
     query = select(ApprovalTask).where(
         ApprovalTask.customer_id.in_(customer_ids), ApprovalTask.kind == kind, ApprovalTask.state == TaskState.OPEN
     )
-    return {task.customer_id: task for task in db.session.scalars(query) if task.customer_id is not None}
+    found = tasks.touch(list(db.session.scalars(query)))
+    return {task.customer_id: task for task in found if task.customer_id is not None}
 
 
-def _open_many(kind: TaskKind, rows: Sequence[tuple[int, str]], told: Mapping[int, str], actor: Actor) -> None:
-    """Open a task of this kind for each (customer id, name), for anybody to claim, with what is `told` of each."""
+def _open_many(kind: TaskKind, rows: Sequence[tuple[int, str]], whats: Mapping[int, Changed], actor: Actor) -> None:
+    """Open a task of this kind for each (customer id, name), for anybody to claim, with what was changed of each."""
     if not rows:
         return
     organisation = db.session.get_one(Organisation, actor.organisation_id)
     values: dict[str, Any] = {
         "organisation_id": organisation.id, "kind": kind, "requester_id": actor.id, "state": TaskState.OPEN,
-        "due_on": clock.today(organisation.timezone) + timedelta(days=organisation.task_days), "proposal": {},
+        "due_on": clock.today(organisation.timezone) + timedelta(days=organisation.task_days),
         "waits_for_requester": False, "created_at": clock.now(),
     }  # fmt: skip
+    proposals = {key: what.proposal for key, what in whats.items()}
     made = db.session.execute(
         insert(ApprovalTask).returning(ApprovalTask.id, ApprovalTask.subject, ApprovalTask.customer_id),
-        [{**values, "customer_id": key, "subject": name[:200]} for key, name in rows],
+        [
+            {**values, "customer_id": key, "subject": name[:200], "proposal": proposals.get(key, {})}
+            for key, name in rows
+        ],
         execution_options=history.recorded(),
     ).all()
-    said = {"organisation_id": organisation.id, "user_id": actor.id, "created_at": clock.now()}
-    comments = [{**said, "task_id": task.id, "text": told[task.customer_id]} for task in made if told]
-    if comments:
-        db.session.execute(insert(TaskComment), comments, execution_options=history.recorded())
+    if whats:
+        _say_to_many([(task.id, whats[task.customer_id].reason or "") for task in made], actor)
     history.record(
         history.entry(
             organisation_id=organisation.id, action="created", table="approval_task", row_id=task.id,
@@ -211,3 +222,11 @@ def _open_many(kind: TaskKind, rows: Sequence[tuple[int, str]], told: Mapping[in
         )
         for task in made
     )  # fmt: skip
+
+
+def _say_to_many(texts: Sequence[tuple[int, str]], actor: Actor) -> None:
+    """As `tasks.say`, for (task id, text) of many."""
+    if texts:
+        said = {"organisation_id": actor.organisation_id, "user_id": actor.id, "created_at": clock.now()}
+        comments = [{**said, "task_id": key, "text": text} for key, text in texts]
+        db.session.execute(insert(TaskComment), comments, execution_options=history.recorded())

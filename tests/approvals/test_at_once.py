@@ -13,7 +13,7 @@ from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, NotFound, WrongState
 from models import Account, Alert, ApprovalTask, Customer
 from models.base import db
-from models.enums import AlertRule, Stage
+from models.enums import AlertRule, Stage, TaskKind
 from tests.approvals.conftest import acting, entries_of, moved
 from tests.approvals.racing import meanwhile
 
@@ -112,3 +112,44 @@ def test_the_daily_rules_and_a_save_raise_one_alert(office, app):
     rules = list(db.session.scalars(select(Alert.rule).where(Alert.closed_at.is_(None))))
     assert rules == [AlertRule.CREDIT_LIMIT]
     assert len(entries_of(customer.id, "alert")) == 1
+
+
+def renamed(office, key, name="Renamed again"):
+    customer = db.session.get_one(Customer, key)
+    customer.name = name
+    save_customer(customer, actor=office)
+
+
+def live_and_renamed(office):
+    """The key of a live customer that the agent has renamed, and of its open re-check."""
+    customer = office.customer(Stage.BILLING)
+    with acting(office.agent):
+        renamed(office.agent, customer.id, "Renamed")
+        db.session.commit()
+    return customer.id, office.task(customer, TaskKind.RECHECK).id
+
+
+def test_a_fact_that_changes_while_its_re_check_is_approved_is_checked_too(office, app):
+    """Whoever changed it first changes it again: nothing but that is new of the task."""
+    owned, key = live_and_renamed(office)
+    decisions.approve_task(db.session.get_one(ApprovalTask, key), actor=office.manager)
+    other = meanwhile(app, office.agent.id, lambda a: renamed(a, owned))
+    db.session.commit()
+    other()
+    again = office.task(db.session.get_one(Customer, owned), TaskKind.RECHECK)
+    assert (again.is_open, again.id > key, again.requester_id) == (True, True, office.agent.id)
+    assert again.proposal == {"was": {"name": "Renamed"}}
+
+
+def test_a_re_check_is_not_approved_while_its_fact_changes(office, app):
+    owned, key = live_and_renamed(office)
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("on SQLite nobody else writes meanwhile")
+    started = db.session.get_one(ApprovalTask, key)
+    assert started.is_open
+    other = meanwhile(app, office.agent.id, lambda a: renamed(a, owned))
+    other()
+    with pytest.raises(WrongState, match="somebody else changed this task in the meantime"):
+        decisions.approve_task(started, actor=office.manager)
+    db.session.rollback()
+    assert db.session.get_one(ApprovalTask, key).is_open

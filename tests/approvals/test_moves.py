@@ -277,7 +277,7 @@ def save_record_of_the_system(office, customer):
 
 
 def test_a_live_customer_stays_live_and_is_checked_again_once(office):
-    customer = office.customer(S.BILLING)
+    customer = office.customer(S.BILLING, name="Before")
     for name in ("Renamed", "Renamed again"):
         customer.name = name
         with acting(office.agent):
@@ -286,6 +286,7 @@ def test_a_live_customer_stays_live_and_is_checked_again_once(office):
     task = office.task(customer, TaskKind.RECHECK)
     assert (customer.stage, task.is_open, task.requester_id) == (S.BILLING, True, office.agent.id)
     assert [each.text for each in task.comments] == ["Changed while live: name changed"] * 2
+    assert task.proposal == {"was": {"name": "Before"}}  # when it was checked last
     assert len([e for e in entries_of(customer.id, "approval_task") if e.title.endswith("re-check")]) == 1
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from customerhub import history
-from customerhub.approvals import moves, stages, tasks
+from customerhub.approvals import decisions, moves, stages, tasks
 from customerhub.permissions import Actor
 from models import ApprovalTask, History
 from models.base import db
@@ -68,6 +68,7 @@ def test_a_new_name_for_a_live_customer_is_checked_again_by_one_task(house):
     [task] = tasks_of(renamed, TaskKind.RECHECK)
     assert (renamed.stage, task.state, task.requester_id) == (Stage.BILLING, TaskState.OPEN, house.user.id)
     assert [each.text for each in task.comments] == ["Changed while live: name changed"] * 2
+    assert task.proposal == {"was": {"name": good_row(1)["name"]}}  # when it was checked last
     assert tasks_of(customer("REF2", house), TaskKind.RECHECK) == []
 
 
@@ -82,6 +83,20 @@ def test_a_new_name_by_somebody_else_takes_the_check_from_them(house, manager):
     import_now(written([good_row(1, name="Eins")]), house)
     db.session.refresh(task)
     assert (task.assignee_id, tasks.askers(task)) == (None, {task.requester_id, manager.id})
+
+
+def test_a_new_name_is_checked_although_the_last_check_has_just_ended(house, manager):
+    import_now(written([good_row(1)]), house)
+    import_now(written([good_row(1, name="Uno")]), house)
+    renamed = customer("REF1", house)
+    [task] = tasks_of(renamed, TaskKind.RECHECK)
+    with history.acting(manager, "test"):
+        decisions.approve_task(task, actor=manager)
+        db.session.commit()
+    import_now(written([good_row(1, name="Eins")]), house)
+    first, second = tasks_of(renamed, TaskKind.RECHECK)
+    assert (first.state, second.state) == (TaskState.APPROVED, TaskState.OPEN)
+    assert second.proposal == {"was": {"name": "Uno"}}
 
 
 def test_a_new_name_for_a_checked_customer_has_it_checked_anew(strict, manager):

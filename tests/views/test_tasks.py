@@ -289,17 +289,37 @@ def test_the_due_date_may_be_set_and_taken_away(world: World, manager: Browser):
 
 
 def test_particulars_are_shown_old_and_new(world: World, manager: Browser):
-    proposal = {"website": ["https://old.example", "https://new.example"], "contact_number": ["0815", None]}
+    proposal = {"website": ["https://old.example", "https://new.example"], "contact_number": ["0815", None],
+                "customer_type": [None, "private limited"], "registration_date": ["2020-02-29", None]}  # fmt: skip
     task = a_task(kind=TaskKind.PARTICULARS, proposal=proposal)(world)
     customer = task.customer
     change(world, customer, website="https://old.example", contact_number="0815")
-    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in
-             re.findall(r"<td[^>]*>(.*?)</td>", manager.get(f"{HOME}details/?id={task.id}").text, re.S)]  # fmt: skip
+    cells = cells_on(manager.get(f"{HOME}details/?id={task.id}").text)
     assert cells[:6] == ["Website", "https://old.example", "https://new.example", "Contact number", "0815", "(blank)"]
+    assert cells[6:12] == ["Customer type", "(blank)", "Private limited", "Registration date", "29 Feb 2020", "(blank)"]
     page = manager.get(operation("approve", task)).text
     assert "Website: https://old.example becomes https://new.example; Contact number: 0815 becomes blank" in page
     change(world, customer, website="https://meanwhile.example")
     assert "can only be declined" in manager.get(f"{HOME}details/?id={task.id}").text
+
+
+def cells_on(page: str) -> list[str]:
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", page, re.S)]
+
+
+def test_a_re_check_shows_what_was_changed_and_by_whom(world: World, agent: Browser, admin: Browser, manager: Browser):
+    key = world.ours.customers[0]
+    kept = db.session.get_one(models.Customer, key)
+    change(world, kept, stage=Stage.BILLING, registration_number=None)
+    before, url = kept.name, f"/admin/customers/edit/?id={key}"
+    assert agent.submit(url, name="Renamed GmbH").status_code == 303
+    assert admin.submit(url, name="Renamed AG", kind="consumer", identity_number="ID 7").status_code == 303
+    task = db.session.query(models.ApprovalTask).filter_by(customer_id=key, kind=TaskKind.RECHECK).one()
+    page = manager.get(f"{HOME}details/?id={task.id}").text
+    assert cells_on(page)[:9] == [
+        "Name", before, "Renamed AG", "Kind", "Company", "Consumer", "Identity number", "(blank)", "ID 7",
+    ]  # fmt: skip
+    assert "The agent, The admin" in page
 
 
 def test_the_approval_asks_for_what_its_rows_need(world: World, manager: Browser):

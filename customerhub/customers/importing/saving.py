@@ -143,7 +143,7 @@ class Saver:
         self._update_addresses([row for row in rows if "address" in row.changed])
         self._update_departments([row for row in rows if "departments" in row.changed])
         history.record(self._entry(row, "changed", recorded_changes(row.changed, self._names)) for row in rows)
-        renamed = {row.customer_id or 0: "name" for row in rows if "name" in row.changed}
+        renamed = {row.customer_id or 0: {"name": row.changed["name"][0]} for row in rows if "name" in row.changed}
         events.changed_many(renamed, actor=history.actor())
 
     def _update_customers(self, rows: list[CheckedRow], columns: tuple[str, ...]) -> None:
