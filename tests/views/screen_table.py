@@ -137,6 +137,11 @@ def listed_customer(world: World) -> models.Customer:
     return customer
 
 
+def wants_report(customer: models.Customer) -> bool:
+    asked = [each.query for each in db.session.query(models.ListExport).filter_by(screen="report", format="pdf")]
+    return asked.count({"customer": customer.id, "as_of": "2025-06-30"}) == 1
+
+
 def said(text: str) -> Callable[[World], dict[str, Any]]:
     return lambda _world: {"comment": text}
 
@@ -157,6 +162,7 @@ CUSTOMER_ACTS = {
         STAFF, bare_customer, lambda row: db.session.query(models.Alert).filter_by(customer_id=row.id).count() == 1,
         lambda _world: {"text": "Ring first", "severity": "info"},
     ),
+    "report": Act(STAFF, bare_customer, wants_report, lambda _world: {"as_of": "2025-06-30"}),
     "blacklist": Act(STAFF, bare_customer, asked_for(TaskKind.BLACKLIST), lambda _world: {"reason": "Never paid"}),
     "unblacklist": Act(STAFF, listed_customer, asked_for(TaskKind.REMOVAL), lambda _world: {"reason": "Paid all"}),
     "merge": Act(
