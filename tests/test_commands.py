@@ -1,15 +1,17 @@
 """The command line, as somebody types it."""
 
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from customerhub import history
+from customerhub import clock, history
+from customerhub.customers.reviews import after_months
 from customerhub.permissions import Actor
-from models import Customer, CustomerStatus, History, InvoiceType, Organisation, User
+from models import Customer, CustomerStatus, History, InvoiceType, Organisation, OutboxMessage, User
 from models.base import db
 from models.enums import Role, StatusBehaviour
 from seed.demo import seed_demo
@@ -125,3 +127,55 @@ def test_the_demo_may_be_made_again(app: Flask):
     assert first == second
     logins = json.loads(first[1])["logins"]
     assert [login["role"] for login in logins] == [role.value for role in Role]
+
+
+# --- Reminders ---------------------------------------------------------------------------------------------------
+
+
+def planned(app: Flask, *words: str) -> dict[str, Any]:
+    status, printed = run(app, "remind", "--json", *words)
+    assert status == 0, printed
+    told: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return told
+
+
+def messages(app: Flask) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(OutboxMessage)) or 0
+
+
+def test_the_demo_has_something_to_remind_of_in_every_month(app: Flask):
+    run(app, "demo")
+    before = messages(app)
+    first = clock.today().replace(day=15)
+    for months in range(-11, 13):
+        assert planned(app, "--as-of", after_months(first, months).isoformat(), "--dry-run")["planned"] > 0, months
+    assert messages(app) == before
+
+
+def test_a_day_is_planned_once_and_an_earlier_one_can_be_replayed(app: Flask):
+    run(app, "demo")
+    before = messages(app)
+    today = clock.today()
+    dry = planned(app, "--as-of", today.isoformat(), "--dry-run")
+    done = planned(app)
+    assert (dry["planned"], dry["not_sent"]) == (done["planned"], done["not_sent"])
+    assert messages(app) == before + done["planned"] > before
+    assert planned(app, "--as-of", today.isoformat())["planned"] == 0
+    assert planned(app, "--as-of", after_months(today, -2).isoformat())["planned"] > 0
+
+
+def test_each_organisation_has_its_own_reminders(app: Flask):
+    run(app, "demo")
+    run(app, "init", "--organisation", "Acme")
+    assert planned(app, "--organisation", "Acme")["planned"] == 0
+    both, demo = planned(app, "--dry-run"), planned(app, "--organisation", "demo", "--dry-run")
+    assert both == demo
+
+
+@pytest.mark.parametrize("words", ["--as-of 2026-02-30", "--as-of yesterday", "--organisation Nowhere"])
+def test_a_day_or_organisation_that_there_is_not(app: Flask, words: str):
+    run(app, "demo")
+    before = messages(app)
+    assert run(app, "remind", *words.split())[0] == 2
+    assert messages(app) == before
