@@ -7,6 +7,8 @@ import unicodedata
 _UNSPELLED = str.maketrans(
     {"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 )
+# Greek and Cyrillic capitals that nobody tells from Latin ones.
+_LOOKALIKES = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺАВЕЅІЈКМНОРСТУХҮҺԌԚԜӀ", "ABEZHIKMNOPTYXCMABESIJKMHOPCTYXYHGQWI")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
@@ -27,11 +29,18 @@ def exact_key(text: str | None) -> str | None:
 
 
 def number_key(text: str | None) -> str | None:
-    """What makes two identity, registration or VAT numbers the same: letters and digits only, in capitals."""
+    """What makes two identity, registration or VAT numbers the same: letters and digits only, in capitals.
+
+    In whatever script a digit is written it is that digit, and letters are the same that look the same.
+    """
     if not text:
         return None
-    capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    capitals = text.upper() if text.isascii() else "".join(map(_digit, folded(text).upper())).translate(_LOOKALIKES)
     return _NOT_ALPHANUMERIC.sub("", capitals) or None
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.digit(character, character))
 
 
 def phone_key(text: str | None) -> str | None:

@@ -136,7 +136,7 @@ def test_a_re_check_of_a_blacklisted_customer_is_not_approved(office):
 
 
 @pytest.mark.parametrize("field", ["identity_number", "registration_number"])
-@pytest.mark.parametrize("typed", ["HRB-12/34 5", "hrb12345", " H.R.B. 12345 ", "ＨＲＢ１２３４５"])
+@pytest.mark.parametrize("typed", ["HRB-12/34 5", "hrb12345", " H.R.B. 12345 ", "ＨＲＢ１２３４５", "НRВ ١٢٣٤٥"])
 def test_a_number_is_matched_however_it_is_written(office, field, typed):
     entry(office, **{field: "HRB 12345"})
     made = prospect(office, **{"registration_number": None, "identity_number": None} | {field: typed})

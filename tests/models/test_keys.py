@@ -70,6 +70,22 @@ def test_numbers_are_the_same_whatever_their_spaces_and_signs(one, other):
     assert number_key(one) == number_key(other)
 
 
+@pytest.mark.parametrize("other", [
+    "HRB ١٢٣٤٥", "HRB १२३४५", "HRB ❶❷❸❹❺", "HRB ①②③④⑤", "𝐇𝐑𝐁 𝟏𝟐𝟑𝟒𝟓", "ＨＲＢ１２３４５",  # other digits
+    "НRВ 12345", "нrв 12345", "ΗRΒ 12345", "ηrβ 12345",  # Cyrillic and Greek letters that look the same
+    "H\u200dR\u00adB\u200b1\u20602345", "H\u0301R\u030aB 12345", "ĤŘB 12345",  # signs and accents
+])  # fmt: skip
+def test_numbers_are_the_same_that_look_the_same(other):
+    assert number_key(other) == "HRB12345"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("HRB 10", "HRB 1O"), ("B 1", "8 1"), ("Д 5", "D 5"), ("5", "55"), ("Ж", "Ш")]
+)
+def test_other_numbers_stay_others(one, other):
+    assert number_key(one) != number_key(other)
+
+
 @given(TEXTS)
 def test_keys_of_keys_are_themselves(text):
     for key_of in (exact_key, number_key):
