@@ -50,6 +50,7 @@ from models.enums import (
     TemplatePurpose,
 )
 from seed.demo_approvals import seed_approvals
+from seed.demo_reviews import seed_reviews
 from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
 
@@ -175,6 +176,7 @@ def _seed_approvals(organisation: Organisation) -> None:
     active = {name: user for name, user in people.items() if user is not None and user.active}
     if active.keys() == people.keys():
         seed_approvals(organisation.id, **active)
+        seed_reviews(organisation.id, agent=active["agent"])
 
 
 def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:

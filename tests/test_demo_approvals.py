@@ -8,12 +8,12 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from customerhub import clock
-from models import Alert, ApprovalTask, BlacklistEntry, Customer, OutboxMessage, TaskComment
+from models import Alert, ApprovalTask, BlacklistEntry, Customer, OutboxMessage, Review, TaskComment
 from models.base import db
 from models.enums import AlertRule, Stage, TaskKind, TaskState
 from seed.demo_approvals import REGISTERED
 
-TABLES = (Customer, ApprovalTask, TaskComment, BlacklistEntry, Alert, OutboxMessage)
+TABLES = (Customer, ApprovalTask, TaskComment, BlacklistEntry, Alert, OutboxMessage, Review)
 
 
 def make_demo(app: Flask) -> None:
@@ -55,3 +55,13 @@ def test_making_it_again_adds_nothing(app: Flask):
     make_demo(app)
     with app.app_context():
         assert counts() == before
+
+
+def test_reviews_were_done_and_some_are_not(app: Flask):
+    make_demo(app)
+    with app.app_context():
+        reviews = db.session.scalars(select(Review)).all()
+        assert len(reviews) > 5
+        assert all(review.due_on is not None and review.due_on <= review.done_on for review in reviews)
+        with_report = select(func.count()).select_from(Customer).where(Customer.automatic_report)
+        assert (db.session.scalar(with_report) or 0) > 3
