@@ -7,7 +7,7 @@ from typing import Any
 from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from customerhub.customers.reviewing import LONGEST_NOTE, due_date_of, list_reviews, record_review
+from customerhub.customers.reviewing import LONGEST_NOTE, due_dates_of, list_reviews, record_review
 from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
 from customerhub.permissions import Actor, Permission
 from models import Customer, Organisation, Review
@@ -36,10 +36,10 @@ def _first(rows: Sequence[Customer], _actor: Actor) -> dict[str, Any]:
 
 def _what_it_answers(rows: Sequence[Customer], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
     done_on: date = values.get("done_on") or today()
-    told = []
-    for row in rows:
-        due = due_date_of(row, done_on)
-        told.append([row.name, risk_chip(row.risk), day(due) if due else "None: it is kept beside the plan"])
+    answered = due_dates_of(rows, done_on)
+    told = [
+        [row.name, risk_chip(row.risk), day(answered[row.id]) or "None: it is kept beside the plan"] for row in rows
+    ]
     columns = [{"label": label} for label in ("Customer", "Risk now", "Answers the review due on")]
     return [{"title": "What is recorded", "columns": columns, "rows": told}]
 

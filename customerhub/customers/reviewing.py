@@ -1,5 +1,6 @@
 """Recording that a customer was reviewed."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -26,7 +27,7 @@ def record_review(
 ) -> Review:
     """Keep that a customer was reviewed on a day, and with which outcome: `risk`, where given, becomes its risk rating.
 
-    The review answers the due date that `answered_date` tells. Raises Invalid with the field at fault.
+    The review answers the due date that `due_dates_of` tells. Raises Invalid with the field at fault.
     """
     require(actor, Permission.CUSTOMERS_EDIT)
     require_own(actor, customer)
@@ -40,8 +41,9 @@ def record_review(
     outcome = risk or customer.risk
     if outcome is None:
         raise Invalid("Choose a risk: Low, Medium or High", "risk")
+    due_on = due_dates_of([customer], done_on)[customer.id]
     review = Review(
-        organisation_id=customer.organisation_id, customer_id=customer.id, due_on=due_date_of(customer, done_on),
+        organisation_id=customer.organisation_id, customer_id=customer.id, due_on=due_on,
         done_on=done_on, done_by_id=actor.id, risk=outcome, note=said,
     )  # fmt: skip
     with saving():
@@ -54,12 +56,19 @@ def record_review(
     return review
 
 
-def due_date_of(customer: Customer, done_on: date) -> date | None:
-    """The due date that a review of `customer` done on `done_on` answers; None where it answers none."""
-    if customer.review_start_date is None or customer.review_frequency is None:
-        return None
-    answered = {review.due_on for review in list_reviews(customer) if review.due_on}
-    return answered_date(customer.review_start_date, customer.review_frequency, done_on, answered)
+def due_dates_of(customers: Sequence[Customer], done_on: date) -> dict[int, date | None]:
+    """The due date that a review done on `done_on` answers, by the customer's id; None where it answers none."""
+    answered: dict[int, set[date]] = {customer.id: set() for customer in customers}
+    query = select(Review.customer_id, Review.due_on).where(Review.customer_id.in_(answered))
+    for key, due in db.session.execute(query):
+        if due is not None:
+            answered[key].add(due)
+    return {
+        each.id: answered_date(each.review_start_date, each.review_frequency, done_on, answered[each.id])
+        if each.review_start_date is not None and each.review_frequency is not None
+        else None
+        for each in customers
+    }
 
 
 def list_reviews(customer: Customer) -> list[Review]:

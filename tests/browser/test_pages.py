@@ -11,6 +11,7 @@ from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
 INTERNAL = re.compile(r"\bNone\b|\bnull\b|\bundefined\b|\bNaN\b|[a-z]+_(id|key)\b")
 OPERATIONS = (
     "customers/operation/assign/?id=1&id=2",
+    "customers/operation/review/?id=1&id=2",
     "customers/operation/delete/?id=1",
     "users/operation/invite/?id=3",
 )
@@ -18,7 +19,7 @@ OTHERS = (
     "/admin/",
     "/admin/customers/?f=risk:is:High&f=stage:is:Referred&search=zzz",
     "/admin/customers/edit/?id=1",
-    *(f"/admin/customers/details/?id=1&tab={tab}" for tab in ("profiles", "billing-lines", "compliance", "portal")),
+    *(f"/admin/customers/details/?id=1&tab={tab}" for tab in ("profiles", "billing-lines", "compliance", "reviews", "portal", "messages")),
     "/admin/customers/details/?id=1&tab=history",
     "/admin/imports/upload/",
     *(f"/admin/{operation}" for operation in OPERATIONS),

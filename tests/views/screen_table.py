@@ -162,6 +162,10 @@ CUSTOMER_ACTS = {
         STAFF, bare_customer, lambda row: db.session.query(models.Alert).filter_by(customer_id=row.id).count() == 1,
         lambda _world: {"text": "Ring first", "severity": "info"},
     ),
+    "review": Act(
+        STAFF, bare_customer, lambda row: db.session.query(models.Review).filter_by(customer_id=row.id).count() == 1,
+        lambda _world: {"done_on": "2025-06-30", "risk": "High"},
+    ),
     "report": Act(STAFF, bare_customer, wants_report, lambda _world: {"as_of": "2025-06-30"}),
     "blacklist": Act(STAFF, bare_customer, asked_for(TaskKind.BLACKLIST), lambda _world: {"reason": "Never paid"}),
     "unblacklist": Act(STAFF, listed_customer, asked_for(TaskKind.REMOVAL), lambda _world: {"reason": "Paid all"}),

@@ -304,7 +304,10 @@ def test_every_tab_of_a_record_opens(world: World, agent: Browser):
         "profiles",
         "billing-lines",
         "compliance",
+        "reviews",
+        "tasks",
         "portal",
+        "messages",
         "history",
         "nobody",
         "<script>",
@@ -323,7 +326,7 @@ def test_a_bare_prospect_opens_everywhere(world: World, agent: Browser):
         start_date=None, risk=None, region_id=None, status_id=status, departments=[], contacts=[], accounts=[],
     )  # fmt: skip
     db.session.commit()
-    for tab in ("", "profiles", "billing-lines", "compliance", "portal", "history"):
+    for tab in ("", "profiles", "billing-lines", "compliance", "reviews", "tasks", "portal", "messages", "history"):
         assert agent.get(f"/admin/customers/details/?id={made.id}&tab={tab}").status_code == 200
     for url in (
         f"/admin/customers/peek/?id={made.id}",

@@ -94,6 +94,13 @@ class House:
             make.AlertFactory(**owner, customer_id=customer.id, type_id=kind.id)
         make.BlacklistEntryFactory(**owner, customer_id=make.CustomerFactory(**owner).id)
         make.MergedCustomerFactory(**owner, into_id=self.customer.id)
+        self._grow_messages(**owner, customer_id=self.customer.id)
+
+    def _grow_messages(self, **owned: Any) -> None:
+        reviewer = make.UserFactory(organisation=self.organisation)
+        make.ReviewFactory(**owned, due_on=None, done_by_id=reviewer.id)
+        message = make.OutboxMessageFactory(**owned)
+        make.ReminderFactory(**owned, due_on=make.date.fromordinal(700_000 + message.id), message_id=message.id)
 
     def _grow_parts(self, **owned: Any) -> None:
         for factory in (make.ContactFactory, make.ComplianceDocumentFactory, make.InvoiceProfileFactory):
@@ -140,7 +147,7 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
             found[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
     found["history export"] = (admin, "/admin/history/export/csv/?f=table:is:organisation")  # the others are thousands
     customer = f"/admin/customers/details/?id={house.customer.id}"
-    tabs = ("", "profiles", "billing-lines", "compliance", "tasks", "portal", "history")
+    tabs = ("", "profiles", "billing-lines", "compliance", "reviews", "tasks", "portal", "messages", "history")
     own = f"/partner/customers/{house.customer.id}/"
     return found | {f"customer {tab}": (admin, f"{customer}&tab={tab}") for tab in tabs} | {
         "customer form": (admin, f"/admin/customers/edit/?id={house.customer.id}"),
