@@ -43,7 +43,7 @@ class ExportView(HubModelView):
         "Short lists are downloaded at once. Long ones, and reports, are written in the background and wait here."
     )
     columns = (
-        Column("title", "List", lambda row: row.title),
+        Column("title", "Export", lambda row: row.title),
         Column("format", "Kind", lambda row: KINDS[row.format]),
         Column("state", "State", lambda row: {"chip": word(row.state), "tone": TONES[row.state]}),
         Column("rows", "Rows", lambda row: None if is_report(row) else f"{row.done_rows:,}", align="right"),

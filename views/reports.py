@@ -40,7 +40,7 @@ def _first(_rows: Any, _actor: Actor) -> dict[str, Any]:
 
 REPORT = Operation(
     name="report",
-    label="Performance report",
+    label="Make report",
     permission=Permission.CUSTOMERS_VIEW,
     run=_run,
     form=ReportForm,

@@ -12,7 +12,7 @@ GRID: Final = "#d5dae1"
 WHITE: Final = "#ffffff"
 SIZE: Final = (900, 255)
 # Beside the brand's own colour. Each stands out from white, and from its neighbours by how dark it is.
-COLOURS: Final = ("#e08a1e", "#1f7a6d", "#a3457a", "#5b6bc0", "#7a7f87", "#b5532a")
+COLOURS: Final = ("#c9750f", "#1f7a6d", "#a3457a", "#5b6bc0", "#7a7f87", "#b5532a")
 
 
 def on_paper(colour: str, wanted: float = READABLE) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from customerhub import clock, rendering, storage
+from customerhub import clock, formats, rendering, storage
 from customerhub.customers import alerts
 from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
 from customerhub.customers.rules import EARLIEST
@@ -512,11 +512,12 @@ def request_report(customer: Customer, *, as_of: date | None, actor: Actor) -> L
     require(actor, Permission.CUSTOMERS_VIEW)
     require_own(actor, customer)
     day = day_of(customer, as_of)
+    organisation = db.session.get_one(Organisation, customer.organisation_id)
     assert actor.id is not None
     wanted = ListExport(
         organisation_id=customer.organisation_id, user_id=actor.id, screen=SCREEN,
-        title=f"Performance report {customer.name}"[:120], format=FORMAT,
-        query={"customer": customer.id, "as_of": day.isoformat()},
+        title=f"Performance report {customer.name[:80]}, {formats.written(day, organisation.date_format)}",
+        format=FORMAT, query={"customer": customer.id, "as_of": day.isoformat()},
     )  # fmt: skip
     with saving():
         db.session.add(wanted)

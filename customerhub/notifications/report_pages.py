@@ -22,6 +22,9 @@ MOST_ROWS: Final = 500  # of one table that are printed
 MOST_COMMODITIES: Final = 5  # with a column of their own; the others are added up
 MOST_NAMED: Final = 5  # documents that are named among what needs attention
 LONGEST_NOTE: Final = 600
+USUAL, SMALL = 8.4, 7.8  # points
+WIDTH: Final = 493  # points, of a page without its margins
+DIGIT: Final = 0.58  # how wide a digit is, of the size of the letters
 GREEN, AMBER, RED, BLUE, GREY = "green", "amber", "red", "blue", "grey"
 RISKS: Final = {Risk.LOW: GREEN, Risk.MEDIUM: AMBER, Risk.HIGH: RED}
 CONTRACTS: Final = {
@@ -67,18 +70,21 @@ def columns(*labels: str, numbers: Sequence[str] = (), wide: Sequence[str] = ())
     return [{"label": label, "right": label in numbers, "share": 1 if label in wide else 0} for label in labels]
 
 
-def table(
-    heads: Sequence[dict[str, Any]],
-    rows: Sequence[Sequence[Cell]],
-    total: Sequence[str] | None = None,
-) -> Block:
+def table(heads: Sequence[dict[str, Any]], rows: Sequence[Sequence[Cell]], total: Sequence[str] | None = None) -> Block:
     """A table. Of very many rows the first are printed, and it is told how many there are."""
     left_out = len(rows) - MOST_ROWS
     note = f"The first {MOST_ROWS} of {len(rows):,} are listed. Totals are of all." if left_out > 0 else None
     return {
         "kind": "table", "columns": list(heads), "rows": [list(row) for row in rows[:MOST_ROWS]], "total": total,
-        "note": note,
+        "note": note, "size": SMALL if len(heads) > 7 else USUAL,
     }  # fmt: skip
+
+
+def fitting(block: Block) -> Block:
+    """A table whose columns of amounts share the width, in letters as small as its longest amount needs."""
+    longest = max(len(amount) for amount in block["total"])
+    share = WIDTH / len(block["columns"]) - 10
+    return {**block, "size": min(block["size"], round(share / longest / DIGIT, 1))}
 
 
 def empty(text: str) -> Block:
@@ -188,7 +194,11 @@ class _Pages:
             {
                 "label": "Live contracts",
                 "figure": f"{len(live):,}",
-                "sub": f"worth {self.amount(worth)}" if worth else f"of {counted(len(data.contracts), 'contract')}",
+                "sub": f"worth {self.amount(worth)}"
+                if worth
+                else f"of {counted(len(data.contracts), 'contract')}"
+                if data.contracts
+                else "No contracts yet",
                 "tone": None,
             },
             self.document_tile(),
@@ -201,10 +211,10 @@ class _Pages:
         told = {"label": "Documents", "tone": RED if expired else AMBER if soon else None}
         if not in_all:
             return {**told, "figure": NOTHING, "sub": "None on record"}
-        expiring = f"{soon or 'none'} within {SOON_DAYS} days"
+        expiring = f"{soon or 'none'} expiring soon"
         if expired:
             return {**told, "figure": f"{expired} expired", "sub": f"of {in_all}, {expiring}"}
-        return {**told, "figure": f"{in_all} valid", "sub": f"Expiring: {expiring}"}
+        return {**told, "figure": f"{in_all} valid", "sub": expiring.capitalize()}
 
     def review_tile(self) -> dict[str, Any]:
         review = self.data.review
@@ -419,7 +429,7 @@ class _Pages:
             for place, month in enumerate(self.data.months)
         ]  # fmt: skip
         sums = [_sum(costs[name]) for name in names]
-        return table(heads, rows, ["12 months", *map(self.amount, sums), self.amount(_sum(sums))])
+        return fitting(table(heads, rows, ["12 months", *map(self.amount, sums), self.amount(_sum(sums))]))
 
     def line_table(self) -> Block:
         heads = columns("Commodity", "Booked to", "Active", "Minimum a month", "Cost per unit",
@@ -443,7 +453,7 @@ class _Pages:
         heads = columns("Document", "Expires", "State", "Reviewer", "File", wide=("Document", "Reviewer"))
         rows: list[list[Cell]] = [
             [each.certificate, self.day(each.expiry_date), self.validity(each.expiry_date), each.reviewer or NOTHING,
-             "On file" if each.on_file else "Missing"]
+             "On file" if each.on_file else "No file"]
             for each in data.documents
         ]  # fmt: skip
         return [table(heads, rows)]
