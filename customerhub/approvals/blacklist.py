@@ -4,7 +4,7 @@ A customer is matched by its id, and by its normalised identity or registration 
 new registration of the same body is the same body.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from models.base import db
 from models.enums import TaskKind
 from models.keys import number_key
 
-LONGEST_REASON: Final = tasks.LONGEST_COMMENT
+NUMBERS: Final = ("identity_number", "registration_number")  # by which somebody is matched, beside the record itself
 
 
 def entries_of(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
@@ -110,6 +110,24 @@ def keep_listed(customer: Customer, entries: Sequence[BlacklistEntry]) -> None:
                 db.session.add(_entry_for(customer, reason=entry.reason, valid_until=entry.valid_until))
 
 
+def keep_numbers_listed(
+    customer: Customer, entries: Sequence[BlacklistEntry], numbers: Mapping[str, str | None]
+) -> None:
+    """`customer` took the place of somebody whom these entries matched: whoever comes with one of their `numbers`, by
+    column, is still matched.
+    """
+    day, nothing = today(customer.organisation_id), dict.fromkeys(NUMBERS)
+    free = {
+        name: number
+        for name, number in numbers.items()
+        if number and not entries_of_numbers(customer.organisation_id, **nothing | {name: number}, as_of=day)
+    }
+    for entry in entries if free else ():
+        with history.because(f"{customer} took the place of somebody blacklisted with this number"), saving():
+            terms = {"reason": entry.reason, "valid_until": entry.valid_until}
+            db.session.add(_entry_for(customer, **nothing | free, **terms))
+
+
 def refuse_blacklisted(customer: Customer, what: str) -> None:
     """Raises WrongState where `customer` is blacklisted today. `what` is the act, as in "approved"."""
     found = entries_of(customer, as_of=today(customer.organisation_id))
@@ -163,16 +181,11 @@ def enter(task: ApprovalTask) -> BlacklistEntry:
     return entry
 
 
-def _entry_for(customer: Customer, *, reason: str, valid_until: date | None) -> BlacklistEntry:
-    return BlacklistEntry(
-        organisation_id=customer.organisation_id,
-        name=customer.name,
-        customer_id=customer.id,
-        identity_number=customer.identity_number,
-        registration_number=customer.registration_number,
-        reason=reason,
-        valid_until=valid_until,
-    )
+def _entry_for(customer: Customer, **terms: Any) -> BlacklistEntry:
+    """An entry for a customer and its numbers, unless `terms` tell others."""
+    numbers = {name: getattr(customer, name) for name in NUMBERS}
+    about = {"organisation_id": customer.organisation_id, "customer_id": customer.id, "name": customer.name}
+    return BlacklistEntry(**about | numbers | terms)
 
 
 def _review(entries: Sequence[BlacklistEntry]) -> None:

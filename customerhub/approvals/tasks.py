@@ -90,6 +90,12 @@ def find_latest(customer: Customer, kind: TaskKind) -> ApprovalTask | None:
     ).first()
 
 
+def of_kind(customer: Customer, kind: TaskKind) -> list[ApprovalTask]:
+    """Every task of this kind that there has been for a customer, the first first."""
+    asked = select(ApprovalTask).where(ApprovalTask.customer_id == customer.id, ApprovalTask.kind == kind)
+    return list(db.session.scalars(asked.order_by(ApprovalTask.id)))
+
+
 def _whose_turn(organisation: Organisation, actor: Actor) -> int | None:
     """The agent who gets the next task, where the organisation hands them out by itself; never the one who asks."""
     if organisation.task_assignment is TaskAssignment.BY_HAND:
@@ -293,6 +299,8 @@ def reopen(task: ApprovalTask) -> None:
         task.state = TaskState.OPEN
         task.decided_at = None
         task.decided_by_id = None
+        if task.assignee_id in askers(task):
+            task.assignee_id = None
 
 
 def withdraw_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor) -> None:
@@ -338,7 +346,7 @@ def join(task: ApprovalTask, people: Collection[int]) -> None:
     others = askers(task).union(people) - {task.requester_id}
     if others:
         task.proposal = {**task.proposal, CHANGED_BY: sorted(others)}
-    if task.assignee_id in others:
+    if task.is_open and task.assignee_id in others:
         task.assignee_id = None
 
 

@@ -94,10 +94,9 @@ def changing(customer: Customer) -> Changed | None:
 
 def _listed(customer: Customer, before: Mapping[str, Any]) -> Sequence[BlacklistEntry]:
     """The entries of the blacklist that hold for the numbers that a customer had, where one of them is changed."""
-    names = ("identity_number", "registration_number")
-    if not any(before.get(name) for name in names):
+    if not any(before.get(name) for name in blacklist.NUMBERS):
         return ()
-    numbers = {name: before.get(name, getattr(customer, name)) for name in names}
+    numbers = {name: before.get(name, getattr(customer, name)) for name in blacklist.NUMBERS}
     day = blacklist.today(customer.organisation_id)
     return blacklist.entries_of_numbers(customer.organisation_id, **numbers, as_of=day)
 

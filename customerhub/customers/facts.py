@@ -14,6 +14,7 @@ from models import Customer
 from models.base import db
 
 _FLUSHED: Final = "facts_flushed"
+_TAKEN: Final = "facts_taken"
 
 
 def take_changes(customer: Customer) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def take_changes(customer: Customer) -> dict[str, Any]:
     """
     before = db.session().info.get(_FLUSHED, {}).pop(customer.id, {})
     before = {**_unflushed(customer), **before}
+    db.session().info.setdefault(_TAKEN, {})[customer.id] = {name: getattr(customer, name) for name in stages.FACTS}
     return {name: before[name] for name in stages.FACTS if name in before and before[name] != getattr(customer, name)}
 
 
@@ -37,6 +39,10 @@ def _unflushed(customer: Customer) -> dict[str, Any]:
 def _keep(session: Session, _context: Any, _instances: Any) -> None:
     for row in session.dirty:
         if isinstance(row, Customer) and (changes := _unflushed(row)):
+            taken = session.info.get(_TAKEN, {}).pop(row.id, {})
+            changes = {
+                name: before for name, before in changes.items() if taken.get(name, before) != getattr(row, name)
+            }
             kept = session.info.setdefault(_FLUSHED, {})
             kept[row.id] = {**changes, **kept.get(row.id, {})}
 
@@ -45,3 +51,4 @@ def _keep(session: Session, _context: Any, _instances: Any) -> None:
 def _forget(session: Session, transaction: Any) -> None:
     if transaction.parent is None:
         session.info.pop(_FLUSHED, None)
+        session.info.pop(_TAKEN, None)

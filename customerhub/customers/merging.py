@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Table, inspect, select
 
 from customerhub import clock, history
-from customerhub.approvals import blacklist, stages
+from customerhub.approvals import blacklist, letters, stages, tasks
 from customerhub.customers import alerts
 from customerhub.customers.records import save_customer
 from customerhub.database import saving
@@ -74,16 +74,21 @@ def merge_customers(survivor: Customer, other: Customer, *, take: Collection[str
     _lock(survivor, other)
     values = {name: getattr(other, name) for name in take}
     moved, listed = what_moves(other), blacklist.entries_of(other, as_of=blacklist.today(other.organisation_id))
+    numbers = {name: getattr(other, name) for name in blacklist.NUMBERS}
     with history.because(f"Merged: {other} ({other.account_number})"):
-        _clear_the_way(survivor, other, actor)
+        _join_requests(survivor, other)
+        ended = _clear_the_way(survivor, other, actor)
         _move(survivor, other)
         _replace(survivor, other)
         for name, value in values.items():
             setattr(survivor, name, value)
         save_customer(survivor, actor=actor)
         blacklist.keep_listed(survivor, listed)
+        blacklist.keep_numbers_listed(survivor, listed, numbers)
         history.note(survivor, "merged", customer=f"{other.name} ({other.account_number})", moved=_told(moved))
     alerts.review_customer(survivor, as_of=blacklist.today(survivor.organisation_id))
+    for task in ended:
+        letters.answered(task, TaskState.WITHDRAWN.value, comment=None, actor=actor)
 
 
 def _told(moved: Links) -> str:
@@ -102,8 +107,20 @@ def _lock(*customers: Customer) -> None:
         db.session.refresh(customer)
 
 
-def _clear_the_way(survivor: Customer, other: Customer, actor: Actor) -> None:
-    """What there may be once only, and the survivor has: of the other it goes, or ends."""
+def _join_requests(survivor: Customer, other: Customer) -> None:
+    """Whoever asked for one of the two, or changed it while it was live, does not decide about the one that stays."""
+    for kind in tasks.LASTING:
+        several = [*tasks.of_kind(survivor, kind), *tasks.of_kind(other, kind)]
+        people = {person for task in several for person in tasks.askers(task)}
+        if survivor.stage in stages.UNDECIDED[kind] or survivor.stage is Stage.FAILED:
+            with saving():
+                for task in several:
+                    tasks.join(task, people)
+
+
+def _clear_the_way(survivor: Customer, other: Customer, actor: Actor) -> list[ApprovalTask]:
+    """What there may be once only, and the survivor has: of the other it goes, or ends. Returns requests that end."""
+    ended = []
     kinds = {address.kind for address in survivor.addresses}
     with saving():
         for address in db.session.scalars(select(Address).where(Address.customer_id == other.id)):
@@ -124,6 +141,8 @@ def _clear_the_way(survivor: Customer, other: Customer, actor: Actor) -> None:
             if task.kind in asked or survivor.stage not in stages.UNDECIDED.get(task.kind, Stage):
                 task.state, task.decided_at, task.decided_by_id = TaskState.WITHDRAWN, clock.now(), actor.id
                 task.waits_for_requester = False
+                ended += [task] if task.kind not in tasks.LASTING else []
+    return ended
 
 
 def _clear_reviews(survivor: Customer, other: Customer) -> None:

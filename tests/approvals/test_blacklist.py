@@ -237,6 +237,7 @@ def test_nobody_leaves_by_another_number(office, field):
 def test_a_merge_shakes_nothing_off(office, way, blacklisted_goes):
     first, second = (office.customer(identity_number=f"ID {n}", registration_number=f"M {n}") for n in (1, 2))
     entry(office, **({"customer_id": first.id} if way == "id" else {way: getattr(first, way)}))
+    numbers = {name: getattr(first, name) for name in blacklist.NUMBERS}
     survivor, other = (second, first) if blacklisted_goes else (first, second)
     take = ["identity_number", "registration_number", "name"] if not blacklisted_goes else []
     with acting(office.manager):
@@ -245,6 +246,12 @@ def test_a_merge_shakes_nothing_off(office, way, blacklisted_goes):
     assert blacklist.entries_of(survivor, as_of=TODAY) != []
     assert is_warned_of(survivor)
     refused(office, survivor, "pass")
+    if blacklisted_goes:
+        for name, number in numbers.items():  # nobody has it any more, so whoever comes with it may be the same
+            again = prospect(office, **{"registration_number": None} | {name: number})
+            with acting(office.agent):
+                save_customer(again, actor=office.agent)
+            assert again.stage is Stage.NEW, name
 
 
 def test_made_up_customers_with_the_number_are_not_live(office):

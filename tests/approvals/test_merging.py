@@ -34,9 +34,9 @@ from models import (
     User,
 )
 from models.base import Base, db
-from models.enums import AddressKind, CustomerKind, Role, Stage, TaskKind, TaskState
+from models.enums import AddressKind, ApprovalPolicy, CustomerKind, Role, Stage, TaskKind, TaskState
 from tests import factories as make
-from tests.approvals.conftest import acting, entries_of, make_office
+from tests.approvals.conftest import acting, entries_of, mails, make_office
 from tests.customerhub.conftest import actor_in
 from tests.world import World
 
@@ -193,6 +193,66 @@ def test_an_update_asked_for_the_other_is_decided_by_what_is_there_now(office):
     assert task.customer_id == survivor.id
     with pytest.raises(Conflict, match="website"):
         decisions.approve_task(task, actor=office.manager)
+
+
+@pytest.mark.parametrize("own_stays", [True, False])
+@pytest.mark.parametrize("stage", [Stage.NEW, Stage.FAILED])
+def test_nobody_comes_to_decide_their_own_request_by_a_merge(office, own_stays, stage):
+    """The manager made one of the two, a partner the other; whichever stays, somebody else decides."""
+    office.organisation.approval_policy = ApprovalPolicy.ALL
+    own, others = office.customer(by=office.manager), office.customer()
+    survivor, other = (own, others) if own_stays else (others, own)
+    if stage is Stage.FAILED:
+        office.move(survivor, "fail", by=office.admin)
+    merge(office, survivor, other)
+    move = "refer" if stage is Stage.FAILED else "pass"
+    with pytest.raises(NotAllowed, match="nobody decides their own request"):
+        office.move(survivor, move)
+    db.session.rollback()
+    office.move(survivor, move, by=office.admin)
+    task = office.task(survivor)
+    assert task.is_open
+    with pytest.raises(NotAllowed, match="nobody decides their own request"):
+        tasks.claim_task(task, actor=office.manager)
+
+
+def test_of_two_re_checks_that_become_one_neither_who_asked_decides(office):
+    survivor, other = (office.customer(Stage.BILLING) for _ in range(2))
+    for customer, actor in ((survivor, office.agent), (other, office.other_agent)):
+        with acting(actor):
+            customer.name = f"Renamed by {actor.name}"
+            save_customer(customer, actor=actor)
+    kept = office.task(survivor, TaskKind.RECHECK)
+    with acting(office.manager):
+        tasks.assign_tasks([kept], assignee_id=office.other_agent.id, actor=office.manager)
+    merge(office, survivor, other)
+    assert (kept.is_open, kept.assignee_id) == (True, None)
+    for actor in (office.agent, office.other_agent):
+        with pytest.raises(NotAllowed, match="nobody decides their own request"):
+            decisions.approve_task(kept, actor=actor)
+    decisions.approve_task(kept, actor=office.manager)
+
+
+def test_a_merge_of_live_customers_changes_nothing_of_what_was_decided(office):
+    survivor, other = office.customer(Stage.BILLING), office.customer(by=office.agent)
+    done = office.task(survivor)
+    before = done.version
+    merge(office, survivor, other)
+    assert (done.version, tasks.askers(done)) == (before, {office.partner.id})
+
+
+def test_who_asked_hears_that_their_request_ends(office):
+    survivor, other = office.customer(), office.customer()
+    for customer, site in ((survivor, "a"), (other, "b")):
+        with acting(office.partner):
+            particulars.propose_update(customer, values={"website": f"www.{site}.example"}, actor=office.partner)
+    survivor.name, other.name = "Stays", "Goes"
+    db.session.commit()
+    merge(office, survivor, other)
+    [mail] = mails(office.partner.user)
+    assert mail.subject.endswith(": withdrawn")
+    assert f"/partner/customers/{survivor.id}/" in mail.text_body
+    assert mail.customer_id == survivor.id
 
 
 def test_alerts_move_and_rules_are_asked_again(office):

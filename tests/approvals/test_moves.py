@@ -241,6 +241,24 @@ def test_a_fact_that_a_query_wrote_before_the_save_is_noticed(office):
     assert len(office.task(live, TaskKind.RECHECK).comments) == 1
 
 
+def test_a_fact_that_was_dealt_with_is_nobody_elses_change(office):
+    """Two save one record in one transaction, as a merge or a job may: the second has changed nothing of it."""
+    customer = office.customer(S.BILLING)
+    with acting(office.agent):
+        customer.name = "Renamed"
+        save_customer(customer, actor=office.agent)
+    with acting(office.manager):
+        customer.website = "www.example.com"
+        save_customer(customer, actor=office.manager)
+        customer.name = "Renamed again"
+        db.session.flush()
+        save_customer(customer, actor=office.manager)
+    task = office.task(customer, TaskKind.RECHECK)
+    assert [(each.user_id, each.text) for each in task.comments] == [
+        (office.agent.id, "Changed while live: name changed"), (office.manager.id, "Changed while live: name changed"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("stage", [S.NEW, S.REFERRED, S.FAILED])
 def test_before_the_check_facts_are_amended_freely(office, stage):
     customer = office.customer(stage)
