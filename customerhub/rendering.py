@@ -13,8 +13,10 @@ import logging
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,38 +85,43 @@ def typeset(document: Document) -> bytes:
         raise RuntimeError("documents are typeset in a worker's job or by typeset_apart(), not in this process")
     _typeset = os.getpid()
     inputs = {"data": json.dumps(document.data, allow_nan=False)}
-    files = {"main.typ": (TEMPLATES / document.template).read_bytes(), **document.pictures}
-    try:
-        return _compiled(files, inputs, STANDARDS)
-    except NotTypeset as error:
-        missing = missing_characters(str(error))
-        if not missing:
-            raise
-        log.warning("%s: no font has %s", document.template, told(missing))
-    return _compiled(files, {**inputs, "missing": told(missing)}, ())
+    with tempfile.TemporaryDirectory() as folder:  # all that a template may read
+        source = Path(folder) / document.template
+        shutil.copyfile(TEMPLATES / document.template, source)
+        for name, content in document.pictures.items():
+            (Path(folder) / name).write_bytes(content)
+        try:
+            return _compiled(source, inputs, STANDARDS)
+        except NotTypeset as error:
+            missing = missing_characters(str(error))
+            if not missing:
+                raise
+            log.warning("%s: no font has %s", document.template, told(missing))
+        return _compiled(source, {**inputs, "missing": told(missing)}, ())
 
 
-def _compiled(files: Mapping[str, bytes], inputs: dict[str, str], standards: tuple[str, ...]) -> bytes:
+def _compiled(source: Path, inputs: dict[str, str], standards: tuple[str, ...]) -> bytes:
     import manimgx_fonts
     import typst
 
-    compile_document: Any = typst.compile  # its stub knows of no mapping of files
+    compile_document: Any = typst.compile  # its types name each standard
     try:
         made = compile_document(
-            dict(files),
-            root=str(TEMPLATES),
-            font_paths=[str(Path(manimgx_fonts.__file__).parent)],
+            source,
+            root=source.parent,
+            font_paths=[Path(manimgx_fonts.__file__).parent],
             format="pdf",
             sys_inputs=inputs,
             pdf_standards=list(standards),
         )
-    except typst.TypstError as error:
-        raise NotTypeset(error.diagnostic or str(error)) from error
+    except RuntimeError as error:
+        raise NotTypeset(getattr(error, "diagnostic", None) or str(error)) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # how a fault in Typst itself arrives
             raise
         raise NotTypeset(f"Typst has failed: {error}") from error
-    return bytes(made)
+    assert isinstance(made, bytes)
+    return made
 
 
 def missing_characters(diagnostic: str) -> list[str]:

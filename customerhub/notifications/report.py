@@ -54,7 +54,7 @@ from models.enums import (
 SCREEN: Final = "report"  # what a ListExport is of that is a report
 FORMAT: Final = "pdf"
 MOST_MESSAGES: Final = 40  # that are listed, the newest
-LARGEST_LOGO: Final = 2 * storage.MIB
+LARGEST_LOGO: Final = storage.MIB
 # What a logo may be, told by its first bytes, and what it is called for the template.
 PICTURES: Final = {
     b"\x89PNG\r\n\x1a\n": "logo.png",
