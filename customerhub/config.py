@@ -43,6 +43,7 @@ class Settings:
     workers: int
     web_workers: int
     smtp_url: str | None
+    smtp_timeout: float
     max_upload_bytes: int
     max_attachment_bytes: int
     max_import_rows: int
@@ -83,6 +84,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         workers=_integer(environ, "HUB_WORKERS", 1, 1, 64),
         web_workers=_integer(environ, "HUB_WEB_WORKERS", 2, 1, 64),
         smtp_url=_smtp_url(environ.get("SMTP_URL", "")),
+        smtp_timeout=_integer(environ, "HUB_SMTP_TIMEOUT", 20, 1, 25),
         max_upload_bytes=_integer(environ, "HUB_MAX_UPLOAD_MB", 25, 1, 1024) * MIB,
         max_attachment_bytes=_integer(environ, "HUB_MAX_ATTACHMENTS_MB", 10, 1, 100) * MIB,
         max_import_rows=_integer(environ, "HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000),

@@ -1,26 +1,18 @@
 """The outbox: every mail is a row first, written in the transaction that causes it.
 
-A mail has a reason, and for one reason there is one mail, however often it is put. Sending happens later and
-elsewhere: `claim` a message, `compose` it, commit, send it with no transaction open, `settle` what came of
-it, commit. A failure that may pass is tried again after growing pauses; one that will not, or the last, parks
-the message as failed. Where no mail server is set, messages are held: they are kept to be read here, and
-nothing leaves.
+A mail has a reason, and for one reason there is one mail, however often it is put. Sending happens later and elsewhere,
+see customerhub/delivery.py; what may become of a message is told by MOVES. Where no mail server is set, messages are
+held: they are kept to be read here, and nothing leaves.
 """
 
-import hashlib
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from customerhub import clock
 from customerhub.config import MIB
@@ -30,20 +22,75 @@ from customerhub.errors import Invalid, NotFound, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
 from customerhub.transaction import after_commit
 from customerhub.users.links import hide_links
-from models import Organisation, OutboxAttachment, OutboxMessage, StoredFile, User
+from models import OutboxAttachment, OutboxMessage, StoredFile, User
 from models.base import db
 from models.enums import OutboxState
 from models.keys import exact_key
 
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440))
-MOST_ATTEMPTS = len(PAUSES) + 1
-CLAIM = timedelta(minutes=10)  # how long a message is left to whoever claimed it
-LONGEST_SUBJECT = 250
-LONGEST_WHY = 300
-UNSENT = (OutboxState.FAILED, OutboxState.HELD)  # what is not sent unless somebody has it sent again
+LONGEST_SUBJECT: Final = 250
+LONGEST_WHY: Final = 300
+LONGEST_TOLD: Final = 500  # what is kept of an error or of a server's answer
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\s]+")
-log = logging.getLogger(__name__)
+
+# --- What may become of a message --------------------------------------------------------------------------
+
+S = OutboxState
+
+
+@dataclass(frozen=True)
+class Move:
+    """One way on: from which states, to which, and what makes it happen. `label` is what people choose, if they do."""
+
+    happens: str
+    before: frozenset[OutboxState]
+    after: OutboxState
+    label: str | None = None
+
+
+TAKE = Move("the mail server takes it", frozenset({S.WAITING}), S.SENT)
+DELAY = Move("the mail server takes it later, perhaps", frozenset({S.WAITING}), S.WAITING)
+REFUSE = Move("the mail server never takes it, or this was the last try", frozenset({S.WAITING}), S.FAILED)
+KEEP = Move("there is no mail server", frozenset({S.WAITING}), S.HELD)
+AGAIN = Move("somebody has it sent again", frozenset({S.FAILED, S.HELD, S.CANCELLED}), S.WAITING, "send again")
+CANCEL = Move("somebody cancels it", frozenset({S.WAITING, S.FAILED, S.HELD}), S.CANCELLED, "cancel")
+MOVES: Final = (TAKE, DELAY, REFUSE, KEEP, AGAIN, CANCEL)
+
+
+def diagram() -> str:
+    """The states and moves as a Mermaid state diagram, for docs/mail.md."""
+    lines = ["stateDiagram-v2", "    [*] --> waiting: put in the transaction that causes it"]
+    for each in MOVES:
+        lines += [f"    {state} --> {each.after}: {each.happens}" for state in OutboxState if state in each.before]
+    return "\n".join(lines)
+
+
+def change(*conditions: ColumnElement[bool], **values: Any) -> Any:
+    """An UPDATE of the messages that meet `conditions`."""
+    return update(OutboxMessage).where(*conditions).values(**values).execution_options(synchronize_session=False)
+
+
+def move(chosen: Move, *conditions: ColumnElement[bool], **values: Any) -> Any:
+    """An UPDATE that makes a move of the messages that meet `conditions`. They are in nobody's hands then."""
+    rest = {"next_attempt_at": None, "claimed_until": None, "version": OutboxMessage.version + 1}
+    return change(*conditions, state=chosen.after, **(rest | values))
+
+
+def why_not(chosen: Move, message: OutboxMessage, *, now: datetime) -> str | None:
+    """Why somebody cannot make this move of a message, or None where they can."""
+    if message.state not in chosen.before:
+        return f"This message is {message.state.value}: there is nothing to {chosen.label}"
+    if is_claimed(message, now=now):
+        return "It is being sent just now. Look again in a minute"
+    return None
+
+
+def is_claimed(message: OutboxMessage, *, now: datetime) -> bool:
+    """Whether a worker has the message in hand."""
+    return message.state is S.WAITING and message.claimed_until is not None and message.claimed_until > now
+
+
+# --- Putting -----------------------------------------------------------------------------------------------
 
 # Called with the ids of messages after the commit that made them. The jobs set it.
 announce: Callable[[list[int]], object] | None = None
@@ -66,16 +113,6 @@ def unannounced() -> Iterator[None]:
         yield
     finally:
         announce = kept
-
-
-class Undelivered(Exception):
-    """The mail was not taken. `is_final`: trying again would not help. `is_away`: the server is at fault."""
-
-    def __init__(self, reason: str, *, is_final: bool = False, is_away: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.is_final = is_final
-        self.is_away = is_away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,94 +256,38 @@ def header_safe(text: str, *, longest: int = LONGEST_SUBJECT) -> str:
     return bare if len(bare) <= longest else bare[: longest - 1].rstrip() + "…"
 
 
-def due(*, now: datetime, limit: int = 500) -> list[int]:
-    """The ids of the messages that may be sent now, the longest waiting first."""
-    return list(
-        db.session.scalars(
-            select(OutboxMessage.id)
-            .where(OutboxMessage.state == OutboxState.WAITING, OutboxMessage.next_attempt_at <= now)
-            .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
-            .limit(limit)
-        )
-    )
-
-
-def claim(message_id: int, *, now: datetime) -> OutboxMessage | None:
-    """Take a due message for one attempt, or None where it is not due, gone or somebody else's.
-
-    The caller commits before sending: from then on nobody else sends it, and if the caller dies it is due
-    again after CLAIM.
-    """
-    taken = db.session.scalar(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.id == message_id,
-            OutboxMessage.state == OutboxState.WAITING,
-            OutboxMessage.next_attempt_at <= now,
-        )
-        .values(attempts=OutboxMessage.attempts + 1, next_attempt_at=now + CLAIM)
-        .returning(OutboxMessage.id)
-        .execution_options(synchronize_session=False)
-    )
-    if taken is None:
-        return None
-    message = db.session.get_one(OutboxMessage, taken, populate_existing=True)
-    if message.attempts > MOST_ATTEMPTS:
-        _park(message, message.last_error or "Sending was interrupted every time")
-        return None
-    return message
-
-
-def settle(message_id: int, failure: Undelivered | None, *, now: datetime) -> OutboxMessage | None:
-    """Keep what came of an attempt on a claimed message: it is sent, tried again later, or failed for good.
-
-    None where the message is gone or was settled by somebody else.
-    """
-    message = db.session.get(OutboxMessage, message_id)
-    if message is None or message.state is not OutboxState.WAITING:
-        return None
-    if failure is None:
-        message.state = OutboxState.SENT
-        message.sent_at = now
-        message.next_attempt_at = message.last_error = None
-        for part in ("subject", "text_body", "html_body"):
-            setattr(message, part, hide_links(getattr(message, part)))
-    elif failure.is_final or message.attempts >= MOST_ATTEMPTS:
-        _park(message, failure.reason)
-    else:
-        message.last_error = header_safe(failure.reason)
-        message.next_attempt_at = now + PAUSES[max(message.attempts, 1) - 1]
-    db.session.flush()
-    return message
-
-
-def _park(message: OutboxMessage, reason: str) -> None:
-    message.state = OutboxState.FAILED
-    message.last_error = header_safe(reason)
-    message.next_attempt_at = None
-    db.session.flush()
-
-
-def hold(message: OutboxMessage) -> None:
-    """Keep a claimed message to be read here: there is no mail server."""
-    message.state = OutboxState.HELD
-    message.attempts -= 1
-    message.next_attempt_at = None
-    db.session.flush()
+# --- What people decide ------------------------------------------------------------------------------------
 
 
 def send_again(message: OutboxMessage, *, actor: Actor) -> None:
-    """Let a message that failed or was held be sent after all. Raises WrongState for any other."""
+    """Let a message that failed, was held or was cancelled be sent after all. Raises WrongState for any other."""
+    now = clock.now()
+    _decide(AGAIN, message, actor=actor, now=now, attempts=0, next_attempt_at=now, last_error=None)
+    _announce([message.id])
+
+
+def cancel(message: OutboxMessage, *, actor: Actor) -> None:
+    """Keep a message from being sent. Raises WrongState where it was sent, or is in a worker's hands."""
+    _decide(CANCEL, message, actor=actor, now=clock.now())
+
+
+def _decide(chosen: Move, message: OutboxMessage, *, actor: Actor, now: datetime, **values: Any) -> None:
+    """Make a move of a message as it is in the database: a worker may have taken it since it was read."""
     require(actor, Permission.OUTBOX_SEND)
     require_own(actor, message)
-    if message.state not in UNSENT:
-        raise WrongState(f"This message is {message.state.value}: there is nothing to send again")
-    message.state = OutboxState.WAITING
-    message.attempts = 0
-    message.next_attempt_at = clock.now()
-    message.last_error = None
     db.session.flush()
-    _announce([message.id])
+    moved = db.session.scalar(
+        move(
+            chosen,
+            OutboxMessage.id == message.id,
+            OutboxMessage.state.in_(chosen.before),
+            or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now),
+            **values,
+        ).returning(OutboxMessage.id)
+    )
+    db.session.refresh(message)
+    if moved is None:
+        raise WrongState(why_not(chosen, message, now=now) or "It is being sent just now. Look again in a minute")
 
 
 def bodies(message: OutboxMessage, *, actor: Actor) -> tuple[str, str]:
@@ -320,38 +301,3 @@ def bodies(message: OutboxMessage, *, actor: Actor) -> tuple[str, str]:
         if owner is None or not owner.platform or actor.may(Permission.ORGANISATIONS):
             return message.text_body, message.html_body
     return hide_links(message.text_body), hide_links(message.html_body)
-
-
-def compose(message: OutboxMessage, *, fallback_sender: str) -> EmailMessage:
-    """The mail of a message, from the organisation's address or, where it has none, from `fallback_sender`.
-
-    Its Message-ID is the same at every attempt, so a receiver can tell a repetition. Raises Undelivered where
-    no mail can be made of the message.
-    """
-    organisation = db.session.get_one(Organisation, message.organisation_id)
-    try:
-        sender = _address(organisation.sender_email or fallback_sender, name=organisation.name)
-        mail = EmailMessage(policy=SMTP)
-        mail["From"] = sender
-        mail["To"] = _address(message.recipient)
-        mail["Subject"] = header_safe(message.subject)
-        mail["Date"] = message.created_at
-        mail["Message-ID"] = f"<{_fingerprint(message)}@{sender.domain}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(message.text_body)
-        mail.add_alternative(message.html_body, subtype="html")
-    except (ValueError, LookupError, HeaderParseError) as error:
-        log.exception("no mail can be made of outgoing message %s", message.id)
-        raise Undelivered(f"No mail can be made of this: {error}", is_final=True) from error
-    return mail
-
-
-def _fingerprint(message: OutboxMessage) -> str:
-    told = f"{message.organisation_id}|{message.reason_key}|{message.created_at.isoformat()}"
-    return f"{message.id}.{hashlib.sha256(told.encode()).hexdigest()[:24]}"
-
-
-def _address(address: str, *, name: str = "") -> Address:
-    """`address` of somebody called `name`, with its domain as the mail system spells it."""
-    local, _, domain = address.rpartition("@")
-    return Address(header_safe(name), local, domain.encode("idna").decode())

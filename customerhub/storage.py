@@ -49,6 +49,13 @@ class Kept:
     beginning: bytes
 
 
+class Keyed(Protocol):
+    """What tells under which key the bytes of a file lie."""
+
+    @property
+    def storage_key(self) -> str: ...
+
+
 class FileStore(Protocol):
     """Where bytes lie. A key is what `write` returned, never what somebody sent."""
 
@@ -182,7 +189,7 @@ def store(
     return row
 
 
-def open_file(stored: StoredFile) -> BinaryIO:
+def open_file(stored: Keyed) -> BinaryIO:
     """The bytes of a stored file; the caller closes them. Raises NotFound where they are gone."""
     return _storage().store.open(stored.storage_key)
 

@@ -2,148 +2,247 @@
 
 import ipaddress
 import logging
-import smtplib
-import ssl
 import time
-from email.message import EmailMessage
-from urllib.parse import SplitResult, unquote, urlsplit
+from collections import Counter
+from urllib.parse import urlsplit
 
 from flask import current_app
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from customerhub import clock, outbox
-from customerhub.config import Settings, is_loopback
-from customerhub.outbox import Undelivered
+from customerhub import clock, delivery
+from customerhub.config import Settings
+from customerhub.delivery import Letter, Undelivered
+from customerhub.errors import HubError
 from jobs.queue import nudge
+from jobs.smtp import Connection, server_of
+from models import OutboxMessage
 from models.base import db
 
-TIMEOUT = 20  # seconds for each step of the conversation with the mail server
-AT_ONCE = 200  # messages in one sweep
-LONGEST_SWEEP = 200  # seconds after which no other message is begun, so that no time limit ends one half-way
+LONGEST_SWEEP = 60  # seconds after which no other message is begun, so that no time limit ends one half-way
+LONGEST_REPORTS = 1800  # seconds after which no other report is begun
+FEWEST, MOST = 10, 200  # messages that are claimed at a time: more of them as the server is quick
+QUICK_SECONDS = 1.0
+TRIAL_SECONDS = 10.0  # how long somebody waits for a test mail
+# What the server took is written down however long the database is busy or away meanwhile: else it would go out twice.
+WRITING_PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
 
 log = logging.getLogger(__name__)
 
 
 def announce(message_ids: list[int]) -> None:
     """Have a worker send messages soon; without a queue server the next sweep does."""
-    if len(message_ids) == 1:
-        nudge(send, message_ids[0])
-    else:
-        nudge(sweep)
+    nudge(send, message_ids[0] if len(message_ids) == 1 else None)
 
 
-def send(message_id: int) -> None:
-    """Make one attempt to send a message, if it is due."""
-    _attempt(message_id)
+def send(message_id: int | None = None) -> str:
+    """Send a message, or all that are due; unless the server was away a moment ago, when the next sweep does."""
+    settings = _settings()
+    if settings.smtp_url is not None:
+        is_resting = delivery.rests(server_of(settings.smtp_url), now=clock.now())
+        db.session.rollback()
+        if is_resting:
+            return "The mail server was away a moment ago"
+    return _deliver(settings, message_id)
 
 
-def sweep() -> None:
-    """Send everything that is due. Stops where the mail server is away or slow; the next sweep goes on."""
-    until = time.monotonic() + LONGEST_SWEEP
-    message_ids = outbox.due(now=clock.now(), limit=AT_ONCE)
-    db.session.rollback()
-    for message_id in message_ids:
-        failure = _attempt(message_id)
-        if failure is not None and failure.is_away:
-            log.warning("the mail server is away: %s", failure.reason)
-            return
-        if time.monotonic() >= until:
-            log.warning("the mail server is slow: the next sweep sends the rest")
-            return
+def sweep(longest: float = LONGEST_SWEEP) -> str:
+    """Send everything that is due, and tell what came of it. Where the server is away or slow the next one goes on."""
+    return _deliver(_settings(), longest=longest)
 
 
-def _attempt(message_id: int) -> Undelivered | None:
-    """What went wrong, or None. No transaction is open while the mail server is talked to."""
-    settings: Settings = current_app.config["HUB"]
-    message = outbox.claim(message_id, now=clock.now())
-    if message is None or settings.smtp_url is None:
-        if message is not None:
-            outbox.hold(message)
+def try_out(message: OutboxMessage) -> None:
+    """Make the only attempt to send a message that was just put, while somebody waits for the answer. Commits.
+
+    Nobody else is given the chance to send it, and where it fails it is parked at once.
+    """
+    settings = _settings()
+    if settings.smtp_url is None:
+        delivery.hold(now=clock.now(), message_id=message.id)
         db.session.commit()
-        return None
-    failure = None
+        return
+    letters = delivery.claim(now=clock.now(), message_id=message.id)
+    with Connection(settings.smtp_url, timeout=TRIAL_SECONDS / 2, within=TRIAL_SECONDS) as connection:
+        _Round(settings, connection, is_trial=True).send(letters)
+
+
+def make_reports() -> str:
+    """Make the reports that messages wait for, so that these can be sent. Making one takes as long as many mails do, so
+    it keeps no other message waiting.
+    """
+    until = time.monotonic() + LONGEST_REPORTS
+    tally = Counter({"made": 0})
+    while time.monotonic() < until:
+        letters = delivery.claim(now=clock.now(), lacks_report=True)
+        db.session.commit()
+        if not letters:
+            break
+        letter = delivery.begin(letters[0], now=clock.now())
+        db.session.commit()
+        if letter is None:
+            continue
+        failure = _report(letter)
+        if failure is None:
+            delivery.give_back([letter], was_begun=True)
+        else:
+            delivery.settle(letter, failure, now=clock.now())
+        db.session.commit()
+        tally["failed" if failure else "made"] += 1
+    if tally["made"]:
+        nudge(send)
+    return ", ".join(f"{count} reports {what}" for what, count in tally.items())
+
+
+def _report(letter: Letter) -> Undelivered | None:
+    """Make the report that goes with a message and attach it; None, or why not."""
+    from jobs.reports import attach_report  # it needs much that sending does not
+
     try:
-        mail = outbox.compose(message, fallback_sender=_fallback_sender(settings))
-        db.session.commit()
-        transmit(mail, settings.smtp_url)
-    except Undelivered as error:
-        failure = error
-    outbox.settle(message_id, failure, now=clock.now())
-    db.session.commit()
+        if attach_report(letter.id):
+            return None
+        failure = Undelivered("There is no longer anything to report on", is_final=True)
+    except HubError as error:
+        failure = Undelivered(f"The report cannot be sent: {error.message}", is_final=True)
+    except OSError as error:
+        failure = Undelivered(f"The report could not be stored: {error.strerror or error}")
+    except (BaseTimeoutException, SQLAlchemyError):
+        raise
+    except Exception as error:
+        log.exception("the report of outgoing message %s could not be made", letter.id)
+        failure = Undelivered(f"The report could not be made: {type(error).__name__}")
+    db.session.rollback()
     return failure
+
+
+def _deliver(settings: Settings, message_id: int | None = None, *, longest: float = LONGEST_SWEEP) -> str:
+    """Send what is due, or this message if it is, over one connection; what came of it, in words."""
+    if settings.smtp_url is None:
+        held = delivery.hold(now=clock.now(), message_id=message_id)
+        db.session.commit()
+        return f"{held} kept here: there is no mail server"
+    with Connection(settings.smtp_url, timeout=settings.smtp_timeout) as connection:
+        current = _Round(settings, connection, longest=longest)
+        limit = FEWEST
+        while not current.is_over:
+            began = time.monotonic()
+            letters = delivery.claim(now=clock.now(), limit=limit, message_id=message_id)
+            db.session.commit()
+            if not letters:
+                break
+            current.send(letters)
+            is_quick = time.monotonic() - began < QUICK_SECONDS
+            limit = min(MOST, limit * 2) if is_quick else max(FEWEST, limit // 2)
+    return current.told
+
+
+class _Round:
+    """Sending messages one after the other. It `is_over` where the server is away, or when it has taken too long."""
+
+    def __init__(
+        self, settings: Settings, connection: Connection, *, longest: float = LONGEST_SWEEP, is_trial: bool = False
+    ) -> None:
+        assert settings.smtp_url is not None
+        self._connection = connection
+        self._server = server_of(settings.smtp_url)
+        self._fallback_sender = _fallback_sender(settings)
+        self._is_trial = is_trial
+        self._until = time.monotonic() + longest
+        self._was_away = delivery.find_outage(self._server) is not None
+        self._away: Undelivered | None = None
+        self._tally: Counter[str] = Counter()
+
+    @property
+    def is_over(self) -> bool:
+        return self._away is not None or time.monotonic() >= self._until
+
+    @property
+    def told(self) -> str:
+        counts = [f"{count} {what}" for what, count in self._tally.items()] or ["Nothing was due"]
+        return ", ".join([*counts, *([f"the mail server is away: {self._away.reason}"] if self._away else [])])
+
+    def send(self, letters: list[Letter]) -> None:
+        """Send claimed messages. Those that are left when the round is over are anybody's again."""
+        left = list(letters)
+        try:
+            letter = self._turn(left)
+            while letter is not None:
+                came = self._attempt(letter)
+                letter = self._turn(left, letter, came)
+        finally:
+            if left:
+                _give_back(left)
+
+    def _attempt(self, letter: Letter) -> Undelivered | str:
+        """The server's answer, or what went wrong. No transaction is open meanwhile."""
+        try:
+            return self._connection.send(delivery.compose(letter, fallback_sender=self._fallback_sender))
+        except Undelivered as error:
+            if error.is_away:
+                log.warning("the mail server is away: %s", error.reason)
+                self._away = error
+            return error
+
+    def _turn(self, left: list[Letter], done: Letter | None = None, came: Undelivered | str = "") -> Letter | None:
+        """Write down what came of a message and begin the next of `left` that is still ours, in one transaction."""
+        for pause in (*WRITING_PAUSES, None):
+            following, passed = None, 0
+            try:
+                if done is not None:
+                    self._settle(done, came)
+                while following is None and passed < len(left) and not self.is_over:
+                    following = delivery.begin(left[passed], now=clock.now())
+                    passed += 1
+                db.session.commit()
+                break
+            except (OperationalError, InterfaceError):
+                db.session.rollback()
+                if done is None or pause is None:
+                    raise
+                log.warning("what came of outgoing message %s is not written down yet", done.id, exc_info=True)
+                time.sleep(pause)
+        del left[:passed]
+        if done is not None:
+            self._tally[_word_for(came)] += 1
+            self._was_away = self._away is not None
+        return following
+
+    def _settle(self, letter: Letter, came: Undelivered | str) -> None:
+        now = clock.now()
+        if isinstance(came, str):
+            if self._was_away:
+                delivery.forget_outage(self._server)
+        elif came.is_away:
+            delivery.note_outage(self._server, came.reason, now=now)
+        if isinstance(came, Undelivered) and self._is_trial:
+            came = Undelivered(came.reason, is_final=True)
+        delivery.settle(letter, came, now=now)
+
+
+def _word_for(came: Undelivered | str) -> str:
+    if isinstance(came, str):
+        return "sent"
+    return "refused" if came.is_final else "to be tried again"
+
+
+def _give_back(letters: list[Letter]) -> None:
+    """Leave messages to others at once. Where that fails they are so when the claim lapses."""
+    try:
+        db.session.rollback()
+        delivery.give_back(letters)
+        db.session.commit()
+    except SQLAlchemyError:
+        log.warning("claimed messages could not be given back", exc_info=True)
+        db.session.rollback()
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["HUB"]
+    return settings
 
 
 def _fallback_sender(settings: Settings) -> str:
     host = urlsplit(settings.public_url).hostname or "localhost"
     return "no-reply@localhost" if _is_address(host) else f"no-reply@{host}"
-
-
-def transmit(mail: EmailMessage, smtp_url: str) -> None:
-    """Hand `mail` to the server at smtp://user:password@host:port, or smtps:// for TLS from the first byte.
-
-    TLS is begun where the server offers it. Raises Undelivered.
-    """
-    server = urlsplit(smtp_url)
-    try:
-        with _connected(server) as connection:
-            connection.send_message(mail)
-    except smtplib.SMTPRecipientsRefused as error:
-        code, told = next(iter(error.recipients.values()))
-        raise _refused(code, told) from error
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        raise _refused(error.smtp_code, error.smtp_error) from error
-    except smtplib.SMTPNotSupportedError as error:
-        raise Undelivered(f"The mail server cannot take this address: {error}", is_final=True) from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise Undelivered(f"{server.hostname}: {_told(error)}", is_away=True) from error
-
-
-def _connected(server: SplitResult) -> smtplib.SMTP:
-    """A connection ready to send. What goes wrong here is the server's fault or ours, never the message's."""
-    host = server.hostname or "localhost"
-    is_local = is_loopback(host)
-    context = ssl.create_default_context()
-    if is_local:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    connection: smtplib.SMTP
-    if server.scheme == "smtps":
-        connection = smtplib.SMTP_SSL(host, server.port or 465, timeout=TIMEOUT, context=context)
-    else:
-        connection = smtplib.SMTP(host, server.port or (587 if server.username else 25), timeout=TIMEOUT)
-    try:
-        is_private = server.scheme == "smtps" or is_local
-        if server.scheme == "smtp" and connection.ehlo()[0] == 250 and connection.has_extn("starttls"):
-            connection.starttls(context=context)
-            is_private = True
-        if server.username:
-            _log_in(connection, server, is_private)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _log_in(connection: smtplib.SMTP, server: SplitResult, is_private: bool) -> None:
-    if not is_private:
-        raise Undelivered(
-            f"{server.hostname} offers no TLS: the password of SMTP_URL is not sent in the clear",
-            is_away=True,
-        )
-    try:
-        connection.login(unquote(server.username or ""), unquote(server.password or ""))
-    except smtplib.SMTPNotSupportedError as error:
-        raise Undelivered(f"{server.hostname} takes no user and password: see SMTP_URL", is_away=True) from error
-
-
-def _refused(code: int, told: bytes | str) -> Undelivered:
-    text = told.decode(errors="replace") if isinstance(told, bytes) else told
-    return Undelivered(f"{code} {text}", is_final=500 <= code < 600)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, smtplib.SMTPResponseException):
-        return str(_refused(error.smtp_code, error.smtp_error))
-    return str(error) or type(error).__name__
 
 
 def _is_address(host: str) -> bool:

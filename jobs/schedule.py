@@ -27,6 +27,7 @@ class Periodic:
 
 SCHEDULE = (
     Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
+    Periodic(mail.make_reports, "* * * * *", "Makes the reports that messages are to be sent with", queue.BULK),
     Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
     Periodic(exports.resume, "*/5 * * * *", "Takes up exports that were left waiting or were interrupted"),
     Periodic(alerts.review, "10 * * * *", "Raises and closes the alerts of all customers as the rules say"),

@@ -106,7 +106,7 @@ class OutboxAttachment(OrganisationRow):
 
 
 class MailOutage(Base):
-    """A mail server that does not answer: since when, and what came of the last try. Gone when it takes a mail again."""
+    """A mail server that does not answer: since when, and what came of the last try. Gone when it takes mail again."""
 
     __tablename__ = "mail_outage"
 

@@ -1,7 +1,8 @@
 """A real mail server on the loopback interface, which answers as the test wants."""
 
+import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -23,7 +24,9 @@ USER, PASSWORD = "hub@example.com", "p@ss word/:"
 
 
 class Mailbox:
-    """What arrived, and what to answer. `drop` ends the connection in the middle of the mail."""
+    """What arrived, and what to answer. `drop` ends the connection in the middle of the mail, `on_mail` is called when
+    a mail has come and is not answered yet.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -32,6 +35,7 @@ class Mailbox:
         self.on_recipient = "250 OK"
         self.on_data = "250 OK"
         self.drop = False
+        self.on_mail: Callable[[], object] = lambda: None
 
     @property
     def url(self) -> str:
@@ -46,6 +50,7 @@ class Mailbox:
         if self.drop:
             server.transport.abort()
             return "451 gone"
+        await asyncio.to_thread(self.on_mail)
         if self.on_data.startswith("2"):
             self.received.append(message_from_bytes(envelope.content, policy=SMTP_POLICY))  # type: ignore[arg-type]
             self.was_encrypted.append(session.ssl is not None)

@@ -1,21 +1,23 @@
-"""The outbox: one mail for one reason, attempts and what comes of them."""
+"""The outbox: one mail for one reason, its files, what people decide about it and who may read it."""
 
 import multiprocessing
+import re
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import SMTP
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app import create_app
-from customerhub import history, outbox
-from customerhub.errors import Invalid, NotAllowed, NotFound, WrongState
-from customerhub.outbox import CLAIM, MOST_ATTEMPTS, PAUSES, Draft, Undelivered
+from customerhub import clock, delivery, history, housekeeping, outbox, storage
+from customerhub.config import MIB
+from customerhub.errors import Invalid, NotAllowed, NotFound, StillLinked, WrongState
+from customerhub.outbox import Draft
 from customerhub.permissions import Actor
-from models import OutboxMessage
+from models import OutboxMessage, StoredFile
 from models.base import db
 from models.enums import OutboxState, Role
 from tests.databases import settings_for
@@ -178,11 +180,12 @@ def test_the_recipient_is_one_address(organisation, recipient):
      "Hello\x0bBcc: eve@example.com", "Hello\u2028Bcc: eve@example.com", "Hello\x85\x00Bcc: eve@example.com"],
 )  # fmt: skip
 def test_a_subject_cannot_hold_another_header(organisation, subject):
-    message = put(organisation, subject=subject)
-    assert message.subject == "Hello Bcc: eve@example.com"
-    mail = as_received(message)
-    assert mail["Bcc"] is None
-    assert mail["Subject"] == "Hello Bcc: eve@example.com"
+    assert put(organisation, subject=subject).subject == "Hello Bcc: eve@example.com"
+
+
+def test_no_subject_holds_a_link(organisation):
+    message = put(organisation, subject=f"Go to {LINK} now")
+    assert message.subject == "Go to https://hub.example.com/set-password/used-up now"
 
 
 def test_a_subject_is_cut_to_what_is_kept(organisation):
@@ -191,162 +194,176 @@ def test_a_subject_is_cut_to_what_is_kept(organisation):
     assert message.subject.endswith("ä…")
 
 
-# --- Attempts ---------------------------------------------------------------------------------------------
+# --- Files ------------------------------------------------------------------------------------------------
 
 
-def test_a_message_is_claimed_by_one(session, organisation):
+def stored(organisation, name="terms.pdf", content=b"%PDF-1.7 terms"):
+    actor = system(organisation)
+    with history.acting(actor, "test"):
+        return storage.store(BytesIO(content), name, None, organisation_id=organisation.id, actor=actor)
+
+
+@pytest.fixture
+def limit():
+    """Files of at most 1 MB in all, for this test."""
+    outbox.configure(most_attached=MIB)
+    yield
+    outbox.configure(most_attached=10 * MIB)
+
+
+def test_files_go_with_a_message_each_once_and_in_their_order(session, organisation):
+    first, second = stored(organisation), stored(organisation, "prices.pdf")
+    message = put(organisation, files=[second, first, second])
+    session.commit()
+    assert [attached.file.name for attached in message.attachments] == ["prices.pdf", "terms.pdf"]
+    assert {attached.organisation_id for attached in message.attachments} == {organisation.id}
+    again = put(organisation, files=[stored(organisation, "other.pdf")])
+    session.commit()
+    assert again is message
+    assert [attached.file.name for attached in again.attachments] == ["prices.pdf", "terms.pdf"]
+
+
+def test_files_that_are_too_large_together_are_refused_with_what_to_do(session, organisation, limit, announced):
+    halves = [stored(organisation, f"half {number}.bin", b"x" * (MIB // 2)) for number in (1, 2)]
+    message = put(organisation, files=halves)
+    session.commit()
+    announced.clear()
+    with pytest.raises(Invalid, match=r"have 1\.1 MB and 1 MB is the most.*HUB_MAX_ATTACHMENTS_MB") as refused:
+        put(organisation, reason="second", files=[*halves, stored(organisation, "more", b"x" * 100_000)])
+    assert refused.value.field == "files"
+    with pytest.raises(Invalid):
+        outbox.attach(message, stored(organisation, "one byte", b"x"))
+    session.commit()
+    assert (how_many(), len(message.attachments), announced) == (1, 2, [])
+
+
+def test_no_file_of_another_organisation_is_attached(session, organisation):
+    theirs = stored(make_organisation("Another"))
+    with pytest.raises(NotFound):
+        put(organisation, files=[theirs])
     message = put(organisation)
+    with pytest.raises(NotFound):
+        outbox.attach(message, theirs)
     session.commit()
-    assert outbox.due(now=NOW) == [message.id]
-    assert outbox.claim(message.id, now=NOW) is message
-    session.commit()
-    assert outbox.claim(message.id, now=NOW) is None
-    assert outbox.due(now=NOW + CLAIM - timedelta(seconds=1)) == []
-    assert message.attempts == 1
+    assert message.attachments == []
 
 
-def test_who_dies_with_a_claim_leaves_it_to_the_next(session, organisation):
+def test_a_file_of_a_message_is_not_tidied_away(session, organisation):
+    kept, forgotten = stored(organisation), stored(organisation, "forgotten.pdf")
+    put(organisation, files=[kept])
+    session.commit()
+    assert housekeeping.remove_unclaimed_files(older_than=clock.now() + timedelta(days=1)) == 1
+    assert list(session.scalars(select(StoredFile.name))) == ["terms.pdf"]
+    with pytest.raises(StillLinked), history.acting(system(organisation), "test"):
+        storage.remove(kept)
+    session.rollback()
+    assert forgotten.id not in set(session.scalars(select(StoredFile.id)))
+
+
+def test_a_report_is_the_only_attachment(organisation):
+    customer = make_customer(organisation)
+    assert put(organisation, customer_id=customer.id, report_on=NOW.date()).report_on == NOW.date()
+    with pytest.raises(ValueError, match="report"):
+        put(organisation, reason="2", customer_id=customer.id, report_on=NOW.date(), files=[stored(organisation)])
+    with pytest.raises(ValueError, match="report"):
+        put(organisation, reason="3", report_on=NOW.date())
+
+
+# --- What people decide -----------------------------------------------------------------------------------
+
+S = OutboxState
+
+
+@pytest.fixture
+def deciding(organisation):
+    return Actor.of(make_user(organisation))
+
+
+def test_what_failed_was_held_or_cancelled_can_be_sent_again(session, organisation, announced, deciding):
     message = put(organisation)
-    outbox.claim(message.id, now=NOW)
-    session.commit()
-    assert outbox.due(now=NOW + CLAIM) == [message.id]
-    assert outbox.claim(message.id, now=NOW + CLAIM) is message
-    assert message.attempts == 2
-
-
-def test_who_dies_every_time_ends_it(session, organisation):
-    message, now = put(organisation), NOW
-    for _ in range(MOST_ATTEMPTS):
-        assert outbox.claim(message.id, now=now)
-        now += CLAIM
-    assert outbox.claim(message.id, now=now) is None
-    session.commit()
-    assert (message.state, message.last_error) == (OutboxState.FAILED, "Sending was interrupted every time")
-
-
-def test_a_message_that_is_not_there_is_not_claimed(session, organisation):
-    assert outbox.claim(4711, now=NOW) is None
-    assert outbox.settle(4711, None, now=NOW) is None
-
-
-def test_what_was_sent_stays_sent_and_its_link_is_not_kept(session, organisation):
-    message = put(organisation, text_body=f"Go to {LINK}", html_body=f'<a href="{LINK}">')
-    outbox.claim(message.id, now=NOW)
-    outbox.settle(message.id, None, now=NOW)
-    session.commit()
-    assert (message.state, message.sent_at, message.next_attempt_at) == (OutboxState.SENT, NOW, None)
-    assert LINK not in message.text_body + message.html_body
-    assert outbox.due(now=NOW + timedelta(days=9)) == []
-    assert outbox.settle(message.id, Undelivered("late", is_final=True), now=NOW) is None
-    assert message.state is OutboxState.SENT
-    assert put(organisation) is message
-
-
-def test_no_subject_holds_a_link(session, organisation):
-    message = put(organisation, subject=f"Go to {LINK} now")
-    assert message.subject == "Go to https://hub.example.com/set-password/used-up now"
-    message.subject = f"Go to {LINK} now"  # as it was kept before
-    outbox.claim(message.id, now=NOW)
-    outbox.settle(message.id, None, now=NOW)
-    session.commit()
-    assert LINK not in message.subject
-
-
-def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(session, organisation):
-    message, now = put(organisation), NOW
-    for pause in PAUSES:
-        assert outbox.claim(message.id, now=now)
-        outbox.settle(message.id, Undelivered("451 busy\r\nlater"), now=now)
-        session.commit()
-        assert (message.state, message.last_error) == (OutboxState.WAITING, "451 busy later")
-        assert message.next_attempt_at == now + pause
-        assert outbox.due(now=now + pause - timedelta(seconds=1)) == []
-        now += pause
-    assert outbox.claim(message.id, now=now)
-    outbox.settle(message.id, Undelivered("451 busy"), now=now)
-    assert (message.state, message.next_attempt_at) == (OutboxState.FAILED, None)
-    assert list(PAUSES) == sorted(PAUSES)
-
-
-def test_a_failure_for_good_parks_it_at_once(session, organisation):
-    message = put(organisation)
-    outbox.claim(message.id, now=NOW)
-    outbox.settle(message.id, Undelivered("550 no such user " + "x" * 600, is_final=True), now=NOW)
-    session.commit()
-    assert message.state is OutboxState.FAILED
-    assert message.last_error.startswith("550 no such user")
-
-
-def test_without_a_mail_server_it_is_held(session, organisation):
-    message = put(organisation)
-    outbox.hold(outbox.claim(message.id, now=NOW))
-    session.commit()
-    assert (message.state, message.attempts, message.next_attempt_at) == (OutboxState.HELD, 0, None)
-    assert outbox.due(now=NOW + timedelta(days=9)) == []
-
-
-def test_what_failed_or_was_held_can_be_sent_again(session, organisation, announced):
-    admin, manager = make_user(organisation), make_user(organisation, Role.MANAGER)
-    stranger = make_user(make_organisation("Another"))
-    message = put(organisation)
-    with pytest.raises(WrongState):
-        outbox.send_again(message, actor=Actor.of(admin))
-    for state in (OutboxState.FAILED, OutboxState.HELD):
-        message.state, message.attempts = state, 5
+    for state in (S.FAILED, S.HELD, S.CANCELLED):
+        message.state, message.attempts, message.last_error, message.next_attempt_at = state, 5, "550 no", None
         session.commit()
         announced.clear()
-        with pytest.raises(NotAllowed):
-            outbox.send_again(message, actor=Actor.of(manager))
-        with pytest.raises(NotFound):
-            outbox.send_again(message, actor=Actor.of(stranger))
-        outbox.send_again(message, actor=Actor.of(admin))
+        outbox.send_again(message, actor=deciding)
+        assert announced == []
         session.commit()
-        assert (message.state, message.attempts, announced) == (OutboxState.WAITING, 0, [message.id])
+        assert (message.state, message.attempts, message.last_error) == (S.WAITING, 0, None)
+        assert message.next_attempt_at <= clock.now()
+        assert announced == [message.id]
 
 
-# --- What it looks like -----------------------------------------------------------------------------------
-
-
-def as_received(message):
-    mail = outbox.compose(message, fallback_sender="no-reply@hub.example.com")
-    return message_from_bytes(mail.as_bytes(), policy=SMTP)
-
-
-def test_a_mail_has_both_bodies_and_the_same_identity_at_every_attempt(session, organisation):
-    message = put(organisation, subject="Prüfung für Königlich Essen", text_body="Grüße\n.\n", html_body="<p>Grüße</p>")
-    session.commit()
-    mail = as_received(message)
-    assert mail["From"] == "Example Telecom <no-reply@hub.example.com>"
-    assert mail["To"] == "kim@example.com"
-    assert mail["Subject"] == "Prüfung für Königlich Essen"
-    assert mail.get_body(("plain",)).get_content() == "Grüße\r\n.\r\n"
-    assert mail.get_body(("html",)).get_content().strip() == "<p>Grüße</p>"
-    assert mail["Message-ID"].startswith(f"<{message.id}.")
-    assert mail["Message-ID"] == as_received(message)["Message-ID"]
-    assert mail["Message-ID"] != as_received(put(organisation, reason="review 2"))["Message-ID"]
-    assert mail["Auto-Submitted"] == "auto-generated"
-
-
-def test_the_organisations_name_and_address_are_on_it(session, organisation):
-    with history.acting(system(organisation), "test"):
-        organisation.name = 'Bits, "Bytes"\r\nBcc: eve@example.com <x>'
-        organisation.sender_email = "billing@müller.example"
-        session.flush()
-    mail = as_received(put(organisation, recipient="kim@bücher.example"))
-    assert mail["Bcc"] is None
-    assert mail["From"].addresses[0].addr_spec == "billing@xn--mller-kva.example"
-    assert mail["To"].addresses[0].addr_spec == "kim@xn--bcher-kva.example"
-    assert mail["From"].addresses[0].display_name == 'Bits, "Bytes" Bcc: eve@example.com <x>'
-
-
-def test_what_no_mail_can_be_made_of_is_a_failure_for_good(session, organisation):
+def test_what_waits_was_held_or_failed_can_be_cancelled(session, organisation, deciding):
     message = put(organisation)
-    with history.acting(system(organisation), "test"):
-        organisation.sender_email = "a\r\nb@" + "x" * 70 + ".example"
-        session.flush()
-    with pytest.raises(Undelivered) as failure:
-        outbox.compose(message, fallback_sender="no-reply@hub.example.com")
-    assert failure.value.is_final
+    for state in (S.WAITING, S.FAILED, S.HELD):
+        message.state, message.next_attempt_at, message.claimed_until = state, NOW, NOW
+        session.commit()
+        outbox.cancel(message, actor=deciding)
+        session.commit()
+        assert (message.state, message.next_attempt_at, message.claimed_until) == (S.CANCELLED, None, None)
+    assert delivery.claim(now=clock.now(), limit=9) == []
+
+
+@pytest.mark.parametrize(("act", "state", "why"), [
+    (outbox.send_again, S.WAITING, "This message is waiting: there is nothing to send again"),
+    (outbox.send_again, S.SENT, "This message is sent: there is nothing to send again"),
+    (outbox.cancel, S.SENT, "This message is sent: there is nothing to cancel"),
+    (outbox.cancel, S.CANCELLED, "This message is cancelled: there is nothing to cancel"),
+])  # fmt: skip
+def test_anything_else_is_refused_politely(session, organisation, deciding, act, state, why):
+    message = put(organisation)
+    message.state = state
+    session.commit()
+    with pytest.raises(WrongState) as refused:
+        act(message, actor=deciding)
+    assert refused.value.message == why
+    session.commit()
+    assert message.state is state
+
+
+def test_what_a_worker_has_in_hand_is_not_cancelled(session, organisation, deciding):
+    message = put(organisation)
+    session.commit()
+    [letter] = delivery.claim(now=clock.now())
+    session.commit()
+    with pytest.raises(WrongState, match="It is being sent just now"):
+        outbox.cancel(message, actor=deciding)
+    delivery.give_back([letter])
+    session.commit()
+    outbox.cancel(message, actor=deciding)
+    session.commit()
+    assert message.state is S.CANCELLED
+
+
+@pytest.mark.parametrize("act", [outbox.send_again, outbox.cancel])
+def test_whoever_decides_does_so_on_what_the_database_says(session, organisation, deciding, act):
+    """A worker took and sent it after the message was read."""
+    message = put(organisation)
+    message.state = S.FAILED
+    session.flush()
+    behind_its_back = update(OutboxMessage).values(state=S.SENT).execution_options(synchronize_session=False)
+    session.execute(behind_its_back)
+    assert message.state is S.FAILED
+    with pytest.raises(WrongState, match="This message is sent"):
+        act(message, actor=deciding)
+    assert message.state is S.SENT
+
+
+@pytest.mark.parametrize("act", [outbox.send_again, outbox.cancel])
+def test_only_administrators_of_the_organisation_decide(session, organisation, act):
+    message = put(organisation)
+    message.state = S.FAILED
+    session.commit()
+    with pytest.raises(NotAllowed):
+        act(message, actor=Actor.of(make_user(organisation, Role.MANAGER)))
+    with pytest.raises(NotFound):
+        act(message, actor=Actor.of(make_user(make_organisation("Another"))))
+    assert message.state is S.FAILED
+
+
+def test_the_table_of_moves_is_what_the_document_shows():
+    [drawn] = re.findall(r"```mermaid\n(.*?)\n```", Path("docs/mail.md").read_text(), re.DOTALL)
+    assert drawn == outbox.diagram()
 
 
 # --- Who may read it --------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response, request, url_for
 from flask_admin import expose
 
-from customerhub.outbox import UNSENT, bodies, send_again
+from customerhub import clock, outbox
+from customerhub.outbox import AGAIN, CANCEL, bodies, cancel, send_again
 from customerhub.permissions import Permission
 from models import OutboxMessage
 from models.enums import OutboxState
@@ -24,6 +25,7 @@ TONES = {
     OutboxState.SENT: "green",
     OutboxState.HELD: "blue",
     OutboxState.FAILED: "red",
+    OutboxState.CANCELLED: "grey",
 }
 
 
@@ -36,9 +38,21 @@ SEND_AGAIN = Operation(
     label="Send again",
     permission=Permission.OUTBOX_SEND,
     run=send_again,
-    available=lambda row, _actor: None if row.state in UNSENT else f"is {row.state.value}",
+    available=lambda row, _actor: outbox.why_not(AGAIN, row, now=clock.now()),
     explain="The message waits to be sent, with as many attempts as a new one. Without a mail server it is held again.",
     icon="send",
+)
+
+
+CANCEL_IT = Operation(
+    name="cancel",
+    label="Cancel",
+    permission=Permission.OUTBOX_SEND,
+    run=cancel,
+    available=lambda row, _actor: outbox.why_not(CANCEL, row, now=clock.now()),
+    explain="The message is not sent. It stays here, and can be sent again.",
+    icon="cancel",
+    danger=True,
 )
 
 
@@ -66,7 +80,7 @@ class OutboxView(HubModelView):
     usual_order = (OutboxMessage.id.desc(),)
     view_permission = Permission.OUTBOX_VIEW
     edit_permission = None
-    operations = (SEND_AGAIN,)
+    operations = (SEND_AGAIN, CANCEL_IT)
 
     def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
         return []

@@ -2,16 +2,20 @@
 
 import socket
 import threading
+import time
 from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 import time_machine
+from sqlalchemy import create_engine, text
 
 from customerhub import clock, outbox
-from customerhub.outbox import PAUSES
-from jobs import mail
+from customerhub.config import SettingError, load_settings
+from customerhub.delivery import CLAIM, PAUSES
+from jobs import mail, smtp
 from jobs.queue import DEFAULT, JOB_TIMEOUTS
+from jobs.smtp import MOST_STEPS
 from models.base import db
 from models.enums import OutboxState
 from tests.mail_server import PASSWORD, USER, Mailbox, check_password, running, tls_context
@@ -23,8 +27,8 @@ from tests.servers import free_port, wait_until
 def use(app, monkeypatch):
     """Sends through the server at an address from now on."""
 
-    def use(smtp_url):
-        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url))
+    def use(smtp_url, **more):
+        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url, **more))
 
     return use
 
@@ -110,23 +114,30 @@ def test_a_server_that_is_not_there_stops_the_sweep(session, use, message):
     mail.sweep()
     session.expire_all()
     assert (message.state, message.attempts, second.attempts) == (OutboxState.WAITING, 1, 0)
-    assert "refused" in message.last_error
+    assert message.last_error == "127.0.0.1: Connection refused"
+    assert second.claimed_until is None
 
 
-def test_a_slow_server_ends_the_sweep_before_a_time_limit_does(session, mailbox, message, monkeypatch):
+def test_a_slow_server_ends_the_sweep_before_a_time_limit_does(session, mailbox, message):
     second = put("second")
-    monkeypatch.setattr(mail, "LONGEST_SWEEP", 0)
-    mail.sweep()
+    mailbox.on_mail = lambda: time.sleep(0.3)
+    assert mail.sweep(longest=0.2) == "1 sent"
     session.expire_all()
     assert (message.state, second.state, second.attempts) == (OutboxState.SENT, OutboxState.WAITING, 0)
-    mail.sweep()
+    assert second.claimed_until is None
+    assert mail.sweep() == "1 sent"
     session.expire_all()
     assert second.state is OutboxState.SENT
 
 
-def test_a_sweep_leaves_time_for_the_message_at_hand():
-    """A message is a few steps of the conversation; the time limit of the job has to hold them all."""
-    assert JOB_TIMEOUTS[DEFAULT] > mail.LONGEST_SWEEP + 4 * mail.TIMEOUT
+def test_a_sweep_leaves_time_for_the_message_at_hand(app):
+    """Whatever the server does, a message takes no longer than this, and the time limit of the job has to hold it."""
+    settings = load_settings({"HUB_DATA_DIR": str(app.config["HUB"].data_dir), "HUB_SMTP_TIMEOUT": "25"})
+    longest = MOST_STEPS * settings.smtp_timeout
+    assert JOB_TIMEOUTS[DEFAULT] > mail.LONGEST_SWEEP + longest + sum(mail.WRITING_PAUSES[:-1])
+    assert CLAIM.total_seconds() > JOB_TIMEOUTS[DEFAULT]
+    with pytest.raises(SettingError, match="HUB_SMTP_TIMEOUT is 26: expected 1 to 25"):
+        load_settings({"HUB_DATA_DIR": str(settings.data_dir), "HUB_SMTP_TIMEOUT": "26"})
 
 
 def test_one_bad_address_does_not_stop_the_sweep(session, mailbox, message):
@@ -137,12 +148,11 @@ def test_one_bad_address_does_not_stop_the_sweep(session, mailbox, message):
     assert (message.state, second.state) == (OutboxState.FAILED, OutboxState.FAILED)
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(use, message, monkeypatch):
-    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+def test_a_server_that_says_nothing_is_not_waited_for(use, message):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        use(f"smtp://127.0.0.1:{silent.getsockname()[1]}")
+        use(f"smtp://127.0.0.1:{silent.getsockname()[1]}", smtp_timeout=0.3)
         assert sent(message).state is OutboxState.WAITING
-    assert "timed out" in message.last_error
+    assert message.last_error == "127.0.0.1: it did not answer in time"
 
 
 def test_a_server_that_speaks_something_else_is_tried_again(use, message):
@@ -159,11 +169,23 @@ def test_a_server_that_speaks_something_else_is_tried_again(use, message):
         thread.join()
 
 
-def test_the_database_is_free_while_the_mail_server_is_talked_to(session, message, mailbox, monkeypatch):
-    seen = []
-    monkeypatch.setattr(mail, "transmit", lambda *_: seen.append(db.session().in_transaction()))
+def test_the_database_is_free_while_the_mail_server_is_talked_to(session, settings, message, mailbox):
+    """Somebody else can change the very message meanwhile, and at once."""
+    answers = []
+
+    def change():
+        engine = create_engine(settings.database_url)
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SET lock_timeout = '100ms'"))
+            else:
+                connection.execute(text("PRAGMA busy_timeout = 100"))
+            answers.append(connection.execute(text("UPDATE outbox_message SET why = 'seen'")).rowcount)
+        engine.dispose()
+
+    mailbox.on_mail = change
     assert sent(message).state is OutboxState.SENT
-    assert seen == [False]
+    assert (answers, message.why) == ([1], "seen")
 
 
 def test_without_a_server_mails_are_held_and_nothing_leaves(session, use, message, mailbox):
@@ -211,7 +233,7 @@ def test_a_server_without_passwords_is_our_fault_too(use, message, mailbox):
 
 def test_a_password_does_not_cross_a_network_in_the_clear(use, message, monkeypatch):
     with running(Mailbox(), auth_require_tls=False, authenticator=check_password) as mailbox:
-        monkeypatch.setattr(mail, "is_loopback", lambda _host: False)
+        monkeypatch.setattr(smtp, "is_loopback", lambda _host: False)
         use(f"smtp://hub:secret@127.0.0.1:{mailbox.port}")
         assert sent(message).state is OutboxState.WAITING
     assert "not sent in the clear" in message.last_error
@@ -219,7 +241,7 @@ def test_a_password_does_not_cross_a_network_in_the_clear(use, message, monkeypa
 
 def test_a_certificate_that_nobody_signed_is_not_trusted_across_a_network(use, message, monkeypatch, tmp_path):
     with running(Mailbox(), tls_context=tls_context(tmp_path)) as mailbox:
-        monkeypatch.setattr(mail, "is_loopback", lambda _host: False)
+        monkeypatch.setattr(smtp, "is_loopback", lambda _host: False)
         use(mailbox.url)
         assert sent(message).state is OutboxState.WAITING
     assert "certificate" in message.last_error.lower()
