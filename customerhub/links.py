@@ -79,6 +79,7 @@ NOUNS = {
     "customer_invoice_type": "customer",
     "outbox_message": "message",
     "customer_group": "group",
+    "customer_order": "order",
     "customer_import": "import",
     "list_export": "export",
     "catalog_item": "catalog entry",

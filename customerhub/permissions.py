@@ -14,7 +14,9 @@ from models import (
     CatalogItem,
     ComplianceDocument,
     Contact,
+    Contract,
     Customer,
+    CustomerOrder,
     Department,
     InvoiceProfile,
     LegalEntity,
@@ -48,6 +50,9 @@ class Permission(enum.StrEnum):
     BLACKLIST = "decide about the blacklist"
     CUSTOMERS_MERGE = "merge customers"
     CUSTOMERS_REGISTER = "register customers"
+    CONTRACTS_VIEW = "see contracts and orders"
+    CONTRACTS_EDIT = "edit contracts and orders"
+    CONTRACTS_ADD = "add contracts"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
     ERASE = "delete customers for good"
@@ -68,6 +73,9 @@ _AGENT = {
     P.HISTORY_VIEW,
     P.TASKS_VIEW,
     P.TASKS_WORK,
+    P.CONTRACTS_VIEW,
+    P.CONTRACTS_EDIT,
+    P.CONTRACTS_ADD,
 }
 _MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW, P.CUSTOMERS_MERGE}
 _MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST}
@@ -77,7 +85,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
     Role.MANAGER: frozenset(_MANAGER),
     Role.AGENT: frozenset(_AGENT),
-    Role.PARTNER: frozenset({P.PARTNER_PAGES, P.CUSTOMERS_REGISTER}),
+    Role.PARTNER: frozenset({P.PARTNER_PAGES, P.CUSTOMERS_REGISTER, P.CONTRACTS_ADD}),
     Role.CUSTOMER: frozenset({P.PORTAL}),
 }
 
@@ -85,9 +93,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 # The tables, beside their own customers, whose rows partners and customers may know of: those that hang on these
 # customers, and those that their forms choose from. What is not named here they do not know of.
 OWN: dict[Role, tuple[type[OrganisationRow], ...]] = {
-    Role.PARTNER: (Account, Address, ComplianceDocument, Contact, InvoiceProfile, LegalEntity),
-    Role.CUSTOMER: (Account, Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity),
-}
+    Role.PARTNER: (Account, Address, ComplianceDocument, Contact, Contract, CustomerOrder, InvoiceProfile, LegalEntity),
+    Role.CUSTOMER: (
+        Account, Address, BillingLine, ComplianceDocument, Contact, Contract, CustomerOrder, InvoiceProfile, LegalEntity
+    ),
+}  # fmt: skip
 OFFERED: tuple[type[OrganisationRow], ...] = (CatalogItem, Department)
 
 

@@ -86,11 +86,18 @@ def _others(organisation: models.Organisation, side: Side) -> None:
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
     _approvals(organisation, side)
     owned = {"organisation": organisation, "customer_id": side.customers[0]}
-    contract = make.ContractFactory(**owned)
-    make.CustomerOrderFactory(**owned, contract_id=contract.id)
+    for customer in (side.customers[0], side.customers[2]):
+        _contracts(organisation, customer)
     make.ReviewFactory(**owned, done_by_id=side.users[Role.AGENT])
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
+
+
+def _contracts(organisation: models.Organisation, customer: int) -> None:
+    owned = {"organisation": organisation, "customer_id": customer}
+    profile = _one(models.InvoiceProfile, organisation, models.InvoiceProfile.customer_id == customer)
+    contract = make.ContractFactory(**owned, invoice_profile_id=profile)
+    make.CustomerOrderFactory(**owned, contract_id=contract.id)
 
 
 def _approvals(organisation: models.Organisation, side: Side) -> None:

@@ -19,14 +19,14 @@ def take_account_numbers(organisation_id: int, count: int) -> list[str]:
     taken: list[str] = []
     while len(taken) < count:
         wanted = count - len(taken)
-        first = _reserve(organisation_id, "account", wanted)
+        first = reserve(organisation_id, "account", wanted)
         numbers = [str(number) for number in range(first, first + wanted)]
         taken += sorted(set(numbers) - _used(organisation_id, numbers), key=int)
     return taken
 
 
-def _reserve(organisation_id: int, name: str, count: int) -> int:
-    """Move the sequence on by `count`; its value before that."""
+def reserve(organisation_id: int, name: str, count: int) -> int:
+    """Move the sequence called `name` on by `count`; its value before that."""
     db.session.execute(
         insert_new(NumberSequence).values(organisation_id=organisation_id, name=name, next_value=FIRST_NUMBER)
     )

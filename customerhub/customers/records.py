@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, inspect, select
 
 from customerhub import clock, history
-from customerhub.contracts.invoice_profiles import complete_by_file
+from customerhub.contracts.invoice_profiles import complete_by_file, follow_profile
 from customerhub.customers import events, numbers, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
@@ -16,7 +16,7 @@ from customerhub.database import saving
 from customerhub.errors import Invalid, NotFound, StillLinked
 from customerhub.links import links_of, told
 from customerhub.permissions import STAFF, Actor, Permission, require, require_own
-from models import Account, Alert, ApprovalTask, CatalogItem, Customer, CustomerStatus, User
+from models import Account, Alert, ApprovalTask, CatalogItem, Customer, CustomerStatus, InvoiceProfile, User
 from models.base import db
 from models.enums import AddressKind, StatusBehaviour, TemplatePurpose
 
@@ -80,7 +80,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
         problems += part_problems(customer)
         if problems:
             raise Invalid(problems[0][1], problems[0][0], problems)
-        _complete(customer, actor)
+        completed = _complete(customer, actor)
         _number(customer)
         if is_new:
             events.begin(customer, actor=actor)
@@ -89,6 +89,8 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
             what = events.changing(customer)
         with history.because(what.reason if what else None):
             db.session.flush()
+        for profile in completed:
+            follow_profile(profile)
     if is_new:
         events.begun(customer, actor=actor, comment=comment)
     else:
@@ -98,7 +100,7 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
 
 def particulars_problems(customer: Customer) -> list[tuple[str, str]]:
     """(field, message) of what is wrong with the record itself, as it now stands; what can be tidied is."""
-    return _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(_particulars(customer))
+    return _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(particulars_of(customer))
 
 
 def _clean(customer: Customer) -> list[tuple[str, str]]:
@@ -143,7 +145,8 @@ def _wrong_numbers(customer: Customer) -> list[tuple[str, str]]:
     return problems
 
 
-def _particulars(customer: Customer) -> dict[str, object]:
+def particulars_of(customer: Customer) -> dict[str, object]:
+    """What `rules.missing_particulars` asks about."""
     values: dict[str, object] = {
         name: getattr(customer, name)
         for name in ("is_prospect", "name", "reference", "email", "region_id", "start_date", "risk",
@@ -178,16 +181,15 @@ def _wrong_managers(customer: Customer, fields: Sequence[str]) -> list[tuple[str
     return problems
 
 
-def _complete(customer: Customer, actor: Actor) -> None:
-    """Fill in what follows from the rest."""
+def _complete(customer: Customer, actor: Actor) -> list[InvoiceProfile]:
+    """Fill in what follows from the rest; the invoice profiles that are completed by it."""
     if customer.status_id is None:
         customer.status_id = kept_status_id(customer) or usual_status(customer.organisation_id).id
     for name, value in rules.implied({"relationship_note": customer.relationship_note}).items():
         setattr(customer, name, value)
     if _promotion_changed(customer):
         customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
-    for profile in customer.invoice_profiles:
-        complete_by_file(profile)
+    return [profile for profile in customer.invoice_profiles if complete_by_file(profile)]
 
 
 def _promotion_changed(customer: Customer) -> bool:

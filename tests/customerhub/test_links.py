@@ -58,9 +58,10 @@ def test_everything_that_refers_to_a_customer_is_counted(world: World):
     customer = db.session.get_one(Customer, world.ours.customers[0])
     make.CustomerGroupFactory(organisation_id=world.ours.id, parent_id=customer.id)
     assert dict(linked_rows(customer)) == {
-        "account": 1, "address": 1, "alert": 1, "approval_task": 1, "billing_line": 1, "compliance_document": 1,
-        "contact": 1, "customer_department": 1, "customer_group": 1, "customer_invoice_type": 1, "hub_user": 1,
-        "invoice_profile": 1, "legal_entity": 1, "merged_customer": 1,
+        "account": 2, "address": 1, "alert": 1, "approval_task": 1, "billing_line": 1, "compliance_document": 1,
+        "contact": 1, "contract": 1, "customer_department": 1, "customer_group": 1, "customer_invoice_type": 1,
+        "customer_order": 1, "hub_user": 1, "invoice_profile": 1, "legal_entity": 1, "merged_customer": 1,
+        "reminder": 1, "review": 1,
     }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_links_of_one_organisation_are_not_counted_for_another(world: World):
 
 def test_people_are_found_through_their_customers(world: World):
     agent = db.session.get_one(User, world.ours.users[Role.AGENT])
-    assert dict(linked_rows(agent)) == {"customer": 3, "task_comment": 1}
+    assert dict(linked_rows(agent)) == {"customer": 3, "review": 1, "task_comment": 1}
 
 
 def test_a_region_in_use_is_found(world: World):

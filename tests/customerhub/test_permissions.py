@@ -38,6 +38,9 @@ TABLE: dict[Permission, set[Role]] = {
     P.BLACKLIST: {Role.ADMIN, Role.MANAGER},
     P.CUSTOMERS_MERGE: {Role.ADMIN, Role.MANAGER},
     P.CUSTOMERS_REGISTER: {Role.PARTNER},
+    P.CONTRACTS_VIEW: {Role.ADMIN, Role.MANAGER, Role.AGENT},
+    P.CONTRACTS_EDIT: {Role.ADMIN, Role.MANAGER, Role.AGENT},
+    P.CONTRACTS_ADD: {Role.ADMIN, Role.MANAGER, Role.AGENT, Role.PARTNER},
     P.PARTNER_PAGES: {Role.PARTNER},
     P.PORTAL: {Role.CUSTOMER},
     P.ERASE: set(),
@@ -66,7 +69,8 @@ def test_a_grant_gives_its_one_permission_and_no_other(grant, permission):
         assert {p for p in Permission if granted.may(p)} - {p for p in Permission if plain.may(p)} == {permission}
 
 
-_OF_CUSTOMERS = {"customer", "account", "address", "contact", "legal_entity", "compliance_document", "invoice_profile"}
+_OF_CUSTOMERS = {"customer", "account", "address", "contact", "legal_entity", "compliance_document", "invoice_profile",
+                 "contract", "customer_order"}  # fmt: skip
 THEIRS = {Role.PARTNER: _OF_CUSTOMERS, Role.CUSTOMER: _OF_CUSTOMERS | {"billing_line"}}
 OFFERED = {"catalog_item", "department"}
 

@@ -162,16 +162,31 @@ def test_the_same_row_twice_is_one_row(world: World, admin: Browser):
 
 def test_a_removed_row_makes_room_for_another_in_its_place(world: World, admin: Browser):
     """There is one address of each kind, and one profile with each name."""
-    before = customer(world)
+    before = customer(world, 1)
     kind, name = before.addresses[0].kind, before.invoice_profiles[0].name
     answer = admin.submit(
-        url_of(world),
+        url_of(world, 1),
         **{"del-addresses-0": "1", "addresses-1-kind": kind.value, "addresses-1-lines": "9 New Street",
            "del-invoice_profiles-0": "1", "invoice_profiles-1-name": name, "invoice_profiles-1-email": "new@x.example"},
     )  # fmt: skip
     assert answer.status_code == 303
-    assert [address.lines for address in customer(world).addresses] == ["9 New Street"]
-    assert [profile.email for profile in customer(world).invoice_profiles] == ["new@x.example"]
+    assert [address.lines for address in customer(world, 1).addresses] == ["9 New Street"]
+    assert [profile.email for profile in customer(world, 1).invoice_profiles] == ["new@x.example"]
+
+
+def test_a_profile_with_contracts_is_not_removed_and_the_form_says_why(world: World, admin: Browser):
+    profile = customer(world).invoice_profiles[0]
+    make.ContractFactory(
+        organisation=owner(world), customer_id=world.ours.customers[0], invoice_profile_id=profile.id
+    )  # the second one
+    db.session.commit()
+    mark, name = last_change(), profile.name
+    answer = admin.submit(url_of(world), **{"del-invoice_profiles-0": "1", "website": "www.new.example"})
+    assert answer.status_code == 422
+    assert f"The profile {name} has 2 contracts and stays" in answer.text
+    assert 'value="www.new.example"' in answer.text
+    assert changes_since(mark) == []
+    assert [each.name for each in customer(world).invoice_profiles] == [name]
 
 
 def test_a_double_is_told_at_its_cell(world: World, admin: Browser):
