@@ -1,7 +1,7 @@
 """Flushing with the database's refusals turned into sentences."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,8 +79,19 @@ def insert_new(model: Any, *, on: Sequence[str] | None = None) -> Any:
     """An INSERT into the table of `model` that leaves out what one of its unique keys has already, or only the key of
     the columns `on`. Add values, and what it is to return.
     """
+    return _insert(model).on_conflict_do_nothing(index_elements=on)
+
+
+def insert_or_update(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Give the row of `model` with the unique `key` these values, and make it where there is none."""
+    insert = _insert(model).values(**key, **values)
+    db.session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def _insert(model: Any) -> Any:
+    """An INSERT that can say what to do where a unique key is taken."""
     dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
-    return dialect.insert(model).on_conflict_do_nothing(index_elements=on)
+    return dialect.insert(model)
 
 
 def explained(error: IntegrityError | DataError) -> HubError:

@@ -57,6 +57,7 @@ class Permission(enum.StrEnum):
     PORTAL = "open the customer portal"
     ERASE = "delete customers for good"
     ORGANISATIONS = "create organisations and choose one"
+    JOBS = "see and steer background jobs"
 
 
 P = Permission
@@ -149,7 +150,14 @@ class Actor:
             return self.user.data_protection
         if permission is P.ORGANISATIONS:
             return self.user.platform
+        if permission is P.JOBS:
+            return self.user.platform or (self.user.role is Role.ADMIN and _is_only_organisation())
         return permission in ROLE_PERMISSIONS[self.user.role]
+
+
+def _is_only_organisation() -> bool:
+    """Whether the hub serves one organisation, so that what belongs to the whole hub belongs to it."""
+    return len(db.session.scalars(select(Organisation.id).limit(2)).all()) == 1
 
 
 def has_ability(user: User, ability: PortalPermission) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from customerhub import history
 from customerhub.customers import alerts
+from customerhub.periodic import Unfinished
 from customerhub.permissions import Actor
 from models import Organisation
 from models.base import db
@@ -16,22 +17,33 @@ from models.base import db
 log = logging.getLogger(__name__)
 
 
-def review() -> None:
-    """Raise and close the alerts of every active organisation, as of its own day. One that fails stops no other."""
+def review() -> str:
+    """Raise and close the alerts of every active organisation, as of its own day. One that fails stops no other.
+
+    Raises Unfinished at the end where one failed.
+    """
     ids = list(db.session.scalars(select(Organisation.id).where(Organisation.active).order_by(Organisation.id)))
     db.session.rollback()
+    raised, closed, failed = 0, 0, 0
     for organisation_id in ids:
         try:
-            _review(organisation_id)
+            more, fewer = _review(organisation_id)
         except Exception:
             db.session.rollback()
+            failed += 1
             log.exception("the alerts of organisation %s could not be reviewed", organisation_id)
+        else:
+            raised, closed = raised + more, closed + fewer
+    if failed:
+        raise Unfinished(f"The alerts of {failed} of {len(ids)} organisations could not be reviewed")
+    return f"{raised} raised, {closed} closed"
 
 
-def _review(organisation_id: int) -> None:
+def _review(organisation_id: int) -> tuple[int, int]:
     today = alerts.today(organisation_id)
     with history.acting(Actor(None, organisation_id), "daily rules"):
         raised, closed = alerts.review_all(organisation_id, as_of=today)
         db.session.commit()
     if raised or closed:
         log.info("organisation %s: %s alerts raised, %s closed", organisation_id, raised, closed)
+    return raised, closed

@@ -227,7 +227,7 @@ def cancel(export_id: int) -> bool:
     return stopped is not None
 
 
-def resume() -> None:
+def resume() -> str:
     """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
     now = clock.now()
     never_begun = and_(ListExport.state == TransferState.QUEUED, ListExport.created_at < now - NEVER_BEGUN)
@@ -236,3 +236,4 @@ def resume() -> None:
     db.session.rollback()
     for export_id in found:
         queue.nudge(write, export_id, queue=queue.BULK)
+    return f"{len(found)} taken up again" if found else "Nothing was left"

@@ -17,7 +17,7 @@ ENDED_AFTER = timedelta(days=8)  # longer than any session lasts
 log = logging.getLogger(__name__)
 
 
-def tidy() -> None:
+def tidy() -> str:
     """Remove the beginnings of files, files that no row took, and imports, exports, forms and sessions of before."""
     now = clock.now()
     keep = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
@@ -31,3 +31,5 @@ def tidy() -> None:
     for what, count in removed.items():
         if count:
             log.info("removed %s %s", count, what)
+    told = [f"{count} {what}" for what, count in removed.items() if count]
+    return f"Removed {', '.join(told)}" if told else "Nothing to remove"

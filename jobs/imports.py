@@ -109,7 +109,7 @@ def revert(import_id: int) -> None:
         db.session.commit()
 
 
-def resume() -> None:
+def resume() -> str:
     """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
     now = clock.now()
     waiting = {TransferState.CHECKING: check, TransferState.SAVING: save, TransferState.RUNNING: revert}
@@ -123,6 +123,7 @@ def resume() -> None:
     db.session.rollback()
     for import_id, found_in in found:
         queue.nudge(waiting.get(found_in, check), import_id, queue=queue.BULK)
+    return f"{len(found)} taken up again" if found else "Nothing was left"
 
 
 def done_rows(import_id: int) -> int | None:

@@ -4,7 +4,8 @@ A job gets ids, rechecks the state and may run twice without harm, so a failed o
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, current_app
@@ -61,7 +62,7 @@ def enqueue(function: Callable[..., Any], *args: object, queue: str = DEFAULT) -
 
     Work of more than a minute belongs in the BULK queue, which has workers of its own. Raises QueueAway.
     """
-    try:
+    with reaching():
         return get_queue(queue).enqueue_call(
             function,
             args=args,
@@ -69,6 +70,13 @@ def enqueue(function: Callable[..., Any], *args: object, queue: str = DEFAULT) -
             failure_ttl=FAILURE_SECONDS,
             retry=Retry(max=len(RETRY_PAUSES), interval=RETRY_PAUSES),
         )
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """A block that talks to the queue server. Raises QueueAway where it does not answer."""
+    try:
+        yield
     except (RedisError, OSError) as error:
         raise QueueAway(f"The queue server cannot be reached ({error})") from error
 

@@ -9,9 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
-from croniter import croniter
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError, TimeoutError
@@ -19,7 +17,8 @@ from rq.cron import CronJob, CronScheduler
 from rq.scheduler import RQScheduler
 
 from customerhub.config import SettingError, Settings, load_settings
-from jobs.queue import FAILURE_SECONDS, JOB_TIMEOUTS, RESULT_SECONDS, connect
+from jobs.periodic import job_options
+from jobs.queue import JOB_TIMEOUTS, connect
 from jobs.schedule import SCHEDULE, Periodic
 from jobs.worker import wait_for_server
 
@@ -36,16 +35,7 @@ class HubScheduler(CronScheduler):
         self._delayed = RQScheduler(list(JOB_TIMEOUTS), connection=connection, logging_level=logging.WARNING)
         self._server_is_away = False
         for entry in table:
-            self.register(
-                entry.function,
-                entry.queue,
-                cron=entry.cron,
-                job_timeout=JOB_TIMEOUTS[entry.queue],
-                result_ttl=RESULT_SECONDS,
-                ttl=_seconds_between(entry.cron),
-                failure_ttl=FAILURE_SECONDS,
-                meta={"periodic": True},
-            )
+            self.register(entry.function, entry.queue, **job_options(entry))
 
     def enqueue_all(self) -> None:
         """Queue every job of the table now, due or not."""
@@ -96,13 +86,6 @@ def run(settings: Settings) -> int:
     scheduler.enqueue_all()
     scheduler.start()
     return 0
-
-
-def _seconds_between(cron: str) -> int:
-    """The seconds from one time of `cron` to the next, from now on."""
-    times = croniter(cron, datetime.now().astimezone())
-    first: datetime = times.get_next(datetime)
-    return int((times.get_next(datetime) - first).total_seconds())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from customerhub import rendering
 from customerhub.config import Settings
 from jobs.parent_death import die_with_parent
 from jobs.queue import DEFAULT, RESULT_SECONDS, connect
+from jobs.recording import HubJob
 from models.base import db
 
 MAINTENANCE_SECONDS = 60  # how often jobs of dead workers are looked for
@@ -93,6 +94,7 @@ def _make_worker(app: Flask, connection: Redis, queue: str) -> HubWorker:
     worker = HubWorker(
         [queue],
         connection=connection,
+        job_class=HubJob,
         default_result_ttl=RESULT_SECONDS,
         maintenance_interval=MAINTENANCE_SECONDS,
         worker_ttl=MAINTENANCE_SECONDS + 15,  # RQ wakes 15 s before, and only then does maintenance

@@ -45,6 +45,7 @@ TABLE: dict[Permission, set[Role]] = {
     P.PORTAL: {Role.CUSTOMER},
     P.ERASE: set(),
     P.ORGANISATIONS: set(),
+    P.JOBS: set(),  # of a hub that serves several organisations
 }
 TENANT_MODELS = [mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, OrganisationRow)]
 
@@ -54,7 +55,7 @@ def person(role: Role, **values: object) -> User:
 
 
 @pytest.mark.parametrize("permission", Permission)
-def test_each_role_may_what_the_table_says(permission):
+def test_each_role_may_what_the_table_says(permission, world: World):
     assert {role for role in Role if Actor.of(person(role)).may(permission)} == TABLE[permission]
 
 
@@ -62,11 +63,31 @@ def test_every_role_is_in_the_table():
     assert ROLE_PERMISSIONS.keys() == set(Role)
 
 
-@pytest.mark.parametrize(("grant", "permission"), [("data_protection", P.ERASE), ("platform", P.ORGANISATIONS)])
-def test_a_grant_gives_its_one_permission_and_no_other(grant, permission):
+@pytest.mark.parametrize(
+    ("grant", "permissions"), [("data_protection", {P.ERASE}), ("platform", {P.ORGANISATIONS, P.JOBS})]
+)
+def test_a_grant_gives_its_permissions_and_no_other(grant, permissions, world: World):
     for role in Role:
         plain, granted = Actor.of(person(role)), Actor.of(person(role, **{grant: True}))
-        assert {p for p in Permission if granted.may(p)} - {p for p in Permission if plain.may(p)} == {permission}
+        assert {p for p in Permission if granted.may(p)} - {p for p in Permission if plain.may(p)} == permissions
+
+
+def test_background_jobs_are_an_administrators_while_there_is_one_organisation(session):
+    def who() -> set[Role]:
+        return {role for role in Role if Actor.of(person(role)).may(P.JOBS)}
+
+    first = make.OrganisationFactory()
+    assert who() == {Role.ADMIN}
+    second = make.OrganisationFactory()
+    assert who() == set()
+    with history.acting(Actor(None, second.id), "test"):
+        second.active = False
+        session.commit()
+        assert who() == set(), "its jobs and their traces are still there"
+        session.delete(second)
+        session.commit()
+    assert who() == {Role.ADMIN}
+    assert first.active
 
 
 _OF_CUSTOMERS = {"customer", "account", "address", "contact", "legal_entity", "compliance_document", "invoice_profile",
