@@ -6,6 +6,7 @@ from typing import Any
 
 from wtforms import Form
 
+from customerhub.contention import lock_order
 from customerhub.database import saving
 from customerhub.errors import HubError, WrongState
 from customerhub.links import plural
@@ -101,13 +102,13 @@ def run_each(
 ) -> list[dict[str, Any]]:
     """Do it to each row by itself: one that is refused does not stop the others. The caller commits.
 
-    Rows are taken by their ids, so that of two who do it to the same rows at once neither waits for the other; the
-    results are in the order of `rows`.
+    Rows are taken in an order that is everybody's, so that two who do something to the same ones at once do not wait
+    for each other; the results are in the order of `rows`.
     """
     results: dict[Any, dict[str, Any]] = {}
     order = [row.id for row in rows]
-    for key, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0]):
-        label, url = str(row), url_of(row)
+    for row in sorted(rows, key=lock_order):
+        key, label, url = row.id, str(row), url_of(row)
         try:
             with db.session.begin_nested(), saving():
                 made = operation.run(row, actor=actor, **values)

@@ -12,6 +12,7 @@ from sqlalchemy import case, func, select, update
 
 from customerhub import clock
 from customerhub.approvals import letters
+from customerhub.contention import lock_order
 from customerhub.customers.rules import clean_text
 from customerhub.database import saving
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, WrongState
@@ -167,7 +168,7 @@ def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, acto
         require_own(actor, task)
     assignee = _worker(assignee_id, actor) if assignee_id is not None else None
     given, refused = [], {}
-    for task in sorted(tasks, key=lambda each: each.id):
+    for task in sorted(tasks, key=lock_order):
         key, before = task.id, task.assignee_id
         try:
             with db.session.begin_nested():

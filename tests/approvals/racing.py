@@ -18,6 +18,13 @@ def meanwhile(app: Flask, user_id: int, act: Callable[[Actor], Any]) -> Callable
     """Have somebody else do `act`. By now they are done or wait for this transaction; call the result for the outcome,
     after a commit or rollback.
     """
+    future = begin(app, user_id, act)
+    wait_for(future)
+    return lambda: future.result(40)
+
+
+def begin(app: Flask, user_id: int, act: Callable[[Actor], Any]) -> Future[Any]:
+    """Have somebody else do `act` from now on."""
 
     def run() -> Any:
         with app.app_context():
@@ -29,13 +36,8 @@ def meanwhile(app: Flask, user_id: int, act: Callable[[Actor], Any]) -> Callable
 
     pool = ThreadPoolExecutor(1)
     future = pool.submit(run)
-    wait_for(future)
-
-    def outcome() -> Any:
-        with pool:
-            return future.result(40)
-
-    return outcome
+    pool.shutdown(wait=False)
+    return future
 
 
 def wait_for(future: Future[Any]) -> None:

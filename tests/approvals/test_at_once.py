@@ -1,5 +1,9 @@
 """Two who decide at the same moment: one does, the other hears of it."""
 
+import threading
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
@@ -8,6 +12,7 @@ from customerhub import clock
 from customerhub.approvals import blacklist, decisions, particulars, stages, tasks
 from customerhub.approvals.moves import move_customer
 from customerhub.customers import alerts
+from customerhub.customers.events import begun
 from customerhub.customers.merging import find_survivor, merge_customers
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, NotFound, WrongState
@@ -15,7 +20,12 @@ from models import Account, Alert, ApprovalTask, Customer
 from models.base import db
 from models.enums import AlertRule, Stage, TaskKind
 from tests.approvals.conftest import acting, entries_of, moved
-from tests.approvals.racing import meanwhile
+from tests.approvals.racing import begin, meanwhile
+from views.operation import run_each
+from views.task_operations import MOVES, OPERATIONS
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+MOVE = {operation.name: operation for operation in MOVES}
 
 
 def second(office, app, act):
@@ -153,3 +163,45 @@ def test_a_re_check_is_not_approved_while_its_fact_changes(office, app):
         decisions.approve_task(started, actor=office.manager)
     db.session.rollback()
     assert db.session.get_one(ApprovalTask, key).is_open
+
+
+@pytest.mark.parametrize("operation", ["pass", "claim", "assign"])
+def test_many_are_ticked_as_customers_and_as_tasks_at_once(office, app, operation):
+    """The tasks have come in another order than their customers. Neither of the two who have ticked them all waits for
+    the other for ever.
+    """
+    customers = [office.customer() for _ in range(2)]
+    db.session.delete(office.task(customers[0]))
+    db.session.flush()
+    begun(customers[0], actor=office.partner)
+    db.session.commit()
+    asked = sorted((office.task(customer) for customer in customers), key=lambda task: task.id)
+    assert [task.customer_id for task in asked] == [customer.id for customer in reversed(customers)]
+    both, seen = Barrier(2), threading.local()
+
+    def wait_at_the_second(_row):
+        """Each goes on to the second row only when the other has done the first, unless they wait for that."""
+        seen.rows = getattr(seen, "rows", 0) + 1
+        if seen.rows == 2:
+            with suppress(BrokenBarrierError):
+                both.wait(2)
+        return ""
+
+    keys = [task.id for task in asked]
+
+    def approve(actor):
+        rows = [db.session.get_one(ApprovalTask, key) for key in keys]
+        return run_each(BY_NAME["approve"], rows, {"billing_reference": "B"}, actor, wait_at_the_second)
+
+    other = begin(app, office.admin.id, approve)
+    rows, act = (customers, MOVE["pass"]) if operation == "pass" else (asked, BY_NAME[operation])
+    with acting(office.manager):
+        if act.together:
+            refused = tasks.assign_tasks(list(reversed(rows)), assignee_id=office.agent.id, actor=office.manager)
+            done = [task.id not in refused for task in rows]
+        else:
+            done = [result["ok"] for result in run_each(act, rows, {}, office.manager, wait_at_the_second)]
+        db.session.commit()
+    assert len(done) == len(other.result(40)) == 2
+    db.session.expire_all()
+    assert {customer.stage for customer in customers} <= {Stage.PASSED, Stage.BILLING}
