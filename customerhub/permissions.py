@@ -50,6 +50,7 @@ class Permission(enum.StrEnum):
     BLACKLIST = "decide about the blacklist"
     CUSTOMERS_MERGE = "merge customers"
     CUSTOMERS_REGISTER = "register customers"
+    PARTICULARS_ASK = "ask for a change of particulars"
     CONTRACTS_VIEW = "see contracts and orders"
     CONTRACTS_EDIT = "edit contracts and orders"
     CONTRACTS_ADD = "add contracts"
@@ -74,6 +75,7 @@ _AGENT = {
     P.HISTORY_VIEW,
     P.TASKS_VIEW,
     P.TASKS_WORK,
+    P.PARTICULARS_ASK,
     P.CONTRACTS_VIEW,
     P.CONTRACTS_EDIT,
     P.CONTRACTS_ADD,
@@ -86,8 +88,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
     Role.MANAGER: frozenset(_MANAGER),
     Role.AGENT: frozenset(_AGENT),
-    Role.PARTNER: frozenset({P.PARTNER_PAGES, P.CUSTOMERS_REGISTER, P.CONTRACTS_ADD}),
-    Role.CUSTOMER: frozenset({P.PORTAL}),
+    Role.PARTNER: frozenset({P.PARTNER_PAGES, P.CUSTOMERS_REGISTER, P.PARTICULARS_ASK, P.CONTRACTS_ADD}),
+    Role.CUSTOMER: frozenset({P.PORTAL, P.PARTICULARS_ASK}),
 }
 
 

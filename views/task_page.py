@@ -7,12 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from customerhub import history
-from customerhub.approvals import particulars, tasks
+from customerhub.approvals import blacklist, particulars, tasks
 from models import ApprovalTask, Customer, TaskComment, User
 from models.base import db
 from models.enums import TaskKind
 from views.columns import amount, day, moment, stage_chip
 from views.customer_cells import customer_link
+from views.customer_form import today
 from views.editing import DetailsPage
 from views.forms import label_of
 from views.showing import changes_of
@@ -31,10 +32,19 @@ def header(page: DetailsPage, row: ApprovalTask) -> None:
     ]
     if row.waits_for_requester:
         page.banners.append({"kind": "info", "text": "This waits for an answer of the partner."})
+    if row.is_open and row.kind is TaskKind.PARTICULARS:
+        page.banners += _listed_numbers(row)
     if row.is_open and row.kind is TaskKind.PARTICULARS and row.customer and particulars.moved_on(row):
         names = ", ".join(label_of(name) for name in particulars.moved_on(row))
         text = f"The record has changed since this was asked for ({names}), so it can only be declined."
         page.banners.append({"kind": "warning", "text": text})
+
+
+def _listed_numbers(task: ApprovalTask) -> list[dict[str, Any]]:
+    """A warning where a number that is asked for is on the blacklist."""
+    wanted = {name: task.proposal.get(name, (None, None))[1] for name in blacklist.NUMBERS}
+    found = blacklist.entries_of_numbers(task.organisation_id, **wanted, as_of=today())
+    return [{"kind": "error", "text": f"This number is blacklisted: {entry.reason}"} for entry in found[:1]]
 
 
 def _askers(task: ApprovalTask) -> str:

@@ -7,22 +7,30 @@ holds what was seen.
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from customerhub import history
-from customerhub.approvals import tasks
+from customerhub.approvals import stages, tasks
 from customerhub.customers.records import particulars_problems, save_customer
-from customerhub.errors import Conflict, Invalid
-from customerhub.permissions import Actor, require_own
+from customerhub.database import SENTENCES, saving
+from customerhub.errors import Conflict, Invalid, NotAllowed
+from customerhub.permissions import Actor, Permission, has_ability, require, require_own
 from models import ApprovalTask, Customer
 from models.base import db
-from models.enums import CustomerType, TaskKind
+from models.enums import CustomerType, PortalPermission, Role, TaskKind
+from models.keys import number_key
 
 FIELDS: Final = (
     "name", "customer_type", "identity_number", "registration_number", "registration_date", "vat_number",
     "vat_registration_date", "email", "contact_number", "website",
 )  # fmt: skip
 _DATES: Final = ("registration_date", "vat_registration_date")
+# What no two customers have: where it is compared, and the constraint that refuses it.
+_NUMBERS: Final[dict[str, tuple[Any, str]]] = {
+    "identity_number": (Customer.identity_key, "uq_customer_organisation_id_identity_key"),
+    "registration_number": (Customer.registration_key, "uq_customer_organisation_id_registration_key"),
+    "vat_number": (Customer.vat_key, "uq_customer_organisation_id_vat_key"),
+}
 
 
 def plain(value: Any) -> str | None:
@@ -49,9 +57,12 @@ def propose_update(
 ) -> ApprovalTask:
     """Ask for `values`, by column, in place of what the customer has.
 
-    Raises Invalid where nothing would change or a value cannot be one, Conflict where a request is waiting already.
+    Raises Invalid where nothing would change or a value cannot be one, Conflict where a request is waiting already,
+    NotAllowed for a portal user who does not see these particulars.
     """
+    require(actor, Permission.PARTICULARS_ASK)
     require_own(actor, customer)
+    _require_portal(customer, actor)
     unknown = set(values) - set(FIELDS)
     if unknown:
         raise Invalid(f"These cannot be changed here: {', '.join(sorted(unknown))}")
@@ -60,10 +71,29 @@ def propose_update(
     proposal = {name: [seen[name], wanted[name]] for name in values if seen[name] != wanted[name]}
     if not proposal:
         raise Invalid("Nothing would change")
+    _refuse_taken(customer, wanted)
     said = tasks.tidied(comment)
     return tasks.open_task(
         TaskKind.PARTICULARS, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
     )
+
+
+def _require_portal(customer: Customer, actor: Actor) -> None:
+    """Raises NotAllowed for a portal user to whom the page with these particulars is not open."""
+    user = actor.user
+    if user is None or user.role is not Role.CUSTOMER:
+        return
+    if not (customer.portal_access and has_ability(user, PortalPermission.DASHBOARD)):
+        raise NotAllowed("Your access does not include this. Please ask your contact with us")
+
+
+def _refuse_taken(customer: Customer, wanted: dict[str, str | None]) -> None:
+    """Raises Invalid, with the field, where another customer has a number that is asked for. Which one is not told."""
+    for name, (column, constraint) in _NUMBERS.items():
+        key = number_key(wanted.get(name))
+        others = (Customer.organisation_id == customer.organisation_id, Customer.id != customer.id, column == key)
+        if key is not None and db.session.scalar(select(Customer.id).where(*others)) is not None:
+            raise Invalid(SENTENCES[constraint][1], name)
 
 
 def _tidied(customer: Customer, values: dict[str, Any]) -> dict[str, str | None]:
@@ -110,3 +140,7 @@ def apply(task: ApprovalTask, *, comment: str | None, actor: Actor) -> None:
         for name, (_, wanted) in task.proposal.items():
             setattr(customer, name, _typed(name, wanted))
         save_customer(customer, actor=actor)
+    again = tasks.find_open(customer, TaskKind.RECHECK)
+    if again is not None and task.requester_id is not None and set(stages.FACTS) & task.proposal.keys():
+        with saving():
+            tasks.join(again, {task.requester_id})

@@ -4,14 +4,15 @@ from datetime import date
 from itertools import combinations
 
 import pytest
+from sqlalchemy import select
 
 from customerhub.approvals import decisions, particulars, tasks
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound
 from customerhub.permissions import Actor
-from models import Customer
+from models import ApprovalTask, Customer
 from models.base import db
-from models.enums import CustomerType, Role, Stage, TaskKind, TaskState
+from models.enums import CustomerType, PortalPermission, Role, Stage, TaskKind, TaskState
 from tests.approvals.conftest import acting, entries_of, mails, make_office, moved
 from tests.people import make_user
 
@@ -163,8 +164,69 @@ def test_strangers_propose_nothing(office):
                   Actor.of(portal)):  # fmt: skip
         with pytest.raises(NotFound):
             particulars.propose_update(customer, values={"website": "www.example.com"}, actor=actor)
+    assert db.session.scalars(select(ApprovalTask).where(ApprovalTask.kind == TaskKind.PARTICULARS)).all() == []
+
+
+ABILITIES = PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS, PortalPermission.DENY_ALL
+
+
+@pytest.mark.parametrize(("abilities", "is_open", "allowed"), [
+    (ABILITIES[:1], True, True), (ABILITIES[:2], True, True), (ABILITIES[1:2], True, False), (ABILITIES, True, False),
+    ((), True, False), (ABILITIES[:1], False, False),
+])  # fmt: skip
+def test_portal_users_ask_for_what_they_see(office, abilities, is_open, allowed):
+    portal = make_user(office.organisation, Role.CUSTOMER)
+    portal.portal_permissions = [each.value for each in abilities]
     own = db.session.get_one(Customer, portal.customer_id)
-    particulars.propose_update(own, values={"website": "www.example.com"}, actor=Actor.of(portal))
+    own.portal_access = is_open
+
+    def ask_for():
+        return particulars.propose_update(own, values={"website": "www.example.com"}, actor=Actor.of(portal))
+
+    if allowed:
+        assert ask_for().proposal == {"website": [None, "https://www.example.com"]}
+    else:
+        with pytest.raises(NotAllowed, match="does not include this"):
+            ask_for()
+
+
+@pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER, Role.MANAGER])
+def test_who_is_switched_off_asks_for_nothing(office, role):
+    user = make_user(office.organisation, role, active=False)
+    user.portal_permissions = [PortalPermission.DASHBOARD.value]
+    customer = office.customer(dealer_id=user.dealer_id, portal_access=True)
+    user.customer_id = customer.id if role is Role.CUSTOMER else None
+    with pytest.raises(NotAllowed):
+        particulars.propose_update(customer, values={"website": "www.example.com"}, actor=Actor.of(user))
+
+
+@pytest.mark.parametrize(("name", "number", "typed"), [
+    ("identity_number", "ID 5", "i.d.5"), ("registration_number", "HRB 5", "hrb-5"),
+    ("vat_number", "DE136695976", "de 136695976"),
+])  # fmt: skip
+def test_a_number_that_another_customer_has_is_not_even_asked_for(office, name, number, typed):
+    office.customer(**{"registration_number": "R 1"} | {name: number})
+    elsewhere = make_office("Another")
+    elsewhere.customer(**{name: "DE811569869"})
+    customer = office.customer()
+    with pytest.raises(Invalid, match="Another customer has this") as refused:
+        ask(office, customer, {name: typed, "website": "www.example.com"})
+    assert refused.value.field == name
+    db.session.rollback()
+    assert ask(office, customer, {name: "DE811569869"}).is_open
+
+
+def test_what_somebody_proposed_of_a_live_customer_is_checked_by_others(office):
+    """One of the staff asks, another approves: neither is the one who checks."""
+    customer = office.customer(Stage.BILLING)
+    with acting(office.agent):
+        task = particulars.propose_update(customer, values={"name": "Renamed"}, actor=office.agent)
+    with acting(office.manager):
+        decisions.approve_task(task, actor=office.manager)
+        db.session.commit()
+    again = office.task(customer, TaskKind.RECHECK)
+    assert tasks.askers(again) == {office.agent.id, office.manager.id}
+    assert again.proposal["was"] == {"name": task.proposal["name"][0]}
 
 
 def test_a_new_name_for_a_checked_customer_has_it_checked_anew(office):

@@ -19,7 +19,10 @@ OTHERS = (
     "/admin/",
     "/admin/customers/?f=risk:is:High&f=stage:is:Referred&search=zzz",
     "/admin/customers/edit/?id=1",
-    *(f"/admin/customers/details/?id=1&tab={tab}" for tab in ("profiles", "billing-lines", "compliance", "reviews", "portal", "messages")),
+    *(
+        f"/admin/customers/details/?id=1&tab={tab}"
+        for tab in ("profiles", "billing-lines", "compliance", "reviews", "portal", "messages")
+    ),
     "/admin/customers/details/?id=1&tab=history",
     "/admin/imports/upload/",
     *(f"/admin/{operation}" for operation in OPERATIONS),

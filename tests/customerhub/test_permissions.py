@@ -38,6 +38,7 @@ TABLE: dict[Permission, set[Role]] = {
     P.BLACKLIST: {Role.ADMIN, Role.MANAGER},
     P.CUSTOMERS_MERGE: {Role.ADMIN, Role.MANAGER},
     P.CUSTOMERS_REGISTER: {Role.PARTNER},
+    P.PARTICULARS_ASK: set(Role),
     P.CONTRACTS_VIEW: {Role.ADMIN, Role.MANAGER, Role.AGENT},
     P.CONTRACTS_EDIT: {Role.ADMIN, Role.MANAGER, Role.AGENT},
     P.CONTRACTS_ADD: {Role.ADMIN, Role.MANAGER, Role.AGENT, Role.PARTNER},

@@ -303,6 +303,14 @@ def test_particulars_are_shown_old_and_new(world: World, manager: Browser):
     assert "can only be declined" in manager.get(f"{HOME}details/?id={task.id}").text
 
 
+def test_a_number_that_is_asked_for_and_blacklisted_is_warned_of(world: World, manager: Browser):
+    make.BlacklistEntryFactory(organisation=owner(world), registration_number="HRB 666", reason="Never paid")
+    task = a_task(kind=TaskKind.PARTICULARS, proposal={"registration_number": [None, "hrb-666"]})(world)
+    other = a_task(kind=TaskKind.PARTICULARS, proposal={"registration_number": [None, "HRB 667"]})(world)
+    assert "This number is blacklisted: Never paid" in manager.get(f"{HOME}details/?id={task.id}").text
+    assert "blacklisted" not in manager.get(f"{HOME}details/?id={other.id}").text.replace("Blacklist", "")
+
+
 def cells_on(page: str) -> list[str]:
     return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", page, re.S)]
 
