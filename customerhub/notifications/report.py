@@ -334,6 +334,7 @@ def _record(customer_id: int) -> Select[Any]:
         select(Customer)
         .where(Customer.id == customer_id)
         .options(*map(joinedload, to_one), entity.joinedload(BusinessEntity.logo), selectinload(Customer.departments))
+        .execution_options(populate_existing=True)
     )
 
 

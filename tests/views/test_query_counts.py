@@ -149,6 +149,10 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
     customer = f"/admin/customers/details/?id={house.customer.id}"
     tabs = ("", "profiles", "billing-lines", "compliance", "reviews", "tasks", "portal", "messages", "history")
     own = f"/partner/customers/{house.customer.id}/"
+    template = db.session.query(models.NotificationTemplate.id).filter_by(
+        organisation_id=house.organisation.id, purpose=models.enums.TemplatePurpose.COMPLIANCE
+    )
+    chosen = f"preview_customer={house.customer.id}"
     return found | {f"customer {tab}": (admin, f"{customer}&tab={tab}") for tab in tabs} | {
         "customer form": (admin, f"/admin/customers/edit/?id={house.customer.id}"),
         "customer peek": (admin, f"/admin/customers/peek/?id={house.customer.id}"),
@@ -158,6 +162,8 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         "import preview": (admin, f"/admin/imports/details/?id={house.imported.id}"),
         "import errors": (admin, f"/admin/imports/errors/?id={house.imported.id}"),
         "import template": (admin, "/admin/imports/template/"),
+        "template preview": (admin, f"/admin/templates/preview/?id={template.limit(1).scalar()}&{chosen}"),
+        "documents of a preview": (admin, f"/admin/templates/documents/?{chosen}"),
         "start": (admin, "/admin/"),
         "suggestions": (admin, "/admin/search/suggest?q=cus"),
         "look-up": (admin, "/admin/customers/ajax/lookup/?name=customer.account_manager_id&query=p&limit=20"),

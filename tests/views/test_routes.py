@@ -174,6 +174,23 @@ def an_import(visit: Visit, **values: Any) -> models.CustomerImport:
         organisation=db.session.get_one(models.Organisation, visit.world.ours.id), **values
     )
     make.ImportRowFactory(import_id=made.id, name="Somebody")
+def previews_what_is_typed(visit: Visit) -> Outcome:
+    typed = {"purpose": "review due", "subject": "Typed just now", "body": "x"}
+    answer = visit.browser.post("/admin/templates/preview/", typed)
+    return answer, "Typed just now" in answer.text
+
+
+def previews_a_template(visit: Visit) -> Outcome:
+    key = visit.world.ours.row(models.NotificationTemplate)
+    answer = visit.browser.get(f"/admin/templates/preview/?id={key}&preview_customer={visit.world.ours.customers[1]}")
+    return answer, "As it would be sent today about Our Telecom customer 1" in answer.text
+
+
+def lists_documents(visit: Visit) -> Outcome:
+    answer = visit.browser.get(f"/admin/templates/documents/?preview_customer={visit.world.ours.customers[0]}")
+    return answer, answer.is_json and [name for _, name in answer.json] == ["ISO 27001"]
+
+
     db.session.commit()
     return made
 
@@ -355,6 +372,9 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("imports.upload", "POST"): (STAFF, uploads),
     ("imports.template", "GET"): (STAFF, takes_the_template),
     ("imports.confirm_view", "POST"): (STAFF, confirms_an_import),
+    ("templates.preview_view", "GET"): (STAFF, previews_a_template),
+    ("templates.preview_view", "POST"): (STAFF, previews_what_is_typed),
+    ("templates.documents_view", "GET"): (STAFF, lists_documents),
     ("imports.cancel_view", "POST"): (STAFF, cancels_an_import),
     ("imports.errors_view", "GET"): (STAFF, takes_refused_rows),
     ("profile.profile", "GET"): (SIGNED_IN, page("/profile/", "You sign in with")),

@@ -59,7 +59,8 @@ def test_no_address_with_a_number_in_its_path_or_query_fails_on_a_large_one(worl
             f"/admin/customers/peek/?id={text}", f"/admin/outbox/message/?id={text}", f"/admin/exports/file/?id={text}",
             f"/admin/imports/errors/?id={text}", f"/files/{text}", f"/admin/customers/new/?defaults={text}",
             f"/admin/customers/default-values/?defaults={text}", f"/admin/customers/?f=group:is:{text}",
-            f"/admin/tasks/?f=assignee:is:{text}",
+            f"/admin/tasks/?f=assignee:is:{text}", f"/admin/templates/preview/?id={text}",
+            f"/admin/templates/documents/?preview_customer={text}",
         ):  # fmt: skip
             assert admin.get(url).status_code in (200, 400, 404, 308), url
         for url in (
