@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import joinedload, selectinload
 
-from models import CatalogItem, ComplianceDocument, Customer, CustomerGroup, CustomerStatus, User
+from models import CatalogItem, ComplianceDocument, Customer, CustomerGroup, CustomerStatus, NotificationTemplate, User
 from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
 from views.choices import Source
 from views.columns import Column, Filter, amount, day, risk_chip, stage_chip
@@ -54,5 +54,9 @@ FILTERS = (
     Filter("email", "Email", Customer.email),
     Filter("expiry", "Document expires", ComplianceDocument.expiry_date, "date", nullable=False,
            owner=ComplianceDocument.customer_id, model=Customer),
+    Filter("review_template", "Review template", Customer.review_template_id, "select",
+           source=Source(NotificationTemplate)),
+    Filter("document_template", "Document template", ComplianceDocument.template_id, "select",
+           source=Source(NotificationTemplate), nullable=False, owner=ComplianceDocument.customer_id, model=Customer),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
 )  # fmt: skip

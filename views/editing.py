@@ -43,6 +43,7 @@ class EditPage:
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
+    preview: Any = None
 
 
 @dataclass
@@ -61,6 +62,7 @@ class DetailsPage:
     tables: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] | None = None
     frame: dict[str, str] | None = None
+    preview: Any = None
     pager: dict[str, Any] | None = None
 
 

@@ -125,6 +125,19 @@ def reminder_mail(
     )
 
 
+def sample_mail(template: NotificationTemplate, *, letterhead: Letterhead) -> Mail:
+    """How a mail of `template` would look, with sample values."""
+    values = templates.samples(template.purpose)
+    words = _WORDS.get(template.purpose)
+    return compose(
+        subject=templates.render_subject(template.subject, values),
+        body=templates.render_body(template.body, values),
+        button=(words.button, values["link"]) if words else (_BUTTONS[template.purpose], values["customer_link"]),
+        after=templates.render_body(words.after, values) if words else None,
+        brand=letterhead.brand,
+    )
+
+
 def find_template(organisation_id: int, purpose: TemplatePurpose) -> NotificationTemplate | None:
     """The organisation's active template of this purpose, the first by name."""
     return db.session.scalar(

@@ -6,7 +6,6 @@ may write a template can reach only the values that a message of its purpose com
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -88,12 +87,9 @@ _CODE: Final = {"{%": "Loops and conditions", "{#": "Comments"}
 _EXPRESSIONS: Final = {"|": "a filter", "(": "a call", "[": "an expression", ".": "an attribute"}
 
 
-@dataclass(frozen=True)
-class Preview:
-    """A template filled in: its subject, and its body as text and as HTML."""
-
-    subject: str
-    body: Written
+def samples(purpose: TemplatePurpose) -> dict[str, str]:
+    """A value for each placeholder, to show how a message would read."""
+    return {name: SAMPLES[name] for name in PLACEHOLDERS[purpose]}
 
 
 def check_template(purpose: TemplatePurpose, subject: str | None, body: str | None) -> None:
@@ -167,10 +163,3 @@ def render_subject(source: str, values: Values) -> str:
 def render_body(source: str, values: Values) -> Written:
     """`source` as HTML and as text: everything in it and in `values` is shown literally, but for the light markup."""
     return wording.render(source, values, links=LINKS)
-
-
-def preview(purpose: TemplatePurpose, *, subject: str, body: str, values: Values | None = None) -> Preview:
-    """How a message with this template would read, with `values` or sample data. Raises Invalid."""
-    check_template(purpose, subject, body)
-    shown = values if values is not None else {name: SAMPLES[name] for name in PLACEHOLDERS[purpose]}
-    return Preview(render_subject(subject, shown), render_body(body, shown))

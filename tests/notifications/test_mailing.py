@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import event
 
 from customerhub import addresses, history, outbox
-from customerhub.notifications.letterhead import Brand, letterhead_of
-from customerhub.notifications.mailing import account_mail, compose, reminder_mail
+from customerhub.notifications.letterhead import Brand, Letterhead, letterhead_of
+from customerhub.notifications.mailing import account_mail, compose, reminder_mail, sample_mail
+from customerhub.notifications.templates import PLACEHOLDERS, samples
 from customerhub.notifications.wording import literally
 from customerhub.permissions import Actor
 from models import ComplianceDocument, NotificationTemplate, Organisation
 from models.base import db
-from models.enums import TemplatePurpose
+from models.enums import DateFormat, TemplatePurpose
 from seed.reference import TEMPLATES
 from tests import factories as make
 from tests.notifications.reading import Reading
@@ -108,6 +109,19 @@ def test_a_mail_wears_the_brand():
 def test_mails_to_users_wear_the_brand_of_the_organisation(user):
     make.BusinessEntityFactory(organisation=db.session.get_one(Organisation, user.organisation_id), name="<Nord>")
     assert "&lt;Nord&gt;</td>" in mail_to(user).html
+
+
+@pytest.mark.parametrize("purpose", list(TemplatePurpose))
+def test_a_sample_shows_how_a_mail_would_look(purpose):
+    names = PLACEHOLDERS[purpose]
+    body = "\n\n".join(f"{name}: {{{{{name}}}}}" for name in names)
+    template = NotificationTemplate(purpose=purpose, subject="For {{organisation}} {{nobody}}", body=body)
+    mail = sample_mail(template, letterhead=Letterhead("Ours", DateFormat.ISO, Brand("Nordnetz")))
+    assert mail.subject == "For Example Telecom {{nobody}}"
+    for name in names:
+        assert f"{name}: {samples(purpose)[name]}" in " ".join(mail.text.split())
+    assert mail.text.startswith("Nordnetz\n")
+    assert re.search(r"\n\n(Open|Choose)[^\n]*:\nhttps://hub\.example\.com/", mail.text)
 
 
 # --- Reminders ---------------------------------------------------------------------------------------------
