@@ -179,6 +179,11 @@ def day(value: date | None) -> str:
     return value.strftime(formats().dates) if value else ""
 
 
+def local_date(value: datetime) -> date:
+    """The day of a moment in the organisation's time zone."""
+    return (value.astimezone(formats().zone) if formats().zone else value).date()
+
+
 def moment(value: datetime | None) -> str:
     """A moment in the organisation's time zone and format."""
     if value is None:

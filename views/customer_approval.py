@@ -16,7 +16,7 @@ from models import ApprovalTask, Customer
 from models.base import db
 from models.enums import Stage
 from views.alerts import BANNERS
-from views.columns import amount, day, formats
+from views.columns import amount, day, formats, local_date
 from views.customer_form import today
 from views.task_cells import due_cell, kind_chip, state_chip
 
@@ -77,7 +77,8 @@ def tasks_table(row: Customer) -> dict[str, Any]:
             [{**kind_chip(task), "url": url_for("tasks.details_view", id=task.id)},
              state_chip(task),
              task.requester.name if task.requester else "System", task.assignee.name if task.assignee else None,
-             {"text": day(task.created_at.date()), "url": url_for("tasks.details_view", id=task.id)}, due_cell(task)]
+             {"text": day(local_date(task.created_at)), "url": url_for("tasks.details_view", id=task.id)},
+             due_cell(task)]
             for task in tasks
         ],
         "empty": {"title": "Nothing had to be decided yet", "text": "Requests about this customer appear here."},

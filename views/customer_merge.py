@@ -10,7 +10,7 @@ from customerhub.errors import Invalid
 from customerhub.permissions import Actor, Permission
 from models import Customer
 from views.choices import Source
-from views.columns import day, plain
+from views.columns import day, local_date, plain
 from views.fields import LookupField
 from views.forms import Particular
 from views.operation import Operation
@@ -73,7 +73,7 @@ def _value(row: Any, name: str) -> str:
 
 
 def _told(customer: Customer) -> str:
-    return f"{customer.name}, {customer.account_number}, since {day(customer.created_at.date())}"
+    return f"{customer.name}, {customer.account_number}, since {day(local_date(customer.created_at))}"
 
 
 def _sides(rows: Sequence[Any], survivor: str | None) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from models.base import db
 from models.enums import CustomerKind, Stage, TaskKind
 from views import once, partner_forms
 from views.actor import current_actor
-from views.columns import day
+from views.columns import day, local_date
 from views.filling import tell
 from views.partner_customer import LABELS, page_of, stage_chip
 from views.words import word
@@ -118,7 +118,7 @@ def _followed(rows: list[Customer]) -> dict[str, Any]:
         "columns": [{"label": label} for label in ("Name", "Account no.", "Type", "How far", "Status", "Registered")],
         "rows": [
             [_name(row), row.account_number, word(row.kind), stage_chip(row),
-             {"chip": row.status.name, "colour": row.status.colour}, day(row.created_at.date())]
+             {"chip": row.status.name, "colour": row.status.colour}, day(local_date(row.created_at))]
             for row in rows
         ],
         "empty": {"title": "No customers yet", "text": "Register a company or a consumer. You follow here how far the "

@@ -7,7 +7,7 @@ from sqlalchemy.orm import joinedload
 
 from models import ApprovalTask, Customer
 from models.enums import TaskKind, TaskState
-from views.columns import Cell, Column, amount, day, stage_chip
+from views.columns import Cell, Column, amount, day, local_date, stage_chip
 from views.customer_form import today
 from views.words import word
 
@@ -41,7 +41,7 @@ def days(count: int) -> str:
 
 def age(task: ApprovalTask) -> str:
     """How long a task has been open, or was."""
-    count = ((task.decided_at.date() if task.decided_at else today()) - task.created_at.date()).days
+    count = ((local_date(task.decided_at) if task.decided_at else today()) - local_date(task.created_at)).days
     return "today" if count <= 0 else days(count)
 
 
@@ -77,7 +77,7 @@ def _type_text(task: ApprovalTask) -> str | None:
 
 
 def _created(task: ApprovalTask) -> Cell:
-    return {"text": day(task.created_at.date()), "sub": age(task)}
+    return {"text": day(local_date(task.created_at)), "sub": age(task)}
 
 
 COLUMNS = (

@@ -11,7 +11,7 @@ from customerhub.approvals import blacklist, particulars, tasks
 from models import ApprovalTask, Customer, TaskComment, User
 from models.base import db
 from models.enums import TaskKind
-from views.columns import amount, day, moment, stage_chip
+from views.columns import amount, day, local_date, moment, stage_chip
 from views.customer_cells import customer_link
 from views.customer_form import today
 from views.editing import DetailsPage
@@ -123,7 +123,7 @@ def lines(text: str) -> Markup:
 
 def _talk(task: ApprovalTask) -> dict[str, Any]:
     rows = [
-        [{"text": day(each.created_at.date()), "sub": moment(each.created_at).rpartition(", ")[2]},
+        [{"text": day(local_date(each.created_at)), "sub": moment(each.created_at).rpartition(", ")[2]},
          each.user.name if each.user else "System", lines(each.text)]
         for each in comments_of(task)
     ]  # fmt: skip

@@ -14,8 +14,9 @@ from customerhub import clock, history
 from customerhub.approvals import tasks
 from customerhub.customers import alerts
 from customerhub.customers.alerts import today
+from customerhub.customers.rules import check_upcoming
 from customerhub.database import saving
-from customerhub.errors import Invalid, WrongState
+from customerhub.errors import WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
 from models import ApprovalTask, BlacklistEntry, Customer
 from models.base import db
@@ -147,7 +148,7 @@ def request_blacklisting(
     if entries_of(customer, as_of=today(customer.organisation_id)):
         raise WrongState(f"{customer} is blacklisted already")
     said = _reason(reason)
-    _require_future(valid_until, customer.organisation_id)
+    check_upcoming(valid_until, "valid_until", today=today(customer.organisation_id))
     proposal = {"reason": said, "valid_until": valid_until.isoformat() if valid_until else None}
     return tasks.open_task(
         TaskKind.BLACKLIST, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
@@ -209,8 +210,3 @@ def lift(task: ApprovalTask) -> None:
 
 def _reason(text: str) -> str:
     return tasks.needed(text, "reason")
-
-
-def _require_future(day: date | None, organisation_id: int) -> None:
-    if day is not None and day < today(organisation_id):
-        raise Invalid("This day is past", "valid_until")

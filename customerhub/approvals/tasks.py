@@ -5,7 +5,7 @@ Of two who change one task at the same time one succeeds, by the version of the 
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import case, func, select, update
@@ -13,7 +13,8 @@ from sqlalchemy import case, func, select, update
 from customerhub import clock
 from customerhub.approvals import letters
 from customerhub.contention import lock_order
-from customerhub.customers.rules import clean_text
+from customerhub.customers.alerts import today
+from customerhub.customers.rules import check_upcoming, clean_text
 from customerhub.database import saving
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed, WrongState
 from customerhub.history import recorded
@@ -193,11 +194,12 @@ def _assign(task: ApprovalTask, assignee: User | None) -> None:
         task.assignee_id = assignee.id if assignee is not None else None
 
 
-def set_due_date(task: ApprovalTask, *, due_on: Any, actor: Actor) -> None:
-    """Say until when it is to be decided."""
+def set_due_date(task: ApprovalTask, *, due_on: date | None, actor: Actor) -> None:
+    """Say until when it is to be decided, if at all."""
     require(actor, Permission.TASKS_ASSIGN)
     require_own(actor, task)
     require_open(task)
+    check_upcoming(due_on, "due_on", today=today(task.organisation_id))
     with _changing():
         task.due_on = due_on
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 
 from customerhub import clock, history
 from customerhub.customers.reviews import is_overdue, latest_review
-from customerhub.customers.rules import clean_text
+from customerhub.customers.rules import check_upcoming, clean_text
 from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, WrongState
 from customerhub.permissions import Actor, Permission, require, require_own
@@ -54,8 +54,7 @@ def raise_alert(
     require(actor, Permission.CUSTOMERS_EDIT)
     require_own(actor, customer)
     said = _text_of(text)
-    if valid_until is not None and valid_until < today(customer.organisation_id):
-        raise Invalid("This day is past", "valid_until")
+    check_upcoming(valid_until, "valid_until", today=today(customer.organisation_id))
     if type_id is not None:
         item = db.session.get(CatalogItem, type_id)
         if item is None or item.type is not CatalogType.ALERT_TYPE or item.organisation_id != actor.organisation_id:

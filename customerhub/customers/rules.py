@@ -166,6 +166,13 @@ def check_reach(day: date | None, field: str) -> None:
             raise Invalid(error.message, field) from None
 
 
+def check_upcoming(day: date | None, field: str, *, today: date) -> None:
+    """As `check_reach`, for a day that is not past."""
+    check_reach(day, field)
+    if day is not None and day < today:
+        raise Invalid("This day is past", field)
+
+
 def check_bounds(value: Decimal | int | None, field: str, least: int, most: int | None = None) -> None:
     """`value`, where there is one, lies from `least` to `most`."""
     if value is not None and (value < least or (most is not None and value > most)):

@@ -181,6 +181,20 @@ def test_the_due_date_is_the_managers(office):
     assert task.due_on == date(2031, 2, 3)
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_task_is_not_due_on_a_day_that_is_past(office, zone):
+    office.organisation.timezone = zone
+    [task] = open_some(office, 1)
+    today, before = clock.today(zone), task.due_on
+    for wrong in (today - timedelta(days=1), date(1, 1, 1), date(2200, 1, 1), date.max):
+        with pytest.raises(Invalid) as refused:
+            tasks.set_due_date(task, due_on=wrong, actor=office.manager)
+        assert (refused.value.field, task.due_on) == ("due_on", before)
+    for right in (today, date(2199, 12, 31), None):
+        tasks.set_due_date(task, due_on=right, actor=office.manager)
+        assert task.due_on == right
+
+
 # --- Decided, withdrawn, talked about ----------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -125,6 +125,19 @@ def test_what_is_overdue_says_so(world: World, agent: Browser):
         assert " late<" not in agent.get(f"{HOME}?search={other.subject}").text
     first = names_on(agent.get(f"{HOME}?f=state:is:open").text)[0]
     assert int(first) == late.id, "what is due first comes first"
+
+
+def test_days_are_those_of_the_organisation(world: World, agent: Browser):
+    change(world, owner(world), timezone="Pacific/Kiritimati")
+    made = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)  # half past two in the night of 1 February there
+    task = onboarding(world, created_at=made, decided_at=made + timedelta(hours=23), state=TaskState.APPROVED)
+    comment = make.TaskCommentFactory(organisation=owner(world), task_id=task.id, created_at=made, text="Look")
+    listed = agent.get(f"{HOME}?search={task.subject}").text
+    assert (listed.count("1 Feb 2026"), listed.count("31 Jan 2026"), listed.count(">1 day<")) == (1, 0, 1)
+    page = agent.get(f"{HOME}details/?id={task.id}").text
+    assert (page.count("1 Feb 2026"), "31 Jan 2026" in page, comment.text in page) == (2, False, True)
+    page = agent.get(f"/admin/customers/details/?id={task.customer_id}&tab=tasks").text
+    assert ("1 Feb 2026" in page, "31 Jan 2026" in page) == (True, False)
 
 
 def test_the_queue_is_exported_as_it_is_narrowed(world: World, agent: Browser):
