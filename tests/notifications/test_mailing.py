@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy import event
 
-from customerhub import addresses, history, outbox
+from customerhub import addresses, clock, delivery, history, outbox
 from customerhub.notifications.letterhead import Brand, Letterhead, letterhead_of
 from customerhub.notifications.mailing import account_mail, compose, reminder_mail, sample_mail
 from customerhub.notifications.templates import PLACEHOLDERS, samples
@@ -190,11 +190,12 @@ def test_whatever_a_customer_is_called_its_mail_is_sound(customer, purpose):
     assert "<img" not in mail.html
     assert "<strong>" not in mail.html
     assert " ".join(mail.text.split()).count(shown) == 2 * both.count("{{")
-    message = outbox.put(
+    outbox.put(
         organisation_id=customer.organisation_id, reason_key="x", purpose="x", recipient="a@hub.example",
         subject=mail.subject, text_body=mail.text, html_body=mail.html,
     )  # fmt: skip
-    sent = email.message_from_bytes(bytes(outbox.compose(message, fallback_sender="no-reply@hub.example.com")))
+    (letter,) = delivery.claim(now=clock.now())
+    sent = email.message_from_bytes(delivery.compose(letter, fallback_sender="no-reply@hub.example.com").content)
     assert sent["Bcc"] is None
     assert sent["To"] == "a@hub.example"
 

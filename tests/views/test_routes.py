@@ -169,11 +169,6 @@ def reads_a_message(visit: Visit) -> Outcome:
     return answer, "<p>It is due.</p>" in answer.text
 
 
-def an_import(visit: Visit, **values: Any) -> models.CustomerImport:
-    made = make.CustomerImportFactory(
-        organisation=db.session.get_one(models.Organisation, visit.world.ours.id), **values
-    )
-    make.ImportRowFactory(import_id=made.id, name="Somebody")
 def previews_what_is_typed(visit: Visit) -> Outcome:
     typed = {"purpose": "review due", "subject": "Typed just now", "body": "x"}
     answer = visit.browser.post("/admin/templates/preview/", typed)
@@ -191,6 +186,11 @@ def lists_documents(visit: Visit) -> Outcome:
     return answer, answer.is_json and [name for _, name in answer.json] == ["ISO 27001"]
 
 
+def an_import(visit: Visit, **values: Any) -> models.CustomerImport:
+    made = make.CustomerImportFactory(
+        organisation=db.session.get_one(models.Organisation, visit.world.ours.id), **values
+    )
+    make.ImportRowFactory(import_id=made.id, name="Somebody")
     db.session.commit()
     return made
 
@@ -366,15 +366,15 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("customers.review_dates", "POST"): (STAFF, tells_review_dates),
     ("customers.default_values", "GET"): (STAFF, tells_default_values),
     ("outbox.message_view", "GET"): (MANAGERS, reads_a_message),
+    ("templates.preview_view", "GET"): (STAFF, previews_a_template),
+    ("templates.preview_view", "POST"): (STAFF, previews_what_is_typed),
+    ("templates.documents_view", "GET"): (STAFF, lists_documents),
     ("exports.cancel_view", "POST"): (STAFF, cancels_an_export),
     ("exports.download", "GET"): (STAFF, downloads_an_export),
     ("imports.upload", "GET"): (STAFF, page("/admin/imports/upload/", "Download")),
     ("imports.upload", "POST"): (STAFF, uploads),
     ("imports.template", "GET"): (STAFF, takes_the_template),
     ("imports.confirm_view", "POST"): (STAFF, confirms_an_import),
-    ("templates.preview_view", "GET"): (STAFF, previews_a_template),
-    ("templates.preview_view", "POST"): (STAFF, previews_what_is_typed),
-    ("templates.documents_view", "GET"): (STAFF, lists_documents),
     ("imports.cancel_view", "POST"): (STAFF, cancels_an_import),
     ("imports.errors_view", "GET"): (STAFF, takes_refused_rows),
     ("profile.profile", "GET"): (SIGNED_IN, page("/profile/", "You sign in with")),
