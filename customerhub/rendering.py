@@ -23,8 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import manimgx_fonts
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 TEMPLATES: Final = ROOT / "templates" / "documents"
+FONTS: Final = Path(manimgx_fonts.__file__).parent
 STANDARDS: Final = ("a-2a", "ua-1")  # to be kept for years, and read aloud; refuses characters that no font has
 SECONDS: Final = 60  # the longest that one document may take
 MEGABYTES: Final = 2048  # of address space, of which a report takes a tenth
@@ -101,7 +104,6 @@ def typeset(document: Document) -> bytes:
 
 
 def _compiled(source: Path, inputs: dict[str, str], standards: tuple[str, ...]) -> bytes:
-    import manimgx_fonts
     import typst
 
     compile_document: Any = typst.compile  # its types name each standard
@@ -109,7 +111,7 @@ def _compiled(source: Path, inputs: dict[str, str], standards: tuple[str, ...]) 
         made = compile_document(
             source,
             root=source.parent,
-            font_paths=[Path(manimgx_fonts.__file__).parent],
+            font_paths=[FONTS],
             format="pdf",
             sys_inputs=inputs,
             pdf_standards=list(standards),

@@ -1,5 +1,6 @@
 """The pictures of the README, taken of a running demo: python -m docs.screenshots http://127.0.0.1:8000"""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -7,10 +8,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from customerhub.notifications.report_pages import document_of
+from customerhub.rendering import FONTS, TEMPLATES
 from models.enums import Role
 from seed.demo import PASSWORD, email_of
 from tests.browser.steps import field, sign_in, upload
 from tests.customers.workbooks import good_row, written
+from tests.notifications.reports import FULL
 
 IMAGES = Path(__file__).parent / "images"
 WRONG = {2: {"email": "not-an-email"}, 4: {"regionName": "Atlantis"}, 7: {"risk": "Severe", "startDate": "January"}}
@@ -48,8 +52,24 @@ def preview(page: Page) -> None:
         page.get_by_role("link", name="3 In error").wait_for()
 
 
+def report() -> None:
+    """The first page of a report about a made-up customer."""
+    import typst
+
+    document = document_of(FULL)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / document.template
+        source.write_bytes((TEMPLATES / document.template).read_bytes())
+        for name, content in document.pictures.items():
+            (Path(folder) / name).write_bytes(content)
+        inputs = {"data": json.dumps(document.data)}
+        pages = typst.compile(source, root=source.parent, font_paths=[FONTS], format="png", ppi=80, sys_inputs=inputs)
+    (IMAGES / "report.png").write_bytes(pages[0])
+
+
 def main(url: str) -> None:
     IMAGES.mkdir(exist_ok=True)
+    report()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(base_url=url, viewport={"width": 1440, "height": 900}, locale="en-GB")

@@ -13,6 +13,7 @@ OPERATIONS = (
     "customers/operation/assign/?id=1&id=2",
     "customers/operation/review/?id=1&id=2",
     "customers/operation/delete/?id=1",
+    "customers/operation/report/?id=1",
     "users/operation/invite/?id=3",
 )
 OTHERS = (
