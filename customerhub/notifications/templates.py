@@ -120,13 +120,13 @@ def _wrong_names(purpose: TemplatePurpose, field: str, source: str) -> Iterator[
         if name not in known:
             yield match.start(), _refusal(name, [each for each in known if field == "body" or each not in BODY_ONLY])
         elif field == "subject" and name in BODY_ONLY:
-            yield match.start(), f"{braced(name)} can stand in the body only: others read the subject too"
+            yield match.start(), f"{braced(name)} can stand in the body only: others read the subject too."
 
 
 def _refusal(name: str, known: list[str]) -> str:
     """Why what stands between two braces cannot be filled in, and what can."""
     shown = braced(" ".join(name.split())[:60])
-    usable = f"Only these can be used here: {', '.join(map(braced, known))}"
+    usable = f"Only these can be used here: {', '.join(map(braced, known))}."
     for sign, kind in _EXPRESSIONS.items():
         if sign in name:
             return f"{shown} is {kind}, not a placeholder. {usable}"
@@ -139,9 +139,9 @@ def _wrong_signs(source: str) -> Iterator[tuple[int, str]]:
     rest = PLACEHOLDER.sub(lambda match: " " * len(match[0]), source)
     for match in _STRAY.finditer(rest):
         if match[0] in _CODE:
-            yield match.start(), f"{_CODE[match[0]]} cannot be used here, only placeholders such as {{{{customer}}}}"
+            yield match.start(), f"{_CODE[match[0]]} cannot be used here, only placeholders such as {{{{customer}}}}."
         else:
-            yield match.start(), "A placeholder is a name with two braces on either side, such as {{customer}}"
+            yield match.start(), "A placeholder is a name with two braces on either side, such as {{customer}}."
 
 
 def _place(field: str, source: str, at: int) -> str:
