@@ -10,7 +10,7 @@ from wtforms.validators import Length, Optional
 
 from customerhub.approvals import blacklist
 from customerhub.approvals.tasks import LONGEST_COMMENT
-from customerhub.permissions import Permission
+from customerhub.permissions import Actor, Permission
 from models import BlacklistEntry, Customer
 from views.base import HubModelView
 from views.columns import Column, Filter, day, moment
@@ -38,12 +38,12 @@ def _listed(customers: Sequence[Customer]) -> dict[int, bool]:
     return known
 
 
-def _listed_already(customers: Sequence[Customer]) -> dict[int, str]:
+def _listed_already(customers: Sequence[Customer], _actor: Actor) -> dict[int, str]:
     known = _listed(customers)
     return {customer.id: "It is blacklisted already" for customer in customers if known[customer.id]}
 
 
-def _not_listed(customers: Sequence[Customer]) -> dict[int, str]:
+def _not_listed(customers: Sequence[Customer], _actor: Actor) -> dict[int, str]:
     known = _listed(customers)
     return {customer.id: "It is not blacklisted" for customer in customers if not known[customer.id]}
 

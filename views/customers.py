@@ -39,7 +39,7 @@ DELETE = Operation(
     label="Delete",
     permission=Permission.CUSTOMERS_DELETE,
     run=delete_customer,
-    unavailable=why_not_deleted,
+    unavailable=lambda customers, _actor: why_not_deleted(customers),
     explain="A customer that nothing is linked to is deleted at once, with its contacts and addresses. "
     "One with billing lines, documents, profiles or users is refused: drop it instead.",
     icon="trash",

@@ -31,8 +31,8 @@ class Operation:
     `run(row, actor=…, **values of the form)` is the function in customerhub that does it; where the operation is
     `together`, `run(rows, actor=…, **values)` does it to all of them or to none, or returns why not, by id. `form` is
     the class of its form, or makes one for the rows at hand, which begins with what `first(rows, actor)` tells.
-    `available(row, actor)` tells why it cannot be done to a row now, or None; `unavailable(rows)` tells it for many
-    rows at once, by id.
+    `available(row, actor)` tells why it cannot be done to a row now, or None; `unavailable(rows, actor)` tells it for
+    many rows at once, by id.
     `preview(rows, values, actor)` gives the tables that show, before anything is done, what will happen. `seen(row)` is
     what must not change between the page and its sending. `leads_to(made)` is the address of what `run` returned, where
     that goes on in the background.
@@ -46,7 +46,7 @@ class Operation:
     form: type[Form] | Callable[[Sequence[Any], Actor], type[Form]] | None = None
     first: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None
     available: Callable[[Any, Actor], str | None] = always
-    unavailable: Callable[[Sequence[Any]], dict[int, str]] | None = None
+    unavailable: Callable[[Sequence[Any], Actor], dict[int, str]] | None = None
     preview: Callable[[Sequence[Any], dict[str, Any], Actor], list[dict[str, Any]]] | None = None
     seen: Callable[[Any], str] = version_of
     leads_to: Callable[[Any], str] | None = None
@@ -83,7 +83,7 @@ class OperationPage:
 def sort_out(operation: Operation, rows: Sequence[Any], actor: Actor) -> tuple[list[Any], list[tuple[Any, str]]]:
     """The rows it can be done to, and (row, why not) of the others."""
     can, cannot = [], []
-    reasons = operation.unavailable(rows) if operation.unavailable else {}
+    reasons = operation.unavailable(rows, actor) if operation.unavailable else {}
     for row in rows:
         reason = reasons.get(row.id) or operation.available(row, actor)
         if reason is None:

@@ -90,12 +90,30 @@ def _known(rows: Sequence[Any], _actor: Actor) -> dict[str, Any]:
     return {name: getattr(customer, name) for name in names}
 
 
+def _refusal(check: Callable[..., None], *asked: Any) -> str | None:
+    """Why a check of the business refuses, as a screen tells it: None where it does not."""
+    try:
+        check(*asked)
+    except HubError as error:
+        return error.message
+    return None
+
+
+def _behind(customers: Sequence[Customer]) -> dict[int, moves.Behind]:
+    """What stands behind these customers; looked up once a request."""
+    known: dict[int, moves.Behind] = g.setdefault("behind", {})
+    known |= moves.behind([customer for customer in customers if customer.id not in known])
+    return known
+
+
 def _move(move: Move) -> Operation:
     def run(customer: Customer, *, actor: Actor, **told: Any) -> None:
         moves.move_customer(customer, move, actor=actor, **told)
 
-    def available(customer: Customer, actor: Actor) -> str | None:
-        return stages.why_not(move, customer.stage) or _not_theirs(customer, actor)
+    def unavailable(customers: Sequence[Customer], actor: Actor) -> dict[int, str]:
+        stands = _behind(customers)
+        asked = {row.id: _refusal(moves.check_move, move, row, stands[row.id], actor) for row in customers}
+        return {key: reason for key, reason in asked.items() if reason is not None}
 
     return Operation(
         name=move.name,
@@ -105,21 +123,10 @@ def _move(move: Move) -> Operation:
         explain=move.explain,
         form=FORMS[move.name],
         first=_known,
-        available=available,
+        unavailable=unavailable,
         icon="flag",
         danger=move.name == "fail",
     )
-
-
-def _not_theirs(customer: Customer, actor: Actor) -> str | None:
-    """Why an agent may not move a customer: its approval task is somebody else's. Looked up once a request."""
-    if actor.may(P.TASKS_DECIDE):
-        return None
-    known: dict[int, int | None] = g.setdefault("assignees", {})
-    if customer.id not in known:
-        task = tasks.find_latest(customer, TaskKind.ONBOARDING)
-        known[customer.id] = task.assignee_id if task is not None else None
-    return None if known[customer.id] == actor.id else "Claim its approval task first, or ask a manager"
 
 
 MOVES = tuple(_move(move) for move in stages.MOVES)
@@ -129,31 +136,10 @@ MOVES = tuple(_move(move) for move in stages.MOVES)
 
 
 def _as_asked(check: Callable[[ApprovalTask, Actor], None]) -> Callable[[Any, Actor], str | None]:
-    """Why a check of the business refuses a task, as a screen asks it: None where it does not."""
-
-    def reason(task: ApprovalTask, actor: Actor) -> str | None:
-        try:
-            check(task, actor)
-        except HubError as error:
-            return error.message
-        return None
-
-    return reason
+    return lambda task, actor: _refusal(check, task, actor)
 
 
 _open_only = _as_asked(lambda task, _actor: tasks.require_open(task))
-
-
-def _decidable(task: ApprovalTask, actor: Actor) -> str | None:
-    """As the decision itself asks, in words that lead on to the button beside it."""
-    if not task.is_open:
-        return _open_only(task, actor)
-    if actor.id in tasks.askers(task):
-        return tasks.OWN_REQUEST
-    if task.kind in tasks.OF_MANAGERS and not actor.may(P.BLACKLIST):
-        return tasks.MANAGERS_DECIDE
-    may = task.assignee_id == actor.id or actor.may(P.TASKS_DECIDE)
-    return None if may else "Claim it first, or ask a manager"
 
 
 def _approval_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
@@ -172,7 +158,7 @@ def _preview(rows: Sequence[Any], _values: dict[str, Any], _actor: Actor) -> lis
     for task in rows:
         if task.kind is TaskKind.ONBOARDING:
             stage = task.customer.stage
-            what = f"{stage.value} becomes {moves.onward(stage).after.value}" if _has_way(stage) else "Nothing is left"
+            what = f"{stage.value} becomes {moves.onward(stage).after.value}"
         elif task.kind is TaskKind.PARTICULARS:
             what = "; ".join(
                 f"{label}: {seen or 'blank'} becomes {wanted or 'blank'}"
@@ -190,10 +176,6 @@ def _seen(task: ApprovalTask) -> str:
     return f"{task.version}.{task.customer.version if task.customer is not None else 0}"
 
 
-def _has_way(stage: Any) -> bool:
-    return any(stage in move.before for move in stages.MOVES if move.name in ("pass", "bill"))
-
-
 OPERATIONS = (
     Operation(
         name="claim", label="Claim", permission=P.TASKS_WORK, run=tasks.claim_task,
@@ -202,13 +184,13 @@ OPERATIONS = (
     ),
     Operation(
         name="approve", label="Approve", permission=P.TASKS_WORK, run=decisions.approve_task,
-        available=_decidable, form=_approval_form, first=_known, preview=_preview, seen=_seen,
+        available=_as_asked(decisions.check_approval), form=_approval_form, first=_known, preview=_preview, seen=_seen,
         explain="An update is applied exactly as asked for. Onboarding goes one step on: the credit check is passed, "
         "or, with a billing reference, the customer goes live.", icon="ok",
     ),
     Operation(
         name="decline", label="Decline", permission=P.TASKS_WORK, run=decisions.decline_task,
-        available=_decidable, form=WhyForm, seen=_seen,
+        available=_as_asked(decisions.check_declining), form=WhyForm, seen=_seen,
         explain="Nothing changes, and whoever asked is told why. Of onboarding the credit check is failed.",
         icon="ban", danger=True,
     ),

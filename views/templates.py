@@ -74,7 +74,7 @@ class TemplateView(SetupView):
         "body": {"render_kw": {"data-placeholders": offered(), "rows": 12}, "description": MARKUP},
         "active": {"render_kw": {"data-wide": True}},
     }
-    operations = (replace(DELETE, unavailable=template_uses.in_use),)
+    operations = (replace(DELETE, unavailable=lambda rows, _actor: template_uses.in_use(rows)),)
 
     def _edit_page(self, form: Any, row: Any) -> EditPage:
         page: EditPage = super()._edit_page(form, row)

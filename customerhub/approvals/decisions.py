@@ -1,11 +1,29 @@
 """Approving and declining, whatever a task is about."""
 
-from typing import Any
+from typing import Any, Final
 
 from customerhub.approvals import blacklist, moves, particulars, stages, tasks
 from customerhub.permissions import Actor, require_own
 from models import ApprovalTask
 from models.enums import TaskKind, TaskState
+
+FAIL: Final = stages.BY_NAME["fail"]
+
+
+def check_approval(task: ApprovalTask, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot approve `task` now."""
+    tasks.require_open(task)
+    tasks.require_decider(task, actor)
+    if task.kind is TaskKind.ONBOARDING and task.customer is not None:
+        moves.onward(task.customer.stage)
+
+
+def check_declining(task: ApprovalTask, actor: Actor) -> None:
+    """As `check_approval`, for a no. Whoever has passed the credit check cannot fail it any more."""
+    tasks.require_open(task)
+    tasks.require_decider(task, actor)
+    if task.kind is TaskKind.ONBOARDING and task.customer is not None:
+        stages.require_move(FAIL, task.customer.stage)
 
 
 def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor, **told: Any) -> None:
@@ -16,8 +34,7 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
     Conflict where the record has moved on, WrongState where the task is closed or the step cannot be made.
     """
     require_own(actor, task)
-    tasks.require_open(task)
-    tasks.require_decider(task, actor)
+    check_approval(task, actor)
     if task.kind is TaskKind.ONBOARDING:
         assert task.customer is not None
         move = moves.onward(task.customer.stage)
@@ -39,10 +56,9 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
 def decline_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
     """Say no, and why: nothing changes but the task. Of onboarding it is the credit check that is failed."""
     require_own(actor, task)
-    tasks.require_open(task)
-    tasks.require_decider(task, actor)
+    check_declining(task, actor)
     if task.kind is TaskKind.ONBOARDING:
         assert task.customer is not None
-        moves.move_customer(task.customer, stages.BY_NAME["fail"], comment=comment, actor=actor)
+        moves.move_customer(task.customer, FAIL, comment=comment, actor=actor)
         return
     tasks.close(task, TaskState.DECLINED, comment=tasks.needed(comment), actor=actor)

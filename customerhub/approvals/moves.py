@@ -1,5 +1,7 @@
 """Moving a customer from one stage to the next, with everything that hangs on it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -36,10 +38,9 @@ def move_customer(
     blacklisted customer, NotAllowed for one's own request or a task that is not one's own, Invalid with the field where
     something is missing.
     """
-    require(actor, Permission.TASKS_WORK)
     require_own(actor, customer)
-    stages.require_move(move, customer.stage)
-    task = _task_of(customer, actor)
+    stands = behind([customer])[customer.id]
+    check_move(move, customer, stands, actor)
     if move.after in (Stage.PASSED, Stage.BILLING):
         refuse_blacklisted(customer, "approved")
     said = tasks.needed(comment) if move.asks else tasks.tidied(comment)
@@ -51,7 +52,7 @@ def move_customer(
         for name, value in values.items():
             setattr(customer, name, value)
         customer.stage = move.after
-    _settle(task, move, said, actor)
+    _settle(stands.task, move, said, actor)
 
 
 def _told(credit_reference: str | None, billing_reference: str | None, revenue: Decimal | None) -> dict[str, Any]:
@@ -66,31 +67,46 @@ def _told(credit_reference: str | None, billing_reference: str | None, revenue: 
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _task_of(customer: Customer, actor: Actor) -> ApprovalTask | None:
-    """The onboarding task behind a customer. Raises NotAllowed where it is not the actor's to decide."""
-    task = tasks.find_latest(customer, TaskKind.ONBOARDING)
-    if task is not None:
-        tasks.require_decider(task, actor)
-    elif actor.id is not None and actor.id == _maker_of(customer):
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind a customer: its onboarding task, else who made the record."""
+
+    task: ApprovalTask | None = None
+    maker_id: int | None = None
+
+
+def behind(customers: Sequence[Customer]) -> dict[int, Behind]:
+    """What stands behind each of these customers, by their ids."""
+    found = tasks.latest_of(customers, TaskKind.ONBOARDING)
+    makers = _makers_of([customer for customer in customers if customer.id not in found])
+    return {each.id: Behind(found.get(each.id), makers.get(each.id)) for each in customers}
+
+
+def _makers_of(customers: Sequence[Customer]) -> dict[int, int | None]:
+    """Who made these records, by the history."""
+    if not customers:
+        return {}
+    made = select(History.customer_id, History.actor_id).where(
+        History.organisation_id == customers[0].organisation_id,
+        History.customer_id.in_([customer.id for customer in customers]),
+        History.table_name == "customer",
+        History.action == "created",
+    )
+    return {key: actor_id for key, actor_id in db.session.execute(made.order_by(History.id.desc())) if key is not None}
+
+
+def check_move(move: Move, customer: Customer, stands: Behind, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot make `move` now. `stands` is what stands behind
+    the customer.
+    """
+    require(actor, Permission.TASKS_WORK)
+    stages.require_move(move, customer.stage)
+    if stands.task is not None:
+        tasks.require_decider(stands.task, actor)
+    elif actor.id is not None and actor.id == stands.maker_id:
         raise NotAllowed(tasks.OWN_REQUEST)
     elif not actor.may(Permission.TASKS_DECIDE):
         raise NotAllowed("There is no approval task that you could claim. Ask a manager")
-    return task
-
-
-def _maker_of(customer: Customer) -> int | None:
-    """Who made the record, by the history."""
-    return db.session.scalar(
-        select(History.actor_id)
-        .where(
-            History.organisation_id == customer.organisation_id,
-            History.customer_id == customer.id,
-            History.table_name == "customer",
-            History.action == "created",
-        )
-        .order_by(History.id)
-        .limit(1)
-    )
 
 
 def _settle(task: ApprovalTask | None, move: Move, said: str | None, actor: Actor) -> None:

@@ -98,6 +98,19 @@ def of_kind(customer: Customer, kind: TaskKind) -> list[ApprovalTask]:
     return list(db.session.scalars(asked.order_by(ApprovalTask.id)))
 
 
+def latest_of(customers: Sequence[Customer], kind: TaskKind) -> dict[int, ApprovalTask]:
+    """As `find_latest`, for many customers at once: by the id of each that has one."""
+    if not customers:
+        return {}
+    asked = select(ApprovalTask).where(
+        ApprovalTask.customer_id.in_([customer.id for customer in customers]), ApprovalTask.kind == kind
+    )
+    found = db.session.scalars(
+        asked.order_by(case((ApprovalTask.state == TaskState.OPEN, 1), else_=0), ApprovalTask.id)
+    )
+    return {task.customer_id: task for task in found if task.customer_id is not None}
+
+
 def _whose_turn(organisation: Organisation, actor: Actor) -> int | None:
     """The agent who gets the next task, where the organisation hands them out by itself; never the one who asks."""
     if organisation.task_assignment is TaskAssignment.BY_HAND:
@@ -121,7 +134,6 @@ def _whose_turn(organisation: Organisation, actor: Actor) -> int | None:
 
 def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
     """Take an open task that nobody has. Of two who try, one gets it and the other is told that it is taken."""
-    require(actor, Permission.TASKS_WORK)
     require_own(actor, task)
     check_claim(task, actor)
     with _changing():
@@ -135,10 +147,7 @@ def check_claim(task: ApprovalTask, actor: Actor) -> None:
         raise WrongState("It is yours already")
     if task.assignee_id is not None:
         raise WrongState(f"Already taken by {task.assignee}")
-    if actor.id in askers(task):
-        raise NotAllowed(OWN_REQUEST)
-    if task.kind in OF_MANAGERS and not actor.may(Permission.BLACKLIST):
-        raise NotAllowed(MANAGERS_DECIDE)
+    require_worker(task, actor)
 
 
 def release_task(task: ApprovalTask, *, actor: Actor) -> None:
@@ -329,14 +338,18 @@ def require_open(task: ApprovalTask) -> None:
 
 def require_decider(task: ApprovalTask, actor: Actor) -> None:
     """Raises NotAllowed unless `actor` may decide `task`: not their own request, and as a manager or its assignee."""
+    require_worker(task, actor)
+    if task.assignee_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
+        raise NotAllowed("Claim the task first, or ask a manager to decide it")
+
+
+def require_worker(task: ApprovalTask, actor: Actor) -> None:
+    """Raises NotAllowed unless `task` may be `actor`'s to decide: not their own request, and none of managers alone."""
+    require(actor, Permission.TASKS_WORK)
     if actor.id is not None and actor.id in askers(task):
         raise NotAllowed(OWN_REQUEST)
-    if task.kind in OF_MANAGERS:
-        require(actor, Permission.BLACKLIST)
-    else:
-        require(actor, Permission.TASKS_WORK)
-        if task.assignee_id != actor.id and not actor.may(Permission.TASKS_DECIDE):
-            raise NotAllowed("Claim the task first, or ask a manager to decide it")
+    if task.kind in OF_MANAGERS and not actor.may(Permission.BLACKLIST):
+        raise NotAllowed(MANAGERS_DECIDE)
 
 
 def askers(task: ApprovalTask) -> set[int]:

@@ -196,7 +196,7 @@ def test_each_row_of_many_gets_its_answer(world: World, agent: Browser):
     assert "1 done" in answer.text
     assert "2 not done" in answer.text
     assert "The record has changed" in answer.text
-    assert "Claim it first, or ask a manager" in answer.text
+    assert "Claim the task first, or ask a manager to decide it" in answer.text
     assert [again(key).state for key in keys] == [TaskState.APPROVED, TaskState.OPEN, TaskState.OPEN]
     assert again(keys[0]).customer.website == "https://new.example"
 
@@ -360,6 +360,28 @@ def test_the_next_step_stands_out(world: World, agent: Browser):
         page = agent.get(f"{HOME}details/?id={task.id}").text
         primary = re.findall(r'class="btn btn-primary" href="[^"]*">(?:<svg.*?</svg>)?([^<]+)', page)
         assert primary == [step]
+
+
+def actions_on(page: str) -> set[str]:
+    return set(re.findall(r"/operation/([a-z]+)/", page))
+
+
+def test_only_what_can_be_decided_is_offered(world: World, agent: Browser):
+    passed = onboarding(world, Stage.PASSED, assignee_id=world.ours.users[Role.AGENT])
+    key = passed.customer_id
+    assert actions_on(agent.get(f"{HOME}details/?id={passed.id}").text) >= {"approve", "release"}
+    assert "decline" not in actions_on(agent.get(f"{HOME}details/?id={passed.id}").text)
+    assert "only from New or Referred it can move to Failed" in agent.get(operation("decline", passed)).text
+    mark = last_change()
+    assert agent.post(operation("decline", passed), {"comment": "No"}).status_code == 409
+    assert changes_since(mark) == []
+    assert "bill" in actions_on(agent.get(f"/admin/customers/details/?id={key}").text)
+    url = f"/admin/customers/operation/bill/?id={key}"
+    for change_of, told in (({"assignee_id": None}, "Claim the task first, or ask a manager to decide it"),
+                            ({"requester_id": agent.user_id}, "nobody decides their own request")):  # fmt: skip
+        change(world, passed, **change_of)
+        assert "bill" not in actions_on(agent.get(f"/admin/customers/details/?id={key}").text)
+        assert told in agent.get(url).text
 
 
 def test_the_record_of_a_customer_tells_of_its_tasks(world: World, agent: Browser):
