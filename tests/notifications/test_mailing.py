@@ -135,6 +135,7 @@ NASTY = 'Acme\r\nBcc: victim@example.com <img src=x onerror="alert(1)"> {{accoun
 def customer(session):
     addresses.configure(public_url="https://hub.example.com")
     organisation = make.OrganisationFactory(name="Bits & <Bytes>")
+    make.BusinessEntityFactory(organisation=organisation, name="The first, which is not the customer's")
     return make.CustomerFactory(
         organisation=organisation, name="Kö & Co", reference="KOE", review_start_date=date(2025, 1, 31),
         review_frequency=3,

@@ -55,6 +55,7 @@ def html(source, **given_values):
          "{{nobody}} {{ a.b }} {{}} {{{a}}}"),
         ("One\n{{none}}\ntwo\n\n{{none}}\n\n- {{none}}\n\n- x\n- {{none}}\n- y", "<p>One<br>\ntwo</p>\n"
          "<ul><li>x</li>\n<li>y</li></ul>", "One\ntwo\n\n- x\n- y"),
+        ("\U000f0000 {{a}} \U000f0001", "<p>� &lt;A&gt; �</p>", "� <A> �"),
         ("{{lines}}", "<p>a - b ** c **</p>", "a - b ** c **"),
         ("  \n", "", ""),
     ],

@@ -3,10 +3,11 @@
 import html
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
+import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,15 +99,17 @@ def test_a_preview_without_a_customer_has_sample_values(world: World, agent: Bro
     assert "- 31 Jan 2026" in text
 
 
-def test_a_preview_of_a_review_has_the_values_of_the_customer_as_on_today(world: World, agent: Browser):
+@time_machine.travel(datetime(2026, 1, 31, 12, tzinfo=UTC))
+def test_a_preview_of_a_review_has_the_values_of_the_customer_as_on_today(world: World):
+    agent = Browser(world.app, world.ours.users[Role.AGENT])
     change(world, owner(world), date_format=DateFormat.DAY_DOT_MONTH, timezone="Pacific/Kiritimati")
-    start = today(world) - timedelta(days=1)
+    start = date(2026, 1, 31)  # there it is 1 February
     change(world, customer(world), review_start_date=start, review_frequency=12, automatic_report=True)
     names = ("customer", "reference", "review_date", "review_in_words", "today", "account_manager", "report_note")
     body = "|".join(f"{{{{{name}}}}}" for name in names)
     text = shown(agent, body=body, preview_customer=str(customer(world).id))
     expected = (
-        f"Our Telecom customer 0|REF-0|{start:%d.%m.%Y}|was due yesterday|{today(world):%d.%m.%Y}|The agent|"
+        "Our Telecom customer 0|REF-0|31.01.2026|was due yesterday|01.02.2026|The agent|"
         "The performance report of Our Telecom customer 0 is attached."
     )
     assert text.count(expected) == 2
