@@ -18,6 +18,7 @@ PARTS = (
     "files",
     "partner",
     "portal",
+    "schedule",
     "admin",
 )
 

@@ -65,6 +65,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         "System",
         (
             ("Outbox", "outbox.index_view", "mail", P.OUTBOX_VIEW),
+            ("Jobs", "schedule.index", "run", P.JOBS),
             ("Imports", "imports.index_view", "upload", P.CUSTOMERS_IMPORT),
             ("Exports", "exports.index_view", "download", P.CUSTOMERS_EXPORT),
             ("History", "history.index_view", "history", P.HISTORY_VIEW),

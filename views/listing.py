@@ -171,6 +171,7 @@ class ListPage:
     filters: list[dict[str, Any]] = field(default_factory=list)
     keep: list[tuple[str, str]] = field(default_factory=list)
     tabs: list[dict[str, Any]] = field(default_factory=list)
+    tabs_label: str | None = None
     save_view_url: str | None = None
     column_picker: dict[str, Any] | None = None
     page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)

@@ -165,6 +165,7 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         "template preview": (admin, f"/admin/templates/preview/?id={template.limit(1).scalar()}&{chosen}"),
         "documents of a preview": (admin, f"/admin/templates/documents/?{chosen}"),
         "start": (admin, "/admin/"),
+        "jobs": (admin, "/admin/schedule/"),
         "suggestions": (admin, "/admin/search/suggest?q=cus"),
         "look-up": (admin, "/admin/customers/ajax/lookup/?name=customer.account_manager_id&query=p&limit=20"),
         "task page": (admin, f"/admin/tasks/details/?id={house.task.id}"),

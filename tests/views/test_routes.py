@@ -18,16 +18,19 @@ from customerhub import clock, history, storage
 from customerhub.permissions import Actor
 from customerhub.users import passwords
 from customerhub.users.links import OneTimeLinks
+from jobs.queue import get_queue
 from models.base import db
 from models.enums import Role, TaskState, TemplatePurpose, TransferState
 from tests import factories as make
 from tests.browsing import Browser
+from tests.jobs.registering import put_failed
 from tests.views.screen_table import MANAGERS, NOBODY, SCREENS, STAFF
 from tests.views.test_screens_by_role import COMMON, PEOPLE
 from tests.world import World
 
 SIGNED_IN = frozenset(PEOPLE) - {"stranger"}
 ANYBODY = frozenset(PEOPLE)
+PLATFORM = frozenset({"platform"})
 PASSWORD = "plum sofa ticket nine"
 HASH = passwords.hash_password(PASSWORD)
 PDF = b"%PDF-1.7 a certificate"
@@ -224,6 +227,47 @@ def takes_refused_rows(visit: Visit) -> Outcome:
     return answer, answer.data.startswith(b"PK")
 
 
+# --- Jobs --------------------------------------------------------------------------------------------------
+
+FAILED = "queue=default&place=failed"
+
+
+def runs_a_job(visit: Visit) -> Outcome:
+    get_queue().empty()
+    answer = visit.browser.post("/admin/schedule/run/", {"name": "jobs.mail.sweep"})
+    return answer, [job.func_name for job in get_queue().jobs] == ["jobs.mail.sweep"]
+
+
+def lists_failed_jobs(visit: Visit) -> Outcome:
+    [job_id] = put_failed(1)
+    answer = visit.browser.get(f"/admin/schedule/jobs/?{FAILED}")
+    return answer, job_id in answer.text
+
+
+def looks_at_a_job(visit: Visit) -> Outcome:
+    [job_id] = put_failed(1, "ValueError: no room")
+    answer = visit.browser.get(f"/admin/schedule/job/?queue=default&id={job_id}")
+    return answer, "ValueError: no room" in answer.text
+
+
+def chooses_jobs(visit: Visit) -> Outcome:
+    [job_id] = put_failed(1)
+    answer = visit.browser.post(f"/admin/schedule/jobs/action/?{FAILED}", {"rowid": job_id, "action": "discard"})
+    return answer, answer.status_code == 303 and "/operation/discard/" in answer.location
+
+
+def opens_discarding(visit: Visit) -> Outcome:
+    [job_id] = put_failed(1)
+    answer = visit.browser.get(f"/admin/schedule/operation/discard/?{FAILED}&id={job_id}")
+    return answer, 'class="operation"' in answer.text and job_id in get_queue().failed_job_registry.get_job_ids()
+
+
+def discards_a_job(visit: Visit) -> Outcome:
+    [job_id] = put_failed(1)
+    answer = visit.browser.post(f"/admin/schedule/operation/discard/?{FAILED}&id={job_id}")
+    return answer, job_id not in get_queue().failed_job_registry.get_job_ids()
+
+
 # --- Partners ----------------------------------------------------------------------------------------------
 
 
@@ -377,6 +421,13 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("imports.confirm_view", "POST"): (STAFF, confirms_an_import),
     ("imports.cancel_view", "POST"): (STAFF, cancels_an_import),
     ("imports.errors_view", "GET"): (STAFF, takes_refused_rows),
+    ("schedule.index", "GET"): (PLATFORM, page("/admin/schedule/", "jobs.mail.sweep")),
+    ("schedule.run", "POST"): (PLATFORM, runs_a_job),
+    ("schedule.jobs", "GET"): (PLATFORM, lists_failed_jobs),
+    ("schedule.job", "GET"): (PLATFORM, looks_at_a_job),
+    ("schedule.choose", "POST"): (PLATFORM, chooses_jobs),
+    ("schedule.operation_page", "GET"): (PLATFORM, opens_discarding),
+    ("schedule.operation_page", "POST"): (PLATFORM, discards_a_job),
     ("profile.profile", "GET"): (SIGNED_IN, page("/profile/", "You sign in with")),
     ("profile.profile", "POST"): (SIGNED_IN, renames_oneself),
     ("profile.password", "GET"): (SIGNED_IN, page("/profile/password", "Present password")),
