@@ -93,6 +93,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# What a partner brings in; whose dealer is switched off brings in nothing new, and still sees what is there.
+BROUGHT_IN: Final = frozenset({P.CUSTOMERS_REGISTER, P.CONTRACTS_ADD})
+
 # The tables, beside their own customers, whose rows partners and customers may know of: those that hang on these
 # customers, and those that their forms choose from. What is not named here they do not know of.
 OWN: dict[Role, tuple[type[OrganisationRow], ...]] = {
@@ -154,6 +157,8 @@ class Actor:
             return self.user.platform
         if permission is P.JOBS:
             return self.user.platform or (self.user.role is Role.ADMIN and _is_only_organisation())
+        if permission in BROUGHT_IN and self.user.dealer is not None and not self.user.dealer.active:
+            return False
         return permission in ROLE_PERMISSIONS[self.user.role]
 
 
@@ -195,6 +200,21 @@ def require_own(actor: Actor, row: Any) -> None:
     is_ours = row.organisation_id is None or row.organisation_id == actor.organisation_id
     if not is_ours or not _is_in_sight(row, actor.sight):
         raise NotFound("There is nothing here that you may see.")
+
+
+def knows(user: User, row: Any) -> bool:
+    """Whether `row`, of their own organisation, is one that `user` may know of."""
+    return _is_in_sight(row, Actor.of(user).sight)
+
+
+def hears(actor: Actor, person: User | None) -> bool:
+    """Whether `actor` may know what `person` has said and asked for. Partners hear the staff and their own dealer's
+    people, portal users the staff and those of their own customer, and all of them the system.
+    """
+    if person is None or person.role in STAFF or actor.sight.role in (None, *STAFF):
+        return True
+    theirs = Actor.of(person).sight
+    return (theirs.role, theirs.dealer_id, theirs.customer_id) == actor.sight[1:]
 
 
 def _is_in_sight(row: Any, sight: Sight) -> bool:

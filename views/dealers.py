@@ -8,7 +8,10 @@ from views.named import SetupView, active_column, active_filter
 class DealerView(SetupView):
     noun = "dealer"
     title = "Dealers"
-    intro = "Partner companies. Their users see the customers that carry their code, and no others."
+    intro = (
+        "Partner companies. Their users see the customers that carry their code, and no others. Those of one that is "
+        "switched off register nobody new."
+    )
     empty_text = "Add a dealer before you invite users with the role partner."
     columns = (
         Column("code", "Code", lambda row: row.code, sort=Dealer.code),

@@ -49,9 +49,16 @@ def _customer(customer_id: int, actor: Actor) -> Customer:
 def _nav(active: str) -> list[dict[str, Any]]:
     entries = (
         ("customers", "Customers", url_for("partner.home")),
-        ("register", "Register", url_for("partner.register_view", kind=CustomerKind.COMPANY.value)),
+        *_registering(),
     )
     return [{"label": label, "url": url, "active": name == active} for name, label, url in entries]
+
+
+def _registering() -> list[tuple[str, str, str]]:
+    """The way to the registration, where one may register."""
+    if not current_actor().may(Permission.CUSTOMERS_REGISTER):
+        return []
+    return [("register", "Register", url_for("partner.register_view", kind=CustomerKind.COMPANY.value))]
 
 
 # --- The list ----------------------------------------------------------------------------------------------------
@@ -77,10 +84,10 @@ def home() -> Any:
         "title": f"Customers of {current_user.dealer}",
         "nav": _nav("customers"),
         "actions": [
-            {"label": "Register a customer", "url": url_for("partner.register_view", kind="company"), "icon": "plus",
-             "primary": True},
+            {"label": "Register a customer", "url": url, "icon": "plus", "primary": True}
+            for _, _, url in _registering()
         ],
-        "banners": _waiting(actor),
+        "banners": _switched_off() + _waiting(actor),
         "tabs": _tabs(stage, counts),
         "tables": [_live(rows[:PAGE]) if stage is Stage.BILLING else _followed(rows[:PAGE])],
         "pager": _pager(number, len(rows) > PAGE),
@@ -139,6 +146,10 @@ def _live(rows: list[Customer]) -> dict[str, Any]:
         ],
         "empty": {"title": "None is live yet", "text": "A customer is live once it has passed the check."},
     }  # fmt: skip
+
+
+def _switched_off() -> list[dict[str, Any]]:
+    return [] if _registering() else [{"kind": "info", "text": f"{registration.SWITCHED_OFF}."}]
 
 
 def _waiting(actor: Actor) -> list[dict[str, Any]]:
@@ -251,6 +262,7 @@ def register_view(kind: str) -> Any:
     actor = _partner()
     if kind not in set(CustomerKind):
         abort(404)
+    registration.require_dealer(actor)
     sent = once.claim() if request.method == "POST" else None
     if sent is not None and sent.is_same:
         return sent.lead_on(url_for("partner.home"))

@@ -5,11 +5,14 @@ from typing import Any
 from flask import url_for
 
 from customerhub.approvals import tasks
+from customerhub.permissions import hears
 from models import ApprovalTask, Customer
 from models.enums import Role, Stage, TaskKind, TaskState
 from views import partner_forms
+from views.actor import current_actor
 from views.columns import STAGE_TONES, moment
 from views.customer_approval import way
+from views.showing import changes_of
 from views.task_page import comments_of, lines
 
 LABELS = {
@@ -23,12 +26,15 @@ def stage_chip(row: Customer) -> dict[str, Any]:
 
 
 def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, Any]:
-    asked = tasks.find_latest(row, TaskKind.PARTICULARS)
+    latest = tasks.find_latest(row, TaskKind.PARTICULARS)
+    asked = latest if latest is not None and hears(current_actor(), latest.requester) else None
+    waits = latest is not None and latest.is_open
     banners = []
     if form is not None:
         banners.append({"kind": "warning", "text": "We have a question. Read it below and answer."})
-    if asked is not None and asked.is_open:
-        banners.append({"kind": "info", "text": "You asked for a change. It waits for a decision."})
+    if waits:
+        who = "You asked" if asked is not None else "Somebody asked"
+        banners.append({"kind": "info", "text": f"{who} for a change. It waits for a decision."})
     talked_of = [each for each in (task, asked) if each is not None]
     chip = stage_chip(row)
     return {
@@ -43,7 +49,7 @@ def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, An
         ],
         "sections": [
             {"title": "Particulars", "items": partner_forms.particulars_of(row), "edit_label": "Ask for a change",
-             "edit_url": None if asked is not None and asked.is_open else url_for("partner.update", customer_id=row.id)}
+             "edit_url": None if waits else url_for("partner.update", customer_id=row.id)}
         ],
         "form": form,
         "button": "Send answer",
@@ -52,7 +58,7 @@ def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, An
 
 
 def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:
-    """What was said about the registration and a change; of ours nobody's name is told."""
+    """What was said about the registration and a change: by us, without names, and by people of the same dealer."""
     return {
         "title": "What was said",
         "columns": [{"label": label} for label in ("When", "Who", "What")],
@@ -60,6 +66,7 @@ def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:
             [moment(each.created_at), each.user.name if each.user and each.user.role is Role.PARTNER else "We",
              lines(each.text)]
             for each in comments_of(*talked_of)
+            if hears(current_actor(), each.user)
         ],
         "empty": {"title": "Nothing yet", "text": "Questions and answers appear here."},
     }  # fmt: skip
@@ -68,6 +75,7 @@ def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:
 def _change(asked: ApprovalTask) -> dict[str, Any]:
     """The change that was asked for last, and what became of it."""
     outcome = {TaskState.OPEN: "It waits for a decision."}.get(asked.state, f"It was {asked.state.value}.")
-    rows = [[partner_forms.label(name), seen, wanted or "(blank)"] for name, (seen, wanted) in asked.proposal.items()]
+    told = zip(asked.proposal, changes_of(Customer.__tablename__, asked.proposal), strict=True)
+    rows = [[partner_forms.label(name), seen or "(blank)", wanted or "(blank)"] for name, (_, seen, wanted) in told]
     columns = [{"label": label} for label in ("What", "Before", "Asked for")]
     return {"title": "The change you asked for", "text": outcome, "columns": columns, "rows": rows}

@@ -9,7 +9,7 @@ from customerhub.errors import Invalid
 from customerhub.notifications import mailing
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.wording import literally
-from customerhub.permissions import Actor
+from customerhub.permissions import Actor, knows
 from models import ApprovalTask, User
 from models.base import db
 from models.enums import Role
@@ -44,9 +44,9 @@ def _due(task: ApprovalTask) -> str:
 
 
 def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Actor) -> None:
-    """Tell who asked for it what became of a task, or what is asked back."""
+    """Tell who asked for it what became of a task, or what is asked back, unless the customer is no longer theirs."""
     requester = task.requester
-    if requester is None or not requester.active or requester.id == actor.id:
+    if requester is None or not requester.active or requester.id == actor.id or not knows(requester, task):
         return
     moves = task.customer.version if task.customer is not None else 0
     path = TASK_PATH.format(task.id)

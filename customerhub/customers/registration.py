@@ -12,6 +12,7 @@ from models.enums import AddressKind, CustomerKind
 from models.keys import number_key
 
 REFUSED: Final = "We cannot take on a customer with this number. Please ask your contact with us"
+SWITCHED_OFF: Final = "Your dealer code is switched off, so nothing new can be registered. Ask your contact with us"
 PARTICULARS: Final = frozenset({
     "customer_type", "registration_date", "vat_number", "vat_registration_date", "email", "contact_number", "website",
 })  # fmt: skip
@@ -39,10 +40,7 @@ def register_customer(
     Invalid with the field at fault, also where the number is blacklisted or another customer has it; whose it is is not
     told.
     """
-    require(actor, Permission.CUSTOMERS_REGISTER)
-    dealer_id = actor.sight.dealer_id
-    if dealer_id is None:
-        raise NotAllowed("You have no dealer code. Ask your contact with us")
+    dealer_id = require_dealer(actor)
     unknown = set(particulars) - PARTICULARS
     if unknown:
         raise Invalid(f"These are not told with a registration: {', '.join(sorted(unknown))}")
@@ -65,6 +63,17 @@ def register_customer(
     if address:
         customer.addresses = [_address(actor, lines=address, city=city, postal_code=postal_code, country=country)]
     return save_record(customer, actor=actor, comment=said)
+
+
+def require_dealer(actor: Actor) -> int:
+    """The dealer for whom `actor` registers. Raises NotAllowed, saying why, where they may not."""
+    user = actor.user
+    if user is not None and user.dealer is not None and not user.dealer.active:
+        raise NotAllowed(SWITCHED_OFF)
+    require(actor, Permission.CUSTOMERS_REGISTER)
+    if actor.sight.dealer_id is None:
+        raise NotAllowed("You have no dealer code. Ask your contact with us")
+    return actor.sight.dealer_id
 
 
 def _check_numbers(kind: CustomerKind, identity: str | None, registration: str | None, actor: Actor) -> None:
@@ -90,5 +99,5 @@ def _first(emails: str | None) -> str | None:
 
 def looks_known(values: dict[str, Any], *, actor: Actor) -> bool:
     """Whether there may be such a customer already, be it another partner's. Which one is not told."""
-    require(actor, Permission.CUSTOMERS_REGISTER)
+    require_dealer(actor)
     return bool(find_duplicates(values, organisation_id=actor.organisation_id))

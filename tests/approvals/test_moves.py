@@ -333,6 +333,15 @@ def test_the_partner_is_told_each_time_once(office):
     assert len({mail.reason_key for mail in mails()}) == len(mails())
 
 
+def test_a_partner_whose_customer_it_is_no_longer_is_sent_nothing(office):
+    customer = office.customer()
+    office.move(customer, "refer", comment="Who signs?")
+    customer.dealer_id = make_user(office.organisation, Role.PARTNER).dealer_id
+    db.session.commit()
+    office.move(customer, "fail", comment="Debts")
+    assert [mail.subject.split(": ")[1] for mail in mails(office.partner.user)] == ["Referred"]
+
+
 @pytest.mark.parametrize("next_move", ["pass", "fail"])
 def test_nothing_is_asked_of_the_partner_any_more_once_it_moves_on(office, next_move):
     customer = office.customer()

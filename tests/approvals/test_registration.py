@@ -8,7 +8,7 @@ from customerhub.approvals import tasks
 from customerhub.customers import registration
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, HubError, Invalid, NotAllowed
-from customerhub.permissions import Actor
+from customerhub.permissions import Actor, Permission
 from models import BlacklistEntry, Customer
 from models.base import db
 from models.enums import ApprovalPolicy, CustomerKind, CustomerType, Role, Stage, TaskKind
@@ -120,6 +120,18 @@ def test_only_partners_register(office):
             register(office, by=actor)
     with pytest.raises(NotAllowed, match="no dealer code"):
         register(office, by=office.system)
+
+
+def test_one_whose_dealer_is_switched_off_registers_nobody(office):
+    office.partner.user.dealer.active = False
+    for act in (
+        lambda: register(office), lambda: registration.looks_known({"name": "Nordwind"}, actor=office.partner),
+    ):  # fmt: skip
+        with pytest.raises(NotAllowed, match="Your dealer code is switched off"):
+            act()
+    assert not office.partner.may(Permission.CONTRACTS_ADD)
+    office.partner.user.dealer.active = True
+    assert register(office).stage is Stage.NEW
 
 
 def test_another_dealer_knows_nothing_of_it(office):

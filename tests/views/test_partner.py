@@ -8,7 +8,7 @@ from sqlalchemy import select
 import models
 from customerhub import history
 from customerhub.approvals import moves, stages, tasks
-from customerhub.customers.registration import ALIKE, REFUSED
+from customerhub.customers.registration import ALIKE, REFUSED, SWITCHED_OFF
 from customerhub.permissions import Actor
 from models.base import db
 from models.enums import CustomerKind, Role, Stage, TaskKind, TaskState
@@ -338,6 +338,58 @@ def test_a_customer_of_somebody_else_is_not_there(world: World, partner: Browser
         assert partner.get(f"/partner/customers/{key}/").status_code == 404
     assert contents() == before
     assert "Our Telecom customer" not in other_partner.get("/partner/").text
+
+
+def give(world: World, key: int, dealer_id: int | None) -> None:
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.Customer, key).dealer_id = dealer_id
+        db.session.commit()
+
+
+def test_what_another_dealer_said_and_asked_for_is_not_told(world: World, partner: Browser, other_partner: Browser):
+    """The customer has come to another dealer, as one may by a merge: what stays is what we said."""
+    key, dealer = world.ours.customers[1], db.session.get_one(models.User, other_partner.user_id).dealer_id
+    task = make.ApprovalTaskFactory(
+        organisation=owner(world), customer_id=key, requester_id=partner.user_id, waits_for_requester=True
+    )
+    said = {"organisation": owner(world), "task_id": task.id}
+    make.TaskCommentFactory(**said, user_id=partner.user_id, text="Our secret terms")
+    make.TaskCommentFactory(**said, user_id=world.ours.users[Role.AGENT], text="Who signs?")
+    url = f"/partner/customers/{key}/update/"
+    assert partner.submit(url, contact_number="0815 42", comment="They ring us only").status_code == 303
+    give(world, key, dealer)
+    page = other_partner.get(f"/partner/customers/{key}/").text
+    for secret in ("Our secret terms", "0815 42", "They ring us only", "The partner", "Ask for a change"):
+        assert secret not in page
+    for told in ("Who signs?", "Somebody asked for a change. It waits for a decision.", 'name="answer"'):
+        assert told in page
+    assert other_partner.submit(f"/partner/customers/{key}/", answer="The new owner does").status_code == 303
+    assert partner.get(f"/partner/customers/{key}/").status_code == 404
+    give(world, key, db.session.get_one(models.User, partner.user_id).dealer_id)
+    page = partner.get(f"/partner/customers/{key}/").text
+    assert "The new owner does" not in page
+    assert "Our secret terms" in page
+
+
+def test_one_whose_dealer_is_switched_off_brings_in_nothing_new(world: World, partner: Browser):
+    key = world.ours.customers[1]
+    make.ApprovalTaskFactory(
+        organisation=owner(world), customer_id=key, requester_id=partner.user_id, waits_for_requester=True
+    )
+    filled = partner.form(COMPANY) | FILLED
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.User, partner.user_id).dealer.active = False
+        db.session.commit()
+    home = partner.get("/partner/").text
+    assert SWITCHED_OFF in home
+    assert "Our Telecom customer 1" in home
+    assert "/partner/register/" not in home
+    mark = last_change()
+    for answer in (partner.get(COMPANY), partner.get(CONSUMER), partner.post(COMPANY, filled)):
+        assert (answer.status_code, SWITCHED_OFF in answer.text) == (403, True)
+    assert changes_since(mark) == []
+    assert partner.submit(f"/partner/customers/{key}/", answer="We do").status_code == 303
+    assert partner.submit(f"/partner/customers/{key}/update/", contact_number="0815").status_code == 303
 
 
 def test_staff_and_customers_do_not_open_the_pages_of_partners(world: World):
