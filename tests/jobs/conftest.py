@@ -9,11 +9,12 @@ from flask import Flask
 from customerhub.config import Settings
 from jobs.queue import init_queue
 from tests.databases import settings_for
+from tests.jobs.mailing import use
 from tests.jobs.running import Running
 from tests.servers import Valkey
 from tests.world import filled, world
 
-__all__ = ["filled", "world"]  # fixtures made elsewhere
+__all__ = ["filled", "use", "world"]  # fixtures made elsewhere
 
 StartCommand = Callable[..., Running]
 

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import create_engine, text
 
-from customerhub import clock, outbox
+from customerhub import clock
 from customerhub.config import SettingError, load_settings
 from customerhub.delivery import CLAIM, PAUSES
 from jobs import mail, smtp
@@ -18,19 +18,9 @@ from jobs.queue import DEFAULT, JOB_TIMEOUTS
 from jobs.smtp import MOST_STEPS
 from models.base import db
 from models.enums import OutboxState
+from tests.jobs.mailing import put
 from tests.mail_server import PASSWORD, USER, Mailbox, check_password, running, tls_context
-from tests.people import make_organisation
 from tests.servers import free_port, wait_until
-
-
-@pytest.fixture
-def use(app, monkeypatch):
-    """Sends through the server at an address from now on."""
-
-    def use(smtp_url, **more):
-        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url, **more))
-
-    return use
 
 
 @pytest.fixture
@@ -43,19 +33,6 @@ def mailbox(use):
 @pytest.fixture
 def message(session):
     return put("first")
-
-
-def put(reason, **values):
-    organisation = make_organisation(f"Example {reason}")
-    details = {
-        "recipient": "kim@example.com",
-        "subject": "Grüße",
-        "text_body": "Hello\n.\nbye",
-        "html_body": "<p>ä</p>",
-    }
-    message = outbox.put(organisation_id=organisation.id, reason_key=reason, purpose="review due", **(details | values))
-    db.session.commit()
-    return message
 
 
 def sent(message):

@@ -1,0 +1,84 @@
+"""Messages for the tests of mail, and the server they are sent through."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select
+
+from customerhub import clock, outbox
+from models import OutboxMessage
+from models.base import db
+from models.enums import OutboxState
+from tests.people import make_organisation
+
+Use = Callable[..., None]
+_numbers = count(1)
+
+
+@pytest.fixture
+def use(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Use:
+    """Sends through the server at an address from now on."""
+
+    def use(smtp_url: str | None, **more: Any) -> None:
+        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url, **more))
+
+    return use
+
+
+def put(reason: str, **values: Any) -> OutboxMessage:
+    """A message that is due, of an organisation of its own."""
+    organisation = make_organisation(f"Example {reason}")
+    message = outbox.put(
+        **{
+            "organisation_id": organisation.id,
+            "reason_key": reason,
+            "purpose": "review due",
+            "recipient": "kim@example.com",
+            "subject": "Grüße",
+            "text_body": "Hello\n.\nbye",
+            "html_body": "<p>ä</p>",
+            **values,
+        }
+    )
+    db.session.commit()
+    return message
+
+
+def put_several(number: int, **values: Any) -> list[OutboxMessage]:
+    """Messages that are due one after the other, all of one organisation."""
+    organisation = make_organisation(f"Example {next(_numbers)}")
+    drafts = [
+        outbox.Draft(
+            organisation_id=organisation.id, reason_key=f"message {place}", purpose="test",
+            recipient=f"kim{place}@example.com", subject=f"Message {place}", text_body="Hello",
+            html_body="<p>Hello</p>",
+            **values,
+        )
+        for place in range(number)
+    ]  # fmt: skip
+    with outbox.unannounced():
+        ids = outbox.put_many(drafts)
+        db.session.commit()
+    made = [db.session.get_one(OutboxMessage, message_id) for message_id in ids]
+    db.session.rollback()  # others are to write as well
+    return made
+
+
+def states(messages: list[OutboxMessage]) -> list[OutboxState]:
+    """How these messages stand in the database, in their order."""
+    db.session.rollback()
+    found = db.session.execute(select(OutboxMessage.id, OutboxMessage.state)).all()
+    db.session.rollback()
+    by_id = {row.id: row.state for row in found}
+    return [by_id[message.id] for message in messages]
+
+
+def later(pause: timedelta) -> Any:
+    """That much later than now, for as long as the block lasts."""
+    return time_machine.travel(clock.now() + pause)
