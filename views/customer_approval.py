@@ -9,9 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from customerhub.customers.alerts import list_alerts
-from customerhub.customers.duplicates import find_duplicates
 from customerhub.customers.merging import merged_into
-from customerhub.permissions import Actor, Permission
 from models import ApprovalTask, Customer
 from models.base import db
 from models.enums import Stage
@@ -22,7 +20,6 @@ from views.task_cells import due_cell, kind_chip, state_chip
 
 SHOWN = 100  # tasks on the page of a customer
 TOLD = {Stage.BILLING: "Live"}
-ALIKE = ("name", "email", "contact_number")
 
 
 def banners(row: Customer) -> list[dict[str, Any]]:
@@ -89,22 +86,3 @@ def merged_note(row: Customer) -> str | None:
     """Whose place the customer took."""
     names = ", ".join(f"{old.name} ({old.account_number})" for old in merged_into(row))
     return f"Merged into it: {names}." if names else None
-
-
-def duplicate_banners(values: dict[str, Any], actor: Actor, *, except_id: int | None) -> list[dict[str, Any]]:
-    """A warning for each customer that may be the one being saved, with a link to look at it, or to merge the two."""
-    found = find_duplicates(
-        values, organisation_id=actor.organisation_id, except_ids=[] if except_id is None else [except_id]
-    )
-    made = []
-    for duplicate in found:
-        customer = duplicate.customer
-        alike = " and ".join(duplicate.alike)
-        text = f"{customer.name} ({customer.account_number}) has the same or nearly the same {alike}."
-        url = url_for("customers.details_view", id=customer.id)
-        link = {"label": "Look at it", "url": url}
-        if except_id is not None and actor.may(Permission.CUSTOMERS_MERGE):
-            url = url_for("customers.operation_view", operation="merge", id=[except_id, customer.id])
-            link = {"label": "Merge the two", "url": url}
-        made.append({"kind": "warning", "text": text, "link": link})
-    return made

@@ -15,12 +15,13 @@ from customerhub.customers.search import found_ids, found_rows, matching
 from customerhub.permissions import Permission
 from models import CatalogItem, Customer, CustomerStatus, Department
 from models.enums import CatalogType
-from views import customer_approval, customer_page
 from views import customer_form as form
+from views import customer_page
 from views.alerts import RAISE
 from views.base import Answer, HubModelView
 from views.blacklist import REMOVAL, REQUEST
 from views.choices import Source
+from views.customer_alike import AskingOfTheAlike
 from views.customer_cells import missing_setup
 from views.customer_list import COLUMNS, FILTERS
 from views.customer_merge import MERGE, PICK_TWO, OtherForm
@@ -55,7 +56,7 @@ NEEDED: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 )
 
 
-class CustomerView(HubModelView):
+class CustomerView(AskingOfTheAlike, HubModelView):
     noun = "customer"
     title = "Customers"
     empty_text = "Add your first customer, or import a spreadsheet of them."
@@ -190,20 +191,6 @@ class CustomerView(HubModelView):
                 "choices": [(s.id, s.name) for s in sets],
             }
         return page
-
-    def _save(self, form: Any, row: Any, page: Any, sent: Any) -> Any:
-        """A customer that looks like another one is saved only when somebody has seen that."""
-        typed = {name: form[name].data for name in customer_approval.ALIKE}
-        values = {name: value for name, value in typed.items() if row.id is None or getattr(row, name) != value}
-        if values and "_anyway" not in request.form and form.validate():
-            found = customer_approval.duplicate_banners(values, self.actor, except_id=row.id)
-            if found:
-                page.banners += found
-                page.errors.append("There may be such a customer already. If this is another one, save it anyway.")
-                page.more_submits = [("_anyway", "Save anyway")]
-                self._ask_rules(form, row)
-                return None
-        return super()._save(form, row, page, sent)
 
     @expose("/default-values/")
     def default_values(self) -> Any:

@@ -43,6 +43,7 @@ class EditPage:
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keep: list[tuple[str, str]] = field(default_factory=list)
     preview: Any = None
 
 

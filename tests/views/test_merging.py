@@ -102,6 +102,28 @@ def test_what_is_wrong_beside_is_told_too(world: World, agent: Browser, pair: tu
     answer = agent.post(NEW, form_of(answer.text) | {"_anyway": "1"})
     assert answer.status_code == 422
     assert named("Papyrus") == []
+    answer = agent.post(NEW, form_of(answer.text) | {"reference": "PAP-99"})
+    assert answer.status_code == 303, "it was agreed that this is another one"
+    assert len(named("Papyrus")) == 1
+
+
+def test_nobody_is_taken_for_another_whom_nobody_has_seen(world: World, agent: Browser, pair: tuple[int, int]):
+    """What was agreed is about the customers that were shown, whatever is typed then, and about these alone."""
+    form = agent.form(NEW) | new_customer(world) | {"name": "Papyrus"}
+    assert agent.post(NEW, form | {"_anyway": "1"}).status_code == 422
+    answer = agent.post(NEW, form)
+    known = bare_customer(world)
+    with history.acting(Actor(None, world.ours.id), "test"):
+        known.name, known.email = "Quicksilver", "quick@silver.example"
+        db.session.commit()
+    again = form_of(answer.text) | {"_anyway": "1"}
+    answer = agent.post(NEW, again | {"email": "quick@silver.example"})
+    assert answer.status_code == 422
+    assert f"Quicksilver ({known.account_number}) has the same or nearly the same email" in answer.text
+    again = form_of(answer.text)
+    assert agent.post(NEW, again).status_code == 422
+    assert named("Papyrus") == []
+    assert agent.post(NEW, again | {"_anyway": "1"}).status_code == 303
 
 
 def test_only_what_makes_it_alike_is_asked_about(world: World, agent: Browser, manager: Browser, pair: tuple[int, int]):
@@ -111,7 +133,7 @@ def test_only_what_makes_it_alike_is_asked_about(world: World, agent: Browser, m
     assert answer.status_code == 422
     assert merge(*pair).replace("&", "&amp;") in answer.text, "a manager may merge the two at once"
     assert "operation/merge" not in agent.submit(url, name="Papyrus Limited.").text
-    assert manager.submit(url, name="Papyrus Limited.", _anyway="1").status_code == 303
+    assert manager.post(url, form_of(answer.text) | {"_anyway": "1"}).status_code == 303
     assert manager.submit(url, website="https://third.example").status_code == 303
 
 
