@@ -102,14 +102,14 @@ def _report(letter: Letter) -> Undelivered | None:
             return None
         failure = Undelivered("There is no longer anything to report on", is_final=True)
     except HubError as error:
-        failure = Undelivered(f"The report cannot be sent: {error.message}", is_final=True)
+        failure = Undelivered(f"The report cannot be sent. {error.message}", is_final=True)
     except OSError as error:
         failure = Undelivered(f"The report could not be stored: {error.strerror or error}")
     except (BaseTimeoutException, SQLAlchemyError):
         raise
-    except Exception as error:
+    except Exception:
         log.exception("the report of outgoing message %s could not be made", letter.id)
-        failure = Undelivered(f"The report could not be made: {type(error).__name__}")
+        failure = Undelivered("The report could not be made; the log tells why")
     db.session.rollback()
     return failure
 

@@ -22,11 +22,12 @@ _numbers = count(1)
 
 
 @pytest.fixture
-def use(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Use:
+def use(session_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Use:
     """Sends through the server at an address from now on."""
 
     def use(smtp_url: str | None, **more: Any) -> None:
-        monkeypatch.setitem(app.config, "HUB", replace(app.config["HUB"], smtp_url=smtp_url, **more))
+        settings = replace(session_app.config["HUB"], smtp_url=smtp_url, **more)
+        monkeypatch.setitem(session_app.config, "HUB", settings)
 
     return use
 
