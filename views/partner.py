@@ -174,16 +174,24 @@ def _waiting(actor: Actor) -> list[dict[str, Any]]:
 # --- One customer ------------------------------------------------------------------------------------------------
 
 
-@bp.route("/customers/<int:customer_id>/", methods=["GET", "POST"])
-@login_required
-def details(customer_id: int) -> Any:
-    """How far a customer has got; on POST the answer to what was asked."""
+def _asked_of(customer_id: int) -> tuple[Actor, Customer, str, once.Sent | None]:
+    """Who asks for a page of a customer, the customer, the address of its record, and how the form at hand was sent
+    before, with other entries; the same form sent again leads where it led.
+    """
     actor = _partner()
     sent = once.claim() if request.method == "POST" else None
     row = _customer(customer_id, actor)
     here = url_for("partner.details", customer_id=row.id)
     if sent is not None and sent.is_same:
-        return sent.lead_on(here)
+        abort(sent.lead_on(here))
+    return actor, row, here, sent
+
+
+@bp.route("/customers/<int:customer_id>/", methods=["GET", "POST"])
+@login_required
+def details(customer_id: int) -> Any:
+    """How far a customer has got; on POST the answer to what was asked."""
+    actor, row, here, sent = _asked_of(customer_id)
     task = tasks.find_latest(row, TaskKind.ONBOARDING)
     is_asked = task is not None and task.waits_for_requester
     form = partner_forms.AnswerForm(request.form if request.method == "POST" else None) if is_asked else None
@@ -206,12 +214,7 @@ def details(customer_id: int) -> Any:
 @login_required
 def update(customer_id: int) -> Any:
     """Ask for a change of particulars."""
-    actor = _partner()
-    sent = once.claim() if request.method == "POST" else None
-    row = _customer(customer_id, actor)
-    here = url_for("partner.details", customer_id=row.id)
-    if sent is not None and sent.is_same:
-        return sent.lead_on(here)
+    actor, row, here, sent = _asked_of(customer_id)
     form = partner_forms.UPDATE[row.kind](request.form if request.method == "POST" else None, obj=row)
     page = {
         "title": f"Ask for a change of {row.name}",
