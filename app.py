@@ -25,7 +25,7 @@ import jobs.worker
 import views
 from customerhub import addresses, clock, history, outbox, storage
 from customerhub.config import SettingError, Settings, load_settings
-from customerhub.customers import alerts
+from customerhub.customers import alerts, portal_users
 from customerhub.customers.importing.one_pass import ImportResult
 from customerhub.errors import HubError
 from customerhub.notifications import reminders
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_queue(app, settings)
     addresses.configure(public_url=settings.public_url)
     outbox.configure(most_attached=settings.max_attachment_bytes)
+    portal_users.configure(OneTimeLinks.of(settings))
     storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
     views.register(app)
     for command in COMMANDS:
@@ -305,6 +306,7 @@ def told_import(result: ImportResult) -> str:
     """The result of an import as people read it."""
     tally = result.tally
     lines = [f"row {error.row}, {error.column}: {error.reason}" for error in result.errors]
+    lines += [f"row {notice.row}: {notice.text}" for notice in result.notices]
     lines += [f"ignored column: {name}" for name in result.ignored_columns]
     lines.append(
         f"{tally.new:,} new, {tally.changed:,} changed, {tally.unchanged:,} unchanged, {tally.error:,} in error"

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from customerhub import clock
+from customerhub.customers.portal_users import FIRST_PERMISSIONS
 from customerhub.customers.records import save_customer
 from customerhub.customers.statuses import put_in_status
 from customerhub.permissions import Actor
@@ -64,6 +65,9 @@ USUAL_SHARES = {
     StatusBehaviour.FINAL: 3,
     StatusBehaviour.NONE: 3,
 }
+
+
+WELCOMED = 8  # every so many customers are new to the portal: saving them sends the mail with the link
 
 
 def email_of(role: Role) -> str:
@@ -188,7 +192,9 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
     db.session.add(group)
     db.session.flush()
     today = clock.today()
+    secret = hash_password(PASSWORD)
     for number, name in enumerate(COMPANIES):
+        is_known = number % WELCOMED != WELCOMED - 3
         slug = "".join(
             c
             for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae")
@@ -209,13 +215,30 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
             review_start_date=today - timedelta(days=dice.randrange(0, 400)),
             review_frequency=dice.choice([1, 3, 6, 12]), review_template_id=rows.review_template,
             account_manager_id=dice.choice(rows.staff), dealer_id=dealer.id if number % 6 == 0 else None,
-            group_id=group.id if number in (2, 3, 4) else None,
+            group_id=group.id if number in (2, 3, 4) else None, portal_access=True,
+            portal_invited_at=clock.now() - timedelta(days=number + 4) if is_known else None,
         )  # fmt: skip
         _parts(customer, number, dice, rows)
         save_customer(customer, actor=system)
+        if is_known:
+            db.session.add(_portal_user(customer, number, secret))
         put_in_status(customer, status)
         if number == 2:
             group.parent_id = customer.id
+
+
+def _portal_user(customer: Customer, number: int, secret: str) -> User:
+    """Somebody who was invited some time ago. One of them never used the link, another is switched off."""
+    invited = clock.now() - timedelta(days=number + 4)
+    has_come = number != 4
+    return User(
+        organisation_id=customer.organisation_id, email=customer.email or "", name=customer.contacts[0].name,
+        role=Role.CUSTOMER, customer_id=customer.id, portal_permissions=[each.value for each in FIRST_PERMISSIONS],
+        made_with_customer=True, active=number != 6, created_at=invited,
+        password_hash=secret if has_come else None,
+        last_sign_in_at=clock.now() - timedelta(hours=7 * number + 3) if has_come else None,
+        link_until=None if has_come else invited + timedelta(hours=72),
+    )  # fmt: skip
 
 
 class _Rows:

@@ -3,7 +3,7 @@
 `DepartmentFactory(organisation=ours)` flushes the row, recorded in the history as made by a test.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -234,7 +234,10 @@ class CustomerGroupFactory(OwnedRow):
 
 
 class CustomerFactory(OwnedRow):
-    """A customer with the full particulars, one department, one contact and one account."""
+    """A customer with the full particulars, one department, one contact and one account.
+
+    Its first portal user was seen to long ago, so that saving it makes none.
+    """
 
     class Meta:
         model = models.Customer
@@ -252,6 +255,7 @@ class CustomerFactory(OwnedRow):
         lambda row: [models.Account(organisation_id=row.organisation_id, number=row.account_number, is_main=True)]
     )
     contacts = factory.LazyAttribute(lambda row: [models.Contact(organisation_id=row.organisation_id, name="Kim")])
+    portal_invited_at = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
 
 class PartFactory(OwnedRow):

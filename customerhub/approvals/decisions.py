@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from customerhub.approvals import blacklist, moves, particulars, stages, tasks
+from customerhub.customers import events
 from customerhub.permissions import Actor, require_own
 from models import ApprovalTask
 from models.enums import TaskKind, TaskState
@@ -50,6 +51,8 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
         blacklist.enter(task)
     elif task.kind is TaskKind.REMOVAL:
         blacklist.lift(task)
+        assert task.customer is not None
+        events.relieved(task.customer, actor=actor)
     tasks.close(task, TaskState.APPROVED, comment=said, actor=actor)
 
 

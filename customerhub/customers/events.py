@@ -1,4 +1,4 @@
-"""What follows when a customer is made or changed, by whatever path: approval, re-check, alerts.
+"""What follows when a customer is made or changed, by whatever path: approval, re-check, alerts, first portal user.
 
 The operations call this; screens, imports and jobs call the operations.
 """
@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from customerhub import clock, history
+from customerhub import clock, history, notices
 from customerhub.approvals import blacklist, stages, tasks
-from customerhub.customers import alerts, facts
+from customerhub.customers import alerts, facts, portal_users
 from customerhub.database import saving
 from customerhub.errors import WrongState
-from customerhub.permissions import Actor
+from customerhub.permissions import Actor, Permission
 from models import ApprovalTask, BlacklistEntry, Customer, Organisation, TaskComment
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskKind, TaskState
@@ -42,13 +42,22 @@ def begin(customer: Customer, *, actor: Actor) -> None:
         customer.stage = first_stage(organisation, actor)
     if blacklist.entries_of(customer, as_of=clock.today(organisation.timezone)):
         customer.stage = Stage.NEW
+    portal_users.open_portal(customer)
 
 
 def begun(customer: Customer, *, actor: Actor, comment: str | None = None) -> None:
-    """A customer was added: ask for its approval where it needs one, and raise its alerts."""
+    """A customer was added: ask for its approval where it needs one, raise its alerts, make its first portal user."""
     if customer.stage is Stage.NEW:
         tasks.open_task(TaskKind.ONBOARDING, actor=actor, subject=customer.name, customer=customer, comment=comment)
     alerts.review_customer(customer, as_of=blacklist.today(customer.organisation_id))
+    _invite_first(customer, actor)
+
+
+def _invite_first(customer: Customer, actor: Actor) -> None:
+    """Make the first portal user where that is due. That an address has an account is told to staff only."""
+    told = portal_users.ensure_first(customer)
+    if told is not None and actor.may(Permission.CUSTOMERS_EDIT):
+        notices.tell(told)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ def changing(customer: Customer) -> Changed | None:
     """
     if "stage" in history.before(customer):
         raise WrongState("The stage of a customer is changed by its moves, not by editing")
+    portal_users.open_portal(customer)
     before = facts.take_changes(customer)
     if not before:
         return None
@@ -102,12 +112,22 @@ def _listed(customer: Customer, before: Mapping[str, Any]) -> Sequence[Blacklist
 
 
 def changed(customer: Customer, what: Changed | None, *, actor: Actor) -> None:
-    """A customer was saved: have it checked again where that follows, and go through its alerts."""
+    """A customer was saved: have it checked again where that follows, go through its alerts, and make its first portal
+    user if it has none yet.
+    """
     if what is not None:
         blacklist.keep_listed(customer, what.listed)
         if what.reason is not None:
             _have_checked(customer, TaskKind.RECHECK if what.rechecked else TaskKind.ONBOARDING, what, actor)
     alerts.review_customer(customer, as_of=blacklist.today(customer.organisation_id))
+    _invite_first(customer, actor)
+
+
+def relieved(customer: Customer, *, actor: Actor) -> None:
+    """A customer was taken off the blacklist: what it could not have until then follows now."""
+    with saving():
+        portal_users.open_portal(customer)
+    _invite_first(customer, actor)
 
 
 def _have_checked(customer: Customer, kind: TaskKind, what: Changed, actor: Actor) -> None:

@@ -1,5 +1,6 @@
 """Making, changing and deleting the record of a customer."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from customerhub.customers import events, numbers, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.parts import is_template_for, part_problems
 from customerhub.customers.statuses import kept_status_id, status_problems
+from customerhub.customers.unused_users import links_with, remove, unused_of
 from customerhub.database import saving
 from customerhub.errors import Invalid, NotFound, StillLinked
 from customerhub.links import links_of, told
@@ -20,7 +22,8 @@ from models import Account, Alert, ApprovalTask, CatalogItem, Customer, Customer
 from models.base import db
 from models.enums import AddressKind, StatusBehaviour, TemplatePurpose
 
-# What goes with the customer without a question: the details of the record itself.
+# What goes with the customer without a question: the details of the record itself. So do portal users that came with it
+# and never signed in.
 DETAILS = (
     "account", "address", "alert", "approval_task", "contact", "customer_department", "customer_invoice_type",
     "legal_entity", "merged_customer", "reminder",
@@ -244,9 +247,11 @@ def why_not_deleted(customers: Sequence[Customer]) -> dict[int, str]:
         .group_by(Account.customer_id)
     )
     counted = {key: (count, balance) for key, count, balance in db.session.execute(accounts)}
+    going = links_with(unused_of([key for key, links in found.items() if "hub_user" in dict(links)]))
     reasons = {}
     for customer in customers:
-        links = [(table, count) for table, count in found[customer.id] if table not in DETAILS]
+        rest = Counter(dict(found[customer.id])) - going.get(customer.id, Counter())
+        links = [(table, rest[table]) for table, _ in found[customer.id] if rest[table] and table not in DETAILS]
         count, balance = counted.get(customer.id, (0, 0))
         if count > 1 or balance:
             links.append(("account", count))
@@ -276,6 +281,7 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
         for model in (ApprovalTask, Alert):
             for row in db.session.scalars(select(model).where(model.customer_id == customer.id)):
                 db.session.delete(row)
+        remove(unused_of([customer.id]))
         db.session.delete(customer)
 
 

@@ -1,17 +1,21 @@
 """The accounts of the people who sign in: made, changed, switched off and deleted by those who may."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub import clock, outbox
 from customerhub.customers import rules
 from customerhub.database import saving
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, StillLinked, WrongState
-from customerhub.history import note
+from customerhub.history import note, recorded
 from customerhub.links import linked_rows, told
-from customerhub.notifications.mailing import account_mail
+from customerhub.notifications.mailing import account_mail, account_words
+from customerhub.outbox import Draft
 from customerhub.permissions import STAFF, Actor, Permission, require
 from customerhub.users.links import VALID_HOURS, OneTimeLinks
 from models import Customer, Dealer, Organisation, OutboxMessage, User
@@ -59,7 +63,7 @@ def save_user(user: User, *, actor: Actor) -> User:
         if kept is not None:
             _keep_an_admin(user, kept)
             if user.email != kept.email or (kept.active and not user.active):
-                user.sign_in_epoch += 1
+                begin_epoch(user)
         db.session.add(user)
     return user
 
@@ -207,6 +211,12 @@ def _keep_an_admin(user: User, kept: _Kept, *, goes: bool = False) -> None:
         raise WrongState("This is the last active administrator of the organisation. Make somebody else one first")
 
 
+def begin_epoch(user: User) -> None:
+    """From now on neither a session nor a one-time link of before works."""
+    user.sign_in_epoch += 1
+    user.link_until = None
+
+
 def deactivate(user: User, *, actor: Actor) -> None:
     """Switch the account off and end its sessions."""
     user.active = False
@@ -223,7 +233,7 @@ def end_sessions(user: User, *, actor: Actor) -> None:
     """Sign `user` out everywhere, as an administrator. Their links are used up too."""
     _require(user, _kept(user), actor)
     with saving():
-        user.sign_in_epoch += 1
+        begin_epoch(user)
     note(user, "signed out everywhere")
 
 
@@ -248,28 +258,87 @@ def invite(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
 
     Asking again within the same five minutes of the clock sends no second mail.
     """
+    _require_invitable(user, actor)
+    return send_link(user, _purpose(user), links=links)
+
+
+def renew_link(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
+    """As `invite`, but every session and every link of before ends: only the new link opens the account."""
+    _require_invitable(user, actor)
+    with saving():
+        begin_epoch(user)
+    note(user, "sent a new password link")
+    return send_link(user, _purpose(user), links=links)
+
+
+def _require_invitable(user: User, actor: Actor) -> None:
     _require(user, _kept(user), actor)
     if not user.active:
         raise WrongState(f"The account of {user.name} is switched off. Switch it on first")
-    return send_link(user, TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME, links=links)
+
+
+def _purpose(user: User) -> TemplatePurpose:
+    return TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME
 
 
 def send_link(user: User, purpose: TemplatePurpose, *, links: OneTimeLinks) -> OutboxMessage:
     """Put the mail with a one-time link for `user` into the outbox, at most one in ONE_MAIL_SECONDS."""
     now = clock.now()
-    link = links.make(user, purpose, now=now)
-    mail = account_mail(user, purpose=purpose, link=link, hours=VALID_HOURS[purpose])
+    [draft] = link_drafts([user], purpose, links=links, now=now)
+    [made] = outbox.put_many([draft])
+    if made is not None:
+        _keep_until(user, link_until(purpose, now))
+    return db.session.scalars(
+        select(OutboxMessage).where(
+            OutboxMessage.organisation_id == user.organisation_id, OutboxMessage.reason_key == draft.reason_key
+        )
+    ).one()
+
+
+def link_drafts(
+    users: Sequence[User], purpose: TemplatePurpose, *, links: OneTimeLinks, now: datetime, why: str | None = None
+) -> list[Draft]:
+    """The mails with one-time links for `users`, all of one organisation, that are made `now`."""
     window = int(now.timestamp()) // ONE_MAIL_SECONDS
-    return outbox.put(
-        organisation_id=user.organisation_id,
-        reason_key=f"{purpose.value} {user.id} {user.sign_in_epoch} {window}",
-        purpose=purpose.value,
-        recipient=user.email,
-        subject=mail.subject,
-        text_body=mail.text,
-        html_body=mail.html,
-        customer_id=user.customer_id,
+    words = account_words(users[0].organisation_id, purpose)
+    drafts = []
+    for user in users:
+        link = links.make(user, purpose, now=now)
+        mail = account_mail(user, purpose=purpose, link=link, hours=VALID_HOURS[purpose], words=words)
+        draft = Draft(
+            organisation_id=user.organisation_id,
+            reason_key=f"{purpose.value} {user.id} {user.sign_in_epoch} {window}",  # receiver_of reads it
+            purpose=purpose.value,
+            recipient=user.email,
+            subject=mail.subject,
+            text_body=mail.text,
+            html_body=mail.html,
+            customer_id=user.customer_id,
+            why=why,
+        )
+        drafts.append(draft)
+    return drafts
+
+
+def receiver_of(reason_key: str) -> int:
+    """The id of the user to whom a mail of `link_drafts` is."""
+    return int(reason_key.split()[-3])
+
+
+def link_until(purpose: TemplatePurpose, made_at: datetime) -> datetime:
+    """Until when a link works that was made at this moment."""
+    return made_at + timedelta(hours=VALID_HOURS[purpose])
+
+
+def _keep_until(user: User, until: datetime) -> None:
+    """No change that history or somebody who has the account's form open should notice."""
+    db.session.execute(
+        update(User)
+        .where(User.id == user.id)
+        .values(link_until=until)
+        .execution_options(synchronize_session=False, **recorded())
     )
+    set_committed_value(user, "link_until", until)
 
 
 def find_account(email: str) -> User | None:

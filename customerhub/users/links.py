@@ -8,6 +8,7 @@ stored.
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -54,11 +55,8 @@ class OneTimeLinks:
 
         Raises WrongState where it was tampered with, has expired or was used, or the account is switched off.
         """
-        try:
-            content: Any = self._signer.loads(token)
-        except BadData:
-            raise WrongState(_REFUSAL) from None
-        if content["until"] < (as_of or clock.now()).timestamp():
+        content = self._content(token)
+        if content is None or content["until"] < (as_of or clock.now()).timestamp():
             raise WrongState(_REFUSAL)
         user = db.session.scalar(
             select(User)
@@ -74,7 +72,19 @@ class OneTimeLinks:
             raise WrongState(_REFUSAL)
         return user
 
-    @property
+    def find_owner(self, token: str) -> User | None:
+        """Whom a link was made for, however old or used it is; None where it is none of ours."""
+        content = self._content(token)
+        return db.session.get(User, content["for"]) if content is not None else None
+
+    def _content(self, token: str) -> dict[str, Any] | None:
+        try:
+            content: dict[str, Any] = self._signer.loads(token)
+        except BadData:
+            return None
+        return content
+
+    @cached_property
     def _signer(self) -> URLSafeSerializer:
         return URLSafeSerializer(self.secret, salt="one-time link")
 

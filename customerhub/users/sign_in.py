@@ -9,7 +9,7 @@ from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, NotAllowed
 from customerhub.history import note, recorded
 from customerhub.users import passwords
-from customerhub.users.accounts import find_account, send_link
+from customerhub.users.accounts import begin_epoch, find_account, send_link
 from customerhub.users.links import OneTimeLinks
 from models import EndedSession, Organisation, User
 from models.base import db
@@ -57,7 +57,15 @@ def note_sign_in(user: User, *, password: str, at: datetime) -> None:
 
 def request_reset(email: str, *, links: OneTimeLinks) -> None:
     """Mail a one-time link to whoever has this address and may sign in. Tells nobody whether there is one."""
-    user = find_account(email)
+    _mail_link(find_account(email), links)
+
+
+def request_another(token: str, *, links: OneTimeLinks) -> None:
+    """As `request_reset`, of whoever has come with a link that no longer works."""
+    _mail_link(links.find_owner(token), links)
+
+
+def _mail_link(user: User | None, links: OneTimeLinks) -> None:
     if user is not None and can_sign_in(user):
         send_link(user, TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME, links=links)
 
@@ -70,7 +78,7 @@ def set_password(user: User, password: str) -> None:
     passwords.check_strength(password, email=user.email, name=user.name)
     with saving():
         user.password_hash = passwords.hash_password(password)
-        user.sign_in_epoch += 1
+        begin_epoch(user)
 
 
 def change_password(user: User, old: str, new: str) -> None:
@@ -88,7 +96,7 @@ def change_password(user: User, old: str, new: str) -> None:
 def sign_out_everywhere(user: User) -> None:
     """End every session of `user` and use up their links."""
     with saving():
-        user.sign_in_epoch += 1
+        begin_epoch(user)
     note(user, "signed out everywhere")
 
 

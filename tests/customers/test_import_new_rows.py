@@ -54,7 +54,8 @@ def test_a_customer_made_by_an_import_is_like_one_made_on_the_form(house):
     with history.acting(house.actor, "test"):
         save_customer(typed, actor=house.actor)
         db.session.commit()
-    different = {"id", "reference", "reference_key", "account_number", "search_text", "created_at"}
+    different = {"id", "reference", "reference_key", "account_number", "search_text", "created_at", "portal_invited_at"}
+    assert None not in (typed.portal_invited_at, imported.portal_invited_at)
     for column in Customer.__table__.columns:
         if column.name not in different:
             assert getattr(typed, column.name) == getattr(imported, column.name), column.name
@@ -63,8 +64,10 @@ def test_a_customer_made_by_an_import_is_like_one_made_on_the_form(house):
 def test_the_history_tells_of_a_new_customer(house):
     import_now(written([good_row(1, department="Sales, Operations")]), house)
     made = customer("REF1", house)
-    (entry,) = history_of(made.id)
+    entry, invited = history_of(made.id)
     assert (entry.action, entry.table_name, entry.row_id, entry.title) == ("created", "customer", made.id, "Customer 1")
+    assert (invited.action, invited.table_name, invited.title) == ("created", "hub_user", "Customer 1")
+    assert (invited.actor_name, invited.source) == (house.user.name, "test import")
     assert (entry.actor_name, entry.source) == (house.user.name, "test import")
     assert entry.changes == {
         "account_number": [None, "100001"],
@@ -86,6 +89,7 @@ def test_the_history_tells_of_a_new_customer(house):
         "departments": [None, "Operations, Sales"],
         "status": [None, "Active"],
         "stage": [None, "Billing"],
+        "portal_access": [None, True],
     }
 
 

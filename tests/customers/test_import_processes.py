@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from customerhub import history
 from customerhub.customers.records import usual_status
 from jobs import imports
-from models import Account, Address, Customer, History, customer_department
+from models import Account, Address, Customer, History, OutboxMessage, User, customer_department
 from models.base import db
-from models.enums import TransferState
+from models.enums import Role, TransferState
 from tests.customers.importing import checked, confirm, customers, import_now, the_import
 from tests.customers.workbooks import good_row, written
 
@@ -57,12 +57,13 @@ def answer(process):
 
 def made():
     """How many rows there are of everything that an import writes."""
-    tables = (Customer, Account, Address, customer_department)
-    return [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
+    tables = (Customer, Account, Address, customer_department, OutboxMessage)
+    counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
+    return [*counts, db.session.scalar(select(func.count()).where(User.role == Role.CUSTOMER))]
 
 
 def assert_whole(house, number):
-    assert made() == [number] * 4
+    assert made() == [number] * 6
     assert len({customer.account_number for customer in customers(house)}) == number
     created = History.action == "created", History.table_name == "customer"
     assert db.session.scalar(select(func.count(History.id)).where(*created)) == number
@@ -75,7 +76,7 @@ def test_a_save_killed_in_the_middle_has_done_nothing_and_can_be_run_again(house
     assert process.stdout.readline() == "here\n"
     process.kill()
     process.communicate()
-    assert made() == [0, 0, 0, 0]
+    assert made() == [0] * 6
     assert the_import(import_id, house).state is TransferState.SAVING
     db.session.rollback()
     imports.save(import_id)
@@ -90,7 +91,7 @@ def test_a_command_killed_in_the_middle_has_done_nothing(house, start, tmp_path)
     assert process.stdout.readline() == "here\n"
     process.kill()
     process.communicate()
-    assert made() == [0, 0, 0, 0]
+    assert made() == [0] * 6
     assert answer(start("file", path, house.id))["new"] == ROWS
     assert_whole(house, ROWS)
 

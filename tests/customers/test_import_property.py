@@ -15,8 +15,9 @@ from customerhub import history
 from customerhub.customers import rules
 from customerhub.customers.importing.columns import HEADERS
 from customerhub.errors import Invalid
-from models import CatalogItem, Customer, Department, NotificationTemplate
+from models import CatalogItem, Customer, Department, NotificationTemplate, OutboxMessage, User
 from models.base import db
+from models.enums import Role
 from models.keys import exact_key, folded
 from tests.customers.importing import customers, import_now
 from tests.customers.workbooks import good_row
@@ -198,7 +199,10 @@ def stored(house):
 
 def forget_customers():
     db.session.rollback()
-    db.session.execute(delete(Customer), execution_options=history.recorded() | {"synchronize_session": False})
+    quietly = history.recorded() | {"synchronize_session": False}
+    db.session.execute(delete(OutboxMessage))
+    db.session.execute(delete(User).where(User.role == Role.CUSTOMER), execution_options=quietly)
+    db.session.execute(delete(Customer), execution_options=quietly)
     db.session.commit()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select, text
 from customerhub import history
 from customerhub.customers.importing import checking, reverting, runs
 from customerhub.customers.importing.columns import HEADERS
+from customerhub.customers.records import delete_customer
 from customerhub.errors import WrongState
 from jobs import imports
 from models import (
@@ -205,7 +206,7 @@ def test_a_customer_that_is_gone_is_nobodys_concern(house):
     import_id = saved(written([good_row(1, name="Uno"), good_row(2)]), house)
     with history.acting(house.actor, "screen"):
         for made in customers(house):
-            db.session.delete(made)
+            delete_customer(made, actor=house.actor)
         db.session.commit()
     reverted(import_id, house)
     assert the_import(import_id, house).state is S.REVERTED

@@ -124,8 +124,13 @@ def test_what_is_done_is_recorded_as_done_by_who_wanted_it_even_where_the_job_wa
     runs.revert_import(the_import(import_id, second), actor=second.actor)
     db.session.commit()
     run_again(import_id)
-    told = [(entry.action, entry.actor_name, entry.actor_id) for entry in history_of(key)]
-    assert told == [("created", "Confirmer", first.user.id), ("deleted", "Reverter", second.user.id)]
+    told = [(entry.action, entry.table_name, entry.actor_name, entry.actor_id) for entry in history_of(key)]
+    assert told == [
+        ("created", "customer", "Confirmer", first.user.id),
+        ("created", "hub_user", "Confirmer", first.user.id),
+        ("deleted", "hub_user", "Reverter", second.user.id),
+        ("deleted", "customer", "Reverter", second.user.id),
+    ]
 
 
 def run_again(import_id):

@@ -57,7 +57,7 @@ def test_what_was_confirmed_is_saved(house, small_chunks):
     assert (done.new_rows, done.changed_rows, done.unchanged_rows, done.error_rows) == (5, 1, 1, 0)
     assert len(customers(house)) == 7
     assert customer("REF2", house).risk is Risk.HIGH
-    assert [entry.source for entry in history_of(customer("REF7", house).id)] == [f"import {import_id}"]
+    assert [entry.source for entry in history_of(customer("REF7", house).id)] == [f"import {import_id}"] * 2
     assert history_of(customer("REF7", house).id)[0].actor_name == house.user.name
     by_number = {row.row_number: row for row in rows_of(import_id)}
     assert by_number[8].customer_id == customer("REF7", house).id

@@ -44,7 +44,7 @@ class CheckedRow:
     """A row of the workbook and what is to become of it.
 
     `values` holds what its cells mean, by field, blank ones left out; `changed` the (before, after) of each field that
-    differs from the `known` customer.
+    differs from the `known` customer. `notice` is what is to be told of a row that was saved.
     """
 
     number: int
@@ -55,6 +55,7 @@ class CheckedRow:
     known: Known | None = None
     changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     customer_id: int | None = None
+    notice: str | None = None
 
     @property
     def outcome(self) -> RowOutcome:

@@ -19,7 +19,7 @@ Known = dict[str, Any]
 
 ADDRESS_PARTS = ("lines", "postal_code", "city", "country")
 KNOWN_COLUMNS = tuple(dict.fromkeys(
-    ("id", "version", "reference_key", "is_prospect", "existing_relationship", *FIELDS, *DERIVED_FROM)
+    ("id", "version", "reference_key", "is_prospect", "existing_relationship", "portal_access", *FIELDS, *DERIVED_FROM)
 ))  # fmt: skip
 
 

@@ -43,23 +43,34 @@ class RowError:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class RowNotice:
+    """What is to be told of a row that was saved. `row` is the number that Excel shows."""
+
+    row: int
+    text: str
+
+
 @dataclass
 class ImportResult:
     """What an import found, and whether it `saved`. `ignored_columns` are those of the file that mean nothing here."""
 
     tally: Tally = field(default_factory=Tally)
     errors: list[RowError] = field(default_factory=list)
+    notices: list[RowNotice] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
     saved: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts and the errors, in plain values."""
-        return {
+        """The counts, the errors and, where there are any, the notices, in plain values."""
+        told = {
             "new": self.tally.new,
             "changed": self.tally.changed,
             "unchanged": self.tally.unchanged,
             "errors": [{"row": error.row, "column": error.column, "reason": error.reason} for error in self.errors],
         }
+        notices = [{"row": notice.row, "text": notice.text} for notice in self.notices]
+        return told | ({"notices": notices} if notices else {})
 
 
 def import_rows(
@@ -111,11 +122,14 @@ def import_file(
         )
         for rows in chunks:
             _note_errors(rows, result, refused)
+            result.notices += [RowNotice(row.number, row.notice) for row in rows if row.notice]
             if progress:
                 progress(result.tally.total, max(total, result.tally.total))
         if refused:
             refused.close()
     result.saved = not dry_run and (good_rows_only or not result.errors)
+    if not result.saved:
+        result.notices.clear()
     return result
 
 

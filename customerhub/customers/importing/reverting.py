@@ -1,18 +1,21 @@
 """An import taken back, row by row, as far as nobody has touched the customers since."""
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, select, update
+from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, null, select, update
 
 from customerhub import history
-from customerhub.customers import rules
+from customerhub.customers import rules, unused_users
 from customerhub.customers.importing.checking import CHUNK, CheckedRow, Problem
 from customerhub.customers.importing.columns import BY_FIELD, COLUMNS, Reads, header_of
 from customerhub.customers.importing.comparing import Known, load_known_by_id
 from customerhub.customers.importing.names import Names, load_names
+from customerhub.customers.importing.reverting_users import PortalUsers
 from customerhub.customers.importing.saving import CUSTOMER, Saver
 from customerhub.errors import Conflict, Invalid
 from customerhub.links import told
@@ -29,6 +32,14 @@ PAIRS: Final = (
     (rules.check_review, "review_start_date", "review_frequency"),
 )
 SINCE: Final = "Changed since the import, so it stays as it is"
+
+
+@dataclass
+class Reverted:
+    """What came of a revert: how many customers stay as they are, and how many users that are gone were mailed."""
+
+    kept: int = 0
+    mailed: int = 0
 
 
 def undo_of(row: CheckedRow) -> dict[str, Any]:
@@ -58,26 +69,31 @@ def unplain(name: str, value: Any) -> Any:
 
 def revert_rows(
     import_id: int, *, organisation_id: int, source: str, progress: Callable[[int], object] | None = None
-) -> int:
-    """Take back the rows of an import that the history calls `source`; how many customers had to stay as they are.
+) -> Reverted:
+    """Take back the rows of an import that the history calls `source`, with the portal users that it made.
 
-    Each such row tells why in its errors. Raises Conflict where somebody changes a customer at the same moment.
+    Each row of a customer that has to stay as it is tells why in its errors. Raises Conflict where somebody changes a
+    customer at the same moment.
     """
     names = load_names(organisation_id)
-    kept = done = 0
+    result = Reverted()
+    done = 0
+    _forget_notices(import_id)
     for rows in _chunks(import_id):
         customers = load_known_by_id(organisation_id, [row.customer_id for row in rows if row.customer_id])
         touched = _touched(organisation_id, source, customers)
         new = [row for row in rows if row.outcome is RowOutcome.NEW]
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
-        problems = _delete_new(new, customers, touched, organisation_id)
-        problems |= _restore(changed, customers, names, organisation_id)
+        users = PortalUsers([row.customer_id for row in rows if row.customer_id], organisation_id, source)
+        problems = _delete_new(new, customers, touched, users, organisation_id)
+        problems |= _restore(changed, customers, names, users, organisation_id)
         _tell(import_id, problems)
-        kept += len(problems)
+        result.kept += len(problems)
+        result.mailed += sum(each.is_told for each in users.gone)
         done += len(rows)
         if progress:
             progress(done)
-    return kept
+    return result
 
 
 def _chunks(import_id: int) -> Iterator[list[Any]]:
@@ -107,20 +123,26 @@ def _touched(organisation_id: int, source: str, ids: Collection[int]) -> set[int
 
 
 def _delete_new(
-    rows: list[Any], customers: dict[int, Known], touched: set[int], organisation_id: int
+    rows: list[Any], customers: dict[int, Known], touched: set[int], users: PortalUsers, organisation_id: int
 ) -> dict[int, list[Problem]]:
     """Delete the customers that the import made; (row → why) of those that stay."""
     there = [row for row in rows if row.customer_id in customers]
     untouched = [row for row in there if row.customer_id not in touched]
     links = _links([row.customer_id for row in untouched])
-    problems = {row.row_number: [Problem("name", SINCE)] for row in there if row.customer_id in touched}
+    going = unused_users.links_with(list(users.unused.values()))
+    problems = {
+        row.row_number: [Problem("name", users.why_staying.get(row.customer_id, SINCE))]
+        for row in there
+        if row.customer_id in touched
+    }
     gone = []
     for row in untouched:
-        if linked := links.get(row.customer_id):
+        if linked := Counter(links.get(row.customer_id, {})) - going.get(row.customer_id, Counter()):
             problems[row.row_number] = [Problem("name", f"Linked with {told(linked.items())} since, so it stays")]
         else:
             gone.append(customers[row.customer_id])
     if gone:
+        users.take_back([known["id"] for known in gone])
         history.record(_deleted(known, organisation_id) for known in gone)
         result = db.session.connection().execute(
             delete(CUSTOMER).where(CUSTOMER.c.id.in_([known["id"] for known in gone]))
@@ -166,9 +188,12 @@ def _deleted(known: Known, organisation_id: int) -> dict[str, Any]:
 
 
 def _restore(
-    rows: list[Any], customers: dict[int, Known], names: dict[str, Names], organisation_id: int
+    rows: list[Any], customers: dict[int, Known], names: dict[str, Names], users: PortalUsers, organisation_id: int
 ) -> dict[int, list[Problem]]:
-    """Put back what the import changed, where it still is as the import left it; (row → why) of what stays."""
+    """Put back what the import changed, where it still is as the import left it; (row → why) of what stays.
+
+    The portal stays open to whom it has a user.
+    """
     problems: dict[int, list[Problem]] = {}
     back = []
     for row in rows:
@@ -176,13 +201,19 @@ def _restore(
         if known is None:
             problems[row.row_number] = [Problem("name", "The customer is no longer there")]
             continue
-        restored, stays = _restorable(known, row.undo or {}, names)
+        undo = dict(row.undo or {})
+        if known["id"] in users.having:
+            undo.pop("portal_access", None)
+        restored, stays = _restorable(known, undo, names)
+        if known["id"] in users.why_staying:
+            stays.append(Problem("email", users.why_staying[known["id"]]))
         if stays:
             problems[row.row_number] = stays
         if restored:
             back.append(CheckedRow(row.row_number, [], known=known, changed=restored, customer_id=known["id"]))
     if back:
         Saver(organisation_id, names).change(back)
+    users.take_back([row.customer_id for row in rows])
     return problems
 
 
@@ -211,6 +242,12 @@ def _restorable(
         if restored.pop(name, None):
             stays.append(Problem(header_of(name), message))
     return restored, stays
+
+
+def _forget_notices(import_id: int) -> None:
+    """What was told of the rows when they were saved; what they tell from now on is what came of the revert."""
+    saved = ImportRow.outcome.in_((RowOutcome.NEW, RowOutcome.CHANGED))
+    db.session.execute(update(ImportRow).where(ImportRow.import_id == import_id, saved).values(errors=null()))
 
 
 def _tell(import_id: int, problems: dict[int, list[Problem]]) -> None:

@@ -3,13 +3,14 @@
 All of it happens in the caller's transaction. Whoever calls says who acts with `history.acting`.
 """
 
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
-from customerhub import history
-from customerhub.customers import events, rules
+from customerhub import clock, history
+from customerhub.customers import events, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.importing.checking import CheckedRow
 from customerhub.customers.importing.columns import FIELDS
@@ -28,7 +29,7 @@ CUSTOMER: Final[Table] = Customer.__table__  # type: ignore[assignment]
 ACCOUNT: Final[Table] = Account.__table__  # type: ignore[assignment]
 ADDRESS: Final[Table] = Address.__table__  # type: ignore[assignment]
 
-SET_COLUMNS: Final = (*FIELDS, "existing_relationship")
+SET_COLUMNS: Final = (*FIELDS, "existing_relationship", "portal_access")
 DERIVED_COLUMNS: Final = (
     "sort_name", "reference_key", "identity_key", "registration_key", "vat_key", "phone_key", "search_text",
 )  # fmt: skip
@@ -69,7 +70,8 @@ class Saver:
             self._update(rows)
 
     def save(self, rows: list[CheckedRow]) -> None:
-        """Write the new and the changed ones among `rows`; each new one gets its `customer_id`.
+        """Write the new and the changed ones among `rows`; each new one gets its `customer_id`, and its `notice` where
+        it got no portal user.
 
         Raises Conflict where a value that must be unique is taken, or a customer is no longer what the row was
         compared with, and Invalid where there is no status for new customers. The transaction needs a rollback then.
@@ -80,11 +82,16 @@ class Saver:
             if new:
                 self._insert(new)
             if changed:
+                due = self._open_portals(changed)
                 self._update(changed)
+                told = portal_users.ensure_many(due, self._organisation_id)
+                for row in changed:
+                    row.notice = told.get(row.customer_id or 0)
 
     def _insert(self, rows: list[CheckedRow]) -> None:
         numbers = take_account_numbers(self._organisation_id, len(rows))
-        customers = [self._customer(row.values, number) for row, number in zip(rows, numbers, strict=True)]
+        moment = clock.now()
+        customers = [self._customer(row.values, number, moment) for row, number in zip(rows, numbers, strict=True)]
         ids = _insert_customers(customers)
         keep_statistics()
         for row in rows:
@@ -108,8 +115,12 @@ class Saver:
         )
         if self._stage is Stage.NEW:
             events.begun_many([(row.customer_id or 0, row.values["name"]) for row in rows], actor=history.actor())
+        wanted = [portal_users.Wanted(row.customer_id or 0, row.values["name"], row.values["email"]) for row in rows]
+        told = portal_users.make_many(wanted, self._organisation_id, moment)
+        for row in rows:
+            row.notice = told.get(row.customer_id or 0)
 
-    def _customer(self, values: dict[str, Any], number: str) -> dict[str, Any]:
+    def _customer(self, values: dict[str, Any], number: str, moment: datetime) -> dict[str, Any]:
         """The columns of a new customer."""
         columns = {name: value for name, value in values.items() if name not in ("address", "departments")}
         columns = {
@@ -121,6 +132,8 @@ class Saver:
             "account_number": number,
             "status_id": self._status[0],
             "stage": self._stage,
+            "portal_access": True,
+            "portal_invited_at": moment,
         }
         return columns | derived(columns)
 
@@ -132,7 +145,17 @@ class Saver:
             **recorded_changes(begun, self._names),
             "status": [None, self._status[1]],
             "stage": [None, self._stage.value],
+            "portal_access": [None, True],
         }
+
+    def _open_portals(self, rows: list[CheckedRow]) -> list[int]:
+        """Have the portal opened to those of `rows` that get their first portal user; their ids."""
+        ids = [row.customer_id for row in rows if row.customer_id and _after(row, "email")]
+        due = portal_users.lacking_among(ids, self._organisation_id) if ids else set()
+        for row in rows:
+            if row.customer_id in due and not _known(row)["portal_access"]:
+                row.changed["portal_access"] = (False, True)
+        return sorted(due)
 
     def _update(self, rows: list[CheckedRow]) -> None:
         searched = [row for row in rows if not SEARCHED.isdisjoint(row.changed)]
@@ -235,6 +258,11 @@ def _insert_customers(customers: list[dict[str, Any]]) -> dict[Any, int]:
 def _known(row: CheckedRow) -> Known:
     assert row.known is not None
     return row.known
+
+
+def _after(row: CheckedRow, name: str) -> Any:
+    """The value of a field as the row leaves it."""
+    return row.changed[name][1] if name in row.changed else _known(row)[name]
 
 
 def _address(owner: int | None, lines: str) -> dict[str, Any]:

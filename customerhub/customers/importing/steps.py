@@ -32,6 +32,9 @@ from models.transfer import gone_quiet
 
 LOOK_AGAIN = "Customers were changed after this file was checked. It was checked again: look at it before you confirm"
 
+NO_PORTAL_USER = "Some customers got no portal user, because their email address already has an account."
+MOST_NAMED = 20  # rows
+
 Progress = Callable[[int], object]
 
 
@@ -170,6 +173,7 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
     if not _is_in(import_id, S.SAVING):
         return False
     tally = Tally()
+    noticed: list[int] = []
     with storage.open_file(_file(import_id)) as file, \
             open_table(file, names=HEADERS, needed=NEEDED, untold=OWN, max_rows=max_rows) as table:  # fmt: skip
         checker = Checker(actor.organisation_id, from_1904=table.from_1904)
@@ -179,12 +183,22 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
             saver.save(rows)
             _keep_undo(import_id, rows)
             tally.add(rows)
+            noticed += [row.number for row in rows if row.notice]
             if progress:
                 progress(tally.total)
             if not _is_in(import_id, S.SAVING):
                 raise Superseded
-    _finish(import_id, S.SAVING, S.DONE, **_counts(tally))
+    _finish(import_id, S.SAVING, S.DONE, problem=_told(noticed), **_counts(tally))
     return True
+
+
+def _told(numbers: list[int]) -> str | None:
+    """What is to be told of the rows that were saved without a portal user."""
+    if not numbers:
+        return None
+    some = ", ".join(map(str, numbers[:MOST_NAMED]))
+    rest = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
+    return f"{NO_PORTAL_USER} Rows: {some}{rest}."
 
 
 def _is_in(import_id: int, state: TransferState) -> bool:
@@ -211,9 +225,16 @@ def _keep_undo(import_id: int, rows: list[CheckedRow]) -> None:
         db.session.connection().execute(
             update(table)
             .where(table.c.import_id == import_id, table.c.row_number == bindparam("number"))
-            .values(customer_id=bindparam("customer"), undo=bindparam("before")),
-            [{"number": row.number, "customer": row.customer_id, "before": undo_of(row)} for row in done],
+            .values(customer_id=bindparam("customer"), undo=bindparam("before"), errors=bindparam("told")),
+            [
+                {"number": row.number, "customer": row.customer_id, "before": undo_of(row), "told": _notice_of(row)}
+                for row in done
+            ],
         )
+
+
+def _notice_of(row: CheckedRow) -> list[dict[str, str]] | None:
+    return [{"column": "email", "reason": row.notice}] if row.notice else None
 
 
 def _finish(import_id: int, before: TransferState, after: TransferState, **values: Any) -> None:
@@ -240,9 +261,12 @@ def revert(import_id: int, *, actor: Actor, progress: Progress | None = None) ->
     one_at_a_time(actor.organisation_id)
     if not _is_in(import_id, S.RUNNING):
         return False
-    kept = revert_rows(import_id, organisation_id=actor.organisation_id, source=source_of(import_id), progress=progress)
-    problem = f"Changed or linked since, so they stay as they are: {kept:,}. See the rows" if kept else None
-    _finish(import_id, S.RUNNING, S.REVERTED, problem=problem)
+    source = source_of(import_id)
+    found = revert_rows(import_id, organisation_id=actor.organisation_id, source=source, progress=progress)
+    told = [f"Changed or linked since, so they stay as they are: {found.kept:,}. See the rows"] if found.kept else []
+    if found.mailed:
+        told.append(f"Portal users who had their mail already: {found.mailed:,}. Its link no longer works")
+    _finish(import_id, S.RUNNING, S.REVERTED, problem=". ".join(told) or None)
     return True
 
 
