@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, g, request, session
+from flask import Flask, Response, abort, current_app, flash, g, request, session
 from flask_login import UserMixin, current_user
 from markupsafe import Markup
 from sqlalchemy import exists, select
 
-from customerhub import history
+from customerhub import history, notices
 from customerhub.permissions import Actor
 from models import EndedSession, Organisation, User
 from models.base import db
@@ -94,6 +94,7 @@ def _begin() -> Response | None:
     if opened_in not in (None, str(actor.organisation_id)) and request.endpoint not in ANYWHERE:
         return _refused_elsewhere(actor, opened_in or "")
     g.acting = history.begin(actor, source())
+    g.listening = notices.begin(lambda text: flash(text, "warning"))
     return None
 
 
@@ -122,6 +123,7 @@ def _end(_error: BaseException | None) -> None:
     token = g.pop("acting", None)
     if token is not None:
         history.end(token)
+        notices.end(g.pop("listening"))
 
 
 def source() -> str:

@@ -53,6 +53,7 @@ from views.organisations import OrganisationView
 from views.outbox import OutboxView
 from views.payment_methods import PaymentMethodView
 from views.payment_terms import PaymentTermsView
+from views.portal_users import PortalUserView
 from views.products import ProductView
 from views.statuses import StatusView
 from views.tariffs import TariffView
@@ -85,6 +86,7 @@ SCREENS = (
     (DefaultValueView, DefaultValueSet, "default-values"),
     (DealerView, Dealer, "dealers"),
     (UserView, User, "users"),
+    (PortalUserView, User, "portal-users"),
     (OutboxView, OutboxMessage, "outbox"),
     (ImportView, CustomerImport, "imports"),
     (ExportView, ListExport, "exports"),

@@ -181,6 +181,7 @@ ARGS: dict[str, dict[str, Any]] = {
         "render_kw": {"data-show-when": "empty_or_low=low usage charge"},
     },
     "billing_day": {"description": "1 to 31; in shorter months the last day"},
+    "portal_access": {"description": "Otherwise its portal users sign in and see nothing"},
 }
 
 

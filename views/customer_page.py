@@ -19,7 +19,7 @@ from models import (
     User,
 )
 from models.base import db
-from views import customer_approval, customer_messages, customer_reviews
+from views import customer_approval, customer_messages, customer_portal, customer_reviews
 from views.columns import amount, day, formats, moment, percent, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
 from views.editing import DetailsPage
@@ -87,7 +87,7 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
     elif tab == "tasks":
         page.tables = [customer_approval.tasks_table(row)]
     elif tab == "portal":
-        page.tables = [_portal_users(row, view.actor)]
+        customer_portal.fill(page, row, view.actor)
     else:
         _overview(page, row, edit)
         page.tables = [table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities")
@@ -240,23 +240,6 @@ def _profiles(row: Customer, edit: str | None) -> dict[str, Any]:
             for profile in with_choices(row.invoice_profiles)
         ],
         **_add(edit, "profiles", "No invoice profiles yet"),
-    }  # fmt: skip
-
-
-def _portal_users(row: Customer, actor: Actor) -> dict[str, Any]:
-    def name(user: User) -> Any:
-        url = url_for("users.details_view", id=user.id)
-        return {"text": user.name, "url": url} if actor.may(Permission.USERS_VIEW) else user.name
-
-    users = db.session.scalars(select(User).where(User.customer_id == row.id).order_by(User.name)).all()
-    return {
-        "title": "Portal users",
-        "columns": [{"label": label} for label in ("Name", "Email", "May see", "Active")],
-        "rows": [
-            [name(user), user.email, ", ".join(user.portal_permissions) or "nothing", yes_no(user.active)]
-            for user in users
-        ],
-        "empty": {"title": "Nobody signs in for this customer yet", "text": "Add a user with the role customer."},
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from customerhub.permissions import Permission
 from models import CatalogItem, Customer, CustomerStatus, Department
 from models.enums import CatalogType
 from views import customer_form as form
-from views import customer_page
+from views import customer_page, customer_portal
 from views.alerts import RAISE
 from views.base import Answer, HubModelView
 from views.blacklist import REMOVAL, REQUEST
@@ -174,7 +174,7 @@ class CustomerView(AskingOfTheAlike, HubModelView):
         return self._usual_values() | self._chosen_defaults()
 
     def _usual_values(self) -> dict[str, Any]:
-        usual = {"start_date": form.today(), "existing_relationship": False}
+        usual = {"start_date": form.today(), "existing_relationship": False, "portal_access": True}
         status = find_usual_status(self.actor.organisation_id)  # where there is none, a banner says so
         return usual | ({"status_id": status.id} if status else {})
 
@@ -183,6 +183,7 @@ class CustomerView(AskingOfTheAlike, HubModelView):
             form.offer_statuses(filled, row)
         page = super()._edit_page(filled, row)
         page.columns = 3
+        page.live["portal"] = self._portal_plan(filled, row)
         if row is None:
             sets = list_sets(actor=self.actor)
             page.load_default = {
@@ -227,8 +228,22 @@ class CustomerView(AskingOfTheAlike, HubModelView):
                 shown_value(page.form["review_start_date"].data), shown_value(page.form["review_frequency"].data)
             ),
         }
-        page.live = {"review": review}
+        page.live["review"] = review
         return super()._show_form(page)
+
+    def _portal_plan(self, filled: Any, row: Any) -> dict[str, Any]:
+        """The portal tab tells what saving does about the first portal user, and follows the email address."""
+        url = url_for("customers.portal_plan", id=row.id if row else None)
+        lines = customer_portal.plan(shown_value(filled["email"].data), row)
+        return {"title": "Portal users", "url": url, "follows": "email", "lines": lines}
+
+    @expose("/portal-plan/", methods=("POST",))
+    def portal_plan(self) -> Any:
+        """What saving the customer with the email address that is being typed does, as lines of text."""
+        if not self.can_edit:
+            abort(403)
+        row = self.get_one(request.args["id"]) if "id" in request.args else None
+        return jsonify({"lines": customer_portal.plan(request.form.get("email", ""), row)})
 
     @expose("/review-dates/", methods=("POST",))
     def review_dates(self) -> Any:

@@ -114,7 +114,7 @@ def _is_elsewhere(target: str) -> bool:
 
 
 # Screens that are reached from another one's menu entry.
-SECTIONS = {"locations": "commodities", "billed-users": "commodities"}
+SECTIONS = {"portal-users": "customers", "locations": "commodities", "billed-users": "commodities"}
 
 
 def _section_of(endpoint: str) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from models.sqlite import only_reading
 
 READERS = ("GET", "HEAD", "OPTIONS")
-READING_POSTS = frozenset({"customers.review_dates"})  # endpoints that take a form and change nothing
+# Endpoints that take a form and change nothing.
+READING_POSTS = frozenset({"customers.review_dates", "customers.portal_plan"})
 
 
 def register(app: Flask) -> None:

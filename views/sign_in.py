@@ -21,7 +21,7 @@ from flask import (
 )
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
+from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import DataRequired, EqualTo, Length
 
 from customerhub import clock, history, outbox
@@ -32,7 +32,7 @@ from customerhub.users import passwords
 from customerhub.users import sign_in as signing
 from customerhub.users.links import PATH, OneTimeLinks
 from jobs import mail
-from models import User
+from models import Organisation, User
 from models.base import db
 from models.sqlite import only_reading
 from views import actor, limits, reading
@@ -45,6 +45,7 @@ EVEN_SECONDS = 0.3  # how long asking for a link takes, so that it does not tell
 LONGEST_NEXT = 2000
 FULL_SESSION_SECONDS = 7 * 24 * 3600  # after these a session ends, however busy it is
 
+ANOTHER = "If the account is still open, a new link is on its way to its email address."
 ASKED = "If there is an account with this address, a link to choose a new password is on its way to it."
 
 
@@ -63,6 +64,10 @@ class ForgottenForm(FlaskForm):
         "Email", [DataRequired("Enter your email address"), Length(max=254)],
         render_kw={"autocomplete": "username", "autofocus": True},
     )  # fmt: skip
+
+
+class AnotherLinkForm(FlaskForm):
+    another = HiddenField(default="yes")
 
 
 class NewPasswordForm(FlaskForm):
@@ -235,8 +240,7 @@ def set_password(token: str) -> Any:
     try:
         user = one_time_links().read(token)
     except WrongState as error:
-        way_on = {"label": "Ask for a new link", "url": url_for("sign_in.forgotten")}
-        return _secret(answer(410, "This link no longer works", error.message, way_on=way_on))
+        return _secret(_past(token, error.message))
     form = NewPasswordForm()
     if form.validate_on_submit():
         try:
@@ -251,8 +255,31 @@ def set_password(token: str) -> Any:
             begin_session(user)
             flash("Your password is set.", "success")
             return _secret(redirect(home_url(), 303))
-    page = _page("Choose a password", form, text=f"For {user.email}", button="Set the password")
+    page = _page("Choose a password", form, text=_whose(user), button="Set the password")
     return _secret(current_app.make_response((page, 422 if request.method == "POST" else 200)))
+
+
+def _whose(user: User) -> str:
+    """Whose account the password is for; of a portal user also whose portal it opens."""
+    if user.customer is None:
+        return f"For {user.email}"
+    organisation = db.session.get_one(Organisation, user.organisation_id)
+    return f"For {user.email}, who signs in to the portal of {user.customer} at {organisation.name}"
+
+
+def _past(token: str, why: str) -> Any:
+    """What somebody gets who comes with a link that no longer works: the way to a new one."""
+    links, title = one_time_links(), "This link no longer works"
+    if links.find_owner(token) is None:
+        way_on = {"label": "Ask for a new link", "url": url_for("sign_in.forgotten")}
+        return answer(410, title, why, way_on=way_on)
+    form = AnotherLinkForm()
+    if "another" in request.form and form.validate_on_submit():
+        signing.request_another(token, links=links)
+        db.session.commit()
+        return _page("Look into your mailbox", None, text=ANOTHER, links=_back())
+    other = [{"label": "Ask with your email address", "url": url_for("sign_in.forgotten")}]
+    return _page(title, form, text=why, button="Send me a new link", links=other), 410
 
 
 def _secret(response: Any) -> Response:

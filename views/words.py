@@ -2,7 +2,7 @@
 
 import enum
 
-from models.enums import ApprovalPolicy, StatusBehaviour, TransferState
+from models.enums import ApprovalPolicy, PortalPermission, StatusBehaviour, TransferState
 
 # What says more than the value itself.
 WORDS: dict[type[enum.StrEnum], dict[str, str]] = {
@@ -15,6 +15,10 @@ WORDS: dict[type[enum.StrEnum], dict[str, str]] = {
         StatusBehaviour.ACCRUE: "Charges pile up, nothing is billed",
         StatusBehaviour.FINAL: "The rest is billed, then dropped",
         StatusBehaviour.NONE: "Never billed",
+    },
+    PortalPermission: {
+        PortalPermission.INVOICES: "List of invoices",
+        PortalPermission.BILL_DOWNLOADS: "Bills as PDF",
     },
     TransferState: {TransferState.QUEUED: "Waiting", TransferState.READY: "To be confirmed"},
 }

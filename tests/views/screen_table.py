@@ -10,7 +10,7 @@ import models
 from models.base import db
 from models.enums import Role, Stage, TaskKind, TaskState
 from tests import factories as make
-from tests.world import World
+from tests.world import Side, World
 
 STAFF = frozenset({"agent", "manager", "admin", "platform"})
 MANAGERS = frozenset({"manager", "admin", "platform"})
@@ -42,7 +42,8 @@ class Act:
 @dataclass(frozen=True)
 class Screen:
     """`new` fills the form of a new row, `changed` is the column that an edit changes; where it is blank none may.
-    `listed` is the address of the list that has every row of the world.
+    `listed` is the address of the list that has every row of the world; `key` tells which row of an organisation to
+    open where not every row of the table is one of the screen's.
     """
 
     model: Any
@@ -55,6 +56,10 @@ class Screen:
     lookup: str = ""
     marker: str = ""
     listed: str = "/"
+    key: Callable[[Side], int] | None = None
+
+    def row_of(self, side: Side) -> int:
+        return self.key(side) if self.key else side.row(self.model)
 
     @property
     def creators(self) -> frozenset[str]:
@@ -225,6 +230,23 @@ USER_ACTS = {
 }
 
 
+def portal_user(**values: Any) -> Callable[[World], models.User]:
+    owned = {"role": Role.CUSTOMER, **values}
+    return lambda world: make.UserFactory(organisation=ours(world), customer_id=world.ours.customers[1], **owned)
+
+
+def has_link(user: models.User) -> bool:
+    return was_invited(user) and user.sign_in_epoch == 1
+
+
+PORTAL_USER_ACTS = {
+    "invite": Act(STAFF, portal_user(), has_link),
+    "reset": Act(STAFF, portal_user(password_hash="kept"), has_link),
+    "disable": Act(STAFF, portal_user(), lambda user: not user.active),
+    "enable": Act(STAFF, portal_user(active=False), lambda user: user.active),
+}
+
+
 def done_import(world: World) -> models.CustomerImport:
     return make.CustomerImportFactory(organisation=ours(world), state=models.enums.TransferState.DONE)
 
@@ -296,6 +318,12 @@ SCREENS: dict[str, Screen] = {
     "users": Screen(
         models.User, sees=MANAGERS, acts=USER_ACTS, lookup="hub_user.customer_id",
         new=lambda _world: {"name": fresh("New"), "email": f"new{next(numbers)}@hub.example", "role": "agent"},
+    ),
+    "portal-users": Screen(
+        models.User, edits=STAFF, acts=PORTAL_USER_ACTS, lookup="hub_user.customer_id", marker="Our Telecom customer 0",
+        key=lambda side: side.users[Role.CUSTOMER],
+        new=lambda world: {"name": fresh("New"), "email": f"new{next(numbers)}@hub.example",
+                           "customer_id": str(world.ours.customers[1])},
     ),
     "outbox": Screen(
         models.OutboxMessage, sees=MANAGERS, edits=NOBODY,

@@ -43,7 +43,7 @@ def untouched(answer: Any) -> bool:
 
 def test_nonsense_in_every_field_at_once_is_refused(world: World, admin: Browser):
     for endpoint, screen in EDITABLE.items():
-        url = f"/admin/{endpoint}/edit/?id={world.ours.row(screen.model)}"
+        url = f"/admin/{endpoint}/edit/?id={screen.row_of(world.ours)}"
         form, mark = admin.form(url), last_change()
         for what, text in NASTY.items():
             answer = admin.post(url, form | {name: text for name in form if is_typed(name)})
@@ -72,7 +72,7 @@ def platform(world: World) -> Browser:
 
 def test_nonsense_in_one_field_is_refused_or_harmless(world: World, admin: Browser):
     for endpoint, screen in EDITABLE.items():
-        key = world.ours.row(screen.model)
+        key = screen.row_of(world.ours)
         url = f"/admin/{endpoint}/edit/?id={key}"
         form = admin.form(url)
         for name in filter(is_typed, list(form)):

@@ -93,6 +93,7 @@ def test_who_looks_waits_for_nobody(impatient: World):
     with somebody_saves(customer_id):
         assert manager.get("/admin/customers/").status_code == 200
         assert manager.post("/admin/customers/review-dates/", typed).json["lines"]
+        assert manager.post(f"/admin/customers/portal-plan/?id={customer_id}", typed).json["lines"]
         assert manager.post(operation, entered | {"preview": "1"}).status_code == 200
         ticked = {"rowid": [str(customer_id)], "action": "assign"}
         assert manager.post("/admin/customers/action/", ticked).status_code == 303

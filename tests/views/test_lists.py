@@ -67,6 +67,8 @@ def rows_of(world: World, endpoint: str) -> list[Any]:
     query = select(model).where(model.organisation_id == world.ours.id)
     if endpoint == "exports":
         query = query.where(model.user_id == world.ours.users[models.enums.Role.ADMIN])
+    if endpoint == "portal-users":
+        query = query.where(model.role == models.enums.Role.CUSTOMER)
     return list(db.session.scalars(query.order_by(model.id.desc()).limit(2000)))
 
 

@@ -39,8 +39,8 @@ def test_the_choice_is_offered_and_holds_everywhere(world: World, visitor: Brows
         if endpoint in ("organisations", "exports"):
             continue
         home = f"/admin/{endpoint}"
-        assert visitor.get(f"{home}/details/?id={world.theirs.row(screen.model)}").status_code == 200, endpoint
-        assert visitor.get(f"{home}/details/?id={world.ours.row(screen.model)}").status_code == 404, endpoint
+        assert visitor.get(f"{home}/details/?id={screen.row_of(world.theirs)}").status_code == 200, endpoint
+        assert visitor.get(f"{home}/details/?id={screen.row_of(world.ours)}").status_code == 404, endpoint
         assert "Our Telecom customer" not in visitor.get(f"{home}/").text
     assert visitor.get("/admin/search/suggest?q=REF-1").json[0]["label"] == "Their Telecom customer 1"
 

@@ -132,6 +132,8 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
     for endpoint, screen in SCREENS.items():
         home = f"/admin/{endpoint}"
         newest = db.session.query(screen.model.id).order_by(screen.model.id.desc())
+        if endpoint == "portal-users":
+            newest = newest.filter_by(role=models.enums.Role.CUSTOMER)
         key = newest.limit(1).scalar() if endpoint != "organisations" else house.organisation.id
         found |= {
             f"{endpoint} list": (admin, home + screen.listed),

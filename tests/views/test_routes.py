@@ -137,6 +137,11 @@ def tells_review_dates(visit: Visit) -> Outcome:
     return answer, answer.is_json and len(answer.json.get("lines", [])) >= 3
 
 
+def tells_portal_plan(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/customers/portal-plan/", {"email": "kim@new.example"})
+    return answer, answer.is_json and "kim@new.example" in answer.json.get("lines", [""])[0]
+
+
 def tells_default_values(visit: Visit) -> Outcome:
     key = visit.world.ours.row(models.DefaultValueSet)
     answer = visit.browser.get(f"/admin/customers/default-values/?defaults={key}")
@@ -408,6 +413,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("portal.home", "GET"): (frozenset({"customer"}), page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, peeks),
     ("customers.review_dates", "POST"): (STAFF, tells_review_dates),
+    ("customers.portal_plan", "POST"): (STAFF, tells_portal_plan),
     ("customers.default_values", "GET"): (STAFF, tells_default_values),
     ("outbox.message_view", "GET"): (MANAGERS, reads_a_message),
     ("templates.preview_view", "GET"): (STAFF, previews_a_template),
@@ -482,5 +488,5 @@ def test_an_operation_that_a_screen_does_not_have_is_not_there(world: World):
     admin = Browser(world.app, world.platform_user)
     for endpoint, screen in SCREENS.items():
         for name in {"delete", "assign", "drop", "../delete", "run"} - screen.acts.keys():
-            path = f"/admin/{endpoint}/operation/{name}/?id={world.ours.row(screen.model)}"
+            path = f"/admin/{endpoint}/operation/{name}/?id={screen.row_of(world.ours)}"
             assert (admin.get(path).status_code, admin.post(path).status_code) == (404, 404), path

@@ -54,7 +54,7 @@ class Visit:
                 models.History.organisation_id == self.world.ours.id, models.History.table_name != "hub_user"
             )
             return db.session.scalars(newest).one()
-        return self.world.ours.row(self.screen.model)
+        return self.screen.row_of(self.world.ours)
 
     def marker(self) -> str:
         named = getattr(self.row, "title", None) or getattr(self.row, "subject", None)

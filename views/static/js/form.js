@@ -95,12 +95,14 @@ const texts = (form) => {
 // A block that shows what the values mean, as they change: POSTs the form, gets {lines: [text]}.
 document.querySelectorAll('[data-live]').forEach((block) => {
   const form = block.closest('form');
-  block.closest('.tab-panel')?.addEventListener('change', later(async () => {
+  const follow = later(async () => {
     const answer = await fetch(block.dataset.live, { method: 'POST', body: texts(form) }).catch(() => null);
     if (!answer?.ok) return;
     const { lines } = await answer.json();
     block.querySelector('ul').replaceChildren(...lines.map((line) => Object.assign(document.createElement('li'), { textContent: line })));
-  }, 250));
+  }, 250);
+  block.closest('.tab-panel')?.addEventListener('change', follow);
+  if (block.dataset.follows) form.elements[block.dataset.follows].addEventListener('change', follow);
 });
 
 // The preview of an operation follows its form: POST with preview=1 answers the same page, of which one part is taken.
