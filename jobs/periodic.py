@@ -18,7 +18,7 @@ from jobs.queue import DEFAULT, FAILURE_SECONDS, JOB_TIMEOUTS, RESULT_SECONDS, g
 from jobs.registries import fetched, sealed_queue
 from jobs.schedule import Periodic
 
-LOOKED_AT = 50  # of the calls of a job, the last ones: one that waits or runs is among them
+SCHEDULERS = 3  # that may be at work at once; each queues calls of its own
 LOCK_SECONDS = 10
 GRACE_SECONDS = 60  # how much longer than it may a job can last until its worker ends it
 
@@ -59,7 +59,7 @@ def under_way(entries: Sequence[Periodic]) -> dict[str, UnderWay]:
     """Those of `entries` of which a call waits or runs, by name. Raises QueueAway."""
     queue = sealed_queue(DEFAULT)
     with reaching():
-        ids = {entry.name: get_cron_job_ids(entry.name, queue.connection, 0, LOOKED_AT - 1) for entry in entries}
+        ids = {entry.name: get_cron_job_ids(entry.name, queue.connection, 0, _most_calls(entry)) for entry in entries}
         every = [job_id for few in ids.values() for job_id in few]
         jobs = {job.id: job for job in fetched(every, queue) if job is not None}
     found = {}
@@ -97,6 +97,11 @@ def run_now(entry: Periodic, *, actor: Actor) -> None:
 
 def _cron_job(entry: Periodic) -> CronJob:
     return CronJob(entry.queue, entry.function, **job_options(entry))
+
+
+def _most_calls(entry: Periodic) -> int:
+    """How many calls may have been queued since one that still runs."""
+    return SCHEDULERS * (1 + int(longest(entry).total_seconds()) // _seconds_between(entry.cron))
 
 
 def _seconds_between(cron: str) -> int:

@@ -19,7 +19,7 @@ from customerhub.config import Settings
 from customerhub.errors import NotAllowed, WrongState
 from customerhub.permissions import Actor
 from jobs import steering
-from jobs.periodic import longest, next_time, run_now, under_way
+from jobs.periodic import _cron_job, longest, next_time, run_now, under_way
 from jobs.queue import BULK, DEFAULT, JOB_TIMEOUTS, QueueAway, connect, get_queue
 from jobs.schedule import SCHEDULE, Periodic
 from jobs.scheduler import HubScheduler
@@ -117,6 +117,19 @@ def test_a_call_that_lapsed_stands_in_nobodys_way(queue_server: Valkey, queueing
     get_queue().connection.delete(job.key)  # as it does when its time is up
     assert under_way([HOURLY]) == {}
     run_now(HOURLY, actor=SYSTEM)
+
+
+def test_a_long_run_is_known_however_many_calls_came_after_it(queue_server: Valkey, queueing: Flask) -> None:
+    """Two schedulers go on queueing every minute while it runs for an hour, and every call but the first lapses."""
+    entry = Periodic(work.tick, "* * * * *", "Ticks", BULK)
+    run_now(entry, actor=SYSTEM)
+    [running] = queued(BULK)
+    running.set_status(JobStatus.STARTED)
+    for _ in range(2 * JOB_TIMEOUTS[BULK] // 60):
+        get_queue(BULK).connection.delete(_cron_job(entry).enqueue(get_queue(BULK).connection).key)
+    assert under_way([entry])[entry.name].has_begun
+    with pytest.raises(WrongState, match="running already"):
+        run_now(entry, actor=SYSTEM)
 
 
 def test_many_clicks_at_once_queue_one(queue_server: Valkey, queueing: Flask) -> None:
