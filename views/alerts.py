@@ -12,12 +12,12 @@ from models import Alert, CatalogItem, Customer
 from models.enums import AlertRule, CatalogType, Severity
 from views.base import HubModelView
 from views.choices import Source
-from views.columns import Column, Filter, day, moment
+from views.columns import Column, Filter, day, moment, validity_chip
 from views.customer_cells import customer_link
 from views.customer_form import today
 from views.fields import ChoiceField, RowField
 from views.forms import Particular, clean_input
-from views.operation import Operation
+from views.operation import Operation, as_asked
 from views.words import sentence, word
 
 TONES = {Severity.INFO: "blue", Severity.WARNING: "amber", Severity.CRITICAL: "red"}
@@ -29,11 +29,7 @@ def severity_chip(alert: Alert) -> dict[str, Any]:
 
 
 def state_chip(alert: Alert) -> dict[str, Any]:
-    if alert.closed_at is not None:
-        return {"chip": "Closed", "tone": "grey"}
-    if alert.valid_until is not None and alert.valid_until < today():
-        return {"chip": "Expired", "tone": "grey"}
-    return {"chip": "Holds", "tone": "green"}
+    return validity_chip("Closed" if alert.closed_at else None, alert.valid_until, "green", as_of=today())
 
 
 class AlertForm(Form):
@@ -52,12 +48,6 @@ RAISE = Operation(
     explain="Shown on the customer's page, and wherever a contract is made.",
     icon="bell",
 )
-
-
-def _closable(alert: Alert, _actor: Any) -> str | None:
-    if alert.closed_at is not None:
-        return "It is closed already"
-    return f"It goes by itself when “{alert.rule.value}” no longer holds" if alert.rule else None
 
 
 class AlertView(HubModelView):
@@ -90,7 +80,8 @@ class AlertView(HubModelView):
     operations = (
         Operation(
             name="close", label="Close", permission=Permission.CUSTOMERS_EDIT, run=alerts.close_alert,
-            available=_closable, explain="The alert is no longer shown. The history keeps it.", icon="ok",
+            available=as_asked(lambda alert, _actor: alerts.check_closing(alert)),
+            explain="The alert is no longer shown. The history keeps it.", icon="ok",
         ),
     )  # fmt: skip
     view_permission = Permission.CUSTOMERS_VIEW

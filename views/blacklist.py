@@ -13,7 +13,7 @@ from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.permissions import Actor, Permission
 from models import BlacklistEntry, Customer
 from views.base import HubModelView
-from views.columns import Column, Filter, day, moment
+from views.columns import Column, Filter, day, moment, validity_chip
 from views.customer_cells import customer_link
 from views.customer_form import today
 from views.forms import Particular
@@ -73,11 +73,7 @@ REMOVAL = Operation(
 
 
 def state_chip(entry: BlacklistEntry) -> dict[str, Any]:
-    if entry.removed_at is not None:
-        return {"chip": "Removed", "tone": "grey"}
-    if entry.valid_until is not None and entry.valid_until < today():
-        return {"chip": "Expired", "tone": "grey"}
-    return {"chip": "Holds", "tone": "red"}
+    return validity_chip("Removed" if entry.removed_at else None, entry.valid_until, "red", as_of=today())
 
 
 class BlacklistView(HubModelView):

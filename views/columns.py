@@ -213,6 +213,15 @@ def yes_no(value: bool | None) -> Cell:
     return {"chip": "Yes", "tone": "green"} if value else {"chip": "No", "tone": "grey"}
 
 
+def validity_chip(ended: str | None, until: date | None, tone: str, *, as_of: date) -> dict[str, Any]:
+    """Whether something holds on a day: `ended` says how it was ended, `until` is its last day."""
+    if ended is not None:
+        return {"chip": ended, "tone": "grey"}
+    if until is not None and until < as_of:
+        return {"chip": "Expired", "tone": "grey"}
+    return {"chip": "Holds", "tone": tone}
+
+
 def active_chip(row: Any) -> Cell:
     return {"chip": "Active", "tone": "green"} if row.active else {"chip": "Inactive", "tone": "grey"}
 

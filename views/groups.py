@@ -1,5 +1,6 @@
 """Groups: related customers under a parent."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import url_for
@@ -7,14 +8,14 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.permissions import Permission, scope
-from customerhub.setup.rows import delete_row, save_row
+from customerhub.setup.rows import save_row
 from models import Account, Customer, CustomerGroup, CustomerStatus
 from models.base import db
 from views.base import HubModelView
 from views.columns import Column, amount, formats, stage_chip
 from views.customer_cells import customer_link
 from views.editing import DetailsPage
-from views.operation import Operation
+from views.named import DELETE
 
 SHOWN = 100
 
@@ -42,15 +43,10 @@ class GroupView(HubModelView):
     edit_permission = Permission.CUSTOMERS_EDIT
     save = staticmethod(save_row)
     operations = (
-        Operation(
-            name="delete",
-            label="Delete",
+        replace(
+            DELETE,
             permission=Permission.CUSTOMERS_EDIT,
-            run=delete_row,
             explain="The group is removed. This works only where no customer is in it.",
-            icon="trash",
-            danger=True,
-            removes=True,
         ),
     )
 

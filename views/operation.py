@@ -24,6 +24,20 @@ def version_of(row: Any) -> str:
     return str(row.version)
 
 
+def refusal(check: Callable[..., None], *asked: Any) -> str | None:
+    """Why a check of the business refuses, as a screen tells it: None where it does not."""
+    try:
+        check(*asked)
+    except HubError as error:
+        return error.message
+    return None
+
+
+def as_asked(check: Callable[[Any, Actor], None]) -> Callable[[Any, Actor], str | None]:
+    """A check of the business as an operation's `available`."""
+    return lambda row, actor: refusal(check, row, actor)
+
+
 @dataclass(frozen=True)
 class Operation:
     """A business action on rows of one kind.

@@ -1,6 +1,6 @@
 """What can be done to approval tasks, and the moves of customers from stage to stage, each as one declaration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g
@@ -9,14 +9,13 @@ from wtforms.validators import Length, Optional
 
 from customerhub.approvals import decisions, moves, stages, tasks
 from customerhub.approvals.stages import Move
-from customerhub.errors import HubError
 from customerhub.permissions import Actor, Permission
 from models import ApprovalTask, Customer, User
 from models.enums import Stage, TaskKind
 from views.choices import Source
 from views.fields import AmountField, RowField
 from views.forms import Particular, clean_input
-from views.operation import Operation
+from views.operation import Operation, as_asked, refusal
 from views.showing import changes_of
 from views.words import word
 
@@ -90,15 +89,6 @@ def _known(rows: Sequence[Any], _actor: Actor) -> dict[str, Any]:
     return {name: getattr(customer, name) for name in names}
 
 
-def _refusal(check: Callable[..., None], *asked: Any) -> str | None:
-    """Why a check of the business refuses, as a screen tells it: None where it does not."""
-    try:
-        check(*asked)
-    except HubError as error:
-        return error.message
-    return None
-
-
 def _behind(customers: Sequence[Customer]) -> dict[int, moves.Behind]:
     """What stands behind these customers; looked up once a request."""
     known: dict[int, moves.Behind] = g.setdefault("behind", {})
@@ -112,7 +102,7 @@ def _move(move: Move) -> Operation:
 
     def unavailable(customers: Sequence[Customer], actor: Actor) -> dict[int, str]:
         stands = _behind(customers)
-        asked = {row.id: _refusal(moves.check_move, move, row, stands[row.id], actor) for row in customers}
+        asked = {row.id: refusal(moves.check_move, move, row, stands[row.id], actor) for row in customers}
         return {key: reason for key, reason in asked.items() if reason is not None}
 
     return Operation(
@@ -135,11 +125,7 @@ MOVES = tuple(_move(move) for move in stages.MOVES)
 # --- On tasks ----------------------------------------------------------------------------------------------------
 
 
-def _as_asked(check: Callable[[ApprovalTask, Actor], None]) -> Callable[[Any, Actor], str | None]:
-    return lambda task, actor: _refusal(check, task, actor)
-
-
-_open_only = _as_asked(lambda task, _actor: tasks.require_open(task))
+_open_only = as_asked(lambda task, _actor: tasks.require_open(task))
 
 
 def _approval_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
@@ -179,18 +165,18 @@ def _seen(task: ApprovalTask) -> str:
 OPERATIONS = (
     Operation(
         name="claim", label="Claim", permission=P.TASKS_WORK, run=tasks.claim_task,
-        available=_as_asked(tasks.check_claim),
+        available=as_asked(tasks.check_claim),
         explain="The task is yours to work on. Nobody else can claim it then.", icon="user-plus",
     ),
     Operation(
         name="approve", label="Approve", permission=P.TASKS_WORK, run=decisions.approve_task,
-        available=_as_asked(decisions.check_approval), form=_approval_form, first=_known, preview=_preview, seen=_seen,
+        available=as_asked(decisions.check_approval), form=_approval_form, first=_known, preview=_preview, seen=_seen,
         explain="An update is applied exactly as asked for. Onboarding goes one step on: the credit check is passed, "
         "or, with a billing reference, the customer goes live.", icon="ok",
     ),
     Operation(
         name="decline", label="Decline", permission=P.TASKS_WORK, run=decisions.decline_task,
-        available=_as_asked(decisions.check_declining), form=WhyForm, seen=_seen,
+        available=as_asked(decisions.check_declining), form=WhyForm, seen=_seen,
         explain="Nothing changes, and whoever asked is told why. Of onboarding the credit check is failed.",
         icon="ban", danger=True,
     ),
@@ -200,7 +186,7 @@ OPERATIONS = (
     ),
     Operation(
         name="release", label="Release", permission=P.TASKS_WORK, run=tasks.release_task,
-        available=_as_asked(tasks.check_release),
+        available=as_asked(tasks.check_release),
         explain="The task goes back to the queue, for anybody to claim.", icon="undo",
     ),
     Operation(
@@ -214,7 +200,7 @@ OPERATIONS = (
     ),
     Operation(
         name="withdraw", label="Withdraw", permission=P.TASKS_WORK, run=tasks.withdraw_task,
-        available=_as_asked(tasks.check_withdrawal), form=CommentForm,
+        available=as_asked(tasks.check_withdrawal), form=CommentForm,
         explain="The request is taken back, and nothing changes.", icon="close", danger=True,
     ),
 )  # fmt: skip

@@ -91,12 +91,17 @@ def close_alert(alert: Alert, *, actor: Actor) -> None:
     """Put an alert away. One raised by a rule goes by itself, when what it warns of is mended."""
     require(actor, Permission.CUSTOMERS_EDIT)
     require_own(actor, alert)
+    check_closing(alert)
+    with saving():
+        alert.closed_at = clock.now()
+
+
+def check_closing(alert: Alert) -> None:
+    """Raises WrongState, saying why, where nobody can put an alert away now."""
     if alert.closed_at is not None:
         raise WrongState("It is closed already")
     if alert.rule is not None:
         raise WrongState(f"It goes by itself when “{alert.rule.value}” no longer holds")
-    with saving():
-        alert.closed_at = clock.now()
 
 
 def holds(as_of: date) -> ColumnElement[bool]:
