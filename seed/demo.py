@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from models import (
     Location,
     NotificationTemplate,
     Organisation,
+    PaymentMethod,
     User,
 )
 from models.base import db
@@ -51,6 +52,7 @@ from models.enums import (
     TemplatePurpose,
 )
 from seed.demo_approvals import seed_approvals
+from seed.demo_contracts import seed_contracts
 from seed.demo_reviews import seed_reviews
 from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
@@ -170,7 +172,7 @@ def _seed_portal_user(organisation: Organisation) -> None:
     db.session.add(
         User(organisation_id=organisation.id, email=email_of(Role.CUSTOMER), name="Clara Customer",
              role=Role.CUSTOMER, customer_id=customer.id, password_hash=hash_password(PASSWORD),
-             portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS])
+             portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS])
     )  # fmt: skip
     db.session.flush()
 
@@ -181,6 +183,7 @@ def _seed_approvals(organisation: Organisation) -> None:
     if active.keys() == people.keys():
         seed_approvals(organisation.id, **active)
         seed_reviews(organisation.id, agent=active["agent"])
+        seed_contracts(organisation.id, agent=active["agent"], partner=active["partner"])
 
 
 def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
@@ -205,7 +208,10 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
             name=name, reference=f"DM-{number + 1:03d}", kind=CustomerKind.COMPANY,
             customer_type=dice.choice([CustomerType.PRIVATE_LIMITED, CustomerType.PUBLIC_LIMITED, CustomerType.LLP]),
             email=f"office@{slug}.example", contact_number=f"+49 30 {dice.randrange(1000000, 9999999)}",
-            registration_number=f"HRB {200000 + number * 37}", region_id=dice.choice(rows.regions),
+            registration_number=f"HRB {200000 + number * 37}",
+            registration_date=date(1987 + number, number % 12 + 1, number % 28 + 1),
+            payment_method_id=rows.payment_methods[number % len(rows.payment_methods)],
+            region_id=dice.choice(rows.regions),
             category_id=dice.choice(rows.categories), segment_id=dice.choice(rows.segments),
             start_date=today - timedelta(days=dice.randrange(5, 1500)),
             risk=dice.choices(list(Risk), (6, 3, 1))[0],
@@ -255,6 +261,7 @@ class _Rows:
         self.statuses = _statuses(organisation_id)
         self.staff = ids(User, User.role.in_([Role.MANAGER, Role.AGENT]))
         self.commodities = ids(Commodity)
+        self.payment_methods = ids(PaymentMethod)
         self.locations = ids(Location)
         self.review_template = ids(NotificationTemplate, NotificationTemplate.purpose == TemplatePurpose.REVIEW)[0]
         self.compliance_template = ids(

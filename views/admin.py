@@ -12,9 +12,11 @@ from models import (
     BusinessEntity,
     CatalogItem,
     Commodity,
+    Contract,
     Customer,
     CustomerGroup,
     CustomerImport,
+    CustomerOrder,
     CustomerStatus,
     Dealer,
     DefaultValueSet,
@@ -39,6 +41,7 @@ from views.blacklist import BlacklistView
 from views.business_entities import BusinessEntityView
 from views.catalogs import CatalogView
 from views.commodities import CommodityView
+from views.contracts import ContractView
 from views.customers import CustomerView
 from views.dealers import DealerView
 from views.default_values import DefaultValueView
@@ -49,6 +52,7 @@ from views.history import HistoryView
 from views.imports import ImportView
 from views.invoice_types import InvoiceTypeView
 from views.locations import LocationView
+from views.orders import OrderView
 from views.organisations import OrganisationView
 from views.outbox import OutboxView
 from views.payment_methods import PaymentMethodView
@@ -65,6 +69,8 @@ from views.vat_rates import VatRateView
 SCREENS = (
     (CustomerView, Customer, "customers"),
     (GroupView, CustomerGroup, "groups"),
+    (ContractView, Contract, "contracts"),
+    (OrderView, CustomerOrder, "orders"),
     (TaskView, ApprovalTask, "tasks"),
     (BlacklistView, BlacklistEntry, "blacklist"),
     (AlertView, Alert, "alerts"),

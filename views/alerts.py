@@ -45,7 +45,7 @@ RAISE = Operation(
     permission=Permission.CUSTOMERS_EDIT,
     run=alerts.raise_alert,
     form=AlertForm,
-    explain="Shown on the customer's page, and wherever a contract is made.",
+    explain="Shown on the customer's page and wherever a contract is made, also to the partner who makes one.",
     icon="bell",
 )
 

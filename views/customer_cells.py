@@ -2,10 +2,21 @@
 
 from typing import Any
 
+from sqlalchemy import ColumnElement, select
+
 from customerhub.permissions import Actor, Permission
 from models import Customer
-from views.columns import Cell
+from views.columns import Cell, Filter
 from views.paths import path_to
+
+
+class CustomerFilter(Filter):
+    """Narrows a list of what belongs to customers by the name of the customer; `column` holds its id."""
+
+    def where(self, operator: str, value: str) -> ColumnElement[bool]:
+        named = Filter(self.name, self.label, Customer.name).where(operator, value)
+        found: ColumnElement[bool] = self.column.in_(select(Customer.id).where(named))
+        return found
 
 
 def customer_link(customer: Customer | None) -> Cell:

@@ -14,12 +14,13 @@ from models import (
     ApprovalTask,
     BillingLine,
     ComplianceDocument,
+    Contract,
     Customer,
     InvoiceProfile,
     User,
 )
 from models.base import db
-from views import customer_approval, customer_messages, customer_portal, customer_reviews
+from views import customer_approval, customer_contracts, customer_messages, customer_portal, customer_reviews
 from views.columns import amount, day, formats, moment, percent, risk_chip, stage_chip, yes_no
 from views.customer_form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE, today
 from views.editing import DetailsPage
@@ -46,12 +47,13 @@ def tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
         select(
             *(
                 select(func.count()).select_from(model).where(model.customer_id == row.id).scalar_subquery()
-                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask)
+                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contract)
             )
         )
     ).one()
     entries = [
         ("", "Overview", None),
+        ("contracts", "Contracts", counts[5]),
         ("profiles", "Invoice profiles", counts[0]),
         ("billing-lines", "Billing lines", counts[1]),
         ("compliance", "Compliance", counts[2]),
@@ -74,7 +76,9 @@ def fill(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
     """The overview has sections and a summary, the other tabs their table."""
     inlines = {inline.name: inline for inline in INLINES}
     edit = url_for("customers.edit_view", id=row.id) if view.can_edit else None
-    if tab == "profiles":
+    if tab == "contracts":
+        page.tables = customer_contracts.tables(row, view.actor)
+    elif tab == "profiles":
         page.tables = [_profiles(row, edit)]
     elif tab == "billing-lines":
         page.tables = [{**table_of(row, inlines["billing_lines"]), **_add(edit, "billing", "No billing lines yet")}]
@@ -162,8 +166,8 @@ def _summary(row: Customer) -> list[dict[str, Any]]:
         blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
     else:
         blocks[0]["text"] = "No credit limit is set."
-    accounts = [(account.number, amount(account.balance)) for account in row.accounts]
-    blocks.append({"title": "Accounts", "items": accounts})
+    blocks.append({"title": "Accounts", "items": customer_contracts.account_items(row)})
+    blocks.append(customer_contracts.block(row))
     blocks.insert(0, customer_approval.block(row))
     blocks.append(_review_block(row))
     expiring = [document for document in row.compliance_documents if (document.expiry_date - today()).days <= SOON_DAYS]

@@ -29,6 +29,8 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         (
             ("Customers", "customers.index_view", "customers", P.CUSTOMERS_VIEW),
             ("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
+            ("Contracts", "contracts.index_view", "contract", P.CONTRACTS_VIEW),
+            ("Orders", "orders.index_view", "transfer", P.CONTRACTS_VIEW),
         ),
     ),
     (

@@ -1,9 +1,8 @@
 """What a partner sees and does: the customers with their dealer code, and new ones."""
 
-from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
@@ -11,54 +10,17 @@ from werkzeug.wrappers import Response
 
 from customerhub.approvals import particulars, tasks
 from customerhub.customers import registration
-from customerhub.errors import HubError
-from customerhub.permissions import Actor, Permission, scope
+from customerhub.permissions import Actor, scope
 from models import ApprovalTask, Customer
 from models.base import db
 from models.enums import CustomerKind, Stage, TaskKind
 from views import once, partner_forms
-from views.actor import current_actor
 from views.columns import day, local_date
-from views.filling import tell
 from views.partner_customer import LABELS, page_of, stage_chip
+from views.partner_pages import asked_of, bp, done, nav, partner, registering
 from views.words import word
 
-bp = Blueprint("partner", __name__, url_prefix="/partner")
 PAGE = 50
-
-
-def _partner() -> Actor:
-    actor = current_actor()
-    if not actor.may(Permission.PARTNER_PAGES):
-        abort(403)
-    return actor
-
-
-def _customer(customer_id: int, actor: Actor) -> Customer:
-    """The customer with this id; 404 where it is not the partner's."""
-    if customer_id.bit_length() > 63:  # more than a key can be
-        abort(404)
-    found = db.session.scalars(
-        scope(Customer, actor).where(Customer.id == customer_id).options(joinedload(Customer.status))
-    ).first()
-    if found is None:
-        abort(404)
-    return found
-
-
-def _nav(active: str) -> list[dict[str, Any]]:
-    entries = (
-        ("customers", "Customers", url_for("partner.home")),
-        *_registering(),
-    )
-    return [{"label": label, "url": url, "active": name == active} for name, label, url in entries]
-
-
-def _registering() -> list[tuple[str, str, str]]:
-    """The way to the registration, where one may register."""
-    if not current_actor().may(Permission.CUSTOMERS_REGISTER):
-        return []
-    return [("register", "Register", url_for("partner.register_view", kind=CustomerKind.COMPANY.value))]
 
 
 # --- The list ----------------------------------------------------------------------------------------------------
@@ -67,7 +29,7 @@ def _registering() -> list[tuple[str, str, str]]:
 @bp.get("/")
 @login_required
 def home() -> Any:
-    actor = _partner()
+    actor = partner()
     stage = next((each for each in Stage if each.value == request.args.get("stage")), None)
     number = min(max(request.args.get("page", 0, type=int), 0), 100_000)
     own = scope(Customer, actor)
@@ -82,10 +44,10 @@ def home() -> Any:
     )
     page = {
         "title": f"Customers of {current_user.dealer}",
-        "nav": _nav("customers"),
+        "nav": nav("customers"),
         "actions": [
             {"label": "Register a customer", "url": url, "icon": "plus", "primary": True}
-            for _, _, url in _registering()
+            for _, _, url in registering()
         ],
         "banners": _switched_off() + _waiting(actor),
         "tabs": _tabs(stage, counts),
@@ -149,7 +111,7 @@ def _live(rows: list[Customer]) -> dict[str, Any]:
 
 
 def _switched_off() -> list[dict[str, Any]]:
-    return [] if _registering() else [{"kind": "info", "text": f"{registration.SWITCHED_OFF}."}]
+    return [] if registering() else [{"kind": "info", "text": f"{registration.SWITCHED_OFF}."}]
 
 
 def _waiting(actor: Actor) -> list[dict[str, Any]]:
@@ -174,52 +136,39 @@ def _waiting(actor: Actor) -> list[dict[str, Any]]:
 # --- One customer ------------------------------------------------------------------------------------------------
 
 
-def _asked_of(customer_id: int) -> tuple[Actor, Customer, str, once.Sent | None]:
-    """Who asks for a page of a customer, the customer, the address of its record, and how the form at hand was sent
-    before, with other entries; the same form sent again leads where it led.
-    """
-    actor = _partner()
-    sent = once.claim() if request.method == "POST" else None
-    row = _customer(customer_id, actor)
-    here = url_for("partner.details", customer_id=row.id)
-    if sent is not None and sent.is_same:
-        abort(sent.lead_on(here))
-    return actor, row, here, sent
-
-
 @bp.route("/customers/<int:customer_id>/", methods=["GET", "POST"])
 @login_required
 def details(customer_id: int) -> Any:
     """How far a customer has got; on POST the answer to what was asked."""
-    actor, row, here, sent = _asked_of(customer_id)
+    actor, row, here, sent = asked_of(customer_id)
     task = tasks.find_latest(row, TaskKind.ONBOARDING)
     is_asked = task is not None and task.waits_for_requester
     form = partner_forms.AnswerForm(request.form if request.method == "POST" else None) if is_asked else None
-    nav = {"nav": _nav("customers")}
+    menu = {"nav": nav("customers")}
     if request.method == "GET":
-        return render_template("portal.html", page=page_of(row, task, form) | nav)
+        return render_template("portal.html", page=page_of(row, task, form) | menu)
     if task is None or form is None:
         flash("Nothing is asked of you any more.", "info")
         return redirect(here, 303)
     errors: list[str] = [once.OTHERWISE] if sent is not None else []
     if not errors and form.validate():
         answer = form.answer.data or ""
-        if _done(lambda: tasks.answer_task(task, answer=answer, actor=actor), form, errors, lambda _: here):
+        if done(lambda: tasks.answer_task(task, answer=answer, actor=actor), form, errors, lambda _: here):
             flash("Your answer was sent.", "success")
             return redirect(here, 303)
-    return render_template("portal.html", page=page_of(row, task, form) | nav | {"errors": errors}), 422
+    return render_template("portal.html", page=page_of(row, task, form) | menu | {"errors": errors}), 422
 
 
 @bp.route("/customers/<int:customer_id>/update/", methods=["GET", "POST"])
 @login_required
 def update(customer_id: int) -> Any:
     """Ask for a change of particulars."""
-    actor, row, here, sent = _asked_of(customer_id)
+    actor, row, here, sent = asked_of(customer_id)
     form = partner_forms.UPDATE[row.kind](request.form if request.method == "POST" else None, obj=row)
     page = {
         "title": f"Ask for a change of {row.name}",
         "subtitle": "Write what it should be. Somebody decides, and you are told.",
-        "nav": _nav("customers"),
+        "nav": nav("customers"),
         "form": form,
         "errors": [once.OTHERWISE] if sent is not None else [],
         "button": "Ask for this change",
@@ -234,25 +183,10 @@ def update(customer_id: int) -> Any:
         def ask() -> Any:
             return particulars.propose_update(row, values=values, comment=said, actor=actor)
 
-        if _done(ask, form, page["errors"], lambda _: here):
+        if done(ask, form, page["errors"], lambda _: here):
             flash("Your request was sent.", "success")
             return redirect(here, 303)
     return render_template("portal.html", page=page), 422
-
-
-def _done(act: Callable[[], Any], form: Any, errors: list[str], leads_to: Callable[[Any], str]) -> str | None:
-    """Do it and commit; the address that it leads to. None where it was refused: the reasons are beside the fields and
-    in `errors`.
-    """
-    try:
-        address = leads_to(act())
-        once.lead_to(address)
-        db.session.commit()
-    except HubError as error:
-        db.session.rollback()
-        errors += tell(form, partner_forms.placed(error), beside=True)
-        return None
-    return address
 
 
 # --- A new one ---------------------------------------------------------------------------------------------------
@@ -262,7 +196,7 @@ def _done(act: Callable[[], Any], form: Any, errors: list[str], leads_to: Callab
 @login_required
 def register_view(kind: str) -> Any:
     """Register a company or a consumer."""
-    actor = _partner()
+    actor = partner()
     if kind not in set(CustomerKind):
         abort(404)
     registration.require_dealer(actor)
@@ -274,7 +208,7 @@ def register_view(kind: str) -> Any:
     page: dict[str, Any] = {
         "title": f"Register a {word(chosen).lower()}",
         "subtitle": "A name, a number and whom to ask are enough. We check it and tell you.",
-        "nav": _nav("register"),
+        "nav": nav("register"),
         "tabs": [
             {"label": word(each), "url": url_for("partner.register_view", kind=each.value), "active": each is chosen}
             for each in reversed(CustomerKind)
@@ -301,7 +235,7 @@ def _registered(kind: CustomerKind, form: Any, page: dict[str, Any], actor: Acto
     def leads_to(made: Customer) -> str:
         return url_for("partner.details", customer_id=made.id)
 
-    address = _done(lambda: registration.register_customer(kind, **values, actor=actor), form, page["errors"], leads_to)
+    address = done(lambda: registration.register_customer(kind, **values, actor=actor), form, page["errors"], leads_to)
     if address is None:
         return None
     flash(f"{values['name']} was registered. You follow here how far it is.", "success")

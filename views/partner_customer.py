@@ -8,7 +8,7 @@ from customerhub.approvals import tasks
 from customerhub.permissions import hears
 from models import ApprovalTask, Customer
 from models.enums import Role, Stage, TaskKind, TaskState
-from views import partner_forms
+from views import partner_contracts, partner_forms
 from views.actor import current_actor
 from views.columns import STAGE_TONES, moment
 from views.customer_approval import way
@@ -37,7 +37,7 @@ def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, An
         banners.append({"kind": "info", "text": f"{who} for a change. It waits for a decision."})
     talked_of = [each for each in (task, asked) if each is not None]
     chip = stage_chip(row)
-    return {
+    page = {
         "title": row.name,
         "subtitle": f"Account no. {row.account_number}",
         "chips": [{"label": chip["chip"], "tone": chip["tone"]}],
@@ -55,6 +55,8 @@ def page_of(row: Customer, task: ApprovalTask | None, form: Any) -> dict[str, An
         "button": "Send answer",
         "tables": ([_talk(talked_of)] if talked_of else []) + ([_change(asked)] if asked is not None else []),
     }  # fmt: skip
+    partner_contracts.add_to(page, row, current_actor())
+    return page
 
 
 def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from views.words import word
 NEEDED = "This is needed"
 
 
-def _text(label: str, longest: int, *, needed: bool = False, **options: Any) -> StringField:
+def line(label: str, longest: int, *, needed: bool = False, **options: Any) -> StringField:
     check = DataRequired(NEEDED) if needed else Optional()
     longer = Length(max=longest, message=f"{longest} characters are the most")
     options.setdefault("render_kw", {"maxlength": longest})
@@ -50,15 +50,18 @@ class _Registration(Form):
 
 def _form(name: str, number: str, number_label: str, more: Callable[[], dict[str, Any]]) -> Any:
     """A form that asks for a name, this number, `more`, whom to ask and where it is. Fields stand as they are made."""
-    made: dict[str, Any] = {"name": _text("Name", 200, needed=True), number: _text(number_label, 40, needed=True)}
+    made: dict[str, Any] = {
+        "name": line("Name", 200, needed=True),
+        number: line(number_label, 40, needed=True),
+    }
     made |= more()
     made |= {
-        "contact_name": _text("Whom to ask", 200, needed=True),
-        "email": _text("Email", 254),
-        "contact_number": _text("Phone", 60),
-        "address": _text("Street and number", 200),
-        "postal_code": _text("Postal code", 20),
-        "city": _text("City", 120),
+        "contact_name": line("Whom to ask", 200, needed=True),
+        "email": line("Email", 254),
+        "contact_number": line("Phone", 60),
+        "address": line("Street and number", 200),
+        "postal_code": line("Postal code", 20),
+        "city": line("City", 120),
         "country": CodeField("Country", named=PLACES["country"], blank=True),
         "comment": _talk("Anything we should know"),
         "sure": BooleanField("It is another one", description="I have checked: this customer is not registered yet."),
@@ -70,8 +73,8 @@ def _of_companies() -> dict[str, Any]:
     return {
         "registration_date": DateField("Registration date", [Optional()]),
         "customer_type": ChoiceField("Legal form", members=CustomerType, blank=True),
-        "vat_number": _text("VAT number", 40),
-        "website": _text("Website", 300),
+        "vat_number": line("VAT number", 40),
+        "website": line("Website", 300),
     }
 
 
@@ -83,25 +86,29 @@ REGISTRATION: dict[CustomerKind, Any] = {
 
 def _update_form(name: str, more: Callable[[], dict[str, Any]]) -> Any:
     """The particulars as they are, to be written over."""
-    made: dict[str, Any] = {"name": _text("Name", 200, needed=True)}
+    made: dict[str, Any] = {"name": line("Name", 200, needed=True)}
     made |= more()
-    made |= {"email": _text("Email", 500), "contact_number": _text("Phone", 60), "website": _text("Website", 300)}
+    made |= {
+        "email": line("Email", 500),
+        "contact_number": line("Phone", 60),
+        "website": line("Website", 300),
+    }
     return type(name, (Form,), made | {"comment": _talk("Why")})
 
 
 def _changed_of_companies() -> dict[str, Any]:
     return {
         "customer_type": ChoiceField("Legal form", members=CustomerType, blank=True),
-        "registration_number": _text("Registration number", 40),
+        "registration_number": line("Registration number", 40),
         "registration_date": DateField("Registration date", [Optional()]),
-        "vat_number": _text("VAT number", 40),
+        "vat_number": line("VAT number", 40),
         "vat_registration_date": DateField("VAT registration date", [Optional()]),
     }
 
 
 UPDATE: dict[CustomerKind, Any] = {
     CustomerKind.COMPANY: _update_form("CompanyUpdate", _changed_of_companies),
-    CustomerKind.CONSUMER: _update_form("ConsumerUpdate", lambda: {"identity_number": _text("Identity number", 40)}),
+    CustomerKind.CONSUMER: _update_form("ConsumerUpdate", lambda: {"identity_number": line("Identity number", 40)}),
 }
 # Where the form of a registration asks for what goes into the first contact and address.
 PLACES_OF = {

@@ -7,11 +7,13 @@ from flask_login import current_user, login_required
 from sqlalchemy.orm import joinedload
 
 from customerhub.permissions import Permission, has_ability, scope
-from models import Customer
+from models import Contract, Customer
 from models.base import db
 from models.enums import PortalPermission
 from views.actor import current_actor
 from views.columns import amount, day, formats
+from views.contract_cells import status_chip
+from views.customer_contracts import columns_of, newest, shown_note, tallies
 from views.files import told
 from views.loading import with_choices
 
@@ -39,6 +41,8 @@ def home() -> Any:
     page: dict[str, Any] = {"title": customer.name, "cards": [], "tables": []}
     if may_see(PortalPermission.DASHBOARD):
         page["cards"] += _cards(customer)
+    if may_see(PortalPermission.CONTRACTS):
+        page["tables"].append(_contracts(customer))
     if may_see(PortalPermission.DOCUMENTS):
         page["tables"].append(_documents(customer))
     if not page["cards"] and not page["tables"]:
@@ -59,6 +63,21 @@ def _cards(customer: Customer) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _contracts(customer: Customer) -> dict[str, Any]:
+    mine = Contract.customer_id == customer.id
+    return {
+        "title": "Contracts",
+        "text": shown_note(tallies(Contract, mine)) or None,
+        "columns": columns_of("Number", "Name", "Connections", "Status", "Start", "End"),
+        "rows": [
+            [each.number, each.name, f"{each.connections:,}", status_chip(each), day(each.start_date),
+             day(each.end_date) or None]
+            for each in newest(Contract, mine)
+        ],
+        "empty": {"title": "No contracts", "text": "What you sign with us appears here."},
+    }  # fmt: skip
 
 
 def _documents(customer: Customer) -> dict[str, Any]:

@@ -22,9 +22,12 @@ OTHERS = (
     "/admin/customers/edit/?id=1",
     *(
         f"/admin/customers/details/?id=1&tab={tab}"
-        for tab in ("profiles", "billing-lines", "compliance", "reviews", "portal", "messages")
+        for tab in ("contracts", "profiles", "billing-lines", "compliance", "reviews", "portal", "messages")
     ),
     "/admin/customers/details/?id=1&tab=history",
+    "/admin/contracts/new/?customer_id=1",
+    "/admin/contracts/details/?id=1&tab=history",
+    "/admin/orders/new/?customer_id=1&contract_id=1",
     "/admin/imports/upload/",
     *(f"/admin/{operation}" for operation in OPERATIONS),
     "/profile/",
@@ -74,7 +77,8 @@ def test_every_page_fits(open_as: OpenAs, width: int, scheme: str, role: Role) -
 @pytest.mark.parametrize("width", [390, 1440])
 def test_pages_of_partners_and_customers_fit(open_as: OpenAs, role: Role, width: int) -> None:
     page = open_as(role, width=width, color_scheme="dark")
-    for address in ("/", "/profile/", "/profile/password"):
+    own = ("/partner/customers/1/", "/partner/customers/1/contracts/new/") if role is Role.PARTNER else ()
+    for address in (*own, "/", "/profile/", "/profile/password"):
         look_at(page, address)
     expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(0)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import models
 from models.base import db
-from models.enums import Role, Stage, TaskKind, TaskState
+from models.enums import ContractStatus, OrderStatus, ProfileStatus, Role, Stage, TaskKind, TaskState
 from tests import factories as make
 from tests.world import Side, World
 
@@ -96,11 +96,11 @@ def new_customer(world: World) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def bare_customer(world: World) -> models.Customer:
+def bare_customer(world: World, **values: Any) -> models.Customer:
     """One that nothing hangs on."""
     known = db.session.get_one(models.Customer, world.ours.customers[0])
     chosen = {"region_id": known.region_id, "status_id": known.status_id, "departments": list(known.departments)}
-    return make.CustomerFactory(organisation=ours(world), **chosen)
+    return make.CustomerFactory(organisation=ours(world), **chosen, **values)
 
 
 def somebody(active: bool = True) -> Callable[[World], models.User]:
@@ -221,6 +221,55 @@ def an_alert(world: World) -> models.Alert:
     return make.AlertFactory(organisation=ours(world), customer_id=world.ours.customers[0])
 
 
+def live_customer(world: World) -> models.Customer:
+    return bare_customer(world, stage=Stage.BILLING)
+
+
+def new_contract(world: World) -> dict[str, Any]:
+    customer = live_customer(world)
+    profile = make.InvoiceProfileFactory(organisation=ours(world), customer_id=customer.id)
+    return {"customer_id": str(customer.id), "name": fresh("New"), "start_date": "2025-01-31",
+            "invoice_profile_id": str(profile.id), "connections": "5"}  # fmt: skip
+
+
+def new_order(world: World) -> dict[str, Any]:
+    return {"customer_id": str(live_customer(world).id), "description": fresh("New"), "ordered_on": "2025-01-31",
+            "connections": "5"}  # fmt: skip
+
+
+def a_contract(status: ContractStatus) -> Callable[[World], models.Contract]:
+    def made(world: World) -> models.Contract:
+        owned = {"organisation": ours(world), "customer_id": live_customer(world).id}
+        profile = make.InvoiceProfileFactory(
+            **owned, status=ProfileStatus.COMPLETED, nda_file_id=make.StoredFileFactory(organisation=ours(world)).id
+        )
+        return make.ContractFactory(**owned, status=status, invoice_profile_id=profile.id)
+
+    return made
+
+
+def an_order(status: OrderStatus) -> Callable[[World], models.CustomerOrder]:
+    return lambda world: make.CustomerOrderFactory(
+        organisation=ours(world), customer_id=live_customer(world).id, status=status
+    )
+
+
+def became(status: Any) -> Callable[[Any], bool]:
+    return lambda row: row.status is status
+
+
+CONTRACT_ACTS = {
+    "passive": Act(STAFF, a_contract(ContractStatus.LIVE), became(ContractStatus.PASSIVE)),
+    "live": Act(STAFF, a_contract(ContractStatus.PASSIVE), became(ContractStatus.LIVE)),
+    "end": Act(STAFF, a_contract(ContractStatus.LIVE), became(ContractStatus.ENDED),
+               lambda _world: {"end_date": "2025-12-31"}),
+}  # fmt: skip
+ORDER_ACTS = {
+    "start": Act(STAFF, an_order(OrderStatus.PLACED), became(OrderStatus.IN_PROGRESS)),
+    "deliver": Act(STAFF, an_order(OrderStatus.IN_PROGRESS), became(OrderStatus.DELIVERED),
+                   lambda _world: {"delivered_on": "2025-02-28"}),
+    "cancel": Act(STAFF, an_order(OrderStatus.PLACED), became(OrderStatus.CANCELLED)),
+}  # fmt: skip
 USER_ACTS = {
     "invite": Act(ADMINS, somebody(), was_invited),
     "sign-out": Act(ADMINS, somebody(), lambda user: user.sign_in_epoch == 1),
@@ -264,6 +313,13 @@ SCREENS: dict[str, Screen] = {
     "groups": Screen(
         models.CustomerGroup, edits=STAFF, acts=deletable(make.CustomerGroupFactory, STAFF),
         lookup="customer_group.parent_id",
+    ),
+    "contracts": Screen(
+        models.Contract, edits=STAFF, new=new_contract, acts=CONTRACT_ACTS, lookup="contract.customer_id"
+    ),
+    "orders": Screen(
+        models.CustomerOrder, edits=STAFF, new=new_order, changed="description", acts=ORDER_ACTS,
+        lookup="customer_order.customer_id",
     ),
     "tasks": Screen(models.ApprovalTask, edits=NOBODY, acts=TASK_ACTS, listed="/?f=state:is:open"),
     "blacklist": Screen(models.BlacklistEntry, edits=NOBODY),

@@ -14,13 +14,14 @@ import models
 from customerhub import history
 from customerhub.permissions import Actor
 from models.base import db
-from models.enums import Risk, Stage
+from models.enums import ContractStatus, OrderStatus, Risk, Stage
 from tests import factories as make
 from tests.browsing import Browser
 from tests.views.screen_table import SCREENS
 from tests.world import World
 from views.admin import SCREENS as SHOWN
 from views.columns import Filter
+from views.customer_cells import CustomerFilter
 
 VIEWS = {endpoint: view for view, _, endpoint in SHOWN}
 JUNK = [
@@ -98,6 +99,12 @@ def fits(item: Filter, operator: str, wanted: Any, value: Any) -> bool:
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
         return [document.expiry_date for document in row.compliance_documents]
+    if isinstance(item, CustomerFilter):
+        return row.customer.name
+    if item.column.key == "rag":
+        return max(
+            (risk for risk in (row.business_risk, row.contract_risk) if risk), key=list(Risk).index, default=None
+        )
     return getattr(row, item.column.key)
 
 
@@ -132,8 +139,27 @@ def varied(world: World) -> World:
         third.region_id = third.start_date = third.risk = third.email = None
         second.compliance_documents[0].expiry_date = date(2024, 6, 30)
         third.compliance_documents = []
+        _vary_contracts(world, second.id)
         db.session.commit()
     return world
+
+
+def _vary_contracts(world: World, customer_id: int) -> None:
+    owned = {"organisation": owner(world), "customer_id": customer_id}
+    for number, business in enumerate((None, *Risk)):
+        for contract in (None, *Risk):
+            make.ContractFactory(
+                **owned, business_risk=business, contract_risk=contract, connections=number * 7,
+                status=list(ContractStatus)[number], value=Decimal(number) if number else None,
+                supplier="Nordkabel" if number == 1 else None, end_date=date(2026, 1, 1 + number) if number else None,
+                business_entity_id=make.BusinessEntityFactory(organisation=owner(world)).id if contract else None,
+            )  # fmt: skip
+    for number, status in enumerate(OrderStatus):
+        delivered = date(2025, 3, 1) if status is OrderStatus.DELIVERED else None
+        make.CustomerOrderFactory(
+            **owned, status=status, delivered_on=delivered, connections=number + 1,
+            wanted_on=date(2025, 4, 1 + number) if number else None,
+        )  # fmt: skip
 
 
 def test_every_filter_finds_what_it_says(varied: World, admin: Browser):

@@ -36,7 +36,8 @@ class House:
         with history.acting(Actor(None, self.organisation.id), "test"):
             seed_reference(self.organisation)
         self.admin = make.UserFactory(organisation=self.organisation, platform=True)
-        self.customer = self._customer()
+        self.customer = self._customer(stage=models.enums.Stage.BILLING)
+        self.contract = self._contract(self.customer)
         self.tariff = make.TariffFactory(organisation=self.organisation)
         self.imported = make.CustomerImportFactory(
             organisation=self.organisation, state=models.enums.TransferState.READY
@@ -47,7 +48,7 @@ class House:
         )
         self.portal_user = make.UserFactory(
             organisation=self.organisation, role=Role.CUSTOMER, customer_id=self.customer.id,
-            portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS],
+            portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS],
         )  # fmt: skip
         self.kinds = list(AddressKind)
         self.app = app
@@ -59,6 +60,14 @@ class House:
             **owner, group_id=make.CustomerGroupFactory(**owner).id, dealer_id=make.DealerFactory(**owner).id,
             account_manager_id=make.UserFactory(**owner).id, portal_access=True, **values,
         )  # fmt: skip
+
+    def _contract(self, customer: models.Customer) -> models.Contract:
+        """A contract with an account, a profile, a business entity and an order of its own."""
+        owned = {"organisation": self.organisation, "customer_id": customer.id}
+        entity = make.BusinessEntityFactory(organisation=self.organisation)
+        contract = make.ContractFactory(**owned, business_entity_id=entity.id)
+        make.CustomerOrderFactory(**owned, contract_id=contract.id)
+        return contract
 
     def grow(self, count: int) -> None:
         with history.acting(Actor(None, self.organisation.id), "test"):
@@ -80,6 +89,10 @@ class House:
             make.SavedViewFactory(user_id=self.admin.id) if number < 10 else None
             self._grow_parts(**owner, customer_id=self.customer.id)
             self._grow_approvals(member, **owner)
+            for customer in (member, self.customer):
+                self._contract(customer)
+            own = {**owner, "customer_id": self.customer.id}
+            make.CustomerOrderFactory(**own, contract_id=self.contract.id)
 
     def _grow_approvals(self, member: models.Customer, **owner: Any) -> None:
         """Something to decide, to be warned of and to be kept out, of a customer and a person of its own each."""
@@ -149,7 +162,18 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
             found[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
     found["history export"] = (admin, "/admin/history/export/csv/?f=table:is:organisation")  # the others are thousands
     customer = f"/admin/customers/details/?id={house.customer.id}"
-    tabs = ("", "profiles", "billing-lines", "compliance", "reviews", "tasks", "portal", "messages", "history")
+    tabs = (
+        "",
+        "contracts",
+        "profiles",
+        "billing-lines",
+        "compliance",
+        "reviews",
+        "tasks",
+        "portal",
+        "messages",
+        "history",
+    )
     own = f"/partner/customers/{house.customer.id}/"
     template = db.session.query(models.NotificationTemplate.id).filter_by(
         organisation_id=house.organisation.id, purpose=models.enums.TemplatePurpose.COMPLIANCE
@@ -175,6 +199,12 @@ def pages(house: House) -> dict[str, tuple[int, str]]:
         "partner": (house.partner.id, "/partner/"),
         "partner live": (house.partner.id, "/partner/?stage=Billing"),
         "partner customer": (house.partner.id, own),
+        "contract of a customer": (admin, f"/admin/contracts/new/?customer_id={house.customer.id}"),
+        "contract with orders": (admin, f"/admin/contracts/details/?id={house.contract.id}"),
+        "order of a customer": (
+            admin, f"/admin/orders/new/?customer_id={house.customer.id}&contract_id={house.contract.id}"
+        ),
+        "partner contract": (house.partner.id, f"{own}contracts/new/"),
         "partner update": (house.partner.id, f"{own}update/"),
         "partner register": (house.partner.id, "/partner/register/company/"),
         "portal": (house.portal_user.id, "/portal/"),

@@ -20,11 +20,11 @@ from customerhub.users import passwords
 from customerhub.users.links import OneTimeLinks
 from jobs.queue import get_queue
 from models.base import db
-from models.enums import Role, TaskState, TemplatePurpose, TransferState
+from models.enums import Role, Stage, TaskState, TemplatePurpose, TransferState
 from tests import factories as make
 from tests.browsing import Browser
 from tests.jobs.registering import put_failed
-from tests.views.screen_table import MANAGERS, NOBODY, SCREENS, STAFF
+from tests.views.screen_table import MANAGERS, NOBODY, SCREENS, STAFF, bare_customer
 from tests.views.test_screens_by_role import COMMON, PEOPLE
 from tests.world import World
 
@@ -318,6 +318,26 @@ def asks_for_update(visit: Visit) -> Outcome:
     return answer, db.session.query(models.ApprovalTask).count() == known + 1
 
 
+def live_page(visit: Visit) -> str:
+    """The form for a contract of a customer of the partner's dealer that may have one."""
+    partner = db.session.get_one(models.User, visit.world.ours.users[Role.PARTNER])
+    customer = bare_customer(visit.world, stage=Stage.BILLING, dealer_id=partner.dealer_id)
+    return f"/partner/customers/{customer.id}/contracts/new/"
+
+
+def opens_contract(visit: Visit) -> Outcome:
+    answer = visit.browser.get(live_page(visit))
+    return answer, "What it is about" in answer.text
+
+
+def adds_contract(visit: Visit) -> Outcome:
+    form = {"name": "Lines", "start_date": "2025-01-31", "connections": "5", "profile_name": "Main",
+            "profile_email": "pay@customer.example"}  # fmt: skip
+    known = db.session.query(models.Contract).count()
+    answer = visit.browser.post(live_page(visit), form)
+    return answer, db.session.query(models.Contract).count() == known + 1
+
+
 # --- One's own account -------------------------------------------------------------------------------------
 
 
@@ -409,6 +429,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("partner.details", "POST"): (frozenset({"partner"}), answers),
     ("partner.update", "GET"): (frozenset({"partner"}), opens_update),
     ("partner.update", "POST"): (frozenset({"partner"}), asks_for_update),
+    ("partner.new_contract", "GET"): (frozenset({"partner"}), opens_contract),
+    ("partner.new_contract", "POST"): (frozenset({"partner"}), adds_contract),
     ("tasks.mine", "GET"): (STAFF, leads_to("/admin/tasks/mine/", "/admin/tasks/?f=state")),
     ("portal.home", "GET"): (frozenset({"customer"}), page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, peeks),
