@@ -53,7 +53,8 @@ def start_noted(start: StartCommand, tmp_path: Path) -> Callable[..., Any]:
 
 
 def test_it_is_queued_as_the_scheduler_does_it(queue_server: Valkey, queueing: Flask, hub_settings: Settings) -> None:
-    HubScheduler(connect(hub_settings), [HOURLY]).enqueue_all()
+    with connect(hub_settings) as connection:
+        HubScheduler(connection, [HOURLY]).enqueue_all()
     [by_clock] = queued()
     get_queue().empty()
     run_now(HOURLY, actor=SYSTEM)
@@ -103,7 +104,8 @@ def test_one_that_failed_can_be_run_again(
 
 
 def test_what_the_clock_has_queued_counts(queue_server: Valkey, queueing: Flask, hub_settings: Settings) -> None:
-    HubScheduler(connect(hub_settings), [HOURLY]).enqueue_all()
+    with connect(hub_settings) as connection:
+        HubScheduler(connection, [HOURLY]).enqueue_all()
     with pytest.raises(WrongState, match="waits for a worker already"):
         run_now(HOURLY, actor=SYSTEM)
     assert len(queued()) == 1

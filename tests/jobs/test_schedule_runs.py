@@ -156,9 +156,10 @@ def test_keeping_a_run_commits_nothing_that_the_job_has_not(world: World, start_
 def test_the_last_run_is_known_though_the_queue_server_died_meanwhile(
     world: World, queue_server: Valkey, start_hub: StartHub, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(world.app.extensions, "hub_queue_server", queue_server.connect())
-    start_hub(*worker(), seconds=2, REDIS_URL=queue_server.url)
-    queued(work.be_slow)
+    with queue_server.connect() as connection:
+        monkeypatch.setitem(world.app.extensions, "hub_queue_server", connection)
+        start_hub(*worker(), seconds=2, REDIS_URL=queue_server.url)
+        queued(work.be_slow)
     wait_until(lambda: lines(notes))
     queue_server.kill()
     run = ended(work.be_slow)

@@ -43,23 +43,26 @@ def test_the_scheduler_queues_everything_once_when_it_starts(
 def test_a_periodic_call_lapses_when_the_next_one_is_due(
     queue_server: Valkey, queueing: Flask, hub_settings: Settings
 ) -> None:
-    HubScheduler(connect(hub_settings), [MINUTELY]).enqueue_all()
+    with connect(hub_settings) as connection:
+        HubScheduler(connection, [MINUTELY]).enqueue_all()
     [job] = get_queue().jobs
     assert (job.func_name, job.ttl, job.timeout) == ("tests.jobs.work.tick", 60, 300)
     assert job.meta == {"periodic": True}
 
 
 def test_a_due_job_waits_out_an_outage(queue_server: Valkey, queueing: Flask, hub_settings: Settings) -> None:
-    scheduler = HubScheduler(connect(hub_settings), [MINUTELY])
-    [entry] = scheduler.get_jobs()
-    entry.next_enqueue_time = datetime.now(UTC)
-    queue_server.kill()
-    assert scheduler.enqueue_jobs() == []
-    scheduler.heartbeat()
-    queue_server.start()
-    assert scheduler.enqueue_jobs() == [entry]
-    assert get_queue().count == 1
-    assert scheduler.enqueue_jobs() == []
+    with connect(hub_settings) as connection:
+        scheduler = HubScheduler(connection, [MINUTELY])
+        [entry] = scheduler.get_jobs()
+        entry.next_enqueue_time = datetime.now(UTC)
+        queue_server.kill()
+        assert scheduler.enqueue_jobs() == []
+        scheduler.heartbeat()
+        queue_server.start()
+        assert scheduler.enqueue_jobs() == [entry]
+        assert get_queue().count == 1
+        assert scheduler.enqueue_jobs() == []
+        scheduler._delayed.connection.connection_pool.disconnect()
 
 
 def test_the_scheduler_stops_when_told_even_without_a_server(queue_server: Valkey, start: StartCommand) -> None:
