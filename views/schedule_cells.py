@@ -43,7 +43,7 @@ EMPTY = {
 LONGEST_ERROR = 200
 LONGEST_LABEL = 60  # characters of what a job is about
 
-_SECRET_IN_URL = re.compile(r"(?<=://)[^\s/@]+@")
+_SECRET_IN_URL = re.compile(r"(?<=://)\S+@")
 
 
 def does(job: KnownJob) -> str:

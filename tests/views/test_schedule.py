@@ -250,7 +250,7 @@ def test_what_jobs_hold_is_shown_as_text(world: World, person: Browser) -> None:
 
 
 def test_secrets_of_an_error_are_not_shown(world: World, person: Browser) -> None:
-    told = "no connection to postgresql://hub:open-sesame@db/hub, see https://hub/set-password/eyJmb3IiOjF9.Ab-c_d"
+    told = "no connection to postgresql://hub:p@ss/open-sesame@db/hub, see https://hub/set-password/eyJmb3IiOjF9.Ab-c_d"
     [failed] = put_failed(1, f"Traceback\n{told}\nOSError: {told}")
     for url in (listed(Place.FAILED), f"{HOME}job/?queue=default&id={failed}"):
         page = person.get(url).text
