@@ -144,7 +144,7 @@ def block(row: Customer) -> dict[str, Any]:
         "title": "Contracts",
         "url": f"{path_to('customers.details_view', row.id)}&tab={TAB}",
         "items": items or None,
-        "empty": "None yet.",
+        "empty": "No contracts yet.",
     }
 
 

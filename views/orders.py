@@ -65,7 +65,8 @@ class OrderView(OfCustomerView):
         Column("customer", "Customer", lambda row: customer_link(row.customer), load=(LOAD_CUSTOMER[CustomerOrder],),
                text=lambda row: row.customer.name),
         Column("contract", "Contract", lambda row: number_link(row.contract, "contracts") if row.contract else None,
-               load=(joinedload(CustomerOrder.contract),)),
+               load=(joinedload(CustomerOrder.contract),),
+               text=lambda row: row.contract.number if row.contract else None),
         Column("status", "Status", status_chip, sort=CustomerOrder.status),
         Column("connections", "Connections", lambda row: f"{row.connections:,}", sort=CustomerOrder.connections,
                align="right"),
@@ -91,7 +92,7 @@ class OrderView(OfCustomerView):
         CUSTOMER: {"required": False, "particular": True},
         "number": {"required": False, "description": "Leave blank and the next free number is taken"},
     }
-    own = {"contract_id": OfCustomerField("Contract", [Optional()], of=OfCustomer(Contract), blank="None yet")}
+    own = {"contract_id": OfCustomerField("Contract", [Optional()], of=OfCustomer(Contract), blank="No contract yet")}
     tab = "contracts"
     operations = tuple(_move(move) for move in moves.ORDER_MOVES)
     view_permission = Permission.CONTRACTS_VIEW

@@ -8,13 +8,12 @@ from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from customerhub.contracts.contracts import MOST_CONNECTIONS, add_contract
+from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract
 from customerhub.contracts.eligibility import alerts_for, why_not
 from customerhub.customers.registration import require_dealer
 from customerhub.permissions import Actor, Permission
 from models import Contract, Customer, CustomerOrder, InvoiceProfile
 from models.enums import Stage
-from models.types import Money
 from views import once
 from views.alerts import BANNERS
 from views.columns import day
@@ -40,7 +39,7 @@ class ContractForm(Form):
     connections = WholeField("Connections", [InputRequired("This is needed"), NumberRange(0, MOST_CONNECTIONS)])
     start_date = DateField("Start", [InputRequired("This is needed")])
     end_date = DateField("End", [Optional()], description="Blank where it runs on.")
-    value = AmountField("Value", [Optional()], decimals=2, limit=Money().limit)
+    value = AmountField("Value", [Optional()], decimals=2, limit=MOST_VALUE)
 
 
 def summary(row: Customer) -> dict[str, Any]:

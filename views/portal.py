@@ -69,7 +69,7 @@ def _contracts(customer: Customer) -> dict[str, Any]:
     mine = Contract.customer_id == customer.id
     return {
         "title": "Contracts",
-        "text": shown_note(tallies(Contract, mine)) or None,
+        "text": shown_note(tallies(Contract, mine)).strip() or None,
         "columns": columns_of("Number", "Name", "Connections", "Status", "Start", "End"),
         "rows": [
             [each.number, each.name, f"{each.connections:,}", status_chip(each), day(each.start_date),

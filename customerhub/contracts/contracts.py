@@ -24,8 +24,10 @@ from customerhub.permissions import Actor, Permission, require, require_own
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
+from models.types import Money
 
 MOST_CONNECTIONS: Final = 1_000_000
+MOST_VALUE: Final = Money().limit
 LONGEST_REASON: Final = 2000
 BACKWARDS: Final = "A contract cannot end before it starts"
 STAYS: Final = "It has ended and stays as it is"
@@ -121,8 +123,8 @@ def _problems(contract: Contract, profile: Any) -> Problems:
         problems.append(("business_entity_id", "Choose a business entity from the list"))
     if contract.connections is not None and not 0 <= contract.connections <= MOST_CONNECTIONS:
         problems.append(("connections", f"This is 0 to {MOST_CONNECTIONS:,}"))
-    if contract.value is not None and not (contract.value.is_finite() and contract.value >= 0):
-        problems.append(("value", "A value is 0 or more"))
+    if contract.value is not None and not (contract.value.is_finite() and 0 <= contract.value <= MOST_VALUE):
+        problems.append(("value", f"This is 0 to {MOST_VALUE:,}"))
     if contract.start_date and contract.end_date and contract.end_date < contract.start_date:
         problems.append(("end_date", BACKWARDS))
     return problems

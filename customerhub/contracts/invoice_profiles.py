@@ -53,10 +53,10 @@ def complete_by_file(profile: InvoiceProfile) -> bool:
     return True
 
 
-def complete_profile(profile: InvoiceProfile) -> None:
-    """Complete a profile, and take its contracts live."""
+def complete_profile(profile: InvoiceProfile, *, file_id: int) -> None:
+    """Complete a profile by the signed NDA, and take its contracts live."""
     with saving():
-        profile.status = ProfileStatus.COMPLETED
+        profile.nda_file_id, profile.status = file_id, ProfileStatus.COMPLETED
     follow_profile(profile)
 
 

@@ -41,8 +41,7 @@ def profile_of(customer: Customer, *, completed: bool = False) -> InvoiceProfile
     db.session.add(made)
     db.session.flush()
     if completed:
-        made.nda_file_id = nda(customer).id
-        complete_profile(made)
+        complete_profile(made, file_id=nda(customer).id)
     db.session.commit()
     return made
 

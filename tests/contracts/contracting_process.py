@@ -1,8 +1,8 @@
 """Processes that make contracts with profiles which others complete at the same moment.
 
-Reads {"customer": id, "organisation": id, "profiles": [ids], "makers": n, "completers": n}; tells how many contracts
-each maker made. The processes are copies of one that has made its app and has no connection yet. They meet before each
-profile, so that its contracts and its completion fall together.
+Reads {"customer": id, "organisation": id, "profiles": [ids], "file": id, "makers": n, "completers": n}; tells how many
+contracts each maker made. The processes are copies of one that has made its app and has no connection yet. They meet
+before each profile, so that its contracts and its completion fall together.
 """
 
 import json
@@ -52,7 +52,7 @@ def _run(app: Any, act: Any, number: int, work: dict[str, Any], together: Any, a
             for position, profile in enumerate(work["profiles"]):
                 together.wait(SECONDS)
                 time.sleep((number * 7 + position * 3) % 5 / 1000)  # so that each comes first at times
-                done += _tried(lambda profile=profile: act(profile, work["customer"], actor))
+                done += _tried(lambda profile=profile: act(profile, work, actor))
     except BaseException as error:
         together.abort()
         done = repr(error)
@@ -76,16 +76,16 @@ def _tried(act: Any) -> int:
     raise RuntimeError("others were always in the way")
 
 
-def _make(profile: int, customer: int, actor: Actor) -> int:
+def _make(profile: int, work: dict[str, Any], actor: Actor) -> int:
     save_contract(
-        Contract(customer_id=customer, name="Lines", start_date=date(2025, 1, 31), invoice_profile_id=profile),
+        Contract(customer_id=work["customer"], name="Lines", start_date=date(2025, 1, 31), invoice_profile_id=profile),
         actor=actor,
     )
     return 1
 
 
-def _complete(profile: int, _customer: int, _actor: Actor) -> int:
-    complete_profile(db.session.get_one(InvoiceProfile, profile))
+def _complete(profile: int, work: dict[str, Any], _actor: Actor) -> int:
+    complete_profile(db.session.get_one(InvoiceProfile, profile), file_id=work["file"])
     return 0
 
 

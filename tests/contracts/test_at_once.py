@@ -22,6 +22,10 @@ def new_contract(customer_id, profile_id):
     return Contract(customer_id=customer_id, name="Lines", start_date=DAY, invoice_profile_id=profile_id)
 
 
+def completed(profile_id, file_id):
+    complete_profile(db.session.get_one(InvoiceProfile, profile_id), file_id=file_id)
+
+
 def statuses():
     db.session.expire_all()
     return list(db.session.scalars(select(Contract.status).order_by(Contract.id)))
@@ -38,7 +42,7 @@ def test_a_contract_is_made_while_its_profile_is_completed(office, app, live, pa
     def complete(actor):
         found = db.session.get_one(InvoiceProfile, profile_id)
         if path == "operation":
-            complete_profile(found)
+            complete_profile(found, file_id=file_id)
         else:
             found.nda_file_id = file_id
             save_customer(db.session.get_one(Customer, key), actor=actor)
@@ -53,7 +57,7 @@ def test_a_profile_is_completed_while_a_contract_is_made(office, app, live):
     customer = live()
     profile = profile_of(customer)
     key, profile_id = customer.id, profile.id
-    complete_profile(profile)
+    complete_profile(profile, file_id=nda(customer).id)
     other = meanwhile(app, office.admin.id, lambda actor: save_contract(new_contract(key, profile_id), actor=actor).id)
     db.session.commit()
     other()
@@ -64,7 +68,7 @@ def test_a_profile_that_is_not_completed_after_all_takes_nobody_live(office, app
     customer = live()
     profile = profile_of(customer)
     key, profile_id = customer.id, profile.id
-    complete_profile(profile)
+    complete_profile(profile, file_id=nda(customer).id)
     other = meanwhile(app, office.admin.id, lambda actor: save_contract(new_contract(key, profile_id), actor=actor).id)
     db.session.rollback()
     other()
@@ -75,10 +79,10 @@ def test_a_profile_that_is_not_completed_after_all_takes_nobody_live(office, app
 def test_a_draft_is_given_another_profile_while_that_is_completed(office, app, live):
     customer = live()
     contract, profile = contract_of(customer), profile_of(customer)
-    profile_id = profile.id
+    profile_id, file_id = profile.id, nda(customer).id
     contract.invoice_profile_id = profile_id
     save_contract(contract, actor=office.agent)
-    other = meanwhile(app, office.admin.id, lambda _: complete_profile(db.session.get_one(InvoiceProfile, profile_id)))
+    other = meanwhile(app, office.admin.id, lambda _: completed(profile_id, file_id))
     db.session.commit()
     other()
     assert statuses() == [LIVE]
@@ -86,9 +90,10 @@ def test_a_draft_is_given_another_profile_while_that_is_completed(office, app, l
 
 def test_a_draft_that_is_ended_meanwhile_is_left_alone(office, app, live):
     contract = contract_of(live())
-    key, profile_id = contract.id, contract.invoice_profile_id
+    key, profile_id, file_id = contract.id, contract.invoice_profile_id, nda(contract.customer).id
+    db.session.commit()
     move_contract(contract, moves.OF_CONTRACTS["end"], end_date=DAY, actor=office.agent)
-    other = meanwhile(app, office.admin.id, lambda _: complete_profile(db.session.get_one(InvoiceProfile, profile_id)))
+    other = meanwhile(app, office.admin.id, lambda _: completed(profile_id, file_id))
     db.session.commit()
     other()
     assert statuses() == [ENDED]

@@ -92,7 +92,8 @@ def test_it_is_live_at_once_with_a_completed_profile_whatever_is_asked_for(live)
     ("field", "value"),
     [
         ("name", " "), ("name", "x" * 201), ("name", "a\x07b"), ("number", "x" * 41), ("supplier", "x" * 201),
-        ("value", Decimal(-1)), ("value", Decimal("NaN")), ("connections", -1), ("connections", MOST_CONNECTIONS + 1),
+        ("value", Decimal(-1)), ("value", Decimal("NaN")), ("value", Decimal(10) ** 20),
+        ("connections", -1), ("connections", MOST_CONNECTIONS + 1),
         ("start_date", None), ("start_date", date(1899, 12, 31)), ("end_date", date(2025, 1, 30)),
         ("end_date", date(2200, 1, 1)), ("invoice_profile_id", None), ("invoice_profile_id", 10**9),
         ("business_entity_id", 10**9),
@@ -318,7 +319,7 @@ def test_completing_the_profile_takes_its_drafts_live_and_nothing_else(office, l
     if how == "by the form":
         attach_nda(profile, office.agent)
     else:
-        complete_profile(profile)
+        complete_profile(profile, file_id=nda(customer).id)
         db.session.commit()
     assert [each.status for each in (*drafts, ended, other)] == [LIVE, LIVE, ENDED, DRAFT]
     for draft in drafts:
@@ -498,7 +499,7 @@ def test_whatever_is_done_in_any_order_agrees_with_the_account(office, live, act
 
 def _do(act, contract, number, office):
     if act == "complete":
-        complete_profile(contract.invoice_profile)
+        complete_profile(contract.invoice_profile, file_id=nda(contract.customer).id)
     elif act == "edit":
         contract.supplier = f"Supplier {number}"
         save_contract(contract, actor=office.agent)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from models import Account, Contract, History, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
-from tests.contracts.conftest import profile_of
+from tests.contracts.conftest import nda, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKERS, COMPLETERS, PROFILES, SECONDS = 6, 2, 25, 200
@@ -23,8 +23,8 @@ MAKERS, COMPLETERS, PROFILES, SECONDS = 6, 2, 25, 200
 def test_no_contract_of_a_completed_profile_stays_a_draft(office, live, settings):
     customer = live()
     profiles = [profile_of(customer).id for _ in range(PROFILES)]
-    work = {"customer": customer.id, "organisation": office.id, "profiles": profiles, "makers": MAKERS,
-            "completers": COMPLETERS}  # fmt: skip
+    work = {"customer": customer.id, "organisation": office.id, "profiles": profiles, "file": nda(customer).id,
+            "makers": MAKERS, "completers": COMPLETERS}  # fmt: skip
     db.session.commit()
     assert sorted(told(settings, work)) == [0] * COMPLETERS + [PROFILES] * MAKERS
     db.session.expire_all()

@@ -157,7 +157,7 @@ def test_one_is_added_with_a_profile_that_there_is(world: World, partner: Browse
         ("connections", "", "This is needed"), ("connections", "-1", "Number must be"), ("connections", "x", "whole"),
         ("connections", "9" * 9, "Number must be"), ("start_date", "", "This is needed"),
         ("start_date", "30.02.2025", "Not a valid date"), ("start_date", "0001-01-01", "out of reach"),
-        ("end_date", "2025-01-30", "before it starts"), ("value", "-1", "0 or more"),
+        ("end_date", "2025-01-30", "before it starts"), ("value", "-1", "This is 0 to"),
         ("value", "12,5", "not an amount"),
     ],
 )  # fmt: skip
