@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from customerhub import clock, history, outbox
 from customerhub.approvals import blacklist
 from customerhub.database import insert_new
-from customerhub.users.accounts import link_drafts, link_until
+from customerhub.users.accounts import Invited, link_drafts, link_until
 from customerhub.users.links import OneTimeLinks
 from models import Contact, Customer, CustomerStatus, User
 from models.base import db
@@ -36,6 +36,11 @@ UNUSABLE: Final = "{} cannot be signed in with, so no portal user was made. Add 
 LEFT_OUT: Final = "got no portal user"  # what the history says of it
 WHY: Final = "The customer was saved with its first email address"
 
+# What the history tells of all of them.
+_BEGUN: Final = {
+    name: [None, history.shown(value)]
+    for name, value in {"role": Role.CUSTOMER, "active": True, "portal_permissions": FIRST_PERMISSIONS}.items()
+}
 _USER: Final[Table] = User.__table__  # type: ignore[assignment]
 _LONGEST_KEY: Final[int] = _USER.c.email_key.type.length  # type: ignore[attr-defined]
 _links: OneTimeLinks | None = None
@@ -203,7 +208,10 @@ def make_many(wanted: Sequence[Wanted], organisation_id: int, moment: datetime) 
     made = _insert(first, organisation_id, moment)
     told |= {each.customer_id: TAKEN.format(each.email) for key, each in first.items() if key not in made}
     if made:
-        users = [_user(made[key], first[key], organisation_id) for key in made]
+        users = [
+            Invited(made[key], organisation_id, first[key].customer_id, first[key].email, _name(first[key]))
+            for key in made
+        ]
         outbox.put_many(link_drafts(users, TemplatePurpose.WELCOME, links=_configured(), now=moment, why=WHY))
     history.record(
         [_created(made[key], first[key], organisation_id) for key in made]
@@ -246,14 +254,6 @@ def _name(wanted: Wanted) -> str:
     return wanted.contact or wanted.customer
 
 
-def _user(user_id: int, wanted: Wanted, organisation_id: int) -> User:
-    """The user as the writer of mails wants it; the session does not know of it."""
-    return User(
-        id=user_id, organisation_id=organisation_id, customer_id=wanted.customer_id, email=wanted.email,
-        name=_name(wanted), sign_in_epoch=0,
-    )  # fmt: skip
-
-
 def _configured() -> OneTimeLinks:
     if _links is None:
         raise RuntimeError("portal_users.configure() was not called: there would be no link in the mail")
@@ -261,18 +261,11 @@ def _configured() -> OneTimeLinks:
 
 
 def _created(user_id: int, wanted: Wanted, organisation_id: int) -> dict[str, Any]:
-    begun = {
-        "email": wanted.email,
-        "name": _name(wanted),
-        "role": Role.CUSTOMER,
-        "active": True,
-        "customer": wanted.customer,
-        "portal_permissions": FIRST_PERMISSIONS,
-    }
+    begun = {"email": wanted.email, "name": _name(wanted), "customer": wanted.customer}
     return history.entry(
         organisation_id=organisation_id, action="created", table="hub_user", row_id=user_id,
         customer_id=wanted.customer_id, title=_name(wanted),
-        changes={name: [None, history.shown(value)] for name, value in begun.items()},
+        changes={name: [None, value] for name, value in begun.items()} | _BEGUN,
     )  # fmt: skip
 
 

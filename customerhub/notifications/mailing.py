@@ -3,20 +3,25 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
+from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 from sqlalchemy import select
 
 from customerhub import addresses
 from customerhub.notifications import templates
 from customerhub.notifications.letterhead import Brand, Letterhead, brand_for, letterhead_of
 from customerhub.notifications.values import values_of
-from customerhub.notifications.wording import Written, one_line, wrapped
-from models import ComplianceDocument, Customer, NotificationTemplate, User
+from customerhub.notifications.wording import PLACEHOLDER, Written, one_line, wrapped
+from models import ComplianceDocument, Customer, NotificationTemplate
 from models.base import db
 from models.enums import TemplatePurpose
 
+_PERSONAL = frozenset({"name", "email"})  # the placeholders that are different for each person
 _FOLDER = Path(__file__).parents[2] / "templates"
 
 
@@ -62,12 +67,59 @@ _BUTTONS = {
 }
 
 
+class Recipient(Protocol):
+    """Whom an account's mail is to: a user, or what is known of one who was written a moment ago."""
+
+    @property
+    def organisation_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class AccountWords:
     """What an organisation's mails with one-time links share. Whoever writes many reads it once and passes it on."""
 
     words: Words
     letterhead: Letterhead
+
+    def mould(self, hours: int) -> "Mould | None":
+        """The mail without what is different for each person; None where they differ by their subjects too."""
+        if _PERSONAL & {match[1].strip() for match in PLACEHOLDER.finditer(self.words.subject)}:
+            return None
+        if hours not in self._moulds:
+            values = {"organisation": self.letterhead.organisation, "hours": hours}
+            self._moulds[hours] = Mould(
+                subject=templates.render_subject(self.words.subject, values),
+                button=self.words.button,
+                after=templates.render_body(self.words.after, values),
+                brand=self.letterhead.brand,
+            )
+        return self._moulds[hours]
+
+    @cached_property
+    def _moulds(self) -> "dict[int, Mould]":
+        return {}
+
+
+class Mould:
+    """A composed mail but for its body and the address behind its button: what many mails share is laid out once."""
+
+    def __init__(self, *, subject: str, button: str, after: Written, brand: Brand) -> None:
+        body, link = token_hex(16), token_hex(16)
+        blank = Written(Markup(body), body)  # noqa: S704  (letters and digits)
+        mail = compose(subject=subject, body=blank, button=(button, link), after=after, brand=brand)
+        self.subject = mail.subject
+        self._parts = [[part.split(link) for part in form.split(body)] for form in (mail.html, mail.text)]
+
+    def filled(self, body: Written, link: str) -> Mail:
+        html, text = (
+            str(inner).join(address.join(parts) for parts in form)
+            for form, inner, address in zip(self._parts, body, (str(escape(link)), link), strict=True)
+        )
+        return Mail(self.subject, text, html)
 
 
 def account_words(organisation_id: int, purpose: TemplatePurpose) -> AccountWords:
@@ -80,9 +132,12 @@ def account_words(organisation_id: int, purpose: TemplatePurpose) -> AccountWord
 
 
 def account_mail(
-    user: User, *, purpose: TemplatePurpose, link: str, hours: int, words: AccountWords | None = None
+    user: Recipient, *, purpose: TemplatePurpose, link: str, hours: int, words: AccountWords | None = None
 ) -> Mail:
-    """The mail that hands `user` the one-time `link`, in the organisation's own words where it has some."""
+    """The mail that hands `user` the one-time `link`, in the organisation's own words where it has some.
+
+    Who writes many passes the `words`: then most of a mail is laid out once for all.
+    """
     shared = words or account_words(user.organisation_id, purpose)
     values = {
         "name": user.name,
@@ -91,9 +146,13 @@ def account_mail(
         "link": link,
         "hours": hours,
     }
+    body = templates.render_body(shared.words.body, values)
+    mould = words.mould(hours) if words and body.text else None
+    if mould is not None:
+        return mould.filled(body, link)
     return compose(
         subject=templates.render_subject(shared.words.subject, values),
-        body=templates.render_body(shared.words.body, values),
+        body=body,
         button=(shared.words.button, link),
         after=templates.render_body(shared.words.after, values),
         brand=shared.letterhead.brand,

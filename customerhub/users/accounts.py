@@ -295,8 +295,25 @@ def send_link(user: User, purpose: TemplatePurpose, *, links: OneTimeLinks) -> O
     ).one()
 
 
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Of a user who was written a moment ago, what the mail to them needs."""
+
+    id: int
+    organisation_id: int
+    customer_id: int
+    email: str
+    name: str
+    sign_in_epoch: int = 0
+
+
 def link_drafts(
-    users: Sequence[User], purpose: TemplatePurpose, *, links: OneTimeLinks, now: datetime, why: str | None = None
+    users: Sequence[User | Invited],
+    purpose: TemplatePurpose,
+    *,
+    links: OneTimeLinks,
+    now: datetime,
+    why: str | None = None,
 ) -> list[Draft]:
     """The mails with one-time links for `users`, all of one organisation, that are made `now`."""
     window = int(now.timestamp()) // ONE_MAIL_SECONDS

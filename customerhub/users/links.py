@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -28,6 +28,15 @@ _LINK = re.compile(re.escape(PATH) + r"[\w.%~-]+")
 _REFUSAL = "This link has expired or was used before. Ask for a new one."
 
 
+class Receiver(Protocol):
+    """Whom a link is for: a user, or what is known of one who was written a moment ago."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def sign_in_epoch(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class OneTimeLinks:
     """Makes and reads the links of one hub. `public_url` is its address without a slash at the end."""
@@ -39,7 +48,7 @@ class OneTimeLinks:
     def of(cls, settings: Settings) -> "OneTimeLinks":
         return cls(settings.secret_key, settings.public_url)
 
-    def make(self, user: User, purpose: TemplatePurpose, *, now: datetime) -> str:
+    def make(self, user: Receiver, purpose: TemplatePurpose, *, now: datetime) -> str:
         """The address at which `user` sets a password, for as long as VALID_HOURS tells."""
         until = now + timedelta(hours=VALID_HOURS[purpose])
         content = {
