@@ -8,7 +8,7 @@ held: they are kept to be read here, and nothing leaves.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -211,7 +211,7 @@ def _row_of(draft: Draft) -> dict[str, Any]:
     if address is None:
         raise Invalid("An email address is needed", "recipient")
     return {
-        **asdict(draft),
+        **vars(draft),
         "recipient": address,
         "subject": header_safe(hide_links(draft.subject)),
         "why": header_safe(draft.why, longest=LONGEST_WHY) if draft.why else None,
