@@ -42,7 +42,7 @@ class Permission(enum.StrEnum):
     USERS_EDIT = "edit users"
     HISTORY_VIEW = "see the history"
     OUTBOX_VIEW = "see outgoing messages"
-    OUTBOX_SEND = "have messages sent again"
+    OUTBOX_SEND = "send and cancel messages"
     TASKS_VIEW = "see approval tasks"
     TASKS_WORK = "work on approval tasks"
     TASKS_ASSIGN = "assign approval tasks"

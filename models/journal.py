@@ -72,6 +72,7 @@ class OutboxMessage(OrganisationRow):
     answer: Mapped[str | None] = mapped_column(String(500))
     report_on: Mapped[date | None]
 
+    customer: Mapped[Any] = to_one("OutboxMessage.customer_id", "Customer", viewonly=True)
     attachments: Mapped[list["OutboxAttachment"]] = to_many(
         "OutboxAttachment", "message_id", "OutboxMessage", order_by="OutboxAttachment.id"
     )

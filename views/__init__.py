@@ -19,6 +19,7 @@ PARTS = (
     "partner",
     "portal",
     "schedule",
+    "outbox_trial",
     "admin",
 )
 

@@ -3,17 +3,17 @@
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from flask import g
-from sqlalchemy import ColumnElement, false, not_, or_, select
+from sqlalchemy import ColumnElement, and_, false, not_, or_, select
 
 from customerhub import money
 from customerhub.errors import Invalid, quoted
 from models.enums import Risk, Stage
-from models.types import ScaledDecimal
+from models.types import ScaledDecimal, UtcDateTime
 from views.choices import Source
 from views.words import word
 
@@ -111,6 +111,8 @@ class Filter:
         typed = self._typed(value)
         if typed is None:
             return false()
+        if self.kind == "date" and isinstance(column.type, UtcDateTime):
+            return _moment_condition(column, operator, typed)
         if operator == "from":
             return column >= typed
         if operator == "to":
@@ -152,6 +154,17 @@ def all_of(conditions: Sequence[tuple[Filter, ColumnElement[bool]]]) -> list[Col
         if item.owner is not None:
             owned.setdefault((item.model, item.owner), []).append(condition)
     return [*found, *(model.id.in_(select(owner).where(*several)) for (model, owner), several in owned.items())]
+
+
+def _moment_condition(column: Any, operator: str, day: date) -> ColumnElement[bool]:
+    """Moments on a day of the organisation's, from its beginning on, or until its end. Raises Invalid."""
+    zone = formats().zone or UTC
+    try:
+        begin, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+    except OverflowError:
+        raise Invalid(f"{day} is beyond the calendar") from None
+    bounds = {"from": [column >= begin], "to": [column < end]}
+    return and_(*bounds.get(operator, [column >= begin, column < end]))
 
 
 def _text_condition(column: Any, operator: str, value: str) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from models.base import db
 from models.enums import ReminderKind
 from views.columns import day, moment
 from views.customer_form import today
-from views.outbox import state_chip
+from views.outbox_cells import state_chip
 from views.words import sentence
 
 SHOWN = 100  # messages on the page of a customer

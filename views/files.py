@@ -12,8 +12,8 @@ from werkzeug.datastructures import FileStorage
 from customerhub import storage
 from customerhub.errors import HubError
 from customerhub.links import linked_rows
-from customerhub.permissions import STAFF, Actor, has_ability, scope
-from models import BusinessEntity, ComplianceDocument, Customer, InvoiceProfile, StoredFile
+from customerhub.permissions import STAFF, Actor, Permission, has_ability, scope
+from models import BusinessEntity, ComplianceDocument, Customer, InvoiceProfile, OutboxAttachment, StoredFile
 from models.base import db
 from models.enums import PortalPermission, Role
 from views.actor import current_actor
@@ -110,8 +110,10 @@ def _holders(actor: Actor) -> list[Any]:
     documents = scope(ComplianceDocument, actor).with_only_columns(ComplianceDocument.file_id)
     role = actor.user.role if actor.user is not None else None
     if role in STAFF:
+        attached = scope(OutboxAttachment, actor).with_only_columns(OutboxAttachment.file_id)
         return [
             documents,
+            *([attached] if actor.may(Permission.OUTBOX_VIEW) else []),
             scope(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
             scope(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
         ]

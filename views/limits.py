@@ -32,6 +32,7 @@ KNOWN_SECONDS = 30 * 24 * 3600  # how long an address is known by which somebody
 LINK_BY_ADDRESS = "20 per 15 minutes"
 LINK_BY_ACCOUNT = "5 per 15 minutes"
 PASSWORD_BY_PERSON = "10 per 15 minutes"  # noqa: S105
+TRIAL_BY_PERSON = "6 per 10 minutes"  # each may keep a web server busy for as long as somebody waits
 
 
 def make_limiter(app: Flask) -> Limiter:

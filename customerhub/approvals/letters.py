@@ -36,6 +36,7 @@ def assigned(tasks: Sequence[ApprovalTask], *, giver: Actor | None = None) -> No
         paragraphs=[f"Hello {assignee.name},", f"{who} gave you:", *lines],
         button=("Open the task", TASK_PATH.format(tasks[0].id)) if single else ("Open my tasks", QUEUE_PATH),
         task=tasks[0],
+        why=f"{who} gave {assignee.name} {'an approval task' if single else f'{len(tasks)} approval tasks'}",
     )
 
 
@@ -62,6 +63,7 @@ def answered(task: ApprovalTask, outcome: str, *, comment: str | None, actor: Ac
                     *([comment] if comment else [])],
         button=("Open it", path),
         task=task,
+        why=f"{requester.name} asked for it ({task.kind.value}), and it is now: {outcome}",
     )  # fmt: skip
 
 
@@ -77,11 +79,12 @@ def replied(task: ApprovalTask, answer: str, *, actor: Actor) -> None:
         paragraphs=[f"Hello {assignee.name},", f"{actor.name} answered what was asked of {task.subject}:", answer],
         button=("Open the task", TASK_PATH.format(task.id)),
         task=task,
+        why=f"{actor.name} answered what {assignee.name} had asked",
     )
 
 
 def _put(
-    user: User, *, key: str, subject: str, paragraphs: list[str], button: tuple[str, str], task: ApprovalTask
+    user: User, *, key: str, subject: str, paragraphs: list[str], button: tuple[str, str], task: ApprovalTask, why: str
 ) -> None:
     mail = mailing.compose(
         subject=subject,
@@ -99,6 +102,7 @@ def _put(
             text_body=mail.text,
             html_body=mail.html,
             customer_id=task.customer_id,
+            why=why,
         )
     except Invalid:
         return  # an address that no mail can be sent to keeps nobody from deciding

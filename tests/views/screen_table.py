@@ -383,7 +383,10 @@ SCREENS: dict[str, Screen] = {
     ),
     "outbox": Screen(
         models.OutboxMessage, sees=MANAGERS, edits=NOBODY,
-        acts={"send-again": Act(ADMINS, failed_message, lambda row: row.state is models.enums.OutboxState.WAITING)},
+        acts={
+            "send-again": Act(ADMINS, failed_message, lambda row: row.state is models.enums.OutboxState.WAITING),
+            "cancel": Act(ADMINS, failed_message, lambda row: row.state is models.enums.OutboxState.CANCELLED),
+        },
     ),
     "exports": Screen(models.ListExport, edits=NOBODY),
     "imports": Screen(

@@ -24,7 +24,7 @@ from models.enums import Role, Stage, TaskState, TemplatePurpose, TransferState
 from tests import factories as make
 from tests.browsing import Browser
 from tests.jobs.registering import put_failed
-from tests.views.screen_table import MANAGERS, NOBODY, SCREENS, STAFF, bare_customer
+from tests.views.screen_table import ADMINS, MANAGERS, NOBODY, SCREENS, STAFF, bare_customer
 from tests.views.test_screens_by_role import COMMON, PEOPLE
 from tests.world import World
 
@@ -175,6 +175,13 @@ def downloads_an_export(visit: Visit) -> Outcome:
 def reads_a_message(visit: Visit) -> Outcome:
     answer = visit.browser.get(f"/admin/outbox/message/?id={visit.world.ours.row(models.OutboxMessage)}")
     return answer, "<p>It is due.</p>" in answer.text
+
+
+def tries_the_mail_server(visit: Visit) -> Outcome:
+    recipient = f"{visit.person}.trial@hub.example"
+    answer = visit.browser.post("/admin/outbox/test/", {"recipient": recipient})
+    made = db.session.query(models.OutboxMessage).filter_by(recipient=recipient).all()
+    return answer, [message.state.value for message in made] == ["held"]
 
 
 def previews_what_is_typed(visit: Visit) -> Outcome:
@@ -438,6 +445,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], Call]] = {
     ("customers.portal_plan", "POST"): (STAFF, tells_portal_plan),
     ("customers.default_values", "GET"): (STAFF, tells_default_values),
     ("outbox.message_view", "GET"): (MANAGERS, reads_a_message),
+    ("outbox_trial.trial", "GET"): (ADMINS, page("/admin/outbox/test/", "Send a test mail")),
+    ("outbox_trial.trial", "POST"): (ADMINS, tries_the_mail_server),
     ("templates.preview_view", "GET"): (STAFF, previews_a_template),
     ("templates.preview_view", "POST"): (STAFF, previews_what_is_typed),
     ("templates.documents_view", "GET"): (STAFF, lists_documents),
