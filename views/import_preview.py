@@ -26,6 +26,7 @@ SAID = {
     S.CANCELLED: "Cancelled. Nothing was saved.",
     S.REVERTED: "Taken back, as far as nobody had changed it since.",
 }
+INVITES = "Saving makes a portal user for each new customer and mails them a link to choose a password."
 TELLING = ("email", "regionName", "department", "risk", "startDate")  # what makes a new row known at a glance
 FIELDS = {column.field: column.header for column in COLUMNS}
 
@@ -62,6 +63,8 @@ def _banners(imported: CustomerImport) -> list[dict[str, Any]]:
     if imported.problem:
         kind = "error" if imported.state is S.FAILED else "warning"
         banners.append({"kind": kind, "text": imported.problem})
+    if imported.state is S.READY and imported.new_rows:
+        banners.append({"kind": "info", "text": INVITES})
     if imported.state is S.DONE:
         saved = imported.new_rows + imported.changed_rows
         url = url_for("imports.operation_view", operation="revert", id=imported.id)

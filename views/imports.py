@@ -70,7 +70,7 @@ REVERT = Operation(
     run=_revert,
     available=_why_not_reverted,
     explain="New customers are deleted and changed cells get back what they held before, as far as nobody has changed "
-    "them since. What cannot be taken back is listed row by row.",
+    "them since. Portal users who never signed in go with them. What cannot be taken back is listed row by row.",
     icon="undo",
     danger=True,
     bulk=False,

@@ -1,0 +1,92 @@
+"""From a new customer to its portal: the mail is read in the outbox, the link followed, a password set."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from models.enums import Role
+from seed.demo import PASSWORD, email_of
+from tests.browser.conftest import OpenAs
+from tests.browser.steps import field, fill_core, open_tab, save, sign_in
+from tests.servers import wait_until
+
+PHRASE = "plum sofa ticket nine"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_new_customer_comes_into_its_portal(open_as: OpenAs, width: int) -> None:
+    staff, customer = open_as(Role.ADMIN, width=width), open_as(None, width=width)
+    email, name = f"kim{width}@orchid.example", f"Orchid Portal {width}"
+    _adds_a_customer(staff, name, f"POR{width}", email)
+    link = _reads_the_mail(staff, email)
+    customer.goto(link)
+    expect(customer.get_by_role("main")).to_contain_text(f"For {email}, who signs in to the portal of {name} at Demo")
+    customer.locator("[name='password']").fill(PHRASE)
+    customer.locator("[name='again']").fill(PHRASE)
+    customer.get_by_role("button", name="Set the password").click()
+    expect(customer.get_by_role("heading", level=1)).to_have_text(name)
+    expect(customer.get_by_role("main")).to_contain_text("Balance")
+    staff.reload()
+    _sees_them_active(staff, name, email)
+
+
+def _adds_a_customer(page: Page, name: str, reference: str, email: str) -> None:
+    page.goto("/admin/customers/new/")
+    fill_core(page, name, reference, email=email)
+    portal = open_tab(page, "Portal")
+    expect(portal).to_contain_text(f"Saving makes a portal user for {email} and mails them a link")
+    field(page, "email").fill("kim")
+    field(page, "email").blur()
+    expect(portal).to_contain_text("Correct the email address")
+    field(page, "email").fill(email)
+    field(page, "email").blur()
+    expect(portal).to_contain_text(f"Saving makes a portal user for {email}")
+    save(page)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def _reads_the_mail(page: Page, email: str) -> str:
+    """The address behind the button of the welcome mail, once the worker has kept it to be read here."""
+    page.goto(f"/admin/outbox/?search={email}")
+    page.get_by_role("main").locator("tbody a").first.click()
+
+    def is_held() -> bool:
+        """the mail to be kept"""
+        page.reload()
+        return page.get_by_text("Held").count() > 0
+
+    wait_until(is_held, pause=0.5)
+    letter = page.frame_locator("iframe")
+    return letter.get_by_role("link", name="Choose a password").get_attribute("href") or ""
+
+
+def _sees_them_active(page: Page, name: str, email: str) -> None:
+    page.goto(f"/admin/portal-users/?search={email}")
+    page.get_by_role("main").get_by_role("link", name=name).last.click()
+    page.goto(re.sub(r"(&tab=\w+)?$", "&tab=portal", page.url))
+    row = page.get_by_role("row").filter(has_text=email)
+    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Reset password")
+
+
+def test_what_is_denied_is_greyed_and_comes_back(open_as: OpenAs) -> None:
+    page = open_as(Role.AGENT)
+    page.goto("/admin/portal-users/?search=customer@demo.example")
+    page.get_by_role("link", name="Clara Customer").click()
+    page.get_by_role("link", name="Edit", exact=True).first.click()
+    invoices = page.locator(".choice", has_text="List of invoices")
+    assert invoices.evaluate("box => getComputedStyle(box).opacity") == "1"
+    page.get_by_label("Deny all", exact=True).check()
+    assert float(invoices.evaluate("box => getComputedStyle(box).opacity")) < 0.6
+    save(page)
+    expect(page.get_by_role("row").filter(has_text="customer@demo.example")).to_contain_text("Deny all")
+    portal = open_as(None)
+    sign_in(portal, email_of(Role.CUSTOMER), PASSWORD)
+    expect(portal.get_by_role("main")).to_contain_text("Your access does not include any page yet")
+    page.get_by_role("row").filter(has_text="customer@demo.example").get_by_role("link", name="Edit").click()
+    page.get_by_label("Deny all", exact=True).uncheck()
+    save(page)
+    expect(page.get_by_role("row").filter(has_text="customer@demo.example")).to_contain_text("Dashboard")
+    portal.reload()
+    expect(portal.get_by_role("main")).to_contain_text("Balance")
