@@ -4,6 +4,7 @@ A job gets ids, rechecks the state and may run twice without harm, so a failed o
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +24,10 @@ JOB_TIMEOUTS = {DEFAULT: 300, BULK: 3600}  # queue: seconds a job of it may take
 RESULT_SECONDS = 600
 FAILURE_SECONDS = 14 * 24 * 3600
 RETRY_PAUSES = [10, 60, 300]  # seconds
+REST_SECONDS = 10.0  # how long nobody is nudged after the server was away
 
 _EXTENSION = "hub_queue_server"
+_rests_until = 0.0  # by time.monotonic()
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,8 @@ def init_queue(app: Flask, settings: Settings) -> None:
 
     It gives up fast, because a screen waits for it.
     """
+    global _rests_until
+    _rests_until = 0.0
     app.extensions[_EXTENSION] = Redis.from_url(
         server_url(settings), socket_connect_timeout=1, socket_timeout=2, retry=None, health_check_interval=30
     )
@@ -82,10 +87,17 @@ def reaching() -> Iterator[None]:
 
 
 def nudge(function: Callable[..., Any], *args: object, queue: str = DEFAULT) -> bool:
-    """Like `enqueue`, for work that the schedule finds anyway: without a server it warns and returns False."""
+    """Like `enqueue`, for work that the schedule finds anyway: without a server it warns and returns False.
+
+    A server that was away is left alone for REST_SECONDS: whoever has a thousand pieces of work waits for it once.
+    """
+    global _rests_until
+    if time.monotonic() < _rests_until:
+        return False
     try:
         enqueue(function, *args, queue=queue)
     except QueueAway as error:
+        _rests_until = time.monotonic() + REST_SECONDS
         log.warning("%s.%s waits for the schedule: %s", function.__module__, function.__name__, error)
         return False
     return True

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from customerhub import clock, outbox
 from models import OutboxMessage
@@ -72,12 +72,12 @@ def put_several(number: int, **values: Any) -> list[OutboxMessage]:
 
 
 def states(messages: list[OutboxMessage]) -> list[OutboxState]:
-    """How these messages stand in the database, in their order."""
+    """How these messages stand in the database, in their order. Nobody is kept from writing."""
     db.session.rollback()
     found = db.session.execute(select(OutboxMessage.id, OutboxMessage.state)).all()
     db.session.rollback()
     by_id = {row.id: row.state for row in found}
-    return [by_id[message.id] for message in messages]
+    return [by_id[inspect(message).identity[0]] for message in messages]
 
 
 def later(pause: timedelta) -> Any:
