@@ -1,0 +1,52 @@
+"""The hourly look at all reminders: every active organisation, by its own day; one that fails stops no other."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from sqlalchemy import select, text
+
+from customerhub.periodic import Unfinished
+from jobs.reminders import organisation_ids, remind
+from models import Reminder
+from models.base import db
+from tests.notifications.book import make_book
+
+DAY = date(2026, 6, 1)
+
+
+@pytest.fixture
+def noon():
+    """Noon in London on a day in June: it is the next day in Kiribati already."""
+    with time_machine.travel(datetime(2026, 6, 1, 11, tzinfo=UTC), tick=False):
+        yield
+
+
+def test_every_organisation_is_reminded_by_its_own_day(session, noon):
+    london, kiribati, closed = make_book("London"), make_book("Kiribati"), make_book("Closed")
+    london.change(london.organisation, timezone="Europe/London")
+    kiribati.change(kiribati.organisation, timezone="Pacific/Kiritimati")
+    closed.change(closed.organisation, active=False)
+    tomorrow = date(2026, 6, 2)
+    for book in (london, kiribati, closed):
+        for day in (DAY, tomorrow):
+            book.customer(start=day, frequency=12)
+    db.session.commit()
+    assert remind() == "3 reminders planned"
+    found = db.session.execute(select(Reminder.organisation_id, Reminder.due_on, Reminder.as_of)).all()
+    assert set(found) == {(london.id, DAY, DAY), (kiribati.id, DAY, tomorrow), (kiribati.id, tomorrow, tomorrow)}
+    assert closed.id not in organisation_ids()
+    assert remind() == "0 reminders planned"
+
+
+def test_one_that_fails_stops_no_other(session, noon):
+    """A time zone that there is not, written past every check."""
+    broken, whole = make_book("Broken"), make_book("Whole")
+    for book in (broken, whole):
+        book.customer(start=DAY)
+    db.session.commit()
+    db.session.execute(text("UPDATE organisation SET timezone = 'Nowhere/At_all' WHERE id = :id"), {"id": broken.id})
+    db.session.commit()
+    with pytest.raises(Unfinished, match="1 reminders planned; of 1 organisations they could not be"):
+        remind()
+    assert set(db.session.scalars(select(Reminder.organisation_id))) == {whole.id}
