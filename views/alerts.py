@@ -12,7 +12,7 @@ from models import Alert, CatalogItem, Customer
 from models.enums import AlertRule, CatalogType, Severity
 from views.base import HubModelView
 from views.choices import Source
-from views.columns import Column, Filter, day, moment, validity_chip
+from views.columns import Column, Filter, day, local_date, moment, validity_chip
 from views.customer_cells import customer_link
 from views.customer_form import today
 from views.fields import ChoiceField, RowField
@@ -56,15 +56,18 @@ class AlertView(HubModelView):
     intro = "What people must know of customers. Raise one from a customer's page; rules raise theirs every day."
     empty_text = "Nothing to be warned of."
     columns = (
+        Column("text", "Alert", lambda row: row.text),
         Column("severity", "Severity", severity_chip, sort=Alert.severity),
         Column("state", "State", state_chip),
         Column("customer", "Customer", lambda row: customer_link(row.customer),
                load=(joinedload(Alert.customer).joinedload(Customer.status),), text=lambda row: row.customer.name),
-        Column("text", "Alert", lambda row: row.text),
-        Column("why", "Raised by", lambda row: "Rule" if row.rule else "Hand"),
-        Column("type", "Type", lambda row: row.type.name if row.type else None, load=(joinedload(Alert.type),)),
-        Column("created_at", "Since", lambda row: moment(row.created_at), sort=Alert.id),
-        Column("valid_until", "Valid until", lambda row: day(row.valid_until), sort=Alert.valid_until),
+        Column("why", "Raised", lambda row: "By rule" if row.rule else "By hand", folds="{}"),
+        Column("type", "Type", lambda row: row.type.name if row.type else None, load=(joinedload(Alert.type),),
+               folds="{}"),
+        Column("created_at", "Since", lambda row: day(local_date(row.created_at)), sort=Alert.id,
+               folds="since {}"),
+        Column("valid_until", "Valid until", lambda row: day(row.valid_until), sort=Alert.valid_until,
+               folds="until {}"),
         Column("closed_at", "Closed", lambda row: moment(row.closed_at), usual=False),
     )  # fmt: skip
     filters = (

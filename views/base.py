@@ -205,6 +205,7 @@ class HubModelView(Editing, Operating, Exporting, ModelView):
                     "label": str(row),
                     "url": self.url_of(row),
                     "cells": [column.value(row) for column in shown],
+                    "folded": [(column.width, cell) for column in shown if (cell := column.folded(row))],
                 }
                 for row in rows
             ],

@@ -13,7 +13,7 @@ from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.permissions import Actor, Permission
 from models import BlacklistEntry, Customer
 from views.base import HubModelView
-from views.columns import Column, Filter, day, moment, validity_chip
+from views.columns import Column, Filter, day, local_date, moment, validity_chip
 from views.customer_cells import customer_link
 from views.customer_form import today
 from views.forms import Particular
@@ -84,13 +84,14 @@ class BlacklistView(HubModelView):
     columns = (
         Column("name", "Name", lambda row: row.name, sort=BlacklistEntry.name),
         Column("state", "State", state_chip),
-        Column("customer", "Customer", lambda row: customer_link(row.customer),
+        Column("customer", "Customer", lambda row: customer_link(row.customer), usual=False,
                load=(joinedload(BlacklistEntry.customer).joinedload(Customer.status),),
                text=lambda row: row.customer.name if row.customer else None),
-        Column("identity_number", "Identity no.", lambda row: row.identity_number),
-        Column("registration_number", "Registration no.", lambda row: row.registration_number),
+        Column("identity_number", "Identity no.", lambda row: row.identity_number, folds="{}"),
+        Column("registration_number", "Registration no.", lambda row: row.registration_number, folds="{}"),
         Column("reason", "Reason", lambda row: row.reason),
-        Column("created_at", "Since", lambda row: moment(row.created_at), sort=BlacklistEntry.id),
+        Column("created_at", "Since", lambda row: day(local_date(row.created_at)), sort=BlacklistEntry.id,
+               folds="since {}"),
         Column("valid_until", "Valid until", lambda row: day(row.valid_until), sort=BlacklistEntry.valid_until),
     )  # fmt: skip
     filters = (

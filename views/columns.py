@@ -35,7 +35,9 @@ class Column:
     """One column of a list.
 
     `value` gives what a row shows; an export writes `text`, or the same as plain text. `sort` is what it sorts by: a
-    column or several. `usual` tells whether it is shown until somebody chooses otherwise.
+    column or several. `usual` tells whether it is shown until somebody chooses otherwise. Where the list is narrow,
+    what has `folds` is no column of its own: it stands under the first one, in these words, such as "{} a month";
+    `early` is what folds where other columns still have room.
     """
 
     name: str
@@ -46,9 +48,24 @@ class Column:
     usual: bool = True
     load: tuple[Any, ...] = ()
     text: Callable[[Any], str | None] | None = None
+    folds: str = ""
+    early: bool = False
 
     def exported(self, row: Any) -> str:
         return (self.text(row) or "") if self.text else plain(self.value(row))
+
+    @property
+    def width(self) -> str:
+        """How the column gives way: early, later or, blank, not at all."""
+        return ("early" if self.early else "later") if self.folds else ""
+
+    def folded(self, row: Any) -> Cell:
+        """What stands under the first column of `row` where the list is narrow; blank where nothing does."""
+        shown = self.value(row) if self.folds else None
+        if isinstance(shown, dict) and "chip" in shown:
+            return shown
+        told = self.exported(row) if shown else ""
+        return self.folds.format(told) if told else ""
 
 
 @dataclass(frozen=True)

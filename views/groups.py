@@ -83,11 +83,17 @@ def _totals(members: Select[Any], in_list: str) -> list[dict[str, Any]]:
     ]
 
 
+def _named(member: Customer, group: Any) -> list[Any]:
+    parent = [{"chip": "Parent", "tone": "blue"}] if member.id == group.parent_id else []
+    reference = [{"text": "", "sub": member.reference}] if member.reference else []
+    return [customer_link(member), *reference, *parent]
+
+
 def _members(members: Select[Any], group: Any, in_list: str) -> dict[str, Any]:
     load = (joinedload(Customer.status), selectinload(Customer.accounts))
     rows = list(db.session.scalars(members.options(*load).order_by(Customer.sort_name, Customer.id).limit(SHOWN + 1)))
     more = len(rows) > SHOWN
-    labels = ("Name", "Reference", "Status", "Stage")
+    labels = ("Name", "Status, stage")
     return {
         "title": "Members",
         "text": f"The first {SHOWN}. The list of customers has them all." if more else None,
@@ -95,18 +101,17 @@ def _members(members: Select[Any], group: Any, in_list: str) -> dict[str, Any]:
         "more_label": "All in the list of customers",
         "columns": [
             *({"label": label} for label in labels),
-            *({"label": label, "align": "right"} for label in ("Balance", "Credit limit", "Per month")),
+            {"label": "Balance, limit", "align": "right"},
+            {"label": "Per month", "align": "right", "later": True},
         ],
         "rows": [
             [
-                [customer_link(member), {"chip": "Parent", "tone": "blue"}]
-                if member.id == group.parent_id
-                else customer_link(member),
-                member.reference,
-                {"chip": member.status.name, "colour": member.status.colour},
-                stage_chip(member.stage),
-                amount(member.balance),
-                amount(member.credit_limit),
+                _named(member, group),
+                [{"chip": member.status.name, "colour": member.status.colour}, stage_chip(member.stage)],
+                {
+                    "text": amount(member.balance),
+                    "sub": f"of {limit}" if (limit := amount(member.credit_limit)) else None,
+                },
                 amount(member.estimated_monthly_revenue),
             ]
             for member in rows[:SHOWN]

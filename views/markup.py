@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from views.static_files import static_file
 
 NOTHING = Markup("")
-LONG = 32  # characters that always fit into a cell
+LONG, SHORT = 32, 16  # characters that always fit into a cell, and into one of a column that folds
 NONE = Markup('<span class="none"><span aria-hidden="true">–</span><span class="sr">not set</span></span>')
 
 
@@ -108,22 +108,38 @@ def cell(shown: Any) -> Markup:
 
 
 def cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Markup:
-    """The cells of a list's row. The first one leads to the row's page, unless it is a link of its own."""
+    """The cells of a list's row. The first one leads to the row's page, unless it is a link of its own, and holds what
+    is `folded` into it where the list is narrow.
+    """
     made: list[str] = []
     url = row.get("url")
     for shown, column in zip(row["cells"], columns, strict=True):
-        number = ' class="num"' if column.get("align") == "right" else ""
+        kind = _kind(column)
         inner = cell(shown)
         if not made and url and "<a " not in inner:
             inner = Markup(f'<a class="row-link" href="{escape(url)}">{inner or escape(row["id"])}</a>')
-        made.append(f'<td{number} data-label="{escape(column["label"])}"{_title(shown)}>{inner}</td>')
+        if not made and row.get("folded"):
+            inner = Markup(f'{inner}<span class="sub folded">{_folded(row["folded"])}</span>')
+        title = _title(shown, SHORT if column.get("folds") else LONG)
+        made.append(f'<td{kind} data-label="{escape(column["label"])}"{title}>{inner}</td>')
     return Markup("".join(made))
 
 
-def _title(shown: Any) -> str:
+def _folded(parts: Sequence[tuple[str, Any]]) -> str:
+    """What is folded into one line: what folds early, then the other texts, and chips in the end."""
+    several = sorted(parts, key=lambda part: (part[0] != "early", isinstance(part[1], Mapping)))
+    return "".join(f'<span class="{width}">{value(part)}</span>' for width, part in several)
+
+
+def _kind(column: Mapping[str, Any]) -> str:
+    kinds = [*(["num"] if column.get("align") == "right" else []), *filter(None, [column.get("folds")])]
+    return f' class="{" ".join(kinds)}"' if kinds else ""
+
+
+def _title(shown: Any, most: int) -> str:
     """What a cell tells on hovering where it may be cut short."""
     text = shown.get("text") if isinstance(shown, Mapping) else shown
-    return f' title="{escape(text)}"' if isinstance(text, str) and len(text) > LONG else ""
+    return f' title="{escape(text)}"' if isinstance(text, str) and len(text) > most else ""
 
 
 def attributes(given: Mapping[str, Any]) -> str:

@@ -46,14 +46,18 @@ def age(task: ApprovalTask) -> str:
 
 
 def _name(task: ApprovalTask) -> Cell:
-    number = task.customer.account_number if task.customer else None
-    return {"text": task.subject, "url": url_for("tasks.details_view", id=task.id), "sub": number}
+    return {"text": task.subject, "url": url_for("tasks.details_view", id=task.id)}
+
+
+def _told_references(task: ApprovalTask) -> list[str]:
+    """What tells of the customer's credit check, and where billing keeps it."""
+    told = [task.customer.credit_reference, task.customer.billing_reference] if task.customer else []
+    return [text for text in told if text]
 
 
 def _references(task: ApprovalTask) -> Cell:
-    """What tells of the customer's credit check, and where billing keeps it."""
-    told = (task.customer.credit_reference, task.customer.billing_reference) if task.customer else ()
-    return [text for text in told if text] or None
+    told = _told_references(task)
+    return {"text": told[0], "sub": ", ".join(told[1:])} if told else None
 
 
 def _of_customer(name: str) -> Any:
@@ -82,19 +86,20 @@ def _created(task: ApprovalTask) -> Cell:
 
 COLUMNS = (
     Column("subject", "Name", _name, load=(joinedload(ApprovalTask.customer),), text=lambda task: task.subject),
-    Column("account_number", "Customer no.", _of_customer("account_number"), usual=False),
+    Column("account_number", "Customer no.", _of_customer("account_number"), folds="{}", early=True),
     Column("kind", "Request", kind_chip, sort=ApprovalTask.kind),
-    Column("stage", "Stage", lambda task: stage_chip(task.customer.stage) if task.customer else None),
-    Column("dealer", "Dealer", lambda task: _dealer_code(task.customer),
+    Column("stage", "Stage", lambda task: stage_chip(task.customer.stage) if task.customer else None, folds="{}"),
+    Column("dealer", "Dealer", lambda task: _dealer_code(task.customer), folds="{}", early=True,
            load=(joinedload(ApprovalTask.customer).joinedload(Customer.dealer),)),
     Column("type", "Type", _type, load=(joinedload(ApprovalTask.customer).joinedload(Customer.category),),
-           text=_type_text),
-    Column("references", "Credit, billing ref", _references),
+           text=_type_text, folds="{}", early=True),
+    Column("references", "Credit, billing ref", _references, text=lambda task: ", ".join(_told_references(task)),
+           folds="{}", early=True),
     Column("credit_reference", "Credit ref", _of_customer("credit_reference"), usual=False),
     Column("billing_reference", "Billing ref", _of_customer("billing_reference"), usual=False),
     Column("revenue", "Per month", lambda task: amount(task.customer.estimated_monthly_revenue)
-           if task.customer else None, align="right"),
-    Column("created_at", "Created", _created, sort=ApprovalTask.id),
+           if task.customer else None, align="right", folds="{} a month"),
+    Column("created_at", "Created", _created, sort=ApprovalTask.id, folds="since {}"),
     Column("age", "Age", age, align="right", usual=False),
     Column("assignee", "Assignee", lambda task: task.assignee.name if task.assignee else None,
            load=(joinedload(ApprovalTask.assignee),)),

@@ -1,10 +1,18 @@
 """Every page of every role: nothing wider than its window, no error in the console, no word that is none of ours."""
 
 import re
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from customerhub import history
+from customerhub.approvals import blacklist
+from customerhub.customers import alerts
+from customerhub.permissions import Actor
+from models import BlacklistEntry, Customer
+from models.base import db
 from models.enums import Role
 from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
 
@@ -109,6 +117,54 @@ def test_a_name_without_an_end_fits(open_as: OpenAs, live_server: LiveServer, wi
     ):
         look_at(page, f"/admin/customers/{address}")
     look_at(page, "/admin/")
+
+
+SCROLLED = """() => [...document.querySelectorAll('.table-wrap')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => `${box.ariaLabel}: ${box.scrollWidth} in ${box.clientWidth}`)"""
+
+
+@pytest.mark.parametrize("width", [641, 1024, 1280, 1440, 1920])
+def test_lists_of_approval_are_read_without_scrolling_sideways(
+    open_as: OpenAs, live_server: LiveServer, width: int
+) -> None:
+    """What has no column of its own where there is little room stands under the name."""
+    found = prospect(live_server, f"Donau{'dampfschiff' * 6} GmbH {width}", f"WIDE{width}")
+    as_listed(live_server, found)
+    page = open_as(Role.MANAGER, width=width)
+    for address in (
+        "tasks/?f=state:is:open",
+        "tasks/mine/",
+        "alerts/",
+        "blacklist/",
+        "groups/",
+        "groups/details/?id=1",
+    ):
+        page.goto(f"/admin/{address}")
+        assert page.evaluate(SCROLLED) == [], address
+    page.goto(f"/admin/tasks/?f=state:is:open&search=WIDE{width}")
+    row = page.locator(".list tbody tr").first
+    for told in ("Blacklist", "Billing", "CREDITREFORM", "1,234,567.89", "Company"):
+        expect(row).to_contain_text(told)
+    assert row.get_by_text("1,234,567.89").filter(visible=True).count() == 1
+    assert row.get_by_text("Company").filter(visible=True).count() == 1
+
+
+def as_listed(server: LiveServer, key: int) -> None:
+    """Gives a customer the longest of what the lists show of it, and every member of a group that name."""
+    with server.app.app_context():
+        customer = db.session.get_one(Customer, key)
+        actor = Actor(None, customer.organisation_id)
+        with history.acting(actor, "test"):
+            customer.credit_reference, customer.billing_reference = "CREDITREFORM-2026-000123456" * 2, "B" * 60
+            customer.estimated_monthly_revenue, customer.group_id = Decimal("1234567.89"), 1
+            blacklist.request_blacklisting(customer, reason="Never paid " * 30, actor=actor)
+            alerts.raise_alert(customer, text="Ring first " * 20, valid_until=date(2199, 12, 31), actor=actor)
+            entry = {"name": customer.name, "registration_number": "HRB 1234567890 " * 2, "reason": "Never paid " * 30}
+            db.session.add(
+                BlacklistEntry(organisation_id=customer.organisation_id, valid_until=date(2199, 12, 31), **entry)
+            )
+            db.session.commit()
 
 
 def test_dark_is_dark(open_as: OpenAs) -> None:

@@ -140,6 +140,24 @@ def test_days_are_those_of_the_organisation(world: World, agent: Browser):
     assert ("1 Feb 2026" in page, "31 Jan 2026" in page) == (True, False)
 
 
+def test_what_has_no_column_where_there_is_little_room_stands_under_the_name(world: World, agent: Browser):
+    task = onboarding(world, Stage.PASSED, due_on=None)
+    change(world, task.customer, credit_reference="CR <1>", estimated_monthly_revenue=Decimal("1234.5"))
+    page = agent.get(f"{HOME}?f=state:is:open&search={task.subject}").text
+    folded = re.search(r'<span class="sub folded">(.*?)</td>', page, re.S)
+    assert folded is not None
+    told = [
+        re.sub(r"<[^>]+>", "", part) for part in re.findall(r'<span class="(?:early|later)">(.*?)</span>', folded[1])
+    ]
+    created = task.created_at.strftime("%-d %b %Y")
+    number = task.customer.account_number
+    assert told == [number, "Company", "CR &lt;1&gt;", "1,234.50 a month", f"since {created}", "Passed Credit Ref"]
+    for column in ("account_number", "type", "references", "revenue"):
+        assert f'name="column" value="{column}" checked' in page
+    assert page.count('<td class="early"') == 4
+    assert page.count('<td class="num later"') == 1
+
+
 def test_the_queue_is_exported_as_it_is_narrowed(world: World, agent: Browser):
     late = onboarding(world, assignee_id=world.ours.users[Role.AGENT], due_on=date(2026, 1, 31))
     onboarding(world)

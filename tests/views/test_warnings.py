@@ -48,7 +48,7 @@ def test_an_alert_is_raised_shown_and_closed(world: World, agent: Browser):
     assert re.search(r"Ring first \(until [^)]*2199\)", page)
     alert = db.session.query(models.Alert).filter_by(customer_id=key).one()
     listed = agent.get("/admin/alerts/?search=Ring").text
-    for told in ("Ring first", "Delivery", "Critical", "Holds", "Hand"):
+    for told in ("Ring first", "Delivery", "Critical", "Holds", "By hand"):
         assert told in listed
     assert agent.submit(f"/admin/alerts/operation/close/?id={alert.id}").status_code == 303
     assert "Done: Close Ring first" in record(agent, key)
