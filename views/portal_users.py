@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, redirect, request
+from flask import abort, redirect, request, url_for
 from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
 
@@ -15,6 +15,7 @@ from models.enums import Role
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
 from views.customer_cells import customer_link
+from views.editing import DetailsPage
 from views.operation import Operation, OperationPage
 from views.paths import path_to
 from views.portal_user_operations import EDITS, OPERATIONS, links, permission_chips, state_cell
@@ -82,6 +83,13 @@ class PortalUserView(HubModelView):
             page.main = [name for name in self.fields if name != "customer_id"]
             page.subtitle = f"Signs in for {row.customer}"
         return page
+
+    def fill_details(self, page: DetailsPage, row: User, _tab: str) -> None:
+        last = moment(row.last_sign_in_at) or "Never"
+        items = [("Name", row.name), ("Email", row.email), ("Customer", customer_link(row.customer)),
+                 ("May see", permission_chips(row)), ("State", state_cell(row)), ("Last sign-in", last)]  # fmt: skip
+        edit = url_for("portal-users.edit_view", id=row.id) if self.can_edit else None
+        page.sections.append({"title": "Details", "items": items, "edit_url": edit})
 
     def _after_save(self, row: User) -> Any:
         answer = super()._after_save(row)
