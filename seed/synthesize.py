@@ -36,6 +36,7 @@ HISTORY_KEPT = ("name", "reference", "email")
 def synthesize(organisation: Organisation, count: int, progress: Callable[[int], None]) -> int:
     """Add `count` made-up customers to `organisation`, the same ones for the same state of it; returns how many.
 
+    They get no portal users, now or when they are saved later: nobody reads mail at their addresses.
     Commits every few thousand, so that an interrupted run keeps what it has made. In the end the database takes stock
     of its rows, for the sake of its plans.
     """
@@ -83,7 +84,9 @@ def _add(organisation_id: int, serials: list[int], found: dict[str, list[Any]], 
     rows = [
         _customer(organisation_id, serial, number, found, dice) for serial, number in zip(serials, numbers, strict=True)
     ]
+    now = clock.now()
     for row in rows:
+        row["portal_invited_at"] = now
         if row["registration_key"] in found["listed"]:
             row["stage"] = Stage.NEW
     keys = list(
@@ -95,7 +98,6 @@ def _add(organisation_id: int, serials: list[int], found: dict[str, list[Any]], 
         )
     )
     same = {"organisation_id": organisation_id}
-    now = clock.now()
     execute = db.session.connection().execute
     accounts = [
         same | {"customer_id": key, "number": number, "is_main": True, "balance": _balance(dice), "created_at": now}

@@ -41,8 +41,9 @@ DELETE = Operation(
     permission=Permission.CUSTOMERS_DELETE,
     run=delete_customer,
     unavailable=lambda customers, _actor: why_not_deleted(customers),
-    explain="A customer that nothing is linked to is deleted at once, with its contacts and addresses. "
-    "One with billing lines, documents, profiles or users is refused: drop it instead.",
+    explain="A customer that nothing is linked to is deleted at once, with its contacts, addresses and a "
+    "portal user who never signed in. One with billing lines, documents, profiles or other users is refused: drop it "
+    "instead.",
     icon="trash",
     danger=True,
     removes=True,

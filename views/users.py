@@ -117,7 +117,7 @@ class UserView(HubModelView):
     )
     searched = (User.name, User.email)
     search_hint = "Search by name or email"
-    usual_order = (User.name,)
+    usual_order = (User.role == Role.CUSTOMER, User.name)  # portal users, of whom there may be thousands, come last
     fields = ("name", "email", "role", "active", "dealer_id", "customer_id", "portal_permissions")
     tabs = (("grants", "Rights that no role includes", ("data_protection", "platform")),)
     field_args: dict[str, dict[str, Any]] = {

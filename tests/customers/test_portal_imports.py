@@ -10,6 +10,7 @@ from sqlalchemy import delete, event, select
 
 from customerhub import clock, history
 from customerhub.customers.importing import checking
+from customerhub.customers.records import save_record
 from customerhub.permissions import Actor
 from customerhub.users import accounts
 from customerhub.users import sign_in as signing
@@ -18,6 +19,7 @@ from jobs import imports
 from models import Customer, History, ImportRow, OutboxMessage, User
 from models.base import db
 from models.enums import OutboxState, Role, TransferState
+from seed.synthesize import synthesize
 from tests.customers.conftest import make_house
 from tests.customers.importing import (
     checked,
@@ -332,3 +334,13 @@ def test_many_users_take_few_statements(house):
     assert len(portal_users()) == len(mails()) == 2000
     assert len([statement for statement in statements if "hub_user" in statement or "outbox" in statement]) < 20
     assert db.session.query(ImportRow).count() == 0
+
+
+def test_made_up_customers_have_none_and_get_none(house):
+    with history.acting(Actor(None, house.id), "test"):
+        synthesize(house.organisation, 3, lambda _done: None)
+        for made in customers(house):
+            made.website = "https://www.example.com"
+            save_record(made, actor=Actor(None, house.id))
+        db.session.commit()
+    assert (len(customers(house)), portal_users(), mails()) == (3, [], [])

@@ -396,3 +396,13 @@ def test_portal_users_made_by_hand_count_as_before(world: World, agent: Browser)
     assert user.name in page
     assert "Not invited" in page
     assert "Nothing" in page
+
+
+def test_the_list_of_users_begins_with_those_who_work_here(world: World, admin: Browser):
+    for number in range(30):
+        make.UserFactory(
+            organisation_id=world.ours.id, role=Role.CUSTOMER, customer_id=world.ours.customers[0], name=f"A {number}"
+        )
+    page = admin.get("/admin/users/").text
+    assert page.index("The partner") < page.index("A 0")
+    assert page.index("The admin") < page.index("The agent") < page.index("The partner")
