@@ -60,17 +60,19 @@ class ContractView(OfCustomerView):
     title = "Contracts"
     empty_text = "A contract is made for a live customer. It is live once its invoice profile is completed."
     columns = (
-        Column("number", "Number", lambda row: row.number, sort=Contract.number),
         Column("name", "Name", lambda row: row.name, sort=Contract.name),
+        Column("number", "Number", lambda row: row.number, sort=Contract.number, folds="{}"),
         Column("customer", "Customer", lambda row: customer_link(row.customer), load=(LOAD_CUSTOMER[Contract],),
                text=lambda row: row.customer.name),
         Column("status", "Status", status_chip, sort=Contract.status),
         Column("rag", "Risk", rag_chip),
         Column("connections", "Connections", lambda row: f"{row.connections:,}", sort=Contract.connections,
                align="right"),
-        Column("value", "Value", value_cell, sort=Contract.value, align="right"),
-        Column("start_date", "Start", lambda row: day(row.start_date), sort=Contract.start_date, align="right"),
-        Column("end_date", "End", lambda row: day(row.end_date) or None, sort=Contract.end_date, align="right"),
+        Column("value", "Value", value_cell, sort=Contract.value, align="right", folds="worth {}"),
+        Column("start_date", "Start", lambda row: day(row.start_date), sort=Contract.start_date, align="right",
+               folds="from {}"),
+        Column("end_date", "End", lambda row: day(row.end_date) or None, sort=Contract.end_date, align="right",
+               folds="until {}"),
         Column("account", "Account", lambda row: row.account.number, usual=False, load=(joinedload(Contract.account),)),
         Column("profile", "Invoice profile", lambda row: profile_cell(row.invoice_profile), usual=False,
                load=(joinedload(Contract.invoice_profile),)),

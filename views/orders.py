@@ -60,20 +60,21 @@ class OrderView(OfCustomerView):
     title = "Orders"
     empty_text = "Connections that a live customer orders, with the contract that they are for."
     columns = (
-        Column("number", "Number", lambda row: row.number, sort=CustomerOrder.number),
         Column("description", "Description", lambda row: row.description, sort=CustomerOrder.description),
+        Column("number", "Number", lambda row: row.number, sort=CustomerOrder.number, folds="{}"),
         Column("customer", "Customer", lambda row: customer_link(row.customer), load=(LOAD_CUSTOMER[CustomerOrder],),
                text=lambda row: row.customer.name),
         Column("contract", "Contract", lambda row: number_link(row.contract, "contracts") if row.contract else None,
                load=(joinedload(CustomerOrder.contract),),
-               text=lambda row: row.contract.number if row.contract else None),
+               text=lambda row: row.contract.number if row.contract else None, folds="on {}"),
         Column("status", "Status", status_chip, sort=CustomerOrder.status),
         Column("connections", "Connections", lambda row: f"{row.connections:,}", sort=CustomerOrder.connections,
                align="right"),
-        Column("ordered_on", "Ordered", lambda row: day(row.ordered_on), sort=CustomerOrder.ordered_on, align="right"),
+        Column("ordered_on", "Ordered", lambda row: day(row.ordered_on), sort=CustomerOrder.ordered_on, align="right",
+               folds="ordered {}"),
         Column("wanted_on", "Wanted", wanted_cell, sort=CustomerOrder.wanted_on, align="right"),
         Column("delivered_on", "Delivered", lambda row: day(row.delivered_on) or None, sort=CustomerOrder.delivered_on,
-               align="right"),
+               align="right", folds="delivered {}"),
     )  # fmt: skip
     filters = (
         Filter("status", "Status", CustomerOrder.status, "select", members=OrderStatus, nullable=False),

@@ -98,7 +98,7 @@ def fits(item: Filter, operator: str, wanted: Any, value: Any) -> bool:
 
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
-        return [document.expiry_date for document in row.compliance_documents]
+        return [getattr(document, item.column.key) for document in row.compliance_documents]
     if isinstance(item, CustomerFilter):
         return row.customer.name
     if item.column.key == "rag":
