@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import and_, case, func, select, update
 
 from customerhub import clock
 from customerhub.approvals import letters
@@ -116,11 +116,13 @@ def _whose_turn(organisation: Organisation, actor: Actor) -> int | None:
     if organisation.task_assignment is TaskAssignment.BY_HAND:
         return None
     in_turn = organisation.task_assignment is TaskAssignment.IN_TURN
-    load = func.max(ApprovalTask.id) if in_turn else func.count(case((ApprovalTask.state == TaskState.OPEN, 1)))
+    load = func.max(ApprovalTask.id) if in_turn else func.count(ApprovalTask.id)
+    theirs = [ApprovalTask.organisation_id == organisation.id, ApprovalTask.assignee_id == User.id]
+    theirs += [] if in_turn else [ApprovalTask.state == TaskState.OPEN]
     agents = (User.organisation_id == organisation.id, User.role == Role.AGENT, User.active)
     found: int | None = db.session.scalar(
         select(User.id)
-        .outerjoin(ApprovalTask, ApprovalTask.assignee_id == User.id)
+        .outerjoin(ApprovalTask, and_(*theirs))
         .where(*agents, User.id != (actor.id or 0))
         .group_by(User.id)
         .order_by(func.coalesce(load, 0), User.id)
@@ -218,6 +220,18 @@ def _worker(user_id: int, actor: Actor) -> User:
     if found is None or found.organisation_id != actor.organisation_id or not found.active or found.role not in STAFF:
         raise Invalid("Choose one of the staff", "assignee_id")
     return found
+
+
+def give_back(user: User) -> None:
+    """The open tasks that `user` has and can no longer decide go back to the queue, for anybody to claim."""
+    asked = select(ApprovalTask).where(ApprovalTask.assignee_id == user.id, ApprovalTask.state == TaskState.OPEN)
+    if user.active and user.role in STAFF:
+        if Actor.of(user).may(Permission.BLACKLIST):
+            return
+        asked = asked.where(ApprovalTask.kind.in_(OF_MANAGERS))
+    with _changing():
+        for task in db.session.scalars(asked.order_by(ApprovalTask.customer_id, ApprovalTask.id)):
+            task.assignee_id = None
 
 
 @contextmanager

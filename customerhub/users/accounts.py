@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub import clock, outbox
+from customerhub.approvals import tasks
 from customerhub.customers import rules
 from customerhub.database import saving
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, StillLinked, WrongState
@@ -45,8 +46,9 @@ def save_user(user: User, *, actor: Actor) -> User:
     """Check `user` as it now stands and flush it. A new one is put into the actor's organisation.
 
     The accounts of a customer may be saved by whoever edits customers, all others by whoever edits users. A
-    new email address ends the sessions and links of the old one. Raises Invalid with every problem, Conflict
-    where the email address has an account or somebody saved this one meanwhile.
+    new email address ends the sessions and links of the old one; tasks that somebody can no longer decide go back
+    to the queue. Raises Invalid with every problem, Conflict where the email address has an account or somebody
+    saved this one meanwhile.
     """
     with saving():
         kept = _kept(user)
@@ -65,6 +67,8 @@ def save_user(user: User, *, actor: Actor) -> User:
             if user.email != kept.email or (kept.active and not user.active):
                 begin_epoch(user)
         db.session.add(user)
+    if kept is not None:
+        tasks.give_back(user)
     return user
 
 

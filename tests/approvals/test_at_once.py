@@ -11,14 +11,14 @@ from sqlalchemy.exc import NoResultFound
 from customerhub import clock
 from customerhub.approvals import blacklist, decisions, particulars, stages, tasks
 from customerhub.approvals.moves import move_customer
-from customerhub.customers import alerts
+from customerhub.customers import alerts, registration
 from customerhub.customers.events import begun
 from customerhub.customers.merging import find_survivor, merge_customers
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, NotFound, WrongState
 from models import Account, Alert, ApprovalTask, Customer
 from models.base import db
-from models.enums import AlertRule, Stage, TaskKind
+from models.enums import AlertRule, CustomerKind, Stage, TaskAssignment, TaskKind
 from tests.approvals.conftest import acting, entries_of, moved
 from tests.approvals.racing import begin, meanwhile
 from views.operation import run_each
@@ -122,6 +122,25 @@ def test_the_daily_rules_and_a_save_raise_one_alert(office, app):
     rules = list(db.session.scalars(select(Alert.rule).where(Alert.closed_at.is_(None))))
     assert rules == [AlertRule.CREDIT_LIMIT]
     assert len(entries_of(customer.id, "alert")) == 1
+
+
+@pytest.mark.parametrize("way", list(TaskAssignment)[1:])
+def test_registrations_at_once_are_handed_out_evenly(office, app, way):
+    office.organisation.task_assignment = way
+
+    def register(number):
+        def act(actor):
+            told = {"name": f"Prospect {number}", "contact_name": "Kim", "registration_number": f"AT ONCE {number}"}
+            registration.register_customer(CustomerKind.COMPANY, **told, actor=actor)
+
+        return act
+
+    key = office.partner.id
+    db.session.commit()  # nobody waits for this transaction
+    for each in [begin(app, key, register(number)) for number in range(8)]:
+        each.result(60)
+    counted = select(ApprovalTask.assignee_id, func.count()).group_by(ApprovalTask.assignee_id)
+    assert dict(db.session.execute(counted).all()) == {office.agent.id: 4, office.other_agent.id: 4}
 
 
 def renamed(office, key, name="Renamed again"):

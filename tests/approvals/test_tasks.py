@@ -9,6 +9,7 @@ from customerhub.approvals import blacklist, decisions, tasks
 from customerhub.customers.records import save_customer
 from customerhub.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.permissions import Actor
+from customerhub.users.accounts import save_user
 from models import ApprovalTask
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskAssignment, TaskKind, TaskState
@@ -131,6 +132,28 @@ def test_nobody_claims_what_is_not_theirs_to_decide(office):
     decisions.decline_task(own, comment="No", actor=office.manager)
     with pytest.raises(WrongState, match="declined already"):
         tasks.claim_task(own, actor=office.other_agent)
+
+
+@pytest.mark.parametrize(("change", "kept"), [
+    ({"active": False}, ()), ({"role": Role.AGENT}, ("onboarding",)),
+    ({"role": Role.ADMIN}, ("onboarding", "blacklist")), ({"name": "Somebody"}, ("onboarding", "blacklist")),
+])  # fmt: skip
+def test_what_somebody_can_no_longer_decide_goes_back_to_the_queue(office, change, kept):
+    manager = Actor.of(make_user(office.organisation, Role.MANAGER))
+    asked = [office.task(office.customer())]
+    asked.append(blacklist.request_blacklisting(office.customer(), reason="Fraud", actor=office.agent))
+    done = office.task(office.customer())
+    tasks.assign_tasks([*asked, done], assignee_id=manager.id, actor=office.manager)
+    decisions.decline_task(done, comment="No", actor=office.manager)
+    db.session.commit()
+    for name, value in change.items():
+        setattr(manager.user, name, value)
+    save_user(manager.user, actor=office.admin)
+    db.session.commit()
+    assert [task.kind.value for task in asked if task.assignee_id == manager.id] == list(kept)
+    assert {task.assignee_id for task in asked} <= {None, manager.id}
+    assert done.assignee_id == manager.id  # what is decided tells who did
+    assert tasks.waiting(office.manager) == (0, 3 - len(kept))  # one was nobody's before
 
 
 def test_one_mail_tells_of_all_that_was_assigned(office):
