@@ -98,7 +98,7 @@ def lacks_first(customer: Customer) -> bool:
 
 def open_portal(customer: Customer) -> None:
     """`customer` is about to be saved: the portal opens with its first portal user, unless it is said otherwise now."""
-    if "portal_access" not in history.before(customer) and is_due(customer):
+    if is_due(customer) and "portal_access" not in history.before(customer):
         customer.portal_access = True
 
 
