@@ -63,7 +63,7 @@ def _talk(talked_of: list[ApprovalTask]) -> dict[str, Any]:
     """What was said about the registration and a change: by us, without names, and by people of the same dealer."""
     return {
         "title": "What was said",
-        "columns": [{"label": label} for label in ("When", "Who", "What")],
+        "columns": [{"label": "When"}, {"label": "Who"}, {"label": "What", "whole": True}],
         "rows": [
             [moment(each.created_at), each.user.name if each.user and each.user.role is Role.PARTNER else "We",
              lines(each.text)]

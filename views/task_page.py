@@ -127,5 +127,5 @@ def _talk(task: ApprovalTask) -> dict[str, Any]:
          each.user.name if each.user else "System", lines(each.text)]
         for each in comments_of(task)
     ]  # fmt: skip
-    columns = [{"label": label} for label in ("When", "Who", "What")]
+    columns = [{"label": "When"}, {"label": "Who"}, {"label": "What", "whole": True}]
     return {"title": "What was said", "columns": columns, "rows": rows, "empty": "Nothing yet."}
