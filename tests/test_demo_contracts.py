@@ -10,6 +10,7 @@ from customerhub import clock, storage
 from models import Account, Contract, Customer, CustomerOrder, InvoiceProfile, StoredFile, User
 from models.base import db
 from models.enums import ContractStatus, OrderStatus, PortalPermission, ProfileStatus, Role, Stage, StatusBehaviour
+from seed.demo import email_of
 from tests.test_demo_approvals import make_demo
 
 TABLES = (Account, Contract, CustomerOrder, InvoiceProfile, StoredFile)
@@ -47,7 +48,8 @@ def test_the_partner_and_the_portal_user_have_some(app: Flask):
     make_demo(app)
     with app.app_context():
         partner, reader = (
-            db.session.scalars(select(User).where(User.role == role)).one() for role in (Role.PARTNER, Role.CUSTOMER)
+            db.session.scalars(select(User).where(User.email == email_of(role))).one()
+            for role in (Role.PARTNER, Role.CUSTOMER)
         )
         own = select(Customer).where(Customer.dealer_id == partner.dealer_id, Customer.stage == Stage.BILLING)
         customers = db.session.scalars(own).all()

@@ -14,6 +14,8 @@ class CustomerFilter(Filter):
     """Narrows a list of what belongs to customers by the name of the customer; `column` holds its id."""
 
     def where(self, operator: str, value: str) -> ColumnElement[bool]:
+        if operator in ("blank", "filled"):
+            return super().where(operator, value)
         named = Filter(self.name, self.label, Customer.name).where(operator, value)
         found: ColumnElement[bool] = self.column.in_(select(Customer.id).where(named))
         return found

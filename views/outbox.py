@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Response, request, url_for
 from flask_admin import expose
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub import clock
@@ -15,7 +14,7 @@ from models.enums import OutboxState
 from views import listing, outbox_cells
 from views.base import HubModelView
 from views.columns import Column, Filter, moment
-from views.customer_cells import customer_link
+from views.customer_cells import CustomerFilter, customer_link
 from views.editing import DetailsPage
 from views.operation import Operation
 from views.outbox_cells import PURPOSES, TONES, files_of, progress, standing
@@ -50,16 +49,6 @@ STOP = Operation(
 )
 
 
-class OfCustomer(Filter):
-    """By the name of the customer that a message is about."""
-
-    def where(self, operator: str, value: str) -> ColumnElement[bool]:
-        if operator in ("blank", "filled"):
-            is_about_nobody = OutboxMessage.customer_id.is_(None)
-            return is_about_nobody if operator == "blank" else ~is_about_nobody
-        return OutboxMessage.customer_id.in_(select(Customer.id).where(super().where(operator, value)))
-
-
 class OutboxView(HubModelView):
     noun = "message"
     title = "Outbox"
@@ -80,7 +69,7 @@ class OutboxView(HubModelView):
     )
     filters = (
         Filter("state", "State", OutboxMessage.state, "select", members=OutboxState, nullable=False),
-        OfCustomer("customer", "Customer", Customer.name),
+        CustomerFilter("customer", "Customer", OutboxMessage.customer_id),
         Filter("purpose", "Purpose", OutboxMessage.purpose, "select", choices=PURPOSES, nullable=False),
         Filter("recipient", "To", OutboxMessage.recipient, nullable=False),
         Filter("created_at", "Written", OutboxMessage.created_at, "date", nullable=False),

@@ -1,7 +1,7 @@
 """Lists: every filter with each of its operators, sorting, search and pages, against the rows themselves."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -100,12 +100,13 @@ def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
         return [getattr(document, item.column.key) for document in row.compliance_documents]
     if isinstance(item, CustomerFilter):
-        return row.customer.name
+        return row.customer.name if row.customer else None
     if item.column.key == "rag":
         return max(
             (risk for risk in (row.business_risk, row.contract_risk) if risk), key=list(Risk).index, default=None
         )
-    return getattr(row, item.column.key)
+    value = getattr(row, item.column.key)
+    return value.date() if isinstance(value, datetime) else value  # the organisations of the world count days in UTC
 
 
 def samples(item: Filter, rows: list[Any]) -> list[str]:
