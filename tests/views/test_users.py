@@ -146,7 +146,7 @@ def test_a_new_role_holds_at_once(world: World, admin: Browser, agent: Browser):
 def test_a_user_who_is_named_somewhere_is_not_deleted(world: World, admin: Browser):
     key = world.ours.users[Role.AGENT]
     answer = admin.post(f"/admin/users/operation/delete/?id={key}")
-    assert "is named in 3 customers, 1 task comment and 1 review. Switch the account off instead." in answer.text
+    assert "is named in 3 customers, 1 review and 1 task comment. Switch the account off instead." in answer.text
     assert db.session.get(models.User, key) is not None
 
 
