@@ -1,5 +1,6 @@
 """Charts as SVG, for print: no script, no picture or font from elsewhere, colours that stand out from white paper."""
 
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -41,16 +42,20 @@ def _distance(one: str, other: str) -> float:
 
 def stacked_bars(labels: Sequence[str], series: Sequence[Sequence[Decimal]], colours: Sequence[str]) -> bytes:
     """One bar for each label, with a part for each of `series` in its colour. The legend is the page's own."""
-    import pygal
-
-    return _drawn(pygal.StackedBar, labels, series, colours)
+    return _drawn(_library().StackedBar, labels, series, colours)
 
 
 def bars(labels: Sequence[str], series: Sequence[Sequence[Decimal]], colours: Sequence[str]) -> bytes:
     """For each label a bar of each of `series`, side by side."""
+    return _drawn(_library().Bar, labels, series, colours)
+
+
+def _library() -> Any:
+    """pygal, without the import hook that it installs for maps: of a kind that newer Pythons warn of or do not know."""
     import pygal
 
-    return _drawn(pygal.Bar, labels, series, colours)
+    sys.meta_path[:] = [hook for hook in sys.meta_path if not isinstance(hook, pygal.PluginImportFixer)]
+    return pygal
 
 
 def _drawn(kind: Any, labels: Sequence[str], series: Sequence[Sequence[Decimal]], colours: Sequence[str]) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -694,3 +695,9 @@ def test_nothing_is_not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     document = replace(document_of(FULL), data={"share": float("nan")})
     with pytest.raises(ValueError, match="not JSON compliant"):
         rendering.typeset_apart(document)
+
+
+def test_drawing_leaves_no_import_hook_behind():
+    hooks = list(sys.meta_path)
+    charts.bars(["Jan"], [[D(1)]], ["#2f5fd0"])
+    assert sys.meta_path == hooks
