@@ -16,7 +16,7 @@ from models.enums import ContractStatus, ProfileStatus
 from tests.contracts.conftest import nda, profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
-MAKERS, COMPLETERS, PROFILES, SECONDS = 6, 2, 25, 200
+MAKERS, COMPLETERS, PROFILES, SECONDS = 5, 2, 20, 240
 
 
 @pytest.mark.slow
