@@ -1,5 +1,6 @@
 # Customer Hub. Needs Debian or Ubuntu with Python 3.11+, git and make; everything else is fetched into .venv.
 PYTHON_ENV := .venv/bin/python
+JOBS := auto
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env env-dev run test check bench format
@@ -16,9 +17,9 @@ env-dev:
 run: env  ## Run the whole hub: database, web, workers, scheduler (PORT, HUB_DATA_DIR, DATABASE_URL, REDIS_URL)
 	@exec $(PYTHON_ENV) -m flask --app app up
 
-test: env-dev  ## Run all tests: SQLite, PostgreSQL, Chromium (ARGS= goes to pytest)
+test: env-dev  ## Run all tests: SQLite, PostgreSQL, Chromium (ARGS= goes to pytest, JOBS= is how many at a time)
 	@deploy/test-servers
-	@exec $(PYTHON_ENV) -m pytest $(ARGS)
+	@exec $(PYTHON_ENV) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 check: env-dev  ## Check style, types and import directions
 	@$(PYTHON_ENV) -m ruff check .

@@ -69,14 +69,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     Migrate(app, db, directory=MIGRATIONS)
     init_queue(app, settings)
-    addresses.configure(public_url=settings.public_url)
-    outbox.configure(most_attached=settings.max_attachment_bytes)
-    portal_users.configure(OneTimeLinks.of(settings))
-    storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
+    configure(settings)
     views.register(app)
     for command in COMMANDS:
         app.cli.add_command(command)
     return app
+
+
+def configure(settings: Settings) -> None:
+    """Tell the business what it needs of the settings. It is one for the process: the app made last has its say."""
+    addresses.configure(public_url=settings.public_url)
+    outbox.configure(most_attached=settings.max_attachment_bytes)
+    portal_users.configure(OneTimeLinks.of(settings))
+    storage.configure(storage.FolderStore(settings.files_dir), limit=settings.max_upload_bytes)
 
 
 # --- Command line ------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from sqlalchemy.orm import scoped_session
 
-from app import create_app
+from app import configure, create_app
 from customerhub.config import Settings
 from models.base import db
 from seed.demo import LOGINS_FILE
-from tests.databases import Databases, database_url, databases, databases_of, settings_for
+from tests.databases import KINDS, Databases, database_url, databases, databases_of, settings_for
 from tests.servers import Valkey, postgresql, valkey_server
 
 __all__ = [
@@ -34,6 +34,23 @@ DATABASE = "hub_test"
 # Time limits would only tell how busy the machine is.
 hypothesis.settings.register_profile("hub", deadline=None, database=None)
 hypothesis.settings.load_profile("hub")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """What is quick comes first, then the browser. Tests of one file on one database stay together, in one process."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(" ".join(map(str, _place_of(item)))))
+    yield
+    items.sort(key=_place_of)
+
+
+def _place_of(item: pytest.Item) -> tuple[int, str]:
+    call = getattr(item, "callspec", None)
+    kind = call.params.get("databases") if call else None
+    if item.get_closest_marker("browser"):
+        return 1, "browser"
+    return (2 + KINDS.index(kind) if kind else 0), str(item.path)
 
 
 class HubClient(FlaskClient):
@@ -71,6 +88,7 @@ def let_go(app: Flask) -> None:
 @pytest.fixture
 def app(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
+    configure(settings)  # another test may have made an app of its own
     let_go(session_app)
     databases.fresh(DATABASE)
     with valkey_server.connect() as connection:

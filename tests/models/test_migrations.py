@@ -11,7 +11,7 @@ from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
-from customerhub import clock, storage
+from customerhub import clock
 from models import Customer, OutboxMessage
 from models.base import db
 from tests import factories as make
@@ -21,9 +21,8 @@ SQLITE_SEARCH = "customer_search"
 
 
 @pytest.fixture
-def app_over(databases: Databases, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def app_over(databases: Databases, tmp_path: Any) -> Iterator[Any]:
     """Makes apps over copies of the migrated database, which tests may take apart."""
-    monkeypatch.setattr(storage, "_configured", None)  # put back afterwards: each app made here sets its own
     made: list[Flask] = []
 
     def over(name: str) -> Flask:

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import func, select
 
 from app import create_app
-from customerhub import storage
 from models import OutboxMessage
 from models.base import db
 from tests.databases import settings_for
@@ -91,8 +90,7 @@ def test_asking_for_links_is_limited(client, session, user):
     assert session.scalar(select(func.count()).select_from(OutboxMessage)) <= 2
 
 
-def test_limits_hold_while_the_queue_server_is_away(user, tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "_configured", None)  # put back afterwards: the app made here sets its own
+def test_limits_hold_while_the_queue_server_is_away(user, tmp_path):
     url = db.engine.url.render_as_string(hide_password=False)
     app = create_app(settings_for(url, tmp_path, HUB_SECRET_KEY="x"))
     client = app.test_client()

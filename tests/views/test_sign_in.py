@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import create_engine, event, text
 
 from app import create_app
-from customerhub import clock, history, storage
+from customerhub import clock, history
 from customerhub.users import passwords
 from customerhub.users import sign_in as signing
 from models import EndedSession
@@ -156,8 +156,7 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(client, user):
     assert ("Secure" in told) is client.application.config["SESSION_COOKIE_SECURE"]
 
 
-def test_the_cookie_is_for_https_only_where_the_hub_is_reached_by_it(user, tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "_configured", None)  # put back afterwards: the app made here sets its own
+def test_the_cookie_is_for_https_only_where_the_hub_is_reached_by_it(user, tmp_path):
     url = db.engine.url.render_as_string(hide_password=False)
     app = create_app(settings_for(url, tmp_path, HUB_PUBLIC_URL="https://hub.example.com"))
     told = app.test_client().get("/sign-in", base_url="https://hub.example.com")
