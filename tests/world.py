@@ -17,7 +17,7 @@ from customerhub import history
 from customerhub.config import Settings
 from customerhub.permissions import Actor
 from models.base import Base, db
-from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose
+from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose, TransferState
 from seed.reference import seed_reference
 from tests import factories as make
 from tests.conftest import DATABASE
@@ -77,11 +77,13 @@ def _side(name: str) -> Side:
 
 
 def _others(organisation: models.Organisation, side: Side) -> None:
-    """A row in each of the tables that neither the reference data nor a customer fills."""
-    for factory in (make.ProductFactory, make.OutboxMessageFactory, make.CustomerImportFactory, make.StoredFileFactory):
+    """A row in each of the tables that neither the reference data nor a customer fills. No work is left to be done."""
+    for factory in (make.ProductFactory, make.OutboxMessageFactory, make.StoredFileFactory):
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
-    make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN])
+    ended = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while
+    make.CustomerImportFactory(organisation=organisation, **ended)
+    make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **ended)
     make.ImportRowFactory(import_id=_one(models.CustomerImport, organisation))
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
     _approvals(organisation, side)
