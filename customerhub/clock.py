@@ -14,5 +14,10 @@ def now() -> datetime:
 
 def today(timezone: str | tzinfo | None = None) -> date:
     """The date it is now in `timezone`, such as an organisation's; in UTC where none is given."""
+    return day_of(now(), timezone)
+
+
+def day_of(moment: datetime, timezone: str | tzinfo | None = None) -> date:
+    """The date that it was at `moment` in `timezone`; in UTC where none is given."""
     zone = ZoneInfo(timezone) if isinstance(timezone, str) else timezone
-    return datetime.now(zone or UTC).date()
+    return moment.astimezone(zone or UTC).date()

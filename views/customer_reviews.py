@@ -7,6 +7,7 @@ from typing import Any
 from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
+from customerhub import clock
 from customerhub.customers.reviewing import LONGEST_NOTE, due_dates_of, list_reviews, record_review
 from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
 from customerhub.permissions import Actor, Permission
@@ -81,8 +82,9 @@ def _state(row: Customer, due: date, review: Review | None) -> dict[str, Any]:
         return {"chip": f"Done on {day(review.done_on)}", "tone": "green"}
     if due > today():
         return {"chip": "Planned", "tone": "neutral"}
-    grace = db.session.get_one(Organisation, row.organisation_id).review_grace_days
-    if is_overdue(due, row.created_at.date(), grace, today()):
+    organisation = db.session.get_one(Organisation, row.organisation_id)
+    known_since = clock.day_of(row.created_at, organisation.timezone)
+    if is_overdue(due, known_since, organisation.review_grace_days, today()):
         return {"chip": "Overdue", "tone": "red"}
     return {"chip": "Due", "tone": "amber"}
 

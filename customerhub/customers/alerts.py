@@ -158,15 +158,14 @@ def _with_expired_document(organisation_id: int, as_of: date, customer_id: int |
 
 def _with_overdue_review(organisation_id: int, as_of: date, customer_id: int | None) -> Iterable[int]:
     """Those whose latest review is past its days of grace and was not recorded."""
-    days = select(Organisation.review_grace_days).where(Organisation.id == organisation_id).scalar_subquery()
+    organisation = db.session.get_one(Organisation, organisation_id)
     recorded = select(Review.customer_id, func.max(Review.due_on).label("due_on")).where(
         Review.organisation_id == organisation_id, _only(Review.customer_id, customer_id)
     )
     answered = recorded.group_by(Review.customer_id).subquery()
     rows = db.session.execute(
         select(
-            Customer.id, Customer.review_start_date, Customer.review_frequency, Customer.created_at, answered.c.due_on,
-            days,
+            Customer.id, Customer.review_start_date, Customer.review_frequency, Customer.created_at, answered.c.due_on
         )
         .join(CustomerStatus, CustomerStatus.id == Customer.status_id)
         .outerjoin(answered, answered.c.customer_id == Customer.id)
@@ -177,11 +176,12 @@ def _with_overdue_review(organisation_id: int, as_of: date, customer_id: int | N
             CustomerStatus.behaviour != StatusBehaviour.NONE,
             _only(Customer.id, customer_id),
         )
-    )  # fmt: skip
-    for key, start, frequency, created_at, last_answered, grace_days in rows:
+    )
+    for key, start, frequency, created_at, last_answered in rows:
         due = latest_review(start, frequency, as_of)
         is_answered = last_answered is not None and due is not None and last_answered >= due
-        if due is not None and not is_answered and is_overdue(due, created_at.date(), grace_days, as_of):
+        known_since = clock.day_of(created_at, organisation.timezone)
+        if due is not None and not is_answered and is_overdue(due, known_since, organisation.review_grace_days, as_of):
             yield key
 
 

@@ -288,7 +288,7 @@ def report_data(customer: Customer, *, as_of: date) -> ReportData:
             row.status.name, row.status.colour, row.status.behaviour, row.stage.value, row.risk, row.credit_limit,
             row.credit_check_company, row.credit_reference,
         ),
-        review=_reviews(row, organisation.review_grace_days, as_of),
+        review=_reviews(row, organisation, as_of),
         accounts=[
             AccountFact(each.number, each.type.name if each.type else None, each.is_main, each.balance)
             for each in _rows(Account, row, load=[joinedload(Account.type)])
@@ -413,7 +413,7 @@ def _worse(*risks: Risk | None) -> Risk | None:
     return max((risk for risk in risks if risk), key=order.index, default=None)
 
 
-def _reviews(row: Customer, grace_days: int, as_of: date) -> ReviewState:
+def _reviews(row: Customer, organisation: Organisation, as_of: date) -> ReviewState:
     all_done = _rows(Review, row, Review.done_on.desc(), load=[joinedload(Review.done_by)])
     done = [each for each in all_done if each.done_on <= as_of]
     start, frequency = row.review_start_date, row.review_frequency
@@ -425,7 +425,7 @@ def _reviews(row: Customer, grace_days: int, as_of: date) -> ReviewState:
         answered = max((each.due_on for each in done if each.due_on), default=None)
         waiting = None if latest is None or (answered is not None and answered >= latest) else latest
     dropped = row.status.behaviour is StatusBehaviour.NONE
-    known_since = row.created_at.date()
+    known_since, grace_days = clock.day_of(row.created_at, organisation.timezone), organisation.review_grace_days
     return ReviewState(
         frequency=frequency,
         reviewer=row.reviewer_email,

@@ -1,6 +1,6 @@
 """Reviews are recorded: they answer a due date, set the risk, and end the alert that one is overdue."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -116,6 +116,14 @@ def test_grace_is_the_organisations_and_dropped_customers_are_left_alone(office)
     db.session.add(dropped)
     db.session.flush()
     customer.status_id = dropped.id
+    assert not overdue(customer)
+
+
+def test_grace_is_counted_from_the_day_that_it_was_for_the_organisation(office):
+    customer = planned(office, start=ago(90), frequency=12)
+    customer.created_at = datetime.combine(ago(15), time(23, 30), UTC)
+    assert overdue(customer)
+    db.session.get_one(Organisation, office.id).timezone = "Asia/Tokyo"  # where the next day had begun
     assert not overdue(customer)
 
 
