@@ -1,5 +1,14 @@
-"""`python -m bench`: the screens. The imports are measured by `python -m bench.imports`."""
+"""`python -m bench` measures the screens, `python -m bench mail` the delivery of mail. The imports have
+`python -m bench.imports`.
+"""
 
-from bench.screens import main
+import sys
 
-main()
+from bench import mail, screens
+
+PARTS = {"screens": screens.main, "mail": mail.main}
+
+if sys.argv[1:2] and sys.argv[1] in PARTS:
+    PARTS[sys.argv[1]](sys.argv[2:])
+else:
+    screens.main()

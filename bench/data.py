@@ -84,6 +84,13 @@ class Store:
             mark.write_text(recipe)
         return Filled(kind, size, url, app)
 
+    def empty(self, kind: str, name: str, **settings: str) -> Flask:
+        """The hub over a database of this kind with nothing in it, made now. `settings` are environment variables."""
+        app = _app(self._url(kind, name, fresh=True), self.folder / f"{kind}_{name}.files", **settings)
+        with app.app_context():
+            upgrade()
+        return app
+
     def close(self) -> None:
         if self._cluster is not None:
             self._cluster.stop()
@@ -109,9 +116,9 @@ def _recipe() -> str:
     return hashlib.sha256(text_of_all).hexdigest()
 
 
-def _app(url: str, folder: Path) -> Flask:
-    settings = load_settings({"DATABASE_URL": url, "HUB_DATA_DIR": str(folder), "HUB_SECRET_KEY": "bench"})
-    return create_app(settings)
+def _app(url: str, folder: Path, **settings: str) -> Flask:
+    own = {"DATABASE_URL": url, "HUB_DATA_DIR": str(folder), "HUB_SECRET_KEY": "bench"}
+    return create_app(load_settings(own | settings))
 
 
 def fill(app: Flask, size: int) -> None:

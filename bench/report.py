@@ -26,7 +26,8 @@ def show(kind: str, lines: Sequence[Line], contract: Sequence[str], pace: Pace) 
         _growth(lines, sizes)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of texts; all but the first column are numbers."""
     widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
     print(_row(heads, widths))
     print(f"|{'-' * (widths[0] + 2)}|{''.join('-' * (width + 1) + ':|' for width in widths[1:])}")
@@ -46,7 +47,7 @@ def _bounds(lines: Sequence[Line]) -> None:
         met = "yes" if now.request_ms <= line.bound_ms else "NO"
         rows.append((line.name, f"{now.request_ms:.1f}", str(len(now.statements)), f"{now.sql_ms:.2f}",
                      f"{now.request_ms / now.sql_ms:.1f}", f"{line.bound_ms:.1f}", met))  # fmt: skip
-    _table(("screen", "request ms", "queries", "SQL ms", "ratio", "bound ms", "met"), rows)
+    table(("screen", "request ms", "queries", "SQL ms", "ratio", "bound ms", "met"), rows)
 
 
 def _baselines(lines: Sequence[Line]) -> None:
@@ -58,7 +59,7 @@ def _baselines(lines: Sequence[Line]) -> None:
         queries, sizes = [str(len(each.statements)) for each in (hub, base)], [hub.size // 1024, base.size // 1024]
         rows.append((line.name, *times, *queries, *map(str, sizes)))
     heads = ("screen", "hub ms", "plain Flask-Admin ms", "hub / plain", "queries", "plain", "KB", "plain")
-    _table(heads, rows)
+    table(heads, rows)
 
 
 def _growth(lines: Sequence[Line], sizes: Sequence[int]) -> None:
@@ -69,4 +70,4 @@ def _growth(lines: Sequence[Line], sizes: Sequence[int]) -> None:
         grown = f"{figures[-1].request_ms / figures[0].request_ms:.1f}"
         rows.append((line.name, *requests, grown, *sqls))
     asked, alone = [f"{size:,}" for size in sizes], [f"SQL {size:,}" for size in sizes]
-    _table(("screen", *asked, "factor", *alone), rows)
+    table(("screen", *asked, "factor", *alone), rows)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, Table, or_, select, update
 
 from customerhub import clock
 from customerhub.config import MIB
@@ -27,6 +27,7 @@ from models.base import db
 from models.enums import OutboxState
 from models.keys import exact_key
 
+MESSAGES: Final = cast(Table, OutboxMessage.__table__)
 LONGEST_SUBJECT: Final = 250
 LONGEST_WHY: Final = 300
 LONGEST_TOLD: Final = 500  # what is kept of an error or of a server's answer
@@ -66,13 +67,13 @@ def diagram() -> str:
 
 
 def change(*conditions: ColumnElement[bool], **values: Any) -> Any:
-    """An UPDATE of the messages that meet `conditions`."""
-    return update(OutboxMessage).where(*conditions).values(**values).execution_options(synchronize_session=False)
+    """An UPDATE of the messages that meet `conditions`, past the objects that the session has."""
+    return update(MESSAGES).where(*conditions).values(**values)
 
 
 def move(chosen: Move, *conditions: ColumnElement[bool], **values: Any) -> Any:
     """An UPDATE that makes a move of the messages that meet `conditions`. They are in nobody's hands then."""
-    rest = {"next_attempt_at": None, "claimed_until": None, "version": OutboxMessage.version + 1}
+    rest = {"next_attempt_at": None, "claimed_until": None, "version": MESSAGES.c.version + 1}
     return change(*conditions, state=chosen.after, **(rest | values))
 
 
@@ -279,11 +280,11 @@ def _decide(chosen: Move, message: OutboxMessage, *, actor: Actor, now: datetime
     moved = db.session.scalar(
         move(
             chosen,
-            OutboxMessage.id == message.id,
-            OutboxMessage.state.in_(chosen.before),
-            or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now),
+            MESSAGES.c.id == message.id,
+            MESSAGES.c.state.in_(chosen.before),
+            or_(MESSAGES.c.claimed_until.is_(None), MESSAGES.c.claimed_until <= now),
             **values,
-        ).returning(OutboxMessage.id)
+        ).returning(MESSAGES.c.id)
     )
     db.session.refresh(message)
     if moved is None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from customerhub import clock, delivery
@@ -61,9 +62,11 @@ def try_out(message: OutboxMessage) -> None:
         delivery.hold(now=clock.now(), message_id=message.id)
         db.session.commit()
         return
-    letters = delivery.claim(now=clock.now(), message_id=message.id)
     with Connection(settings.smtp_url, timeout=TRIAL_SECONDS / 2, within=TRIAL_SECONDS) as connection:
-        _Round(settings, connection, is_trial=True).send(letters)
+        current = _Round(settings, connection, is_trial=True)
+        letters = delivery.claim(now=clock.now(), message_id=message.id)
+        db.session.commit()
+        current.send(letters)
 
 
 def make_reports() -> str:
@@ -164,10 +167,11 @@ class _Round:
         """Send claimed messages. Those that are left when the round is over are anybody's again."""
         left = list(letters)
         try:
-            letter = self._turn(left)
-            while letter is not None:
-                came = self._attempt(letter)
-                letter = self._turn(left, letter, came)
+            with db.engine.connect() as database:
+                letter = self._turn(database, left)
+                while letter is not None:
+                    came = self._attempt(letter)
+                    letter = self._turn(database, left, letter, came)
         finally:
             if left:
                 _give_back(left)
@@ -182,20 +186,21 @@ class _Round:
                 self._away = error
             return error
 
-    def _turn(self, left: list[Letter], done: Letter | None = None, came: Undelivered | str = "") -> Letter | None:
+    def _turn(
+        self, database: DatabaseConnection, left: list[Letter], done: Letter | None = None, came: Undelivered | str = ""
+    ) -> Letter | None:
         """Write down what came of a message and begin the next of `left` that is still ours, in one transaction."""
         for pause in (*WRITING_PAUSES, None):
             following, passed = None, 0
             try:
-                if done is not None:
-                    self._settle(done, came)
-                while following is None and passed < len(left) and not self.is_over:
-                    following = delivery.begin(left[passed], now=clock.now())
-                    passed += 1
-                db.session.commit()
+                with database.begin():
+                    if done is not None:
+                        self._settle(database, done, came)
+                    while following is None and passed < len(left) and not self.is_over:
+                        following = delivery.begin(left[passed], now=clock.now(), on=database)
+                        passed += 1
                 break
             except (OperationalError, InterfaceError):
-                db.session.rollback()
                 if done is None or pause is None:
                     raise
                 log.warning("what came of outgoing message %s is not written down yet", done.id, exc_info=True)
@@ -206,16 +211,16 @@ class _Round:
             self._was_away = self._away is not None
         return following
 
-    def _settle(self, letter: Letter, came: Undelivered | str) -> None:
+    def _settle(self, database: DatabaseConnection, letter: Letter, came: Undelivered | str) -> None:
         now = clock.now()
         if isinstance(came, str):
             if self._was_away:
-                delivery.forget_outage(self._server)
+                delivery.forget_outage(self._server, on=database)
         elif came.is_away:
-            delivery.note_outage(self._server, came.reason, now=now)
+            delivery.note_outage(self._server, came.reason, now=now, on=database)
         if isinstance(came, Undelivered) and self._is_trial:
             came = Undelivered(came.reason, is_final=True)
-        delivery.settle(letter, came, now=now)
+        delivery.settle(letter, came, now=now, on=database)
 
 
 def _word_for(came: Undelivered | str) -> str:

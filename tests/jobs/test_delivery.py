@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import scoped_session
 
 from customerhub import clock, delivery, outbox
-from customerhub.delivery import CLAIM, PAUSES, RESTS
+from customerhub.delivery import CLAIM, MOST_ATTEMPTS, PAUSES, RESTS
 from jobs import mail
 from jobs.smtp import MOST_STEPS, server_of
 from models import OutboxMessage
@@ -296,6 +296,30 @@ def test_a_sweep_goes_on_until_nothing_is_due_over_one_connection(session: Sessi
         assert server.conversations == 1
         assert len(server.taken) == len(server.deliveries) == 500
         assert mail.sweep() == "Nothing was due"
+
+
+def test_links_of_what_was_sent_are_made_useless_one_after_the_other(session: Session, use: Use) -> None:
+    link = "https://hub.example.com/set-password/eyJmb3IiOjF9.Ab-c_d"
+    many = put_several(3)
+    for message in many:
+        message.text_body = f"Go to {link}"
+    session.commit()
+    with faulty() as server:
+        use(server.url)
+        assert mail.sweep() == "3 sent"
+    session.expire_all()
+    assert {message.text_body for message in many} == {"Go to https://hub.example.com/set-password/used-up"}
+
+
+def test_what_was_tried_too_often_is_parked_and_the_rest_are_sent(session: Session, use: Use) -> None:
+    many = put_several(4)
+    many[1].attempts, many[1].last_error = MOST_ATTEMPTS, "451 later"
+    session.commit()
+    with faulty() as server:
+        use(server.url)
+        assert mail.sweep() == "3 sent"
+        assert states(many) == [S.SENT, S.FAILED, S.SENT, S.SENT]
+        assert errors(many) == [None, "451 later", None, None]
 
 
 def test_messages_of_others_are_left_to_them(session: Session, use: Use, messages: list[OutboxMessage]) -> None:
