@@ -4,7 +4,7 @@ The app is made once for each database and its data put back before each test, s
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any
 
@@ -18,7 +18,7 @@ from app import configure, create_app
 from customerhub.config import Settings
 from models.base import db
 from seed.demo import LOGINS_FILE
-from tests.databases import KINDS, Databases, database_url, databases, databases_of, settings_for
+from tests.databases import KINDS, TEMPLATE, Databases, database_url, databases, databases_of, settings_for
 from tests.servers import Valkey, postgresql, valkey_server
 
 __all__ = [
@@ -86,16 +86,26 @@ def let_go(app: Flask) -> None:
 
 
 @pytest.fixture
-def app(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Flask:
+def anew(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Callable[[str], Flask]:
+    """Puts everything back: the database to a template, the queue and the folder for files to nothing."""
+
+    def anew(template: str) -> Flask:
+        configure(settings)  # another test may have made an app of its own
+        let_go(session_app)
+        databases.fresh(DATABASE, template=template)
+        with valkey_server.connect() as connection:
+            connection.flushdb()
+        shutil.rmtree(settings.files_dir, ignore_errors=True)
+        (settings.data_dir / LOGINS_FILE).unlink(missing_ok=True)
+        return session_app
+
+    return anew
+
+
+@pytest.fixture
+def app(anew: Callable[[str], Flask]) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
-    configure(settings)  # another test may have made an app of its own
-    let_go(session_app)
-    databases.fresh(DATABASE)
-    with valkey_server.connect() as connection:
-        connection.flushdb()
-    shutil.rmtree(settings.files_dir, ignore_errors=True)
-    (settings.data_dir / LOGINS_FILE).unlink(missing_ok=True)
-    return session_app
+    return anew(TEMPLATE)
 
 
 @pytest.fixture

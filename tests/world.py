@@ -3,8 +3,7 @@
 The world is made once for each kind of database; each test gets a copy of it.
 """
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +13,13 @@ from sqlalchemy import select
 
 import models
 from customerhub import history
-from customerhub.config import Settings
 from customerhub.permissions import Actor
 from models.base import Base, db
 from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose, TransferState
 from seed.reference import seed_reference
 from tests import factories as make
-from tests.conftest import DATABASE
+from tests.conftest import DATABASE, let_go
 from tests.databases import SEALED, Databases
-from tests.servers import Valkey
 
 FILLED = f"{SEALED}filled"
 
@@ -148,38 +145,19 @@ def _customer(organisation: models.Organisation, side: Side, number: int) -> mod
 @pytest.fixture(scope="session")
 def filled(session_app: Flask, databases: Databases) -> tuple[Side, Side, int]:
     """What is in the database that the copies are made of."""
-    with session_app.app_context():
-        _leave(session_app)
-        databases.fresh(DATABASE)
-        with history.acting(Actor(None, 0), "test"):
-            made = _fill()
-            db.session.commit()
-        db.session.remove()
-        _leave(session_app)
+    let_go(session_app)
+    databases.fresh(DATABASE)
+    with session_app.app_context(), history.acting(Actor(None, 0), "test"):
+        made = _fill()
+        db.session.commit()
+    let_go(session_app)
     databases.fresh(FILLED, template=DATABASE)
     return made
 
 
-def _leave(app: Flask) -> None:
-    """Let go of the database, so that it can be replaced."""
-    for engine in db.engines.values():
-        engine.dispose()
-
-
 @pytest.fixture
-def world(
-    session_app: Flask,
-    settings: Settings,
-    databases: Databases,
-    valkey_server: Valkey,
-    filled: tuple[Side, Side, int],
-) -> Iterator[World]:
+def world(anew: Callable[[str], Flask], filled: tuple[Side, Side, int]) -> Iterator[World]:
     """The two organisations as they were made, an empty queue and an empty folder for files."""
-    with session_app.app_context():
-        _leave(session_app)
-    databases.fresh(DATABASE, template=FILLED)
-    with valkey_server.connect() as connection:
-        connection.flushdb()
-    shutil.rmtree(settings.files_dir, ignore_errors=True)
-    with session_app.app_context():
-        yield World(session_app, *filled)
+    app = anew(FILLED)
+    with app.app_context():
+        yield World(app, *filled)

@@ -77,7 +77,8 @@ def test_jobs_are_told_where_they_are(server: Redis, start_worker: Callable[...,
     assert timedelta(seconds=480) < later.due_at - datetime.now(UTC) <= timedelta(seconds=500)
     failed = only(Place.FAILED)
     assert (failed.function, failed.error) == ("tests.jobs.work.fail", "ValueError: this job always fails")
-    assert failed.arguments == repr(str(notes))
+    assert failed.arguments.startswith("'/")
+    assert repr(str(notes)).startswith(failed.arguments.removesuffix("..."))  # which a long one is cut with
     assert "Traceback" in failed.trouble
     assert failed.started_at is not None
     assert failed.ended_at is not None
