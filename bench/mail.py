@@ -1,11 +1,14 @@
-"""How fast the outbox is delivered, beside bare smtplib that sends the same mails over one connection.
+"""How fast reminders are planned and the outbox is delivered.
 
     python -m bench mail [--quick] [--only sqlite] [--data build/bench]
 
-Both talk to one aiosmtpd on the loopback interface, in a process of its own that keeps nothing but how often it was
-given each Message-ID. The baseline has every mail ready as bytes and does nothing but `sendmail`. The outbox claims,
-composes, sends, and commits each message by itself. They take turns, so that whatever else the machine does falls on
-both alike.
+Planned are the yearly reviews of made-up customers of which each has one due. Beside it stands a bare bulk insert of
+the very rows that this wrote: the messages, and what keeps each from being planned twice.
+
+Delivery stands beside bare smtplib that sends the same mails over one connection. Both talk to one aiosmtpd on the
+loopback interface, in a process of its own that keeps nothing but how often it was given each Message-ID. The baseline
+has every mail ready as bytes and does nothing but `sendmail`. The outbox claims, composes, sends, and commits each
+message by itself. They take turns, so that whatever else the machine does falls on both alike.
 """
 
 import argparse
@@ -16,11 +19,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
+from sqlalchemy import delete, insert, select
 
 from bench.data import KINDS, Store
 from bench.report import NAMES, table
@@ -31,8 +36,11 @@ from customerhub.notifications.letterhead import Brand
 from customerhub.notifications.wording import literally
 from customerhub.permissions import Actor
 from jobs import mail
-from models import Organisation
+from jobs.reminders import remind_organisation
+from models import Organisation, OutboxMessage, Reminder
 from models.base import db
+from seed.reference import seed_reference
+from seed.synthesize import synthesize
 
 LEAST = 1 / 3  # of the baseline's rate
 MESSAGES, QUICK = 10_000, 2_000
@@ -44,9 +52,12 @@ SENDER = "no-reply@hub.example.com"
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _asked(arguments)
     count = QUICK if asked.quick else MESSAGES
-    rows = []
+    rows, planned = [], []
     with closing(Store(asked.data)) as store, server() as (port, received):
         for kind in asked.only or KINDS:
+            with store.empty(kind, "hub_reminders").app_context():
+                number, took, least = planning(count)
+            planned.append([NAMES[kind], f"{number:,}", f"{took:.2f}", f"{least:.2f}", f"{took / least:.1f}"])
             app = store.empty(kind, "hub_mail", SMTP_URL=f"smtp://127.0.0.1:{port}")
             with app.app_context():
                 bare, ours = measure(count, port)
@@ -56,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ratio = bare / ours
             rows.append([NAMES[kind], f"{count / bare:,.0f}", f"{count / ours:,.0f}", f"{ratio:.2f}", f"{LEAST:.2f}",
                          "yes" if ratio >= LEAST else "NO"])  # fmt: skip
+    print("\n## Planning reminders\n")
+    table(["database", "reminders", "seconds", "bare insert of the rows", "ratio"], planned)
     print(f"\n## Delivery of {count:,} messages, per second\n")
     table(["database", "bare smtplib", "outbox", "ratio", "bound", "met"], rows)
 
@@ -66,6 +79,35 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=KINDS, help="one kind of database")
     parser.add_argument("--data", type=Path, default=Path("build/bench"), help="where the databases are kept")
     return parser.parse_args(arguments)
+
+
+def planning(count: int) -> tuple[int, float, float]:
+    """How many reminders come of so many customers, the seconds that it takes to plan them, and those of a bare insert
+    of the rows.
+    """
+    with history.acting(Actor(None, 0), "bench"):
+        organisation = Organisation(name="Bench Telecom")
+        db.session.add(organisation)
+        db.session.flush()
+        seed_reference(organisation)
+        db.session.commit()
+        synthesize(organisation, count, lambda _done: None)
+    as_of = clock.today() + timedelta(days=366)
+    began = time.perf_counter()
+    planned = remind_organisation(organisation.id, as_of=as_of).planned
+    took = time.perf_counter() - began
+    db.session.rollback()
+    tables = [each.__table__ for each in (OutboxMessage, Reminder)]
+    with db.engine.connect() as connection:
+        written = [[dict(row) for row in connection.execute(select(each)).mappings()] for each in tables]
+        for each in reversed(tables):
+            connection.execute(delete(each))
+        connection.commit()
+        began = time.perf_counter()
+        for each, rows in zip(tables, written, strict=True):
+            connection.execute(insert(each), rows)
+        connection.commit()
+    return planned, took, time.perf_counter() - began
 
 
 def measure(count: int, port: int) -> tuple[float, float]:

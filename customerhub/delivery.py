@@ -24,12 +24,25 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from customerhub import storage
 from customerhub.database import insert_new
 from customerhub.errors import NotFound, quoted
-from customerhub.outbox import KEEP, LONGEST_TOLD, MESSAGES, REFUSE, TAKE, change, header_safe, move
+from customerhub.outbox import KEEP, LONGEST_TOLD, MESSAGES, REFUSE, TAKE, change, header_safe, move, moved
 from customerhub.users.links import hide_links
 from models import MailOutage, Organisation, OutboxAttachment, OutboxMessage, StoredFile
 from models.base import db
@@ -51,27 +64,37 @@ _PLAIN_WORDS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")  # what may stand
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\\\]]+")
 log = logging.getLogger(__name__)
 
-# That a message is still in the hands of who has its letter; `_held` has the values.
-_HELD = (
-    MESSAGES.c.id == bindparam("held_id"),
-    MESSAGES.c.state == OutboxState.WAITING,
-    MESSAGES.c.claimed_until == bindparam("held_until"),
+# The statements of a delivery are made once: to build one takes as long as to run it.
+_AT = MESSAGES.c
+_HELD = (  # that a message is still in the hands of who has its letter; `_held` has the values
+    _AT.id == bindparam("held_id"),
+    _AT.state == OutboxState.WAITING,
+    _AT.claimed_until == bindparam("held_until"),
 )
-# Made once: to build these two takes as long as to run them.
-_BEGIN = change(
-    *_HELD,
-    MESSAGES.c.claimed_until > bindparam("now"),
-    attempts=MESSAGES.c.attempts + 1,
-    claimed_until=bindparam("until"),
-).returning(MESSAGES.c.attempts)
-_TAKE = move(
+_CAN_BEGIN = and_(*_HELD, _AT.claimed_until > bindparam("now"))
+_BEGUN = {"attempts": _AT.attempts + 1, "claimed_until": bindparam("until", type_=_AT.claimed_until.type)}
+_BEGIN = change(_CAN_BEGIN, **_BEGUN).returning(_AT.attempts)
+
+_IS_DONE = _AT.id == bindparam("done_id")
+_CAN_BE_TAKEN = and_(_IS_DONE, _AT.state != OutboxState.SENT)
+_TAKEN = moved(
     TAKE,
-    MESSAGES.c.id == bindparam("message_id"),
-    MESSAGES.c.state != OutboxState.SENT,
-    sent_at=bindparam("now"),
-    answer=bindparam("told"),
+    sent_at=bindparam("now", type_=_AT.sent_at.type),
+    answer=bindparam("told", type_=_AT.answer.type),
     last_error=None,
-).returning(MESSAGES.c.id)
+)
+_TAKE = change(_CAN_BE_TAKEN, **_TAKEN).returning(_AT.id)
+
+
+def _either(name: str) -> Any:
+    """What a column becomes where one message is taken and another is begun."""
+    taken, begun = (values.get(name, _AT[name]) for values in (_TAKEN, _BEGUN))
+    return case((_IS_DONE, taken if isinstance(taken, ColumnElement) else literal(taken, _AT[name].type)), else_=begun)
+
+
+_TAKE_AND_BEGIN = change(
+    or_(_CAN_BE_TAKEN, _CAN_BEGIN), **{name: _either(name) for name in {**_TAKEN, **_BEGUN}}
+).returning(_AT.id, _AT.attempts)
 
 
 class Undelivered(Exception):
@@ -231,13 +254,33 @@ def settle(letter: Letter, came: Undelivered | str, *, now: datetime, on: Connec
         later = now + PAUSES[max(letter.attempts, 1) - 1]
         told = header_safe(came.reason, longest=LONGEST_TOLD)
         return _is_done(letter, change(*_HELD, last_error=told, next_attempt_at=later, claimed_until=None), on)
-    values = {"message_id": letter.id, "now": now, "told": header_safe(came, longest=LONGEST_TOLD)}
-    is_new = _on(on).scalar(_TAKE, values) is not None
+    taking = _TAKE.values(**hidden) if (hidden := _hidden(letter)) else _TAKE
+    return _on(on).scalar(taking, _taken(letter, came, now)) is not None
+
+
+def settle_and_begin(
+    done: Letter, came: Undelivered | str, following: Letter, *, now: datetime, on: Connection
+) -> Letter | None:
+    """`settle` one message and `begin` another: where the first was taken, by one statement, so that the database is
+    waited for once.
+    """
+    if isinstance(came, Undelivered) or following.attempts >= MOST_ATTEMPTS or _hidden(done):
+        settle(done, came, now=now, on=on)
+        return begin(following, now=now, on=on)
+    until = now + CLAIM
+    rows = on.execute(_TAKE_AND_BEGIN, {**_taken(done, came, now), **_held(following), "until": until})
+    attempts = {row.id: row.attempts for row in rows}.get(following.id)
+    return None if attempts is None else replace(following, attempts=attempts, claimed_until=until)
+
+
+def _taken(letter: Letter, answer: str, now: datetime) -> dict[str, Any]:
+    return {"done_id": letter.id, "now": now, "told": header_safe(answer, longest=LONGEST_TOLD)}
+
+
+def _hidden(letter: Letter) -> dict[str, str]:
+    """What of a letter is kept without the links in it, once it is sent."""
     content = {"subject": letter.subject, "text_body": letter.text_body, "html_body": letter.html_body}
-    hidden = {name: bare for name, text in content.items() if (bare := hide_links(text)) != text}
-    if is_new and hidden:
-        _on(on).execute(change(MESSAGES.c.id == letter.id, **hidden))
-    return is_new
+    return {name: bare for name, text in content.items() if (bare := hide_links(text)) != text}
 
 
 def hold(*, now: datetime, message_id: int | None = None) -> int:

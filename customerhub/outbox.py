@@ -72,9 +72,14 @@ def change(*conditions: ColumnElement[bool], **values: Any) -> Any:
 
 
 def move(chosen: Move, *conditions: ColumnElement[bool], **values: Any) -> Any:
-    """An UPDATE that makes a move of the messages that meet `conditions`. They are in nobody's hands then."""
+    """An UPDATE that makes a move of the messages that meet `conditions`."""
+    return change(*conditions, **moved(chosen, **values))
+
+
+def moved(chosen: Move, **values: Any) -> dict[str, Any]:
+    """What a move sets, with `values`. The messages are in nobody's hands then."""
     rest = {"next_attempt_at": None, "claimed_until": None, "version": MESSAGES.c.version + 1}
-    return change(*conditions, state=chosen.after, **(rest | values))
+    return {"state": chosen.after} | rest | values
 
 
 def why_not(chosen: Move, message: OutboxMessage, *, now: datetime) -> str | None:

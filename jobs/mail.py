@@ -167,7 +167,7 @@ class _Round:
         """Send claimed messages. Those that are left when the round is over are anybody's again."""
         left = list(letters)
         try:
-            with db.engine.connect() as database:
+            with _quick_connection() as database:
                 letter = self._turn(database, left)
                 while letter is not None:
                     came = self._attempt(letter)
@@ -189,13 +189,17 @@ class _Round:
     def _turn(
         self, database: DatabaseConnection, left: list[Letter], done: Letter | None = None, came: Undelivered | str = ""
     ) -> Letter | None:
-        """Write down what came of a message and begin the next of `left` that is still ours, in one transaction."""
+        """Write down what came of a message and begin the next of `left` that is still ours."""
         for pause in (*WRITING_PAUSES, None):
             following, passed = None, 0
             try:
                 with database.begin():
-                    if done is not None:
-                        self._settle(database, done, came)
+                    outcome = self._noted(database, came)
+                    if done is not None and left and not self.is_over:
+                        following = delivery.settle_and_begin(done, outcome, left[0], now=clock.now(), on=database)
+                        passed = 1
+                    elif done is not None:
+                        delivery.settle(done, outcome, now=clock.now(), on=database)
                     while following is None and passed < len(left) and not self.is_over:
                         following = delivery.begin(left[passed], now=clock.now(), on=database)
                         passed += 1
@@ -211,16 +215,24 @@ class _Round:
             self._was_away = self._away is not None
         return following
 
-    def _settle(self, database: DatabaseConnection, letter: Letter, came: Undelivered | str) -> None:
-        now = clock.now()
+    def _noted(self, database: DatabaseConnection, came: Undelivered | str) -> Undelivered | str:
+        """What came of a message, for the message itself. It is kept first what it tells of the server."""
         if isinstance(came, str):
-            if self._was_away:
+            if came and self._was_away:
                 delivery.forget_outage(self._server, on=database)
-        elif came.is_away:
-            delivery.note_outage(self._server, came.reason, now=now, on=database)
-        if isinstance(came, Undelivered) and self._is_trial:
-            came = Undelivered(came.reason, is_final=True)
-        delivery.settle(letter, came, now=now, on=database)
+            return came
+        if came.is_away:
+            delivery.note_outage(self._server, came.reason, now=clock.now(), on=database)
+        return Undelivered(came.reason, is_final=True) if self._is_trial else came
+
+
+def _quick_connection() -> DatabaseConnection:
+    """A connection whose statements are transactions of their own where that saves waiting for the database, which is
+    not so on SQLite.
+    """
+    connection = db.engine.connect()
+    is_waited_for = connection.dialect.name != "sqlite"
+    return connection.execution_options(isolation_level="AUTOCOMMIT") if is_waited_for else connection
 
 
 def _word_for(came: Undelivered | str) -> str:

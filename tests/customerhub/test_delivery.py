@@ -15,12 +15,13 @@ import pytest
 import time_machine
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from customerhub import delivery, history, outbox, storage
 from customerhub.customers.rules import clean_email
 from customerhub.delivery import CLAIM, MOST_ATTEMPTS, PAUSES, RESERVED, RESTS, Enclosure, Letter, Undelivered
 from models import Organisation, OutboxMessage, StoredFile
+from models.base import db
 from models.enums import OutboxState
 from tests.people import make_customer, make_organisation, system
 
@@ -239,6 +240,61 @@ def test_an_outage_is_known_from_its_first_failure_to_the_first_answer(session):
     delivery.forget_outage(server)
     session.commit()
     assert delivery.find_outage(server) is None
+
+
+# --- Two at a time ----------------------------------------------------------------------------------------
+
+FATES = {
+    "usual": {},
+    "sent already": {"done": {"state": OutboxState.SENT, "claimed_until": None, "next_attempt_at": None}},
+    "cancelled meanwhile": {"done": {"state": OutboxState.CANCELLED, "claimed_until": None, "next_attempt_at": None}},
+    "tried before": {"done": {"last_error": "451 later", "attempts": 3}, "following": {"last_error": "451 later"}},
+    "lapsed": {"following": {"claimed_until": NOW}},
+    "in other hands": {"following": {"claimed_until": NOW + CLAIM}},
+    "sent by others": {"following": {"state": OutboxState.SENT, "claimed_until": None, "next_attempt_at": None}},
+    "tried too often": {"following": {"attempts": MOST_ATTEMPTS}},
+    "with a link": {"done": {"text_body": f"Go to {LINK} now"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("came", ["250 taken", Undelivered("451 later"), Undelivered("550 no", is_final=True)])
+@pytest.mark.parametrize("fate", FATES)
+def test_settling_one_while_the_next_is_begun_is_as_one_after_the_other(session, organisation, fate, came):
+    """Two pairs of the same kind: what comes of them, and what is returned, is the same by either way."""
+
+    def pair(reason: str) -> tuple[Letter, Letter]:
+        messages = {name: put(organisation, f"{reason} {name}") for name in ("done", "following")}
+        first, second = (delivery.claim(now=NOW, message_id=each.id)[0] for each in messages.values())
+        begun = delivery.begin(first, now=NOW)
+        assert begun is not None
+        for name, values in FATES[fate].items():
+            session.execute(outbox.change(OutboxMessage.id == messages[name].id, **values))
+            if name == "done":
+                begun = replace(begun, **{key: each for key, each in values.items() if key.endswith("body")})
+            elif "attempts" in values:
+                second = replace(second, attempts=values["attempts"])
+        session.commit()
+        return begun, second
+
+    def seen(letters: tuple[Letter, Letter], begun: Letter | None) -> list[Any]:
+        rows = [
+            dict(session.execute(select(outbox.MESSAGES).where(outbox.MESSAGES.c.id == each.id)).mappings().one())
+            for each in letters
+        ]
+        session.rollback()
+        for row in rows:
+            row["id"] = row["reason_key"] = None
+        return [*rows, begun and replace(begun, id=0, reason_key="")]
+
+    one, other = pair("one"), pair("other")
+    later = NOW + timedelta(seconds=5)
+    delivery.settle(one[0], came, now=later)
+    begun = delivery.begin(one[1], now=later)
+    session.commit()
+    with db.engine.begin() as connection:
+        begun_too = delivery.settle_and_begin(other[0], came, other[1], now=later, on=connection)
+    assert seen(other, begun_too) == seen(one, begun)
+    assert (begun is None) is (fate in ("lapsed", "in other hands", "sent by others", "tried too often"))
 
 
 # --- What it looks like -----------------------------------------------------------------------------------
