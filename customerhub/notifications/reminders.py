@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from customerhub import outbox
 from customerhub.formats import written
-from customerhub.notifications.due import PURPOSES, Due, Terms
+from customerhub.notifications.due import PURPOSES, Due, Terms, due_of
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail
 from models import ComplianceDocument, Customer, Organisation, Reminder
@@ -40,15 +40,18 @@ def count_due(dues: Sequence[Due]) -> Outcome:
 def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int:
     """Put reminders that no obstacle keeps from being sent into the outbox, each with why it is sent; how many.
 
-    What somebody else has planned meanwhile is left out. The reminder of a review has the customer's performance report
-    with it where the customer has automatic reports.
+    Time has passed since they were found: each is planned as it is due now, and what is no longer due, or was planned
+    by somebody else, is left out. The reminder of a review has the customer's performance report with it where the
+    customer has automatic reports.
     """
     terms, letterhead = Terms.of(organisation), letterhead_of(organisation.id)
+    found = {due.reason_key: due for due in due_of({due.customer_id for due in dues}, organisation, terms, as_of=as_of)}
+    still = [due for each in dues if (due := found.get(each.reason_key)) is not None and due.obstacle is None]
     customers = {
         each.id: each
         for each in db.session.scalars(
             select(Customer)
-            .where(Customer.id.in_({due.customer_id for due in dues}))
+            .where(Customer.id.in_({due.customer_id for due in still}))
             .options(
                 *(joinedload(each) for each in (Customer.account_manager, Customer.status, Customer.business_entity))
             )
@@ -57,10 +60,10 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
     documents = {
         each.id: each
         for each in db.session.scalars(
-            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in dues}))
+            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in still}))
         )
     }
-    wanted = [due for due in dues if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
+    wanted = [due for due in still if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
     drafts = []
     for due in wanted:
         customer, document = customers[due.customer_id], documents.get(due.document_id)

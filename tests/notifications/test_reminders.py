@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from customerhub import history, outbox
-from customerhub.notifications.due import crossed, thresholds_of
+from customerhub.errors import Invalid
+from customerhub.notifications import reminders
+from customerhub.notifications.due import crossed, find_due, thresholds_of
 from customerhub.permissions import Actor
 from jobs.reminders import CHUNK
 from models import History, OutboxMessage, Reminder
@@ -271,3 +273,67 @@ def test_the_reason_is_unique_even_where_the_reminder_is_not_known(book):
     db.session.execute(Reminder.__table__.delete())
     assert book.run("2026-03-31").planned == 0
     assert db.session.scalar(select(func.count()).select_from(OutboxMessage)) == 1
+
+
+# --- What changes while it is planned ------------------------------------------------------------------------------
+
+DAY = date(2026, 3, 31)
+
+
+def planned_late(book, *rows_and_values):
+    """Plan what was found on DAY, after somebody has changed these rows; the messages."""
+    db.session.commit()
+    found = [due for due in find_due(book.organisation, as_of=DAY) if due.obstacle is None]
+    for row, values in rows_and_values:
+        book.change(row, **values)
+    count = reminders.plan(book.organisation, found, as_of=DAY)
+    db.session.commit()
+    messages = db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)).all()
+    assert count == len(messages) == len(book.planned())
+    return messages
+
+
+def test_what_is_no_longer_due_when_it_is_planned_is_left_out(book):
+    moved, dropped, renewed = (book.customer(start=DAY if number < 2 else None) for number in range(3))
+    document = book.document(renewed, DAY + timedelta(days=5))
+    kept = book.customer(start=DAY, name="Kept")
+    messages = planned_late(
+        book, (moved, {"review_start_date": date(2026, 6, 1)}), (dropped, {"status_id": book.dropped.id}),
+        (document, {"expiry_date": date(2027, 3, 31)}),
+    )  # fmt: skip
+    assert [each.customer_id for each in messages] == [kept.id]
+    assert book.run(DAY).planned == 0
+
+
+def test_it_goes_to_whom_it_would_go_when_it_is_planned(book):
+    customer = book.customer(start=DAY)
+    [message] = planned_late(book, (customer, {"reviewer_email": "new@hub.example"}))
+    assert message.recipient == "new@hub.example"
+
+
+def test_a_template_that_is_switched_off_meanwhile_is_not_used_and_stops_no_other(book):
+    document = book.document(book.customer(start=DAY), DAY)
+    [message] = planned_late(book, (book.templates[TemplatePurpose.REVIEW], {"active": False}))
+    assert message.subject.startswith(document.certificate)
+    assert dict(book.run(DAY).not_sent) == {"There is no template for “review due”": 1}
+
+
+# --- Plans that change ---------------------------------------------------------------------------------------------
+
+
+def test_by_a_new_plan_nothing_is_due_that_a_review_of_the_old_one_has_done(book):
+    customer = book.customer(start=date(2025, 1, 1), frequency=2)
+    book.run("2025-11-01")
+    make.ReviewFactory(
+        organisation=book.organisation, customer_id=customer.id, due_on=date(2025, 11, 1), done_on=date(2025, 11, 10)
+    )
+    book.change(customer, review_frequency=3)  # by which one was due on 1 October
+    assert [book.run(day).planned for day in ("2025-11-15", "2025-12-31", "2026-01-01")] == [0, 0, 1]
+    assert book.planned()[-1] == ("review", customer.id, "2026-01-01", 0)
+
+
+@pytest.mark.parametrize("day", [date.min, date(1899, 12, 31), date(2200, 1, 1), date.max])
+def test_a_day_out_of_reach_is_refused(book, day):
+    book.document(book.customer(), DAY)
+    with pytest.raises(Invalid, match=f"The year {day.year} is out of reach: 1900 to 2199"):
+        book.run(day, dry_run=True)

@@ -109,6 +109,20 @@ def test_several_at_once_keep_their_risks(world: World, agent: Browser, customer
     assert set(done) >= {(customer.id, Risk.LOW), (other.id, Risk.HIGH)}
 
 
+def test_a_review_done_by_another_plan_is_not_asked_for_again(world: World, agent: Browser, customer):
+    """It was due later than the last one by the plan of now."""
+    make.ReviewFactory(
+        organisation=db.session.get_one(models.Organisation, world.ours.id), customer_id=customer.id,
+        due_on=TODAY - timedelta(days=2), done_on=TODAY - timedelta(days=1),
+    )  # fmt: skip
+    db.session.commit()
+    [latest, *ahead] = rows(tab(agent, customer.id, "reviews"), "Due")
+    assert latest == [shown(TODAY - timedelta(days=3)), f"Done on {shown(TODAY - timedelta(days=1))}"]
+    assert [state for _, state in ahead] == ["Planned"] * 3
+    assert not any(cells[1].startswith("Review due") for cells in rows(tab(agent, customer.id, "messages"), "To come")
+                   if cells[0] == "Within the hour")  # fmt: skip
+
+
 def test_what_comes_and_what_does_not(world: World, agent: Browser, customer):
     key = customer.id
     coming = rows(tab(agent, key, "messages"), "To come")
