@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy.orm import aliased, joinedload
 
 from customerhub import outbox
 from customerhub.formats import written
 from customerhub.notifications.due import PURPOSES, Due, Terms, due_of
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail
-from models import ComplianceDocument, Customer, Organisation, Reminder
+from models import ComplianceDocument, Customer, Organisation, Reminder, Review
 from models.base import db
 from models.enums import ReminderKind
 
@@ -93,6 +93,45 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
     if rows:
         db.session.execute(insert(Reminder), rows)
     return len(rows)
+
+
+def withdraw(organisation_id: int, *, now: datetime) -> int:
+    """Cancel reminders that still wait in the outbox, such as while the mail server is away, and that nobody needs any
+    more; how many. Only what cannot be needed again: nobody would plan it a second time.
+    """
+    mine = outbox.MESSAGES.c.organisation_id == organisation_id
+    is_its = Reminder.message_id == outbox.MESSAGES.c.id
+    return sum(
+        outbox.withdraw(mine, exists().where(is_its, *moot), reason=told, now=now) for told, moot in _moot().items()
+    )
+
+
+def _moot() -> dict[str, tuple[ColumnElement[bool], ...]]:
+    """What may have happened since a reminder was planned that makes it needless, and the condition of it."""
+    later = aliased(Reminder)
+    review_since = (
+        Review.customer_id == Reminder.customer_id, Review.due_on >= Reminder.due_on,
+        Review.created_at > Reminder.created_at,
+    )  # fmt: skip
+    is_review = Reminder.kind == ReminderKind.REVIEW
+    is_document = Reminder.kind == ReminderKind.COMPLIANCE
+    of_same = (
+        later.customer_id == Reminder.customer_id, later.kind == Reminder.kind, later.id > Reminder.id,
+        later.document_id == Reminder.document_id,
+    )  # fmt: skip
+    return {
+        "The document was removed": (
+            is_document, ~exists().where(ComplianceDocument.id == Reminder.document_id),
+        ),
+        "A more urgent reminder followed": (
+            is_document,
+            exists().where(*of_same, later.due_on == Reminder.due_on, later.days_before < Reminder.days_before),
+        ),
+        "The review was done": (is_review, exists().where(*review_since)),
+        "The reminder of the next review followed": (
+            is_review, exists().where(*of_same, later.due_on > Reminder.due_on),
+        ),
+    }  # fmt: skip
 
 
 def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -> str:

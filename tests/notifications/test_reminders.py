@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from customerhub import history, outbox
+from customerhub import clock, history, outbox
 from customerhub.errors import Invalid
 from customerhub.notifications import reminders
 from customerhub.notifications.due import crossed, find_due, thresholds_of
@@ -63,7 +63,8 @@ def test_a_review_is_reminded_of_on_its_day_and_not_before(book):
     assert [book.run(day).planned for day in ("2025-01-31", "2025-02-01", "2025-04-29")] == [0, 0, 0]
     assert book.run("2025-05-02").planned == 1  # two days of downtime
     assert book.planned()[-1] == ("review", customer.id, "2025-04-30", 0)
-    assert db.session.scalars(select(OutboxMessage.why)).all()[-1] == "A review was due on 30 Apr 2025"
+    last = db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id.desc())).first()
+    assert last.why == "A review was due on 30 Apr 2025"
 
 
 def test_a_start_in_the_past_does_not_flood(book):
@@ -337,3 +338,104 @@ def test_a_day_out_of_reach_is_refused(book, day):
     book.document(book.customer(), DAY)
     with pytest.raises(Invalid, match=f"The year {day.year} is out of reach: 1900 to 2199"):
         book.run(day, dry_run=True)
+
+
+# --- What waits while the mail server is away ----------------------------------------------------------------------
+
+
+def written(book):
+    """(days before, state, what is told of it) of each message, in the order of the planning."""
+    db.session.expire_all()
+    rows = db.session.scalars(select(Reminder).where(Reminder.organisation_id == book.id).order_by(Reminder.id)).all()
+    return [(row.days_before, row.message.state, row.message.last_error) for row in rows]
+
+
+def test_of_what_waits_only_the_most_urgent_is_sent(book):
+    customer = book.customer(start=None)
+    for expiry in (DAY, DAY + timedelta(days=200)):
+        book.document(customer, expiry)
+    for ahead in (30, 14, 7):
+        book.run(DAY - timedelta(days=ahead))
+    followed = "A more urgent reminder followed"
+    assert written(book) == [
+        (30, OutboxState.CANCELLED, followed), (14, OutboxState.CANCELLED, followed), (7, OutboxState.WAITING, None),
+    ]  # fmt: skip
+    assert book.run(DAY - timedelta(days=7)).planned == 0
+
+
+def test_what_waits_for_a_document_that_is_removed_is_not_sent(book):
+    customer = book.customer(start=None)
+    gone, _kept = (book.document(customer, DAY) for _ in range(2))
+    book.run(DAY)
+    with history.acting(book.system, "test"):
+        db.session.delete(gone)
+        db.session.commit()
+    book.run(DAY)
+    assert written(book) == [
+        (0, OutboxState.CANCELLED, "The document was removed"), (0, OutboxState.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_what_waits_for_a_review_that_is_done_is_not_sent(book):
+    done, late, older = (book.customer(start=DAY) for _ in range(3))
+    book.run(DAY)
+    for customer, due_on in ((done, DAY), (late, date(2025, 12, 31)), (older, None)):
+        make.ReviewFactory(organisation=book.organisation, customer_id=customer.id, due_on=due_on, done_on=DAY)
+    book.run(DAY)
+    assert [state for _, state, _ in written(book)] == [
+        OutboxState.CANCELLED, OutboxState.WAITING, OutboxState.WAITING
+    ]  # fmt: skip
+    assert written(book)[0][2] == "The review was done"
+
+
+def test_of_reviews_only_the_reminder_of_the_latest_waits(book):
+    book.customer(start=DAY, frequency=1)
+    for day in (DAY, date(2026, 4, 30), date(2026, 5, 31)):
+        book.run(day)
+    followed = "The reminder of the next review followed"
+    assert written(book) == [
+        (0, OutboxState.CANCELLED, followed), (0, OutboxState.CANCELLED, followed), (0, OutboxState.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_a_replay_of_an_earlier_day_is_sent_whatever_came_after_that_day(book):
+    customer = book.customer(start=DAY, frequency=1)
+    make.ReviewFactory(
+        organisation=book.organisation, customer_id=customer.id, due_on=date(2026, 5, 31), done_on=date(2026, 6, 1)
+    )
+    for day in (date(2026, 4, 30), DAY, DAY):
+        book.run(day)
+    assert written(book) == [(0, OutboxState.WAITING, None)] * 2
+
+
+@pytest.mark.parametrize("state", [OutboxState.SENT, OutboxState.HELD, OutboxState.FAILED, "in hand"])
+def test_what_does_not_wait_any_more_is_left_as_it_is(book, state):
+    book.customer(start=DAY, frequency=1)
+    book.run(DAY)
+    message = db.session.scalars(select(OutboxMessage)).one()
+    if state == "in hand":
+        message.claimed_until = clock.now() + timedelta(minutes=5)
+    else:
+        message.state, message.next_attempt_at = state, None
+    before = message.state
+    book.run("2026-04-30")
+    assert written(book) == [(0, before, None), (0, OutboxState.WAITING, None)]
+
+
+def test_what_waits_in_another_organisation_is_left_to_its_own_runs(session):
+    ours, theirs = make_book(), make_book("Their Telecom")
+    for book in (ours, theirs):
+        document = book.document(book.customer(start=None), DAY)
+        book.run(DAY)
+        with history.acting(book.system, "test"):
+            db.session.delete(document)
+            db.session.commit()
+    ours.run(DAY)
+    assert [written(book)[0][1] for book in (ours, theirs)] == [OutboxState.CANCELLED, OutboxState.WAITING]
+
+
+def test_a_dry_run_cancels_nothing(book):
+    book.customer(start=DAY, frequency=1)
+    for day in (DAY, date(2026, 4, 30)):
+        book.run(day, dry_run=day != DAY)
+    assert written(book) == [(0, OutboxState.WAITING, None)]
