@@ -4,6 +4,7 @@ Invoices, payments and usage have no tables yet: their lists are empty, and the 
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -497,7 +498,8 @@ def _made(data: ReportData, make: Callable[[rendering.Document], bytes]) -> byte
 
 
 def file_name(data: ReportData) -> str:
-    return f"Performance report {data.customer.name[:120]} {data.as_of.isoformat()}.pdf"
+    name = re.sub(r"[/\\]", "-", data.customer.name[:120])  # a company may be called A/S
+    return f"Performance report {name} {data.as_of.isoformat()}.pdf"
 
 
 def day_of(customer: Customer, as_of: date | None) -> date:
