@@ -24,6 +24,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
+from email_validator import validate_email
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -392,7 +393,16 @@ def _address(address: str) -> str:
     local, _, domain = address.rpartition("@")
     if not _LOCAL_PART.fullmatch(local) or _ENCODED in address:
         raise ValueError(f"{quoted(address)} cannot stand in a mail")
-    return f"{local}@{domain.encode('idna').decode()}"
+    return f"{local}@{domain.encode('idna').decode() if domain.isascii() else _ascii_domain(domain)}"
+
+
+def _ascii_domain(domain: str) -> str:
+    """As addresses were checked when they were entered. Python's own codec is older: it makes "ss" of "ß", and that is
+    somebody else's domain. Raises ValueError.
+    """
+    found = validate_email(f"somebody@{domain}", check_deliverability=False).ascii_domain
+    assert found is not None
+    return found
 
 
 @lru_cache(1000)

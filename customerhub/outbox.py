@@ -55,7 +55,8 @@ REFUSE = Move("the mail server never takes it, or this was the last try", frozen
 KEEP = Move("there is no mail server", frozenset({S.WAITING}), S.HELD)
 AGAIN = Move("somebody has it sent again", frozenset({S.FAILED, S.HELD, S.CANCELLED}), S.WAITING, "send again")
 CANCEL = Move("somebody cancels it", frozenset({S.WAITING, S.FAILED, S.HELD}), S.CANCELLED, "cancel")
-MOVES: Final = (TAKE, DELAY, REFUSE, KEEP, AGAIN, CANCEL)
+WITHDRAW = Move("nobody needs it any more", frozenset({S.WAITING}), S.CANCELLED)
+MOVES: Final = (TAKE, DELAY, REFUSE, KEEP, AGAIN, CANCEL, WITHDRAW)
 
 
 def diagram() -> str:
@@ -262,6 +263,18 @@ def header_safe(text: str, *, longest: int = LONGEST_SUBJECT) -> str:
     return bare if len(bare) <= longest else bare[: longest - 1].rstrip() + "…"
 
 
+def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> int:
+    """Cancel the messages that meet `conditions`, still wait and are in no worker's hands; how many there were."""
+    moved = move(WITHDRAW, *conditions, *_free(WITHDRAW, now), last_error=reason)
+    return len(db.session.scalars(moved.returning(MESSAGES.c.id)).all())
+
+
+def _free(chosen: Move, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The condition that a message is where this move begins, and that no worker has it in hand."""
+    is_free = or_(MESSAGES.c.claimed_until.is_(None), MESSAGES.c.claimed_until <= now)
+    return MESSAGES.c.state.in_(chosen.before), is_free
+
+
 # --- What people decide ------------------------------------------------------------------------------------
 
 
@@ -283,13 +296,7 @@ def _decide(chosen: Move, message: OutboxMessage, *, actor: Actor, now: datetime
     require_own(actor, message)
     db.session.flush()
     moved = db.session.scalar(
-        move(
-            chosen,
-            MESSAGES.c.id == message.id,
-            MESSAGES.c.state.in_(chosen.before),
-            or_(MESSAGES.c.claimed_until.is_(None), MESSAGES.c.claimed_until <= now),
-            **values,
-        ).returning(MESSAGES.c.id)
+        move(chosen, MESSAGES.c.id == message.id, *_free(chosen, now), **values).returning(MESSAGES.c.id)
     )
     db.session.refresh(message)
     if moved is None:

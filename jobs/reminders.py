@@ -9,7 +9,7 @@ from datetime import date
 
 from sqlalchemy import select
 
-from customerhub import history
+from customerhub import clock, history
 from customerhub.customers.alerts import today
 from customerhub.notifications import reminders
 from customerhub.notifications.due import find_due
@@ -78,6 +78,11 @@ def remind_organisation(
             db.session.commit()
             if progress is not None:
                 progress(start + CHUNK, len(wanted))
-    if outcome.planned and not dry_run:
-        log.info("organisation %s: %s reminders planned as of %s", organisation_id, outcome.planned, as_of)
+    withdrawn = reminders.withdraw(organisation_id, now=clock.now())
+    db.session.commit()
+    if outcome.planned or withdrawn:
+        log.info(
+            "organisation %s: %s reminders planned as of %s, %s withdrawn",
+            organisation_id, outcome.planned, as_of, withdrawn,
+        )  # fmt: skip
     return outcome

@@ -15,7 +15,7 @@ from views.customer_form import today
 from views.outbox_cells import state_chip
 from views.words import sentence
 
-SHOWN = 100  # messages on the page of a customer
+SHOWN = 100  # messages of either table on the page of a customer
 
 
 def tables(row: Customer, actor: Actor) -> list[dict[str, Any]]:
@@ -27,10 +27,12 @@ def _to_come(row: Customer) -> dict[str, Any]:
         "title": "Nothing is planned",
         "text": "Reminders follow from the review plan and from compliance documents. Set them under Edit.",
     }
+    planned = outlook(row, as_of=today())
     return {
         "title": "To come",
+        "text": f"The first {SHOWN} of {len(planned):,}." if len(planned) > SHOWN else None,
         "columns": [{"label": label} for label in ("When", "What", "To", "State")],
-        "rows": [[_when(each), _what(each), each.recipient, _state(each)] for each in outlook(row, as_of=today())],
+        "rows": [[_when(each), _what(each), each.recipient, _state(each)] for each in planned[:SHOWN]],
         "empty": empty,
     }
 

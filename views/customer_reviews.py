@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from customerhub import clock
 from customerhub.customers.reviewing import LONGEST_NOTE, due_dates_of, list_reviews, record_review
-from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
+from customerhub.customers.reviews import is_answered, is_overdue, latest_review, next_reviews
 from customerhub.permissions import Actor, Permission
 from models import Customer, Organisation, Review
 from models.base import db
@@ -69,12 +69,17 @@ def _plan(row: Customer, done: Sequence[Review]) -> dict[str, Any]:
     table: dict[str, Any] = {"title": "Due", "columns": [{"label": "Due on"}, {"label": "State"}], "rows": []}
     if row.review_start_date is None or row.review_frequency is None:
         return table | {"empty": {"title": "No reviews are planned", "text": "Set them under Edit, Review."}}
-    answered = {review.due_on: review for review in done if review.due_on}
     latest = latest_review(row.review_start_date, row.review_frequency, today())
     ahead = next_reviews(row.review_start_date, row.review_frequency, today())
     dates = [latest, *ahead] if latest is not None and latest not in ahead else ahead
-    table["rows"] = [[day(due), _state(row, due, answered.get(due))] for due in dates]
+    table["rows"] = [[day(due), _state(row, due, _answer(due, done))] for due in dates]
     return table
+
+
+def _answer(due: date, done: Sequence[Review]) -> Review | None:
+    """The review by which one that was due on `due` is done: of several the one that was due first."""
+    answers = [(review.due_on, review.id, review) for review in done if is_answered(due, review.due_on)]
+    return min(answers, default=(None, 0, None))[2]
 
 
 def _state(row: Customer, due: date, review: Review | None) -> dict[str, Any]:

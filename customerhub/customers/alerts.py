@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 
 from customerhub import clock, history
-from customerhub.customers.reviews import is_overdue, latest_review
+from customerhub.customers.reviews import is_overdue, waiting_review
 from customerhub.customers.rules import check_upcoming, clean_text
 from customerhub.database import insert_new, saving
 from customerhub.errors import Invalid, WrongState
@@ -178,10 +178,9 @@ def _with_overdue_review(organisation_id: int, as_of: date, customer_id: int | N
         )
     )
     for key, start, frequency, created_at, last_answered in rows:
-        due = latest_review(start, frequency, as_of)
-        is_answered = last_answered is not None and due is not None and last_answered >= due
+        due = waiting_review(start, frequency, as_of, last_answered)
         known_since = clock.day_of(created_at, organisation.timezone)
-        if due is not None and not is_answered and is_overdue(due, known_since, organisation.review_grace_days, as_of):
+        if due is not None and is_overdue(due, known_since, organisation.review_grace_days, as_of):
             yield key
 
 

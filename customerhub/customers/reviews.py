@@ -37,6 +37,17 @@ def latest_review(start: date, frequency: int, as_of: date) -> date | None:
     return due if due <= as_of else after_months(start, (step - 1) * frequency)
 
 
+def is_answered(due: date, last_answered: date | None) -> bool:
+    """Whether a review that was due on `due` is done: it was answered, or one that was due later, by another plan."""
+    return last_answered is not None and last_answered >= due
+
+
+def waiting_review(start: date, frequency: int, as_of: date, last_answered: date | None) -> date | None:
+    """The last day up to `as_of` on which a review was due that nobody has done; None where there is none."""
+    due = latest_review(start, frequency, as_of)
+    return None if due is None or is_answered(due, last_answered) else due
+
+
 def answered_date(start: date, frequency: int, done_on: date, answered: Container[date]) -> date | None:
     """The due date that a review done on `done_on` answers: the latest one, where no other review did so, else the next
     one, where it is near: at most half of the time between two reviews ahead, and at most EARLIEST_DAYS.

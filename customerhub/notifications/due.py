@@ -5,15 +5,16 @@ before its expiry date; what has been crossed counts, not what is met, and only 
 10). So a day on which the job did not run loses nothing, and a week of them does not pile up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import methodcaller
 from typing import Any, Final
 
-from sqlalchemy import func, select, true
+from sqlalchemy import ColumnElement, func, select
 
-from customerhub.customers.reviews import latest_review
-from customerhub.customers.rules import clean_email
+from customerhub.customers.reviews import waiting_review
+from customerhub.customers.rules import clean_email, in_reach
 from customerhub.errors import Invalid
 from models import (
     ComplianceDocument,
@@ -33,6 +34,7 @@ PURPOSES: Final = {
     ReminderKind.COMPLIANCE: TemplatePurpose.COMPLIANCE,
 }
 LATEST_IS_WITHIN: Final = timedelta(days=370)  # the latest due date of a review is at most a year ago
+Among = Callable[[Any], ColumnElement[bool]]  # the condition that a column holds the id of a customer that is looked at
 
 
 @dataclass(frozen=True)
@@ -126,32 +128,41 @@ def crossed(expiry: date, as_of: date, thresholds: Iterable[int]) -> int | None:
     return min((days for days in thresholds if left <= days), default=None)
 
 
-def find_due(organisation: Organisation, *, as_of: date, customer_id: int | None = None) -> Iterator[Due]:
-    """Every reminder that is due on a day and was not sent, those included that an obstacle keeps from being sent."""
+def find_due(organisation: Organisation, *, as_of: date) -> Iterator[Due]:
+    """Every reminder that is due on a day and was not sent, those included that an obstacle keeps from being sent.
+
+    Raises Invalid where the day is out of reach.
+    """
+    in_reach(as_of)
     terms = Terms.of(organisation)
     last = 0
     while True:
         chunk = select(Customer.id).where(Customer.organisation_id == organisation.id, Customer.id > last)
-        chunk = chunk.where(true() if customer_id is None else Customer.id == customer_id)
         up_to = db.session.scalar(select(func.max(chunk.order_by(Customer.id).limit(CHUNK).subquery().c.id)))
         if up_to is None:
             return
-        within = (last + 1, up_to) if customer_id is None else (customer_id, customer_id)
-        yield from _due_reviews(organisation.id, terms, as_of, within)
-        yield from _due_documents(organisation.id, terms, as_of, within)
+        yield from _due_among(methodcaller("between", last + 1, up_to), organisation.id, terms, as_of)
         last = up_to
 
 
-def _due_reviews(organisation_id: int, terms: Terms, as_of: date, within: tuple[int, int]) -> Iterator[Due]:
+def due_of(customer_ids: Collection[int], organisation: Organisation, terms: Terms, *, as_of: date) -> Iterator[Due]:
+    """As `find_due`, of these customers."""
+    yield from _due_among(methodcaller("in_", customer_ids), organisation.id, terms, as_of)
+
+
+def _due_among(among: Among, organisation_id: int, terms: Terms, as_of: date) -> Iterator[Due]:
+    yield from _due_reviews(among, organisation_id, terms, as_of)
+    yield from _due_documents(among, organisation_id, terms, as_of)
+
+
+def _due_reviews(among: Among, organisation_id: int, terms: Terms, as_of: date) -> Iterator[Due]:
     since = as_of - LATEST_IS_WITHIN
-    reminded = _dates_of(
-        select(Reminder.customer_id, Reminder.due_on).where(
-            Reminder.kind == ReminderKind.REVIEW, Reminder.due_on >= since, Reminder.customer_id.between(*within)
-        )
+    answered = select(Review.customer_id, Review.due_on).where(among(Review.customer_id), Review.due_on >= since)
+    reminded = select(Reminder.customer_id, Reminder.due_on).where(
+        Reminder.kind == ReminderKind.REVIEW, Reminder.due_on >= since, among(Reminder.customer_id)
     )
-    answered = _dates_of(
-        select(Review.customer_id, Review.due_on).where(Review.due_on >= since, Review.customer_id.between(*within))
-    )
+    settled = _dates_of(reminded.union_all(answered))
+    answered_by_then = _dates_of(answered.where(Review.done_on <= as_of))
     rows = db.session.execute(
         select(
             Customer.id, Customer.review_start_date, Customer.review_frequency, Customer.reviewer_email,
@@ -160,7 +171,7 @@ def _due_reviews(organisation_id: int, terms: Terms, as_of: date, within: tuple[
         .join(CustomerStatus, CustomerStatus.id == Customer.status_id)
         .where(
             Customer.organisation_id == organisation_id,
-            Customer.id.between(*within),
+            among(Customer.id),
             Customer.review_start_date <= as_of,
             Customer.review_frequency.is_not(None),
         )
@@ -169,8 +180,8 @@ def _due_reviews(organisation_id: int, terms: Terms, as_of: date, within: tuple[
     for key, start, frequency, recipient, template_id, behaviour in rows.all():
         assert start is not None
         assert frequency is not None
-        due = latest_review(start, frequency, as_of)
-        if due is None or due in answered.get(key, ()) or due in reminded.get(key, ()):
+        due = waiting_review(start, frequency, as_of, max(answered_by_then.get(key, ()), default=None))
+        if due is None or due in settled.get(key, ()):
             continue
         kind = ReminderKind.REVIEW
         obstacle = terms.obstacle(kind, recipient=recipient, template_id=template_id, behaviour=behaviour)
@@ -184,11 +195,11 @@ def _dates_of(query: Any) -> dict[int, set[date]]:
     return found
 
 
-def _due_documents(organisation_id: int, terms: Terms, as_of: date, within: tuple[int, int]) -> Iterator[Due]:
+def _due_documents(among: Among, organisation_id: int, terms: Terms, as_of: date) -> Iterator[Due]:
     document = ComplianceDocument
     reminded = (
         select(Reminder.document_id, Reminder.due_on, func.min(Reminder.days_before).label("days_before"))
-        .where(Reminder.kind == ReminderKind.COMPLIANCE, Reminder.customer_id.between(*within))
+        .where(Reminder.kind == ReminderKind.COMPLIANCE, among(Reminder.customer_id))
         .group_by(Reminder.document_id, Reminder.due_on)
         .subquery()
     )
@@ -204,7 +215,7 @@ def _due_documents(organisation_id: int, terms: Terms, as_of: date, within: tupl
         )
         .where(
             document.organisation_id == organisation_id,
-            document.customer_id.between(*within),
+            among(document.customer_id),
             document.expiry_date <= as_of + timedelta(days=terms.thresholds[0]),
         )
         .order_by(document.customer_id, document.id)

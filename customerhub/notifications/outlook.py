@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from sqlalchemy import select
+
 from customerhub.customers.reviewing import list_reviews
-from customerhub.customers.reviews import next_reviews
-from customerhub.notifications.due import Terms, find_due
-from models import ComplianceDocument, Customer, Organisation
+from customerhub.customers.reviews import is_answered, next_reviews
+from customerhub.notifications.due import Terms, due_of
+from models import ComplianceDocument, Customer, Organisation, Reminder
 from models.base import db
 from models.enums import ReminderKind
 
 REVIEWS: Final = 3  # dates told ahead
+
+# What was reminded of already, perhaps by a replay of a day to come: document, or 0 for a review, and due date → the
+# most urgent threshold.
+Written = dict[tuple[int, date], int]
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,12 @@ def outlook(customer: Customer, *, as_of: date) -> list[Planned]:
     planned = [
         Planned(as_of, each.kind, _subject(documents.get(each.document_id)), each.document_id, each.due_on,
                 each.days_before, each.recipient, each.obstacle)
-        for each in find_due(organisation, as_of=as_of, customer_id=customer.id)
+        for each in due_of([customer.id], organisation, terms, as_of=as_of)
     ]  # fmt: skip
-    planned += _reviews_ahead(customer, terms, as_of)
+    written = _written(customer)
+    planned += _reviews_ahead(customer, terms, as_of, written)
     for document in documents.values():
-        planned += _thresholds_ahead(customer, document, terms, as_of)
+        planned += _thresholds_ahead(customer, document, terms, as_of, written)
     return sorted(planned, key=lambda each: (each.on, each.kind.value, each.document_id))
 
 
@@ -55,10 +62,19 @@ def _subject(document: ComplianceDocument | None) -> str:
     return document.certificate if document is not None else "Review"
 
 
-def _reviews_ahead(customer: Customer, terms: Terms, as_of: date) -> Iterator[Planned]:
+def _written(customer: Customer) -> Written:
+    found: Written = {}
+    for document_id, due_on, days_before in db.session.execute(
+        select(Reminder.document_id, Reminder.due_on, Reminder.days_before).where(Reminder.customer_id == customer.id)
+    ):
+        found[document_id, due_on] = min(days_before, found.get((document_id, due_on), days_before))
+    return found
+
+
+def _reviews_ahead(customer: Customer, terms: Terms, as_of: date, written: Written) -> Iterator[Planned]:
     if customer.review_start_date is None or customer.review_frequency is None:
         return
-    done = {review.due_on: review.done_on for review in list_reviews(customer)}
+    last_answered = max((review.due_on for review in list_reviews(customer) if review.due_on), default=None)
     kind, recipient = ReminderKind.REVIEW, customer.reviewer_email
     obstacle = terms.obstacle(
         kind, recipient=recipient, template_id=customer.review_template_id, behaviour=customer.status.behaviour
@@ -66,18 +82,20 @@ def _reviews_ahead(customer: Customer, terms: Terms, as_of: date) -> Iterator[Pl
     for due in next_reviews(
         customer.review_start_date, customer.review_frequency, as_of + timedelta(days=1), REVIEWS
     ):  # fmt: skip
-        why_not = "It was done before" if due in done else obstacle
-        yield Planned(due, kind, _subject(None), 0, due, 0, recipient, why_not)
+        why_not = "It was done before" if is_answered(due, last_answered) else obstacle
+        if (0, due) not in written:
+            yield Planned(due, kind, _subject(None), 0, due, 0, recipient, why_not)
 
 
 def _thresholds_ahead(
-    customer: Customer, document: ComplianceDocument, terms: Terms, as_of: date
-) -> Iterator[Planned]:  # fmt: skip
+    customer: Customer, document: ComplianceDocument, terms: Terms, as_of: date, written: Written
+) -> Iterator[Planned]:
     kind, recipient = ReminderKind.COMPLIANCE, document.reviewer_email
     obstacle = terms.obstacle(
         kind, recipient=recipient, template_id=document.template_id, behaviour=customer.status.behaviour
     )
+    most_urgent = written.get((document.id, document.expiry_date))
     for days in terms.thresholds:
         on = document.expiry_date - timedelta(days=days)
-        if on > as_of:
+        if on > as_of and (most_urgent is None or days < most_urgent):
             yield Planned(on, kind, document.certificate, document.id, document.expiry_date, days, recipient, obstacle)

@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy.orm import aliased, joinedload
 
 from customerhub import outbox
 from customerhub.formats import written
-from customerhub.notifications.due import PURPOSES, Due, Terms
+from customerhub.notifications.due import PURPOSES, Due, Terms, due_of
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail
-from models import ComplianceDocument, Customer, Organisation, Reminder
+from models import ComplianceDocument, Customer, Organisation, Reminder, Review
 from models.base import db
 from models.enums import ReminderKind
 
@@ -40,15 +40,18 @@ def count_due(dues: Sequence[Due]) -> Outcome:
 def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int:
     """Put reminders that no obstacle keeps from being sent into the outbox, each with why it is sent; how many.
 
-    What somebody else has planned meanwhile is left out. The reminder of a review has the customer's performance report
-    with it where the customer has automatic reports.
+    Time has passed since they were found: each is planned as it is due now, and what is no longer due, or was planned
+    by somebody else, is left out. The reminder of a review has the customer's performance report with it where the
+    customer has automatic reports.
     """
     terms, letterhead = Terms.of(organisation), letterhead_of(organisation.id)
+    found = {due.reason_key: due for due in due_of({due.customer_id for due in dues}, organisation, terms, as_of=as_of)}
+    still = [due for each in dues if (due := found.get(each.reason_key)) is not None and due.obstacle is None]
     customers = {
         each.id: each
         for each in db.session.scalars(
             select(Customer)
-            .where(Customer.id.in_({due.customer_id for due in dues}))
+            .where(Customer.id.in_({due.customer_id for due in still}))
             .options(
                 *(joinedload(each) for each in (Customer.account_manager, Customer.status, Customer.business_entity))
             )
@@ -57,10 +60,10 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
     documents = {
         each.id: each
         for each in db.session.scalars(
-            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in dues}))
+            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in still}))
         )
     }
-    wanted = [due for due in dues if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
+    wanted = [due for due in still if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
     drafts = []
     for due in wanted:
         customer, document = customers[due.customer_id], documents.get(due.document_id)
@@ -90,6 +93,45 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
     if rows:
         db.session.execute(insert(Reminder), rows)
     return len(rows)
+
+
+def withdraw(organisation_id: int, *, now: datetime) -> int:
+    """Cancel reminders that still wait in the outbox, such as while the mail server is away, and that nobody needs any
+    more; how many. Only what cannot be needed again: nobody would plan it a second time.
+    """
+    mine = outbox.MESSAGES.c.organisation_id == organisation_id
+    is_its = Reminder.message_id == outbox.MESSAGES.c.id
+    return sum(
+        outbox.withdraw(mine, exists().where(is_its, *moot), reason=told, now=now) for told, moot in _moot().items()
+    )
+
+
+def _moot() -> dict[str, tuple[ColumnElement[bool], ...]]:
+    """What may have happened since a reminder was planned that makes it needless, and the condition of it."""
+    later = aliased(Reminder)
+    review_since = (
+        Review.customer_id == Reminder.customer_id, Review.due_on >= Reminder.due_on,
+        Review.created_at > Reminder.created_at,
+    )  # fmt: skip
+    is_review = Reminder.kind == ReminderKind.REVIEW
+    is_document = Reminder.kind == ReminderKind.COMPLIANCE
+    of_same = (
+        later.customer_id == Reminder.customer_id, later.kind == Reminder.kind, later.id > Reminder.id,
+        later.document_id == Reminder.document_id,
+    )  # fmt: skip
+    return {
+        "The document was removed": (
+            is_document, ~exists().where(ComplianceDocument.id == Reminder.document_id),
+        ),
+        "A more urgent reminder followed": (
+            is_document,
+            exists().where(*of_same, later.due_on == Reminder.due_on, later.days_before < Reminder.days_before),
+        ),
+        "The review was done": (is_review, exists().where(*review_since)),
+        "The reminder of the next review followed": (
+            is_review, exists().where(*of_same, later.due_on > Reminder.due_on),
+        ),
+    }  # fmt: skip
 
 
 def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -> str:

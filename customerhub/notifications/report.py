@@ -4,6 +4,7 @@ Invoices, payments and usage have no tables yet: their lists are empty, and the 
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,7 +17,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub import clock, formats, rendering, storage
 from customerhub.customers import alerts
-from customerhub.customers.reviews import is_overdue, latest_review, next_reviews
+from customerhub.customers.reviews import is_overdue, next_reviews, waiting_review
 from customerhub.customers.rules import EARLIEST
 from customerhub.database import saving
 from customerhub.errors import HubError, Invalid
@@ -421,9 +422,8 @@ def _reviews(row: Customer, organisation: Organisation, as_of: date) -> ReviewSt
     waiting = None
     if start is not None and frequency is not None:
         following = next_reviews(start, frequency, as_of)
-        latest = latest_review(start, frequency, as_of)
-        answered = max((each.due_on for each in done if each.due_on), default=None)
-        waiting = None if latest is None or (answered is not None and answered >= latest) else latest
+        last_answered = max((each.due_on for each in done if each.due_on), default=None)
+        waiting = waiting_review(start, frequency, as_of, last_answered)
     dropped = row.status.behaviour is StatusBehaviour.NONE
     known_since, grace_days = clock.day_of(row.created_at, organisation.timezone), organisation.review_grace_days
     return ReviewState(
@@ -498,7 +498,8 @@ def _made(data: ReportData, make: Callable[[rendering.Document], bytes]) -> byte
 
 
 def file_name(data: ReportData) -> str:
-    return f"Performance report {data.customer.name[:120]} {data.as_of.isoformat()}.pdf"
+    name = re.sub(r"[/\\]", "-", data.customer.name[:120])  # a company may be called A/S
+    return f"Performance report {name} {data.as_of.isoformat()}.pdf"
 
 
 def day_of(customer: Customer, as_of: date | None) -> date:

@@ -345,6 +345,21 @@ def test_the_organisations_name_and_address_are_on_it(session, organisation):
     assert mail["From"].addresses[0].display_name == 'Bits, "Bytes" Bcc: eve@example.com <x>'
 
 
+@pytest.mark.parametrize(
+    ("domain", "spelt"),
+    [("faß.de", "xn--fa-hia.de"), ("βόλος.com", "xn--nxasmm1c.com"), ("BÜCHER.de", "xn--bcher-kva.de")],
+)
+def test_a_mail_goes_to_the_domain_that_was_meant(session, organisation, domain, spelt):
+    """fass.de belongs to somebody else. The spellings are those of Unicode's own table (UTS 46, section 4)."""
+    with history.acting(system(organisation), "test"):
+        organisation.sender_email = f"billing@{domain}"
+        session.flush()
+    put(organisation, recipient=f"kim@{domain}")
+    [letter] = delivery.claim(now=NOW)
+    envelope = delivery.compose(letter, fallback_sender=SENDER)
+    assert (envelope.sender, envelope.recipient) == (f"billing@{spelt}", f"kim@{spelt}")
+
+
 def test_what_no_mail_can_be_made_of_is_a_failure_for_good(session, organisation):
     with history.acting(system(organisation), "test"):
         organisation.sender_email = "a\r\nb@" + "x" * 70 + ".example"

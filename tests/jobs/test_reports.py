@@ -179,6 +179,17 @@ def test_one_that_is_cancelled_while_it_is_made_stores_nothing(world: World, mon
     assert (state_of(export_id), files()) == (S.CANCELLED, before)
 
 
+def test_the_file_keeps_the_whole_name_of_the_customer(world: World) -> None:
+    """A slash in it makes no folder, whose name a file would lose."""
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.Customer, world.ours.customers[0]).name = "Vin & Spirits A/S"
+        db.session.commit()
+    message_id = waiting(world)
+    assert reports.attach_report(message_id)
+    [file] = attached(message_id)
+    assert file.name == "Performance report Vin & Spirits A-S 2026-03-15.pdf"
+
+
 # --- For a mail ------------------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,22 @@ def test_a_review_that_was_done_early_is_not_announced(book):
     assert [each.obstacle for each in told] == ["It was done before", None, None]
 
 
+def test_what_a_run_for_a_day_to_come_has_planned_is_not_announced(book):
+    customer = book.customer(start=DAY, frequency=1)
+    document = book.document(customer, ahead(40))
+    book.run(ahead(35))  # a review on 28 February, and the document 7 days before
+    told = outlook(db.session.get_one(Customer, customer.id), as_of=DAY)
+    assert [(each.on, each.document_id, each.days_before) for each in told] == [
+        (DAY, 0, 0), (ahead(39), document.id, 1), (ahead(40), document.id, 0), (date(2026, 3, 31), 0, 0),
+        (date(2026, 4, 30), 0, 0),
+    ]  # fmt: skip
+    day, came = DAY, []
+    while day <= date(2026, 4, 30):
+        came += [day] * book.run(day).planned
+        day += timedelta(days=1)
+    assert came == sorted(each.on for each in told)
+
+
 def test_nothing_is_told_of_whoever_has_no_plan(book):
     assert outlook(book.customer(start=None), as_of=DAY) == []
 

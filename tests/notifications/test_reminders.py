@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from customerhub import history, outbox
-from customerhub.notifications.due import crossed, thresholds_of
+from customerhub import clock, history, outbox
+from customerhub.errors import Invalid
+from customerhub.notifications import reminders
+from customerhub.notifications.due import crossed, find_due, thresholds_of
 from customerhub.permissions import Actor
 from jobs.reminders import CHUNK
 from models import History, OutboxMessage, Reminder
@@ -61,7 +63,8 @@ def test_a_review_is_reminded_of_on_its_day_and_not_before(book):
     assert [book.run(day).planned for day in ("2025-01-31", "2025-02-01", "2025-04-29")] == [0, 0, 0]
     assert book.run("2025-05-02").planned == 1  # two days of downtime
     assert book.planned()[-1] == ("review", customer.id, "2025-04-30", 0)
-    assert db.session.scalars(select(OutboxMessage.why)).all()[-1] == "A review was due on 30 Apr 2025"
+    last = db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id.desc())).first()
+    assert last.why == "A review was due on 30 Apr 2025"
 
 
 def test_a_start_in_the_past_does_not_flood(book):
@@ -271,3 +274,168 @@ def test_the_reason_is_unique_even_where_the_reminder_is_not_known(book):
     db.session.execute(Reminder.__table__.delete())
     assert book.run("2026-03-31").planned == 0
     assert db.session.scalar(select(func.count()).select_from(OutboxMessage)) == 1
+
+
+# --- What changes while it is planned ------------------------------------------------------------------------------
+
+DAY = date(2026, 3, 31)
+
+
+def planned_late(book, *rows_and_values):
+    """Plan what was found on DAY, after somebody has changed these rows; the messages."""
+    db.session.commit()
+    found = [due for due in find_due(book.organisation, as_of=DAY) if due.obstacle is None]
+    for row, values in rows_and_values:
+        book.change(row, **values)
+    count = reminders.plan(book.organisation, found, as_of=DAY)
+    db.session.commit()
+    messages = db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)).all()
+    assert count == len(messages) == len(book.planned())
+    return messages
+
+
+def test_what_is_no_longer_due_when_it_is_planned_is_left_out(book):
+    moved, dropped, renewed = (book.customer(start=DAY if number < 2 else None) for number in range(3))
+    document = book.document(renewed, DAY + timedelta(days=5))
+    kept = book.customer(start=DAY, name="Kept")
+    messages = planned_late(
+        book, (moved, {"review_start_date": date(2026, 6, 1)}), (dropped, {"status_id": book.dropped.id}),
+        (document, {"expiry_date": date(2027, 3, 31)}),
+    )  # fmt: skip
+    assert [each.customer_id for each in messages] == [kept.id]
+    assert book.run(DAY).planned == 0
+
+
+def test_it_goes_to_whom_it_would_go_when_it_is_planned(book):
+    customer = book.customer(start=DAY)
+    [message] = planned_late(book, (customer, {"reviewer_email": "new@hub.example"}))
+    assert message.recipient == "new@hub.example"
+
+
+def test_a_template_that_is_switched_off_meanwhile_is_not_used_and_stops_no_other(book):
+    document = book.document(book.customer(start=DAY), DAY)
+    [message] = planned_late(book, (book.templates[TemplatePurpose.REVIEW], {"active": False}))
+    assert message.subject.startswith(document.certificate)
+    assert dict(book.run(DAY).not_sent) == {"There is no template for “review due”": 1}
+
+
+# --- Plans that change ---------------------------------------------------------------------------------------------
+
+
+def test_by_a_new_plan_nothing_is_due_that_a_review_of_the_old_one_has_done(book):
+    customer = book.customer(start=date(2025, 1, 1), frequency=2)
+    book.run("2025-11-01")
+    make.ReviewFactory(
+        organisation=book.organisation, customer_id=customer.id, due_on=date(2025, 11, 1), done_on=date(2025, 11, 10)
+    )
+    book.change(customer, review_frequency=3)  # by which one was due on 1 October
+    assert [book.run(day).planned for day in ("2025-11-15", "2025-12-31", "2026-01-01")] == [0, 0, 1]
+    assert book.planned()[-1] == ("review", customer.id, "2026-01-01", 0)
+
+
+@pytest.mark.parametrize("day", [date.min, date(1899, 12, 31), date(2200, 1, 1), date.max])
+def test_a_day_out_of_reach_is_refused(book, day):
+    book.document(book.customer(), DAY)
+    with pytest.raises(Invalid, match=f"The year {day.year} is out of reach: 1900 to 2199"):
+        book.run(day, dry_run=True)
+
+
+# --- What waits while the mail server is away ----------------------------------------------------------------------
+
+
+def written(book):
+    """(days before, state, what is told of it) of each message, in the order of the planning."""
+    db.session.expire_all()
+    rows = db.session.scalars(select(Reminder).where(Reminder.organisation_id == book.id).order_by(Reminder.id)).all()
+    return [(row.days_before, row.message.state, row.message.last_error) for row in rows]
+
+
+def test_of_what_waits_only_the_most_urgent_is_sent(book):
+    customer = book.customer(start=None)
+    for expiry in (DAY, DAY + timedelta(days=200)):
+        book.document(customer, expiry)
+    for ahead in (30, 14, 7):
+        book.run(DAY - timedelta(days=ahead))
+    followed = "A more urgent reminder followed"
+    assert written(book) == [
+        (30, OutboxState.CANCELLED, followed), (14, OutboxState.CANCELLED, followed), (7, OutboxState.WAITING, None),
+    ]  # fmt: skip
+    assert book.run(DAY - timedelta(days=7)).planned == 0
+
+
+def test_what_waits_for_a_document_that_is_removed_is_not_sent(book):
+    customer = book.customer(start=None)
+    gone, _kept = (book.document(customer, DAY) for _ in range(2))
+    book.run(DAY)
+    with history.acting(book.system, "test"):
+        db.session.delete(gone)
+        db.session.commit()
+    book.run(DAY)
+    assert written(book) == [
+        (0, OutboxState.CANCELLED, "The document was removed"), (0, OutboxState.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_what_waits_for_a_review_that_is_done_is_not_sent(book):
+    done, late, older = (book.customer(start=DAY) for _ in range(3))
+    book.run(DAY)
+    for customer, due_on in ((done, DAY), (late, date(2025, 12, 31)), (older, None)):
+        make.ReviewFactory(organisation=book.organisation, customer_id=customer.id, due_on=due_on, done_on=DAY)
+    book.run(DAY)
+    assert [state for _, state, _ in written(book)] == [
+        OutboxState.CANCELLED, OutboxState.WAITING, OutboxState.WAITING
+    ]  # fmt: skip
+    assert written(book)[0][2] == "The review was done"
+
+
+def test_of_reviews_only_the_reminder_of_the_latest_waits(book):
+    book.customer(start=DAY, frequency=1)
+    for day in (DAY, date(2026, 4, 30), date(2026, 5, 31)):
+        book.run(day)
+    followed = "The reminder of the next review followed"
+    assert written(book) == [
+        (0, OutboxState.CANCELLED, followed), (0, OutboxState.CANCELLED, followed), (0, OutboxState.WAITING, None),
+    ]  # fmt: skip
+
+
+def test_a_replay_of_an_earlier_day_is_sent_whatever_came_after_that_day(book):
+    customer = book.customer(start=DAY, frequency=1)
+    make.ReviewFactory(
+        organisation=book.organisation, customer_id=customer.id, due_on=date(2026, 5, 31), done_on=date(2026, 6, 1)
+    )
+    for day in (date(2026, 4, 30), DAY, DAY):
+        book.run(day)
+    assert written(book) == [(0, OutboxState.WAITING, None)] * 2
+
+
+@pytest.mark.parametrize("state", [OutboxState.SENT, OutboxState.HELD, OutboxState.FAILED, "in hand"])
+def test_what_does_not_wait_any_more_is_left_as_it_is(book, state):
+    book.customer(start=DAY, frequency=1)
+    book.run(DAY)
+    message = db.session.scalars(select(OutboxMessage)).one()
+    if state == "in hand":
+        message.claimed_until = clock.now() + timedelta(minutes=5)
+    else:
+        message.state, message.next_attempt_at = state, None
+    before = message.state
+    book.run("2026-04-30")
+    assert written(book) == [(0, before, None), (0, OutboxState.WAITING, None)]
+
+
+def test_what_waits_in_another_organisation_is_left_to_its_own_runs(session):
+    ours, theirs = make_book(), make_book("Their Telecom")
+    for book in (ours, theirs):
+        document = book.document(book.customer(start=None), DAY)
+        book.run(DAY)
+        with history.acting(book.system, "test"):
+            db.session.delete(document)
+            db.session.commit()
+    ours.run(DAY)
+    assert [written(book)[0][1] for book in (ours, theirs)] == [OutboxState.CANCELLED, OutboxState.WAITING]
+
+
+def test_a_dry_run_cancels_nothing(book):
+    book.customer(start=DAY, frequency=1)
+    for day in (DAY, date(2026, 4, 30)):
+        book.run(day, dry_run=day != DAY)
+    assert written(book) == [(0, OutboxState.WAITING, None)]

@@ -4,7 +4,7 @@ import re
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 import models
 from customerhub import clock, history
@@ -109,6 +109,20 @@ def test_several_at_once_keep_their_risks(world: World, agent: Browser, customer
     assert set(done) >= {(customer.id, Risk.LOW), (other.id, Risk.HIGH)}
 
 
+def test_a_review_done_by_another_plan_is_not_asked_for_again(world: World, agent: Browser, customer):
+    """It was due later than the last one by the plan of now."""
+    make.ReviewFactory(
+        organisation=db.session.get_one(models.Organisation, world.ours.id), customer_id=customer.id,
+        due_on=TODAY - timedelta(days=2), done_on=TODAY - timedelta(days=1),
+    )  # fmt: skip
+    db.session.commit()
+    [latest, *ahead] = rows(tab(agent, customer.id, "reviews"), "Due")
+    assert latest == [shown(TODAY - timedelta(days=3)), f"Done on {shown(TODAY - timedelta(days=1))}"]
+    assert [state for _, state in ahead] == ["Planned"] * 3
+    assert not any(cells[1].startswith("Review due") for cells in rows(tab(agent, customer.id, "messages"), "To come")
+                   if cells[0] == "Within the hour")  # fmt: skip
+
+
 def test_what_comes_and_what_does_not(world: World, agent: Browser, customer):
     key = customer.id
     coming = rows(tab(agent, key, "messages"), "To come")
@@ -123,6 +137,23 @@ def test_what_comes_and_what_does_not(world: World, agent: Browser, customer):
     assert ["Within the hour"] not in [row[:1] for row in rows(page, "To come") if "Review" in row[1]]
     [written] = rows(page, "Written")
     assert written[2:] == ["reviewer@hub.example", f"A review was due on {shown(TODAY - timedelta(days=3))}", "Waiting"]
+
+
+def test_of_very_many_the_first_to_come_are_shown(world: World, agent: Browser, customer):
+    """A customer with a thousand documents has its page, and what comes first stands on it."""
+    row = {"organisation_id": world.ours.id, "customer_id": customer.id, "created_at": clock.now(), "version": 1}
+    documents = [
+        row | {"certificate": f"Licence {number}", "expiry_date": TODAY + timedelta(days=100 + number)}
+        for number in range(1000)
+    ]
+    db.session.execute(insert(models.ComplianceDocument).execution_options(**history.recorded()), documents)
+    db.session.commit()
+    page = tab(agent, customer.id, "messages")
+    shown_rows = rows(page, "To come")
+    assert len(shown_rows) == 100
+    assert "The first 100 of 5,008." in page  # four reviews, and four of the other document
+    assert [cells[0] for cells in shown_rows[:2]] == ["Within the hour"] * 2
+    assert len(page) < 200_000
 
 
 def test_who_may_open_the_message(world: World, agent: Browser, customer):
