@@ -242,6 +242,7 @@ def set_password(token: str) -> Any:
             with history.acting(Actor.of(user), actor.source()):
                 signing.set_password(user, form.password.data)
             signing.note_sign_in(user, password=form.password.data, at=clock.now())
+            _end_session()
             db.session.commit()
         except Invalid as error:
             db.session.rollback()
