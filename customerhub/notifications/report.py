@@ -64,6 +64,7 @@ PICTURES: Final = {
 }
 # Alerts that the report tells by the facts behind them, as of its day.
 TOLD_BY_FACTS: Final = (AlertRule.CREDIT_LIMIT, AlertRule.DOCUMENT, AlertRule.REVIEW)
+_NO_PATH: Final = str.maketrans("/\\", "--")  # a name such as Larsen A/S is no path
 log = logging.getLogger(__name__)
 
 
@@ -498,7 +499,8 @@ def _made(data: ReportData, make: Callable[[rendering.Document], bytes]) -> byte
 
 
 def file_name(data: ReportData) -> str:
-    return f"Performance report {data.customer.name[:120]} {data.as_of.isoformat()}.pdf"
+    name = data.customer.name[:120].translate(_NO_PATH)
+    return f"Performance report {name} {data.as_of.isoformat()}.pdf"
 
 
 def day_of(customer: Customer, as_of: date | None) -> date:
