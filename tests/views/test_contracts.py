@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
@@ -377,6 +378,25 @@ def test_the_customers_page_tells_contracts_orders_and_connections(world: World,
     assert "Contracts View all Draft 1 with 1 connection Live 2 with 42 connections On order 5 connections" in overview
     assert f"{first.account.number} 0.00 {first}" in overview
     assert f"{customer.account_number} 0.00 Main account" in overview
+
+
+def test_of_many_accounts_the_summary_names_those_that_matter(world: World, agent: Browser):
+    customer = live(world)
+    owned = {"organisation": owner(world), "customer_id": customer.id}
+    contracts = [make.ContractFactory(**owned) for _ in range(12)]
+    debt, credit = contracts[3].account, contracts[1].account
+    with history.acting(Actor(None, world.ours.id), "test"):
+        debt.balance, credit.balance = Decimal("7.50"), Decimal("-90")
+        db.session.commit()
+    block = (
+        agent.get(f"/admin/customers/details/?id={customer.id}").text.split("<h2>Accounts")[1].split("</section>")[0]
+    )
+    newest_first = [each.account for each in reversed(contracts) if each.account not in (debt, credit)]
+    named = [customer.main_account, credit, debt, *newest_first[:7]]
+    assert re.findall("<dt>(.*?)</dt>", block) == [each.number for each in named]
+    assert "10 of 13 accounts." in block
+    assert f"id={customer.id}&amp;tab=contracts" in block
+    assert str(contracts[3]) in block
 
 
 def test_a_search_finds_by_number_name_and_customer(world: World, agent: Browser):
