@@ -380,6 +380,21 @@ def test_the_customers_page_tells_contracts_orders_and_connections(world: World,
     assert f"{customer.account_number} 0.00 Main account" in overview
 
 
+def test_the_form_of_a_customer_shows_its_contracts_once_there_is_one(world: World, agent: Browser):
+    customer = live(world)
+    owned = {"organisation": owner(world), "customer_id": customer.id}
+    contract = make.ContractFactory(**owned, name="Harbour racks")
+    url = f"/admin/customers/edit/?id={customer.id}"
+    tab = agent.get(url).text.split('id="contracts"')[1].split('id="profiles"')[0]
+    assert "Harbour racks" in tab
+    assert f'href="/admin/contracts/details/?id={contract.id}"' in tab
+    assert f'href="/admin/contracts/new/?customer_id={customer.id}"' in tab
+    assert not re.search("<(input|select|textarea)", tab)
+    assert agent.submit(url, website="www.harbour.example").status_code == 303
+    assert contract.name == "Harbour racks"
+    assert 'id="contracts"' not in agent.get("/admin/customers/new/").text
+
+
 def test_of_many_accounts_the_summary_names_those_that_matter(world: World, agent: Browser):
     customer = live(world)
     owned = {"organisation": owner(world), "customer_id": customer.id}
