@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from customerhub.contracts.eligibility import why_not
 from customerhub.permissions import Actor, Permission
-from models import Contract, Customer, CustomerOrder
+from models import Account, Contract, Customer, CustomerOrder
 from models.base import db
 from models.enums import ContractStatus, OrderStatus
 from views.columns import amount, day
@@ -27,6 +27,7 @@ from views.paths import path_to
 from views.words import word
 
 SHOWN = 100  # contracts, and orders, on the page of a customer
+ACCOUNTS = 10  # in its summary
 TAB = "contracts"
 RIGHT = ("Connections", "Value", "Start", "End", "Ordered", "Wanted", "Delivered")
 
@@ -142,19 +143,31 @@ def block(row: Customer) -> dict[str, Any]:
     items += [("Delivered", _connections(orders[OrderStatus.DELIVERED][1]))] if OrderStatus.DELIVERED in orders else []
     return {
         "title": "Contracts",
-        "url": f"{path_to('customers.details_view', row.id)}&tab={TAB}",
+        "url": _tab_url(row),
         "items": items or None,
         "empty": "No contracts yet.",
     }
 
 
-def account_items(row: Customer) -> list[tuple[str, Any]]:
-    """Each account with its balance, and the contract that it was made with."""
-    query = select(Contract).where(Contract.customer_id == row.id)
+def _tab_url(row: Customer) -> str:
+    return f"{path_to('customers.details_view', row.id)}&tab={TAB}"
+
+
+def accounts_block(row: Customer) -> dict[str, Any]:
+    """Its accounts with their balances, and the contract that each was made with: the main one first, then those with
+    the largest balances, then the newest.
+    """
+    ordered = sorted(row.accounts, key=lambda account: (not account.is_main, -abs(account.balance), -account.id))
+    named = ordered[:ACCOUNTS]
+    query = select(Contract).where(Contract.account_id.in_([account.id for account in named]))
     made = {contract.account_id: contract for contract in db.session.scalars(query)}
-    return [
-        (account.number, [amount(account.balance), contract_link(made.get(account.id)) or "Main account"])
-        if account.is_main or account.id in made
-        else (account.number, amount(account.balance))
-        for account in row.accounts
-    ]
+    block: dict[str, Any] = {"title": "Accounts", "items": [_account_item(each, made.get(each.id)) for each in named]}
+    if len(ordered) > ACCOUNTS:
+        block |= {"text": f"{ACCOUNTS} of {len(ordered):,} accounts.", "url": _tab_url(row)}
+    return block
+
+
+def _account_item(account: Account, contract: Contract | None) -> tuple[str, Any]:
+    balance = amount(account.balance)
+    with_it = contract_link(contract) or ("Main account" if account.is_main else None)
+    return account.number, [balance, with_it] if with_it else balance

@@ -95,6 +95,7 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+CONTRACTS = ("contracts", "Contracts", ())  # of a customer that there is: they are shown, and changed by themselves
 
 
 def commodity_picker() -> dict[str, Any]:

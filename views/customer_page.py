@@ -166,7 +166,7 @@ def _summary(row: Customer) -> list[dict[str, Any]]:
         blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
     else:
         blocks[0]["text"] = "No credit limit is set."
-    blocks.append({"title": "Accounts", "items": customer_contracts.account_items(row)})
+    blocks.append(customer_contracts.accounts_block(row))
     blocks.append(customer_contracts.block(row))
     blocks.insert(0, customer_approval.block(row))
     blocks.append(_review_block(row))

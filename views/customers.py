@@ -15,8 +15,8 @@ from customerhub.customers.search import found_ids, found_rows, matching
 from customerhub.permissions import Permission
 from models import CatalogItem, Customer, CustomerStatus, Department
 from models.enums import CatalogType
+from views import customer_contracts, customer_page, customer_portal
 from views import customer_form as form
-from views import customer_page, customer_portal
 from views.alerts import RAISE
 from views.base import Answer, HubModelView
 from views.blacklist import REMOVAL, REQUEST
@@ -185,7 +185,9 @@ class CustomerView(AskingOfTheAlike, HubModelView):
         page = super()._edit_page(filled, row)
         page.columns = 3
         page.live["portal"] = self._portal_plan(filled, row)
-        if row is None:
+        if row is not None:
+            page.tab_tables["contracts"] = [customer_contracts.contracts_table(row, self.actor)]
+        else:
             sets = list_sets(actor=self.actor)
             page.load_default = {
                 "url": url_for("customers.create_view"),
@@ -219,6 +221,11 @@ class CustomerView(AskingOfTheAlike, HubModelView):
     def _chosen_defaults(self) -> dict[str, Any]:
         chosen = request.args.get("defaults", "")
         return values_of(int(chosen), actor=self.actor) if chosen.isdecimal() and len(chosen) < 19 else {}
+
+    def form_tabs(self, page: Any) -> Any:
+        """The contracts stand before the profiles that they follow."""
+        tabs = super().form_tabs(page)
+        return tabs if page.is_new else (*tabs[:-1], form.CONTRACTS, tabs[-1])
 
     def _show_form(self, page: Any) -> Any:
         """The review tab shows the next dates, and follows what is typed."""

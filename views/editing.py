@@ -43,6 +43,7 @@ class EditPage:
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tab_tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     keep: list[tuple[str, str]] = field(default_factory=list)
     preview: Any = None
 
@@ -213,6 +214,11 @@ class Editing:
         """What people must know before they fill in this form."""
         return []
 
+    def form_tabs(self: Any, _page: EditPage) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """(name, label, fields) of each tab of the form."""
+        tabs: Sequence[tuple[str, str, Sequence[str]]] = self.tabs
+        return tabs
+
     def _show_form(self: Any, page: EditPage) -> Any:
         page.tabs = [
             {
@@ -222,8 +228,9 @@ class Editing:
                 "note": None,
                 "error_count": errors_in(page.form, names),
                 "live": page.live.get(name),
+                "tables": page.tab_tables.get(name),
             }
-            for name, label, names in self.tabs
+            for name, label, names in self.form_tabs(page)
         ]
         if request.method == "POST":
             hold_files(page.form)

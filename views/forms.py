@@ -231,3 +231,11 @@ def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
     usual = {"maxlength": longest, **({"inputmode": "email"} if "email" in name else {})}
     args["render_kw"] = usual | args.get("render_kw", {})
     return StringField(**args)
+
+
+def email_field(label: str, missing: str, **render_kw: Any) -> StringField:
+    """One email address, sent as it is typed: a box of the browser's own type for these writes the domain in ASCII, and
+    takes nothing but ASCII before the @.
+    """
+    usual = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+    return StringField(label, [DataRequired(missing), Length(max=254)], render_kw=usual | render_kw)

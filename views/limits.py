@@ -15,8 +15,8 @@ from flask_login import current_user
 from limits.storage import Storage
 
 from customerhub.config import Settings
+from customerhub.users.accounts import account_key
 from jobs.queue import server_url
-from models.keys import exact_key
 
 View = Callable[..., Any]
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def address() -> str:
 
 def account() -> str:
     """The account that the form names, by the same key as accounts are found."""
-    typed = exact_key(request.form.get("email", "")[:500])
+    typed = account_key(request.form.get("email", "")[:500])
     return hashlib.sha256(typed.encode()).hexdigest() if typed else address()
 
 

@@ -5,8 +5,6 @@ from typing import Any
 from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask_login import login_required
 from flask_wtf import FlaskForm
-from wtforms import EmailField
-from wtforms.validators import DataRequired, Length
 
 from customerhub.config import Settings
 from customerhub.errors import HubError
@@ -20,6 +18,7 @@ from models.enums import OutboxState
 from views import limits, once
 from views.actor import current_actor
 from views.filling import tell
+from views.forms import email_field
 from views.limits import limited
 from views.operation import OperationPage
 
@@ -27,7 +26,7 @@ LABEL = "Send a test mail"
 
 
 class TrialForm(FlaskForm):
-    recipient = EmailField("To", [DataRequired("An email address is needed"), Length(max=254)])
+    recipient = email_field("To", "An email address is needed")
 
 
 def register(app: Flask) -> None:

@@ -21,8 +21,8 @@ from flask import (
 )
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField
-from wtforms.validators import DataRequired, EqualTo, Length
+from wtforms import HiddenField, PasswordField
+from wtforms.validators import DataRequired, EqualTo
 
 from customerhub import clock, history, outbox
 from customerhub.config import Settings
@@ -37,6 +37,7 @@ from models.base import db
 from models.sqlite import only_reading
 from views import actor, limits, reading
 from views.errors import answer
+from views.forms import email_field
 from views.frame import home_url
 from views.limits import limited
 
@@ -50,20 +51,14 @@ ASKED = "If there is an account with this address, a link to choose a new passwo
 
 
 class SignInForm(FlaskForm):
-    email = EmailField(
-        "Email", [DataRequired("Enter your email address"), Length(max=254)],
-        render_kw={"autocomplete": "username", "autofocus": True},
-    )  # fmt: skip
+    email = email_field("Email", "Enter your email address", autocomplete="username", autofocus=True)
     password = PasswordField(
         "Password", [DataRequired("Enter your password")], render_kw={"autocomplete": "current-password"}
     )
 
 
 class ForgottenForm(FlaskForm):
-    email = EmailField(
-        "Email", [DataRequired("Enter your email address"), Length(max=254)],
-        render_kw={"autocomplete": "username", "autofocus": True},
-    )  # fmt: skip
+    email = email_field("Email", "Enter your email address", autocomplete="username", autofocus=True)
 
 
 class AnotherLinkForm(FlaskForm):
@@ -247,6 +242,7 @@ def set_password(token: str) -> Any:
             with history.acting(Actor.of(user), actor.source()):
                 signing.set_password(user, form.password.data)
             signing.note_sign_in(user, password=form.password.data, at=clock.now())
+            _end_session()
             db.session.commit()
         except Invalid as error:
             db.session.rollback()

@@ -7,9 +7,9 @@ from sqlalchemy.orm import joinedload
 
 from customerhub.permissions import Actor, Permission
 from customerhub.users import accounts
-from customerhub.users.links import OneTimeLinks
+from customerhub.users.links import VALID_HOURS, OneTimeLinks
 from models import User
-from models.enums import Role
+from models.enums import Role, TemplatePurpose
 from views.base import HubModelView
 from views.columns import Column, Filter, active_chip, moment
 from views.operation import Operation
@@ -52,7 +52,9 @@ OPERATIONS = (
         permission=Permission.USERS_EDIT,
         run=_invite,
         available=lambda user, _actor: None if user.active else "is inactive",
-        explain="A mail with a link to set a password goes out. The link works once and for 72 hours.",
+        explain="A mail with a link to set a password goes out. It works once, for "
+        f"{VALID_HOURS[TemplatePurpose.WELCOME]} hours, or for {VALID_HOURS[TemplatePurpose.RESET]} where it replaces "
+        "a password.",
         icon="mail",
     ),
     Operation(

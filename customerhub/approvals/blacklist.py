@@ -189,14 +189,16 @@ def _entry_for(customer: Customer, **terms: Any) -> BlacklistEntry:
     return BlacklistEntry(**about | numbers | terms)
 
 
-def _review(entries: Sequence[BlacklistEntry]) -> None:
-    """The alerts of everybody whom these entries match, also by a number alone."""
-    for customer in listed_customers(entries):
+def _review(entries: Sequence[BlacklistEntry]) -> list[Customer]:
+    """The alerts of everybody whom these entries match, also by a number alone. Returns them."""
+    customers = listed_customers(entries)
+    for customer in customers:
         alerts.review_customer(customer, as_of=today(customer.organisation_id))
+    return customers
 
 
-def lift(task: ApprovalTask) -> None:
-    """Do what an approved removal asks for: every entry that matches the customer ends."""
+def lift(task: ApprovalTask) -> list[Customer]:
+    """Do what an approved removal asks for: every entry that matches the customer ends. Returns whom they matched."""
     customer = task.customer
     assert customer is not None
     reason = task.proposal["reason"]
@@ -205,7 +207,7 @@ def lift(task: ApprovalTask) -> None:
         for entry in ended:
             entry.removed_at = clock.now()
             entry.removal_reason = reason
-    _review(ended)
+    return _review(ended)
 
 
 def _reason(text: str) -> str:

@@ -50,9 +50,8 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
     elif task.kind is TaskKind.BLACKLIST:
         blacklist.enter(task)
     elif task.kind is TaskKind.REMOVAL:
-        blacklist.lift(task)
-        assert task.customer is not None
-        events.relieved(task.customer, actor=actor)
+        for customer in blacklist.lift(task):
+            events.relieved(customer, actor=actor)
     tasks.close(task, TaskState.APPROVED, comment=said, actor=actor)
 
 

@@ -124,7 +124,7 @@ def changed(customer: Customer, what: Changed | None, *, actor: Actor) -> None:
 
 
 def relieved(customer: Customer, *, actor: Actor) -> None:
-    """A customer was taken off the blacklist: what it could not have until then follows now."""
+    """Entries of the blacklist that were about a customer have ended: what it could not have until then follows now."""
     with saving():
         portal_users.open_portal(customer)
     _invite_first(customer, actor)

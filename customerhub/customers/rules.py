@@ -33,9 +33,9 @@ CATALOG_OF: Final = {**CUSTOMER_CATALOGS, "type_id": CatalogType.ACCOUNT_TYPE}
 # Control characters have no place in a name, a reference or a line of an address; half a character in no text at all.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _LINE_BREAK = re.compile(r"[\r\n\t]")
-# The plain case, which needs no library to see that it is right.
+# The plain case, which needs no library to see that it is right. "xn--mnchen-3ya" is not plain: it is "münchen".
 _PLAIN_EMAIL = re.compile(
-    r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
+    r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+"
     r"(?!(?:test|invalid|local|localhost|onion|arpa)$)[a-z]{2,24}"
 )
 _HOST = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W_](?:[\w-]{0,61}[^\W_])?\.?")

@@ -4,7 +4,6 @@ Invoices, payments and usage have no tables yet: their lists are empty, and the 
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -65,6 +64,7 @@ PICTURES: Final = {
 }
 # Alerts that the report tells by the facts behind them, as of its day.
 TOLD_BY_FACTS: Final = (AlertRule.CREDIT_LIMIT, AlertRule.DOCUMENT, AlertRule.REVIEW)
+_NO_PATH: Final = str.maketrans("/\\", "--")  # a name such as Larsen A/S is no path
 log = logging.getLogger(__name__)
 
 
@@ -498,7 +498,7 @@ def _made(data: ReportData, make: Callable[[rendering.Document], bytes]) -> byte
 
 
 def file_name(data: ReportData) -> str:
-    name = re.sub(r"[/\\]", "-", data.customer.name[:120])  # a company may be called A/S
+    name = data.customer.name[:120].translate(_NO_PATH)
     return f"Performance report {name} {data.as_of.isoformat()}.pdf"
 
 

@@ -364,5 +364,15 @@ def _keep_until(user: User, until: datetime) -> None:
 
 def find_account(email: str) -> User | None:
     """The account with this email address, whatever its organisation and state."""
-    key = exact_key(email)
+    key = account_key(email)
     return db.session.scalar(select(User).where(User.email_key == key)) if key else None
+
+
+def account_key(email: str) -> str | None:
+    """What the account with this email address is found by, however the address is typed: the domain may be in ASCII,
+    as browsers and mail programs write it.
+    """
+    try:
+        return exact_key(rules.clean_email(email))
+    except Invalid:
+        return exact_key(email)

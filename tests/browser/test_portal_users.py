@@ -4,10 +4,16 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
+from customerhub import history
+from customerhub.permissions import Actor
+from customerhub.users.passwords import hash_password
+from models import User
+from models.base import db
 from models.enums import Role
 from seed.demo import PASSWORD, email_of
-from tests.browser.conftest import OpenAs
+from tests.browser.conftest import LiveServer, OpenAs
 from tests.browser.steps import field, fill_core, open_tab, save, sign_in
 from tests.servers import wait_until
 
@@ -90,3 +96,25 @@ def test_what_is_denied_is_greyed_and_comes_back(open_as: OpenAs) -> None:
     expect(page.get_by_role("row").filter(has_text="customer@demo.example")).to_contain_text("Dashboard")
     portal.reload()
     expect(portal.get_by_role("main")).to_contain_text("Balance")
+
+
+def test_an_address_beyond_ascii_signs_in_as_it_is_typed(open_as: OpenAs, live_server: LiveServer) -> None:
+    email = "kärnten@bücher.example"
+    with live_server.app.app_context():
+        customer = db.session.scalars(select(User).where(User.email == email_of(Role.CUSTOMER))).one()
+        person = User(
+            organisation_id=customer.organisation_id, email=email, name="Kim Kärnten", role=Role.CUSTOMER,
+            customer_id=customer.customer_id, password_hash=hash_password(PHRASE),
+        )  # fmt: skip
+        with history.acting(Actor(None, customer.organisation_id), "test"):
+            db.session.add(person)
+            db.session.commit()
+    for typed in (email, "kärnten@xn--bcher-kva.example"):
+        page = open_as(None)
+        sign_in(page, typed, PHRASE)
+        expect(page).to_have_url(re.compile("/portal/"))
+    page = open_as(None)
+    page.goto("/forgotten")
+    page.get_by_role("textbox", name="Email").fill(email)
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")

@@ -123,6 +123,9 @@ def test_a_kept_text_is_short_trimmed_and_printable(text, lines):
         ("office@alfreds.example", "office@alfreds.example"),
         (" Office.Berlin+x@Alfreds.EXAMPLE ", "Office.Berlin+x@alfreds.example"),
         ("kärnten@bücher.example", "kärnten@bücher.example"),
+        ("kim@xn--bcher-kva.example", "kim@bücher.example"),
+        ("kim@mail.xn--bcher-kva.example", "kim@mail.bücher.example"),
+        ("kim@BU\u0308CHER.example", "kim@bücher.example"),
     ],
 )
 def test_an_email_address_is_kept(text, kept):
@@ -133,7 +136,7 @@ def test_an_email_address_is_kept(text, kept):
     "text",
     ["office", "@x.example", "a@", "a@b", "a b@x.example", "a@x..example", "a@-x.example", "a..b@x.example", "a@x.test",
      "a@localhost", "a@b.example, c@d.example", "<a@b.example>", "a@b.example\r\nBcc: c@d.example", "a@b.example\x00",
-     "a@[127.0.0.1]", "x" * 65 + "@x.example", "a@" + "x" * 250 + ".example"],
+     "a@[127.0.0.1]", "a@xn--a.example", "a@ab--c.example", "x" * 65 + "@x.example", "a@" + "x" * 250 + ".example"],
 )  # fmt: skip
 def test_what_is_no_email_address_is_refused(text):
     assert "email address" in refusal(rules.clean_email, text)

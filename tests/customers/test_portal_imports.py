@@ -307,6 +307,28 @@ def test_a_changed_customer_is_as_before_without_the_user_that_the_import_made(h
     assert the_user_of(one).email == "accounts1@customer.example"
 
 
+def test_who_keeps_the_email_address_keeps_the_user_that_came_with_it(house):
+    for number in (1, 2, 3):
+        save(prospect(house, number, reference=f"REF{number}"), house)
+    import_id = saved(written([good_row(number) for number in (1, 2, 3)]), house)
+    one, two, three = customers(house)
+    one.email = "other@customer.example"
+    save(one, house)
+    two.is_prospect = False  # and needs an email address from now on
+    save(two, house)
+    reverted(import_id, house)
+    assert [(each.email, each.portal_access) for each in (one, two, three)] == [
+        ("other@customer.example", True), ("accounts2@customer.example", True), (None, False),
+    ]  # fmt: skip
+    assert [the_user_of(each).email for each in (one, two)] == [
+        f"accounts{number}@customer.example" for number in (1, 2)
+    ]
+    assert all(each.portal_invited_at for each in (one, two))
+    assert users_of(three) == []
+    assert [mail.customer_id for mail in mails()] == [one.id, two.id]
+    assert "Changed since the import, so it stays as it is" in reasons(import_id)["REF1"]
+
+
 def test_a_revert_leaves_the_users_that_were_there_before(house):
     import_now(written([good_row(1)]), house)
     before = the_user_of(customer("REF1", house))

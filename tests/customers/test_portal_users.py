@@ -477,6 +477,16 @@ def test_two_who_save_the_same_customer_at_once_make_one_user(app, house):
 # --- None while blacklisted or dropped ---------------------------------------------------------------------------
 
 
+def take_off_the_blacklist(customer, house):
+    agent, manager = (Actor.of(make_user(house.organisation, role)) for role in (Role.AGENT, Role.MANAGER))
+    with changing(house):
+        asked = blacklist.request_removal(customer, reason="Paid", actor=agent)
+    with history.acting(manager, "test"):
+        decisions.approve_task(asked, actor=manager)
+        db.session.commit()
+    assert asked.kind is TaskKind.REMOVAL
+
+
 def test_a_blacklisted_customer_gets_none_until_it_is_removed(house):
     with changing(house):
         db.session.add(BlacklistEntry(organisation_id=house.id, name="Listed", registration_number="HRB 1",
@@ -489,16 +499,26 @@ def test_a_blacklisted_customer_gets_none_until_it_is_removed(house):
     assert (users_of(customer), mails()) == ([], [])
     db.session.refresh(customer)
     assert (customer.portal_invited_at, customer.portal_access) == (None, False)
-    agent, manager = (Actor.of(make_user(house.organisation, role)) for role in (Role.AGENT, Role.MANAGER))
-    with changing(house):
-        asked = blacklist.request_removal(customer, reason="Paid", actor=agent)
-    with history.acting(manager, "test"):
-        decisions.approve_task(asked, actor=manager)
-        db.session.commit()
-    assert asked.kind is TaskKind.REMOVAL
+    take_off_the_blacklist(customer, house)
     user = the_user_of(customer)
     assert (user.email, customer.portal_access) == ("accounts1@customer.example", True)
     assert [mail.recipient for mail in mails(user.email)] == [user.email]
+
+
+def test_whoever_else_a_removal_frees_gets_theirs_too(house):
+    corrected = prospect(house, registration_number="HRB 9")
+    save(corrected, house)
+    with changing(house):
+        for entry in ({"customer_id": corrected.id, "registration_number": "HRB 1"}, {"registration_number": "HRB 3"}):
+            db.session.add(BlacklistEntry(organisation_id=house.id, name="Listed", reason="Never paid", **entry))
+    freed, other = (full(house, number, registration_number=f"HRB {number}") for number in (1, 3))
+    for each in (freed, other):
+        save(each, house)
+    assert portal_users() == []
+    take_off_the_blacklist(corrected, house)
+    assert the_user_of(freed).email == freed.email
+    assert len(mails(freed.email)) == 1
+    assert (users_of(corrected), users_of(other), mails(other.email)) == ([], [], [])
 
 
 def test_a_dropped_customer_gets_none(house):

@@ -100,6 +100,21 @@ def test_a_report_is_written_like_an_export(world: World) -> None:
     assert "Their Telecom" not in told
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("Larsen A/S", "Larsen A-S"), ("c\\o ../Kim", "c-o ..-Kim"), ("Müller & Söhne", "Müller & Söhne")],
+)
+def test_the_file_is_called_by_the_whole_name_of_the_customer(world: World, name: str, kept: str) -> None:
+    with history.acting(Actor(None, world.ours.id), "test"):
+        db.session.get_one(models.Customer, world.ours.customers[0]).name = name
+        db.session.commit()
+    export_id = asked(world)
+    exports.write(export_id)
+    file = db.session.get_one(ListExport, export_id).file
+    assert file is not None
+    assert file.name == f"Performance report {kept} 2026-03-15.pdf"
+
+
 def test_a_report_and_lists_do_not_mix(world: World) -> None:
     """The screens put their lists in beside the report; none is called like it."""
     with create_app(world.app.config["HUB"]).app_context():

@@ -43,6 +43,16 @@ def test_the_right_password_is_taken(user, email):
 
 
 @pytest.mark.parametrize(
+    "email", ["kärnten@bücher.example", "KÄRNTEN@xn--bcher-kva.example", "ka\u0308rnten@BÜCHER.example"]
+)
+def test_an_address_is_the_same_however_its_letters_are_written(organisation, email):
+    other = make_user(organisation, email="kärnten@bücher.example")
+    assert sign_in.authenticate(email, PASSWORD) is other
+    sign_in.request_reset(email, links=LINKS)
+    assert db.session.scalars(select(OutboxMessage.recipient)).all() == ["kärnten@bücher.example"]
+
+
+@pytest.mark.parametrize(
     ("email", "password"),
     [
         ("robin@hub.example", "wrong"),

@@ -37,6 +37,12 @@ def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, next_path
     return submit(client, path, email=email, password=password)
 
 
+def cookie(client: FlaskClient) -> str | None:
+    """What this browser has of its session."""
+    found = client.get_cookie("hub_session")
+    return found.value if found else None
+
+
 def is_signed_in(client: FlaskClient) -> bool:
     return client.get("/profile/").status_code == 200
 

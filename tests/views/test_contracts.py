@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
@@ -377,6 +378,40 @@ def test_the_customers_page_tells_contracts_orders_and_connections(world: World,
     assert "Contracts View all Draft 1 with 1 connection Live 2 with 42 connections On order 5 connections" in overview
     assert f"{first.account.number} 0.00 {first}" in overview
     assert f"{customer.account_number} 0.00 Main account" in overview
+
+
+def test_the_form_of_a_customer_shows_its_contracts_once_there_is_one(world: World, agent: Browser):
+    customer = live(world)
+    owned = {"organisation": owner(world), "customer_id": customer.id}
+    contract = make.ContractFactory(**owned, name="Harbour racks")
+    url = f"/admin/customers/edit/?id={customer.id}"
+    tab = agent.get(url).text.split('id="contracts"')[1].split('id="profiles"')[0]
+    assert "Harbour racks" in tab
+    assert f'href="/admin/contracts/details/?id={contract.id}"' in tab
+    assert f'href="/admin/contracts/new/?customer_id={customer.id}"' in tab
+    assert not re.search("<(input|select|textarea)", tab)
+    assert agent.submit(url, website="www.harbour.example").status_code == 303
+    assert contract.name == "Harbour racks"
+    assert 'id="contracts"' not in agent.get("/admin/customers/new/").text
+
+
+def test_of_many_accounts_the_summary_names_those_that_matter(world: World, agent: Browser):
+    customer = live(world)
+    owned = {"organisation": owner(world), "customer_id": customer.id}
+    contracts = [make.ContractFactory(**owned) for _ in range(12)]
+    debt, credit = contracts[3].account, contracts[1].account
+    with history.acting(Actor(None, world.ours.id), "test"):
+        debt.balance, credit.balance = Decimal("7.50"), Decimal("-90")
+        db.session.commit()
+    block = (
+        agent.get(f"/admin/customers/details/?id={customer.id}").text.split("<h2>Accounts")[1].split("</section>")[0]
+    )
+    newest_first = [each.account for each in reversed(contracts) if each.account not in (debt, credit)]
+    named = [customer.main_account, credit, debt, *newest_first[:7]]
+    assert re.findall("<dt>(.*?)</dt>", block) == [each.number for each in named]
+    assert "10 of 13 accounts." in block
+    assert f"id={customer.id}&amp;tab=contracts" in block
+    assert str(contracts[3]) in block
 
 
 def test_a_search_finds_by_number_name_and_customer(world: World, agent: Browser):

@@ -49,6 +49,16 @@ def test_guessing_one_account_is_stopped_and_keeps_nobody_else_out(app, user):
     assert not is_stopped(browser_at(app, "192.0.2.2"), user)
 
 
+def test_guessing_is_stopped_however_the_address_is_written(app, user):
+    other = make_user(make_organisation("Bücher"), email="admin@bücher.example")
+    db.session.commit()
+    client = browser_at(app, "192.0.2.1")
+    for _ in range(5):
+        for spelling in ("admin@bücher.example", "Admin@xn--bcher-kva.example"):
+            assert sign_in(client, spelling, "wrong").status_code == 401
+    assert is_stopped(browser_at(app, "192.0.2.1"), other)
+
+
 def test_guessing_one_account_from_many_addresses_is_stopped_but_for_where_its_owner_signs_in(app, user):
     assert not is_stopped(browser_at(app, "192.0.2.250"), user)
     for number in range(10):

@@ -16,7 +16,7 @@ from models import History, OutboxMessage
 from models.base import db
 from models.enums import Role, TemplatePurpose
 from tests.people import PASSWORD, make_organisation, make_user
-from tests.views.signing import csrf_token, is_signed_in, link_for, sign_in, submit
+from tests.views.signing import cookie, csrf_token, is_signed_in, link_for, sign_in, submit
 
 NEW = "a quite different phrase"
 
@@ -63,6 +63,17 @@ def test_a_link_ends_every_other_session(app, client, user):
     assert is_signed_in(other)
     assert not is_signed_in(client)
     assert sign_in(client, user.email, PASSWORD).status_code == 401
+
+
+def test_a_link_ends_whose_session_the_browser_had(app, client, organisation, user):
+    sign_in(client, user.email)
+    copy = app.test_client()
+    copy.set_cookie("hub_session", cookie(client))
+    assert is_signed_in(copy)
+    other = make_user(organisation, Role.AGENT, password=None)
+    submit(client, link_for(app, other), password=NEW, again=NEW)
+    assert is_signed_in(client)
+    assert not is_signed_in(copy)
 
 
 def test_a_link_does_not_outlive_a_change_of_the_password(app, client, session, user):

@@ -18,7 +18,7 @@ from models.base import db
 from models.enums import Role
 from tests.databases import settings_for
 from tests.people import PASSWORD, make_organisation, make_user, system
-from tests.views.signing import csrf_token, is_signed_in, link_for, sign_in, submit
+from tests.views.signing import cookie, csrf_token, is_signed_in, link_for, sign_in, submit
 from views.sign_in import FULL_SESSION_SECONDS, safe_next
 
 
@@ -32,11 +32,6 @@ def user(organisation):
     user = make_user(organisation, email="admin@hub.example", name="Dana Reyes")
     db.session.commit()
     return user
-
-
-def cookie(client):
-    found = client.get_cookie("hub_session")
-    return found.value if found else None
 
 
 # --- Signing in -------------------------------------------------------------------------------------------

@@ -78,6 +78,8 @@ def test_the_link_to_set_a_password_is_mailed(world: World, admin: Browser):
     add(admin)
     made = kim()
     assert made is not None
+    page = admin.get(f"/admin/users/operation/invite/?id={made.id}").text
+    assert "for 72 hours, or for 2 where it replaces a password" in page
     assert admin.post(f"/admin/users/operation/invite/?id={made.id}").status_code == 303
     (mail,) = db.session.scalars(select(models.OutboxMessage).where(models.OutboxMessage.recipient == made.email))
     assert "/set-password/" in mail.text_body

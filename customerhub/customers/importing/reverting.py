@@ -192,10 +192,10 @@ def _restore(
 ) -> dict[int, list[Problem]]:
     """Put back what the import changed, where it still is as the import left it; (row → why) of what stays.
 
-    The portal stays open to whom it has a user.
+    Who keeps the email address keeps the portal user that came with it. The portal stays open to whom it has a user.
     """
     problems: dict[int, list[Problem]] = {}
-    back = []
+    back, alone = [], []
     for row in rows:
         known = customers.get(row.customer_id)
         if known is None:
@@ -205,6 +205,10 @@ def _restore(
         if known["id"] in users.having:
             undo.pop("portal_access", None)
         restored, stays = _restorable(known, undo, names)
+        if "email" in undo and "email" not in restored:
+            restored.pop("portal_access", None)
+        else:
+            alone.append(known["id"])
         if known["id"] in users.why_staying:
             stays.append(Problem("email", users.why_staying[known["id"]]))
         if stays:
@@ -213,7 +217,7 @@ def _restore(
             back.append(CheckedRow(row.row_number, [], known=known, changed=restored, customer_id=known["id"]))
     if back:
         Saver(organisation_id, names).change(back)
-    users.take_back([row.customer_id for row in rows])
+    users.take_back(alone)
     return problems
 
 
