@@ -5,6 +5,7 @@ Every hour, because the days of organisations begin at different hours.
 
 import logging
 
+from rq.timeouts import BaseTimeoutException
 from sqlalchemy import select
 
 from customerhub import history
@@ -28,6 +29,8 @@ def review() -> str:
     for organisation_id in ids:
         try:
             more, fewer = _review(organisation_id)
+        except BaseTimeoutException:
+            raise
         except Exception:
             db.session.rollback()
             failed += 1

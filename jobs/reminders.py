@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
+from rq.timeouts import BaseTimeoutException
 from sqlalchemy import select
 
 from customerhub import clock, history
@@ -34,6 +35,8 @@ def remind() -> str:
     for organisation_id in organisation_ids():
         try:
             planned += remind_organisation(organisation_id, as_of=today(organisation_id)).planned
+        except BaseTimeoutException:
+            raise
         except Exception:
             db.session.rollback()
             failed += 1

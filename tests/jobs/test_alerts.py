@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from rq.timeouts import JobTimeoutException
 from sqlalchemy import select
 
 from customerhub import history
@@ -14,6 +15,7 @@ from jobs.schedule import SCHEDULE
 from models import Alert, ComplianceDocument, Customer, History
 from models.base import db
 from models.enums import AlertRule
+from tests.jobs.slowness import too_slow
 from tests.people import make_customer, make_organisation, system
 
 
@@ -88,3 +90,13 @@ def test_it_is_in_the_schedule_every_hour():
     minute, *rest = entry.cron.split()
     assert int(minute) < 60
     assert rest == ["*"] * 4
+
+
+def test_a_job_that_took_too_long_ends_at_once(session, noon):
+    customers = [with_document(make_organisation(name), noon - timedelta(days=1)) for name in ("Slow", "Next")]
+    with pytest.raises(JobTimeoutException), too_slow("INSERT INTO alert"):
+        alerts.review()
+    db.session.rollback()
+    assert warned() == set()
+    alerts.review()
+    assert warned() == {customer.id for customer in customers}

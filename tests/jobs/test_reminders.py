@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 import time_machine
+from rq.timeouts import JobTimeoutException
 from sqlalchemy import select, text
 
 from customerhub.periodic import Unfinished
 from jobs.reminders import organisation_ids, remind
 from models import Reminder
 from models.base import db
+from tests.jobs.slowness import too_slow
 from tests.notifications.book import make_book
 
 DAY = date(2026, 6, 1)
@@ -50,3 +52,16 @@ def test_one_that_fails_stops_no_other(session, noon):
     with pytest.raises(Unfinished, match="1 reminders planned; of 1 organisations they could not be"):
         remind()
     assert set(db.session.scalars(select(Reminder.organisation_id))) == {whole.id}
+
+
+def test_a_job_that_took_too_long_ends_at_once(session, noon):
+    """It does not go on with the next organisation, for which RQ would kill it a minute later."""
+    books = [make_book("Slow"), make_book("Next")]
+    for book in books:
+        book.customer(start=DAY)
+    db.session.commit()
+    with pytest.raises(JobTimeoutException), too_slow("INSERT INTO reminder"):
+        remind()
+    db.session.rollback()
+    assert db.session.scalars(select(Reminder)).all() == []
+    assert remind() == "2 reminders planned"
