@@ -37,7 +37,8 @@ class Column:
     `value` gives what a row shows; an export writes `text`, or the same as plain text. `sort` is what it sorts by: a
     column or several. `usual` tells whether it is shown until somebody chooses otherwise. Where the list is narrow,
     what has `folds` is no column of its own: it stands under the first one, in these words, such as "{} a month";
-    `early` is what folds where other columns still have room.
+    `early` is what folds where other columns still have room. What is `whole` takes several lines rather than
+    being cut, and on a phone has them to itself.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     text: Callable[[Any], str | None] | None = None
     folds: str = ""
     early: bool = False
+    whole: bool = False
 
     def exported(self, row: Any) -> str:
         return (self.text(row) or "") if self.text else plain(self.value(row))

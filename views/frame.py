@@ -31,6 +31,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
             ("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
             ("Contracts", "contracts.index_view", "contract", P.CONTRACTS_VIEW),
             ("Orders", "orders.index_view", "transfer", P.CONTRACTS_VIEW),
+            ("Portal users", "portal-users.index_view", "key", P.CUSTOMERS_VIEW),
         ),
     ),
     (
@@ -116,7 +117,7 @@ def _is_elsewhere(target: str) -> bool:
 
 
 # Screens that are reached from another one's menu entry.
-SECTIONS = {"portal-users": "customers", "locations": "commodities", "billed-users": "commodities"}
+SECTIONS = {"locations": "commodities", "billed-users": "commodities"}
 
 
 def _section_of(endpoint: str) -> str:

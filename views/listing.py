@@ -193,6 +193,7 @@ def headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str, Any]]:
                 "label": column.label,
                 "align": column.align,
                 "folds": column.width,
+                "whole": column.whole,
                 "sorted": ("desc" if args.descending else "asc") if mine else None,
                 "sort_url": args.query(sort=column.name, descending=mine and not args.descending)
                 if column.sort is not None

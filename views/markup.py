@@ -133,6 +133,7 @@ def _folded(parts: Sequence[tuple[str, Any]]) -> str:
 
 def _kind(column: Mapping[str, Any]) -> str:
     kinds = [*(["num"] if column.get("align") == "right" else []), *filter(None, [column.get("folds")])]
+    kinds += ["whole"] if column.get("whole") else []
     return f' class="{" ".join(kinds)}"' if kinds else ""
 
 

@@ -55,14 +55,16 @@ class OutboxView(HubModelView):
     intro = "Every message that goes out, and why. Without a mail server they are held here, and nobody gets them."
     empty_text = "Invitations, reminders and all other mails appear here before they are sent."
     columns = (
-        Column("created_at", "Written", lambda row: moment(row.created_at), sort=OutboxMessage.id),
-        Column("recipient", "To", lambda row: row.recipient, sort=OutboxMessage.recipient),
-        Column("subject", "Subject", lambda row: row.subject),
+        Column("subject", "Subject", lambda row: row.subject, whole=True),
         Column("customer", "Customer", lambda row: customer_link(row.customer), load=(CUSTOMER,)),
-        Column("purpose", "Purpose", lambda row: sentence(row.purpose), sort=OutboxMessage.purpose),
+        Column("recipient", "To", lambda row: row.recipient, sort=OutboxMessage.recipient, whole=True, folds="to {}"),
+        Column(
+            "purpose", "Purpose", lambda row: sentence(row.purpose), sort=OutboxMessage.purpose, folds="{}", early=True
+        ),
         Column("why", "Why", lambda row: row.why, usual=False),
         Column("state", "State", standing, sort=OutboxMessage.state, load=(FILES,)),
-        Column("sent_at", "Sent", lambda row: moment(row.sent_at), sort=OutboxMessage.sent_at),
+        Column("created_at", "Written", lambda row: moment(row.created_at), sort=OutboxMessage.id),
+        Column("sent_at", "Sent", lambda row: moment(row.sent_at), sort=OutboxMessage.sent_at, folds="sent {}"),
         Column("last_error", "Last error", lambda row: row.last_error, usual=False),
         Column("answer", "The server's answer", lambda row: row.answer, usual=False),
         Column("files", "Attachments", files_of, usual=False, load=(FILES,)),

@@ -38,10 +38,16 @@ class PortalUserView(HubModelView):
     columns = (
         Column("name", "Name", lambda row: row.name, sort=User.name),
         Column("customer", "Customer", lambda row: customer_link(row.customer), text=lambda row: row.customer.name),
-        Column("email", "Email", lambda row: row.email, sort=User.email_key),
+        Column("email", "Email", lambda row: row.email, sort=User.email_key, whole=True, folds="{}"),
         Column("permissions", "May see", permission_chips, usual=False),
         Column("state", "State", state_cell),
-        Column("last_sign_in_at", "Last sign-in", lambda row: moment(row.last_sign_in_at), sort=User.last_sign_in_at),
+        Column(
+            "last_sign_in_at",
+            "Last sign-in",
+            lambda row: moment(row.last_sign_in_at),
+            sort=User.last_sign_in_at,
+            folds="signed in {}",
+        ),
     )
     filters = (Filter("active", "Enabled", User.active, "yes"),)
     searched = (User.name, User.email)
