@@ -40,10 +40,11 @@ from sqlalchemy import (
     update,
 )
 
-from customerhub import storage
+from customerhub import pictures, storage
 from customerhub.database import insert_new
 from customerhub.errors import NotFound, quoted
 from customerhub.outbox import KEEP, LONGEST_TOLD, MESSAGES, REFUSE, TAKE, change, header_safe, move, moved
+from customerhub.pictures import Picture
 from customerhub.users.links import hide_links
 from models import MailOutage, Organisation, OutboxAttachment, OutboxMessage, StoredFile
 from models.base import db
@@ -134,6 +135,7 @@ class Letter:
     text_body: str
     html_body: str
     enclosures: tuple[Enclosure, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,9 +208,16 @@ def _letters(message_ids: Sequence[int], claimed_until: datetime) -> list[Letter
         .join(Organisation, Organisation.id == OutboxMessage.organisation_id)
         .where(OutboxMessage.id.in_(message_ids))
         .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
-    )  # fmt: skip
+    ).all()  # fmt: skip
+    named = {row.id: [(row.organisation_id, key) for key in pictures.named_in(row.html_body)] for row in rows}
+    known = pictures.find({each for several in named.values() for each in several})
     return [
-        Letter(claimed_until=claimed_until, enclosures=tuple(enclosures.get(row.id, ())), **row._mapping)
+        Letter(
+            claimed_until=claimed_until,
+            enclosures=tuple(enclosures.get(row.id, ())),
+            pictures=tuple(known[each] for each in named[row.id] if each in known),
+            **row._mapping,
+        )
         for row in rows
     ]
 
@@ -329,7 +338,7 @@ def compose(letter: Letter, *, fallback_sender: str) -> Envelope:
     files = [(enclosure, _content(enclosure)) for enclosure in letter.enclosures]
     try:
         sender, recipient = _address(letter.sender_email or fallback_sender), _address(letter.recipient)
-        mail = _parts("alternative", _form("plain", letter.text_body), _form("html", letter.html_body), of=letter)
+        mail = _parts("alternative", _form("plain", letter.text_body), _page(letter), of=letter)
         if files:
             mail = _parts("mixed", mail, *(_part(*file) for file in files), of=letter)
         for name, value in (
@@ -361,15 +370,34 @@ def _form(kind: str, text: str) -> Message:
     return form
 
 
+def _page(letter: Letter) -> Message:
+    """The HTML of a letter, with the pictures in it."""
+    html = _form("html", letter.html_body)
+    shown = [(each, content) for each in letter.pictures if (content := pictures.content_of(each))]
+    return _parts("related", html, *(_picture(*each) for each in shown), of=letter) if shown else html
+
+
+def _picture(picture: Picture, content: bytes) -> Message:
+    part = _encoded(picture.content_type, content)
+    part["Content-ID"] = f"<{pictures.content_id(picture.storage_key)}>"
+    part["Content-Disposition"] = "inline"
+    return part
+
+
 def _part(enclosure: Enclosure, content: bytes) -> Message:
-    kind, _, subtype = enclosure.content_type.partition("/")
+    part = _encoded(enclosure.content_type, content)
+    name = storage.clean_name(header_safe(enclosure.name))
+    part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
+    return part
+
+
+def _encoded(content_type: str, content: bytes) -> Message:
+    kind, _, subtype = content_type.partition("/")
     if kind in _PARTS_OF_MAIL or not subtype:
         kind, subtype = "application", "octet-stream"
     part = MIMEBase(kind, subtype)
     part.set_payload(content)
     encode_base64(part)
-    name = storage.clean_name(header_safe(enclosure.name))
-    part.add_header("Content-Disposition", "attachment", filename=name if name.isascii() else ("utf-8", "", name))
     return part
 
 

@@ -14,6 +14,7 @@ from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail, sample_mail
 from customerhub.notifications.templates import check_template
 from customerhub.permissions import Actor, Permission, require, scope
+from customerhub.pictures import as_seen
 from models import ComplianceDocument, Customer, NotificationTemplate, Organisation
 from models.base import db
 from models.enums import TemplatePurpose
@@ -24,7 +25,7 @@ ABOUT_CUSTOMERS = (TemplatePurpose.REVIEW, TemplatePurpose.COMPLIANCE)
 LOOKUP = "preview.customer"
 CUSTOMERS = Source(Customer)
 FRAMED = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 LONGEST = {"subject": 200, "body": 20_000}
@@ -95,7 +96,12 @@ def framed(template: NotificationTemplate | None, actor: Actor) -> Response:
     shown = (
         {"note": "Choose a purpose to see a preview.", "mail": None} if template is None else _shown(template, actor)
     )
-    response = Response(render_template("preview.html", **shown), mimetype="text/html")
+    return for_frame(render_template("preview.html", **shown))
+
+
+def for_frame(html: str) -> Response:
+    """A page that only a frame of ours shows: nothing in it runs or is fetched."""
+    response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = FRAMED
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
@@ -119,7 +125,7 @@ def _shown(template: NotificationTemplate, actor: Actor) -> dict[str, Any]:
             document=document,
             letterhead=head,
         )
-    inside = _INSIDE.search(mail.html)
+    inside = _INSIDE.search(as_seen(mail.html, organisation.id))
     assert inside is not None
     html = Markup(inside[1])  # noqa: S704  (made by our template)
     return {"note": note, "mail": mail, "inside": html, "problems": _problems(template)}

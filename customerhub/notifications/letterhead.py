@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from customerhub import pictures
 from models import BusinessEntity, Customer, Organisation
 from models.base import db
 from models.enums import DateFormat
@@ -19,11 +20,14 @@ _NEAR_BLACK: Final = "#050505"
 
 @dataclass(frozen=True)
 class Brand:
-    """What a mail wears: the name on top, the colour of its line and button, the lines at its foot."""
+    """What a mail wears: on top its logo, by the address that HTML has for it, or else the name; the colour of its line
+    and button; the lines at its foot.
+    """
 
     name: str
     colour: str = USUAL_COLOUR
     foot: tuple[str, ...] = ()
+    logo: str | None = None
 
     @property
     def on_colour(self) -> str:
@@ -69,7 +73,7 @@ def brand_of(entity: BusinessEntity) -> Brand:
     address = ", ".join(line.strip(" ,") for line in entity.address.splitlines() if line.strip(" ,"))
     foot = (entity.registered_name, address, " · ".join(numbers))
     colour = entity.brand_colour if _COLOUR.fullmatch(entity.brand_colour) else USUAL_COLOUR
-    return Brand(entity.name, colour, tuple(line for line in foot if line))
+    return Brand(entity.name, colour, tuple(line for line in foot if line), pictures.address_of(entity.logo))
 
 
 def text_on(colour: str) -> str:

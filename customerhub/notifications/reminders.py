@@ -13,7 +13,7 @@ from customerhub.formats import written
 from customerhub.notifications.due import PURPOSES, Due, Terms, due_of
 from customerhub.notifications.letterhead import letterhead_of
 from customerhub.notifications.mailing import reminder_mail
-from models import ComplianceDocument, Customer, Organisation, Reminder, Review
+from models import BusinessEntity, ComplianceDocument, Customer, Organisation, Reminder, Review
 from models.base import db
 from models.enums import ReminderKind
 
@@ -53,7 +53,9 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
             select(Customer)
             .where(Customer.id.in_({due.customer_id for due in still}))
             .options(
-                *(joinedload(each) for each in (Customer.account_manager, Customer.status, Customer.business_entity))
+                joinedload(Customer.account_manager),
+                joinedload(Customer.status),
+                joinedload(Customer.business_entity).joinedload(BusinessEntity.logo),
             )
         )
     }

@@ -205,7 +205,7 @@ def test_many_reminders_ask_nothing_of_the_database(customer):
     own = template_of(customer, REVIEW)
     head = letterhead_of(customer.organisation_id)
     db.session.flush()
-    assert (customer.status, customer.account_manager, customer.business_entity) is not None
+    assert (customer.status, customer.account_manager, customer.business_entity.logo) is not None
     asked = []
     listener = lambda *given: asked.append(given[2])  # noqa: E731
     event.listen(db.engine, "before_cursor_execute", listener)
