@@ -260,10 +260,13 @@ def delete_user(user: User, *, actor: Actor) -> None:
 def invite(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
     """Mail `user` a one-time link: to choose a first password or, where there is one already, a new one.
 
-    Asking again within the same five minutes of the clock sends no second mail.
+    Raises WrongState where they were sent one within the same five minutes of the clock: it is on its way.
     """
     _require_invitable(user, actor)
-    return send_link(user, _purpose(user), links=links)
+    message, is_new = _put_link(user, _purpose(user), links)
+    if not is_new:
+        raise WrongState(f"A link was sent to {message.recipient} a moment ago. Wait five minutes to send another")
+    return message
 
 
 def renew_link(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
@@ -287,16 +290,22 @@ def _purpose(user: User) -> TemplatePurpose:
 
 def send_link(user: User, purpose: TemplatePurpose, *, links: OneTimeLinks) -> OutboxMessage:
     """Put the mail with a one-time link for `user` into the outbox, at most one in ONE_MAIL_SECONDS."""
+    return _put_link(user, purpose, links)[0]
+
+
+def _put_link(user: User, purpose: TemplatePurpose, links: OneTimeLinks) -> tuple[OutboxMessage, bool]:
+    """The mail, and whether it was put now."""
     now = clock.now()
     [draft] = link_drafts([user], purpose, links=links, now=now)
     [made] = outbox.put_many([draft])
     if made is not None:
         _keep_until(user, link_until(purpose, now))
-    return db.session.scalars(
+    message = db.session.scalars(
         select(OutboxMessage).where(
             OutboxMessage.organisation_id == user.organisation_id, OutboxMessage.reason_key == draft.reason_key
         )
     ).one()
+    return message, made is not None
 
 
 @dataclass(frozen=True, slots=True)
