@@ -3,56 +3,33 @@
 from typing import Any
 
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms import DateField, Form
+from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, moves
-from customerhub.contracts.moves import Move
 from customerhub.contracts.risks import rag_column
-from customerhub.permissions import Actor, Permission
+from customerhub.permissions import Permission
 from models import BusinessEntity, Contract, Customer, InvoiceProfile
 from models.enums import ContractStatus, Risk
 from views.choices import Source
 from views.columns import Column, Filter, amount, day, formats, risk_chip
 from views.contract_cells import LOAD_CUSTOMER, profile_cell, rag_chip, status_chip, value_cell
+from views.contract_moves import move_operation, reason_field
 from views.customer_cells import CustomerFilter, customer_link
 from views.customer_contracts import orders_table
 from views.customer_form import today
 from views.editing import DetailsPage
-from views.forms import clean_input
 from views.of_customer import CUSTOMER, OfCustomer, OfCustomerField, OfCustomerView
-from views.operation import Operation
 from views.paths import path_to
 
 
-def _why() -> TextAreaField:
-    return TextAreaField("Why", [Optional(), Length(max=contracts.LONGEST_REASON)], filters=[clean_input])
-
-
 class WhyForm(Form):
-    reason = _why()
+    reason = reason_field("Why")
 
 
 class EndForm(Form):
     end_date = DateField("Ends on", [InputRequired("Say on which day it ends")], default=lambda: today())
-    reason = _why()
-
-
-def _move(move: Move[ContractStatus]) -> Operation:
-    def run(contract: Contract, *, actor: Actor, **told: Any) -> None:
-        contracts.move_contract(contract, move, actor=actor, **told)
-
-    return Operation(
-        name=move.name,
-        label=move.label,
-        permission=Permission.CONTRACTS_EDIT,
-        run=run,
-        explain=move.explain,
-        form=EndForm if move.needs else WhyForm,
-        available=lambda contract, _actor: moves.why_not(move, contract.status),
-        icon={"end": "stop", "live": "run"}.get(move.name, "clock"),
-        danger=move.name == "end",
-    )
+    reason = reason_field("Why")
 
 
 class ContractView(OfCustomerView):
@@ -111,7 +88,13 @@ class ContractView(OfCustomerView):
         )
     }  # fmt: skip
     tab = "contracts"
-    operations = tuple(_move(move) for move in moves.CONTRACT_MOVES)
+    operations = tuple(
+        move_operation(
+            move, contracts.move_contract, form=EndForm if move.needs else WhyForm,
+            icon={"end": "stop", "live": "run"}.get(move.name, "clock"), danger=move.name == "end",
+        )
+        for move in moves.CONTRACT_MOVES
+    )  # fmt: skip
     view_permission = Permission.CONTRACTS_VIEW
     edit_permission = Permission.CONTRACTS_EDIT
     save = staticmethod(contracts.save_contract)

@@ -4,55 +4,31 @@ from typing import Any
 
 from flask import request
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms import DateField, Form
+from wtforms.validators import InputRequired, Optional
 
 from customerhub.contracts import moves, orders
-from customerhub.contracts.contracts import LONGEST_REASON
-from customerhub.contracts.moves import Move
-from customerhub.permissions import Actor, Permission
+from customerhub.permissions import Permission
 from models import Contract, Customer, CustomerOrder
 from models.enums import OrderStatus
 from views.columns import Column, Filter, day
 from views.contract_cells import LOAD_CUSTOMER, contract_link, number_link, status_chip, wanted_cell
+from views.contract_moves import move_operation, reason_field
 from views.customer_cells import CustomerFilter, customer_link
 from views.customer_form import today
 from views.editing import DetailsPage
-from views.forms import clean_input
 from views.of_customer import CUSTOMER, OfCustomer, OfCustomerField, OfCustomerView
-from views.operation import Operation
-
-
-def _note() -> TextAreaField:
-    return TextAreaField("Note", [Optional(), Length(max=LONGEST_REASON)], filters=[clean_input])
 
 
 class NoteForm(Form):
-    reason = _note()
+    reason = reason_field("Note")
 
 
 class DeliveryForm(Form):
     delivered_on = DateField(
         "Delivered on", [InputRequired("Say on which day it was delivered")], default=lambda: today()
     )
-    reason = _note()
-
-
-def _move(move: Move[OrderStatus]) -> Operation:
-    def run(order: CustomerOrder, *, actor: Actor, **told: Any) -> None:
-        orders.move_order(order, move, actor=actor, **told)
-
-    return Operation(
-        name=move.name,
-        label=move.label,
-        permission=Permission.CONTRACTS_EDIT,
-        run=run,
-        explain=move.explain,
-        form=DeliveryForm if move.needs else NoteForm,
-        available=lambda order, _actor: moves.why_not(move, order.status),
-        icon={"start": "run", "deliver": "ok"}.get(move.name, "stop"),
-        danger=move.name == "cancel",
-    )
+    reason = reason_field("Note")
 
 
 class OrderView(OfCustomerView):
@@ -95,7 +71,13 @@ class OrderView(OfCustomerView):
     }
     own = {"contract_id": OfCustomerField("Contract", [Optional()], of=OfCustomer(Contract), blank="No contract yet")}
     tab = "contracts"
-    operations = tuple(_move(move) for move in moves.ORDER_MOVES)
+    operations = tuple(
+        move_operation(
+            move, orders.move_order, form=DeliveryForm if move.needs else NoteForm,
+            icon={"start": "run", "deliver": "ok"}.get(move.name, "stop"), danger=move.name == "cancel",
+        )
+        for move in moves.ORDER_MOVES
+    )  # fmt: skip
     view_permission = Permission.CONTRACTS_VIEW
     edit_permission = Permission.CONTRACTS_EDIT
     save = staticmethod(orders.save_order)
