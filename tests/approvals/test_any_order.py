@@ -317,7 +317,8 @@ class Approvals(RuleBasedStateMachine):
             account.website = wanted.get("website", account.website)
             if "name" in wanted:
                 account.name = wanted["name"]
-                self.fact_changed(customer, who)
+                for person in (who, request.asker):
+                    self.fact_changed(customer, person)
 
     @rule(customer=customers, who=st.sampled_from(PEOPLE), kind=KINDS, comment=st.sampled_from(["", REASON]))
     def decline(self, customer, who, kind, comment):
