@@ -1,6 +1,7 @@
 # Customer Hub. Needs Debian or Ubuntu with Python 3.11+, git and make; everything else is fetched into .venv.
 PYTHON_ENV := .venv/bin/python
-JOBS := auto
+# Tests at a time: one more than there are cores, because many wait for a server or a clock.
+JOBS := $(shell expr $$(nproc) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env env-dev run test check bench format
