@@ -214,7 +214,7 @@ def test_a_customer_that_is_wrong_is_told_why_and_keeps_what_was_typed(world: Wo
 )
 def test_what_looks_like_markup_is_text(world: World, admin: Browser, field: str):
     key = world.ours.customers[0]
-    text = f"{SCRIPT}\"'&lt; {{{{7*7}}}}"[:55]
+    text = f"{SCRIPT}\"'&lt; {{{{99991*9}}}}"
     url = f"/admin/customers/edit/?id={key}"
     assert admin.submit(url, **{field: text}).status_code == 303
     for page in (
@@ -224,7 +224,7 @@ def test_what_looks_like_markup_is_text(world: World, admin: Browser, field: str
         answer = admin.get(page)
         assert answer.status_code == 200
         assert untouched(answer), page
-        assert "49" not in re.findall(r"alert[^<]*?(49)", answer.text)
+        assert "899919" not in answer.text, page
     assert form_of(admin.get(url).text)[field] == [text]
 
 
