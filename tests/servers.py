@@ -52,7 +52,7 @@ class PostgreSQL:
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="hub-postgresql-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="hub-postgresql-", dir=_quickest_folder()))
         self.port = free_port()
         self._account = _unprivileged_account()
         if self._account:
@@ -135,6 +135,13 @@ class Valkey:
 
     def connect(self) -> Redis:
         return Redis.from_url(self.url)
+
+
+def _quickest_folder() -> Path:
+    """In memory where there is room: a database is copied for each test, which takes a fifth of the time there."""
+    memory = Path("/dev/shm")
+    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * 1024**3
+    return memory if has_room else Path("/tmp")
 
 
 def _unprivileged_account() -> pwd.struct_passwd | None:
