@@ -91,6 +91,12 @@ def main(url: str) -> None:
         take(page, "tasks", 740)
         page.goto("/admin/tasks/operation/approve/?id=1&id=2&id=3")
         take(page, "approve", 740)
+        page.goto("/admin/templates/edit/?id=1", wait_until="networkidle")
+        take(page, "template", 860)
+        page.goto("/admin/outbox/?search=Cobalt+Software")
+        page.get_by_role("link", name="Review of Cobalt Software Ltd").first.click()
+        page.wait_for_load_state("networkidle")
+        take(page, "message", 860)
         browser.close()
 
 
