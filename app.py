@@ -18,6 +18,7 @@ from sqlalchemy import select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import jobs.imports
+import jobs.organisations
 import jobs.processes
 import jobs.reminders
 import jobs.reports
@@ -334,7 +335,7 @@ def remind(as_of: datetime | None, organisation: str | None, dry_run: bool, as_j
     May be repeated, also for a day in the past: what was planned is not planned again. Each organisation has its own
     today.
     """
-    ids = [organisation_or_exit(organisation).id] if organisation else jobs.reminders.organisation_ids()
+    ids = [organisation_or_exit(organisation).id] if organisation else jobs.organisations.organisation_ids()
     outcome = reminders.Outcome()
     bar, move = progress_bar("Reminders", None)
     with bar, refusals():

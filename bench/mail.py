@@ -46,7 +46,6 @@ LEAST = 1 / 3  # of the baseline's rate
 MESSAGES, QUICK = 10_000, 2_000
 ROUNDS = 10
 WARM_UP = 200
-SENDER = "no-reply@hub.example.com"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

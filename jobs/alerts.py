@@ -5,14 +5,11 @@ Every hour, because the days of organisations begin at different hours.
 
 import logging
 
-from rq.timeouts import BaseTimeoutException
-from sqlalchemy import select
-
 from customerhub import history
 from customerhub.customers import alerts
 from customerhub.periodic import Unfinished
 from customerhub.permissions import Actor
-from models import Organisation
+from jobs.organisations import for_each
 from models.base import db
 
 log = logging.getLogger(__name__)
@@ -23,23 +20,10 @@ def review() -> str:
 
     Raises Unfinished at the end where one failed.
     """
-    ids = list(db.session.scalars(select(Organisation.id).where(Organisation.active).order_by(Organisation.id)))
-    db.session.rollback()
-    raised, closed, failed = 0, 0, 0
-    for organisation_id in ids:
-        try:
-            more, fewer = _review(organisation_id)
-        except BaseTimeoutException:
-            raise
-        except Exception:
-            db.session.rollback()
-            failed += 1
-            log.exception("the alerts of organisation %s could not be reviewed", organisation_id)
-        else:
-            raised, closed = raised + more, closed + fewer
+    reviewed, failed = for_each(_review, failure="the alerts of organisation %s could not be reviewed")
     if failed:
-        raise Unfinished(f"The alerts of {failed} of {len(ids)} organisations could not be reviewed")
-    return f"{raised} raised, {closed} closed"
+        raise Unfinished(f"The alerts of {failed} of {len(reviewed) + failed} organisations could not be reviewed")
+    return f"{sum(raised for raised, _ in reviewed)} raised, {sum(closed for _, closed in reviewed)} closed"
 
 
 def _review(organisation_id: int) -> tuple[int, int]:

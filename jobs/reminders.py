@@ -7,9 +7,6 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
-from rq.timeouts import BaseTimeoutException
-from sqlalchemy import select
-
 from customerhub import clock, history
 from customerhub.customers.alerts import today
 from customerhub.notifications import reminders
@@ -17,6 +14,7 @@ from customerhub.notifications.due import find_due
 from customerhub.notifications.reminders import Outcome
 from customerhub.periodic import Unfinished
 from customerhub.permissions import Actor
+from jobs.organisations import for_each
 from models import Organisation
 from models.base import db
 from models.sqlite import reading
@@ -31,26 +29,14 @@ def remind() -> str:
 
     Raises Unfinished at the end where one failed.
     """
-    planned, failed = 0, 0
-    for organisation_id in organisation_ids():
-        try:
-            planned += remind_organisation(organisation_id, as_of=today(organisation_id)).planned
-        except BaseTimeoutException:
-            raise
-        except Exception:
-            db.session.rollback()
-            failed += 1
-            log.exception("the reminders of organisation %s could not be planned", organisation_id)
+    each, failed = for_each(
+        lambda key: remind_organisation(key, as_of=today(key)).planned,
+        failure="the reminders of organisation %s could not be planned",
+    )
+    planned = sum(each)
     if failed:
         raise Unfinished(f"{planned} reminders planned; of {failed} organisations they could not be")
     return f"{planned} reminders planned"
-
-
-def organisation_ids() -> list[int]:
-    """The active organisations."""
-    ids = list(db.session.scalars(select(Organisation.id).where(Organisation.active).order_by(Organisation.id)))
-    db.session.rollback()
-    return ids
 
 
 def remind_organisation(

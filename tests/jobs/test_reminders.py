@@ -8,7 +8,8 @@ from rq.timeouts import JobTimeoutException
 from sqlalchemy import select, text
 
 from customerhub.periodic import Unfinished
-from jobs.reminders import organisation_ids, remind
+from jobs.organisations import organisation_ids
+from jobs.reminders import remind
 from models import Reminder
 from models.base import db
 from tests.jobs.slowness import too_slow
