@@ -10,7 +10,7 @@ from typing import Any
 from flask import g
 from sqlalchemy import ColumnElement, and_, false, not_, or_, select
 
-from customerhub import money
+from customerhub import clock, money
 from customerhub.errors import Invalid, quoted
 from models.enums import Risk, Stage
 from models.types import ScaledDecimal, UtcDateTime
@@ -213,7 +213,7 @@ def day(value: date | None) -> str:
 
 def local_date(value: datetime) -> date:
     """The day of a moment in the organisation's time zone."""
-    return (value.astimezone(formats().zone) if formats().zone else value).date()
+    return clock.day_of(value, formats().zone)
 
 
 def moment(value: datetime | None) -> str:

@@ -7,14 +7,13 @@ from typing import Any
 from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
-from customerhub import clock
 from customerhub.customers.reviewing import LONGEST_NOTE, due_dates_of, list_reviews, record_review
 from customerhub.customers.reviews import is_answered, is_overdue, latest_review, next_reviews
 from customerhub.permissions import Actor, Permission
 from models import Customer, Organisation, Review
 from models.base import db
 from models.enums import Risk
-from views.columns import day, risk_chip
+from views.columns import day, local_date, risk_chip
 from views.customer_form import today
 from views.fields import ChoiceField
 from views.forms import clean_input
@@ -87,9 +86,8 @@ def _state(row: Customer, due: date, review: Review | None) -> dict[str, Any]:
         return {"chip": f"Done on {day(review.done_on)}", "tone": "green"}
     if due > today():
         return {"chip": "Planned", "tone": "neutral"}
-    organisation = db.session.get_one(Organisation, row.organisation_id)
-    known_since = clock.day_of(row.created_at, organisation.timezone)
-    if is_overdue(due, known_since, organisation.review_grace_days, today()):
+    grace = db.session.get_one(Organisation, row.organisation_id).review_grace_days
+    if is_overdue(due, local_date(row.created_at), grace, today()):
         return {"chip": "Overdue", "tone": "red"}
     return {"chip": "Due", "tone": "amber"}
 

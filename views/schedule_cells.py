@@ -101,7 +101,7 @@ def unbroken(value: datetime) -> str:
 def time_of(value: datetime) -> str:
     """A moment of today by the time alone, any other with its date."""
     zone = formats().zone or UTC
-    is_today = value.astimezone(zone).date() == clock.today(zone)
+    is_today = clock.day_of(value, zone) == clock.today(zone)
     return f"{value.astimezone(zone):%H:%M:%S}" if is_today else unbroken(value)
 
 

@@ -454,7 +454,7 @@ def _messages(row: Customer, as_of: date, zone: ZoneInfo) -> tuple[list[MessageF
     ).all()
     in_all = db.session.scalar(select(func.count()).select_from(message).where(*about)) or 0
     return [
-        MessageFact((sent_at or made_at).astimezone(zone).date(), subject, recipient, state)
+        MessageFact(clock.day_of(sent_at or made_at, zone), subject, recipient, state)
         for made_at, sent_at, subject, recipient, state in rows
     ], in_all
 
