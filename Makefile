@@ -4,10 +4,10 @@ PYTHON_ENV := .venv/bin/python
 JOBS := $(shell expr $$(nproc) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env env-dev run test check bench format
+.PHONY: help env env-dev run test test-fast check bench format
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env:  ## Prepare the environment (.venv) and nothing else
 	@deploy/prepare base
@@ -22,11 +22,16 @@ test: env-dev  ## Run all tests: SQLite, PostgreSQL, Chromium (ARGS= goes to pyt
 	@deploy/test-servers
 	@exec $(PYTHON_ENV) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
+test-fast: env-dev  ## Run what is quick: no browser, no processes, SQLite only
+	@exec $(PYTHON_ENV) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder -m "not browser and not slow" \
+		-k "not postgresql" --ignore tests/jobs --ignore tests/test_package.py $(ARGS)
+
 check: env-dev  ## Check style, types and import directions
 	@$(PYTHON_ENV) -m ruff check .
 	@$(PYTHON_ENV) -m ruff format --check .
 	@$(PYTHON_ENV) -m mypy
 	@.venv/bin/lint-imports
+	@$(PYTHON_ENV) deploy/check_code.py
 
 bench: env-dev  ## Measure speed on synthetic customers (ARGS=--quick for 20,000 only)
 	@exec $(PYTHON_ENV) -m bench $(ARGS)

@@ -1,12 +1,12 @@
-"""`python -m bench` measures the screens, `python -m bench mail` the delivery of mail. The imports have
-`python -m bench.imports`.
+"""`python -m bench` measures the screens, `python -m bench mail` the delivery of mail, `python -m bench
+saving` saving and approving. The imports have `python -m bench.imports`.
 """
 
 import sys
 
-from bench import mail, screens
+from bench import mail, saving, screens
 
-PARTS = {"screens": screens.main, "mail": mail.main}
+PARTS = {"screens": screens.main, "mail": mail.main, "saving": saving.main}
 
 if sys.argv[1:2] and sys.argv[1] in PARTS:
     PARTS[sys.argv[1]](sys.argv[2:])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from bench.data import BUSY, Filled
+from bench.data import BUSY, BenchDatabase
 from models import Customer, CustomerStatus, Organisation
 from models.base import db
 from seed.demo import NAME
@@ -13,15 +13,15 @@ LIST = "/admin/customers/"
 
 
 @dataclass(frozen=True)
-class Known:
+class CaseData:
     """What the addresses need to know about a database."""
 
     organisation: int
     size: int
     status: int
     rare_status: int
-    busy: int
-    middle: int
+    busy_customer: int
+    middle_customer: int
     reference: str
 
     @property
@@ -32,7 +32,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Case:
-    """One screen. `path` and `plain`, its counterpart of the baseline, are format strings over a Known."""
+    """One screen. `path` and `plain`, its counterpart of the baseline, are format strings over a CaseData."""
 
     name: str
     path: str
@@ -48,12 +48,17 @@ CASES = (
     Case("search, reference", LIST + "?search={reference}", "/admin/customer/?search={reference}"),
     Case("filter by status", LIST + "?f=status:is:{status}"),
     Case("sort by name, descending", LIST + "?sort=name&desc=1", "/admin/customer/?sort=0&desc=1"),
-    Case("customer page", LIST + "details/?id={middle}"),
-    Case("form with 50 inline rows", LIST + "edit/?id={busy}", "/admin/customer/edit/?id={busy}", is_form=True),
+    Case("customer page", LIST + "details/?id={middle_customer}"),
+    Case(
+        "form with 50 inline rows",
+        LIST + "edit/?id={busy_customer}",
+        "/admin/customer/edit/?id={busy_customer}",
+        is_form=True,
+    ),
 )
 QUEUE = "/admin/tasks/?f=state:is:open"
 DONE = "/admin/tasks/?f=state:not:open&sort=created_at&desc=1"
-MORE = (
+MORE_CASES = (
     Case("queue, all open", QUEUE),
     Case("queue, mine", QUEUE + "&f=assignee:is:1"),
     Case("queue, unassigned", QUEUE + "&f=assignee:blank:"),
@@ -63,7 +68,7 @@ MORE = (
     Case("queue, sorted by creation", QUEUE + "&sort=created_at"),
     Case("search, all match", LIST + "?search=office"),
     Case("search, two words", LIST + "?search=amber+logistics"),
-    Case("search, one customer's number", LIST + "?search=zenith+{middle}"),
+    Case("search, one customer's number", LIST + "?search=zenith+{middle_customer}"),
     Case("search, no match", LIST + "?search=qzxv"),
     Case("search, one letter", LIST + "?search=z"),
     Case("search, two letters", LIST + "?search=ze"),
@@ -74,35 +79,35 @@ MORE = (
     Case("filter by risk and region", LIST + "?f=risk:is:High&f=region:is:1"),
     Case("sort by start", LIST + "?sort=start_date&desc=1"),
     Case("count exactly", LIST + "?exact=1"),
-    Case("history of a customer", LIST + "details/?id={middle}&tab=history"),
+    Case("history of a customer", LIST + "details/?id={middle_customer}&tab=history"),
     Case("form of a new customer", LIST + "new/"),
     Case("start page", "/admin/"),
     Case("suggestions while typing", "/admin/search/suggest?q=logist"),
-    Case("summary on hovering", LIST + "peek/?id={middle}"),
+    Case("summary on hovering", LIST + "peek/?id={middle_customer}"),
 )
 
 
-def known(filled: Filled) -> Known:
+def load_case_data(database: BenchDatabase) -> CaseData:
     """Look up what the cases need."""
-    with filled.app.app_context():
+    with database.app.app_context():
         organisation = db.session.scalars(select(Organisation.id).where(Organisation.name == NAME)).one()
-        mine = select(Customer).where(Customer.organisation_id == organisation)
+        customers_query = select(Customer).where(Customer.organisation_id == organisation)
         statuses = db.session.scalars(
             select(CustomerStatus.id)
             .where(CustomerStatus.organisation_id == organisation)
             .order_by(CustomerStatus.position)
         ).all()
-        middle = db.session.scalars(mine.order_by(Customer.id).offset(filled.size // 2).limit(1)).one()
-        return Known(
+        middle = db.session.scalars(customers_query.order_by(Customer.id).offset(database.size // 2).limit(1)).one()
+        return CaseData(
             organisation=organisation,
-            size=filled.size,
+            size=database.size,
             status=statuses[0],
             rare_status=statuses[2],
-            busy=db.session.scalars(mine.where(Customer.name == BUSY)).one().id,
-            middle=middle.id,
+            busy_customer=db.session.scalars(customers_query.where(Customer.name == BUSY)).one().id,
+            middle_customer=middle.id,
             reference=middle.reference or "",
         )
 
 
-def path_of(pattern: str, facts: Known) -> str:
-    return pattern.format(**vars(facts), page=facts.page)
+def path_of(pattern: str, case_data: CaseData) -> str:
+    return pattern.format(**vars(case_data), page=case_data.page)

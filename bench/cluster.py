@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from jobs.parent_death import die_with_parent
+from jobs.processes.parent_death import die_with_parent
 
 START_SECONDS = 60.0
 PORT = 54329  # only names the socket: the server listens on no network
@@ -25,20 +25,33 @@ class Cluster:
         if self._account:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
         if not (self.folder / "data" / "PG_VERSION").exists():
-            made = self._run("initdb", "--pgdata=data", "--username=hub", "--auth=trust", "--encoding=UTF8",
-                             "--locale=C.UTF-8", "--no-sync").wait(120)  # fmt: skip
-            if made != 0:
+            exit_code = self._run(
+                "initdb",
+                "--pgdata=data",
+                "--username=hub",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ).wait(120)
+            if exit_code != 0:
                 raise RuntimeError((self.folder / "log").read_text()[-2000:])
-        self._server = self._run("postgres", "-D", "data", "--listen_addresses=", f"--port={PORT}",
-                                 f"--unix_socket_directories={self.folder}")  # fmt: skip
+        self._server = self._run(
+            "postgres",
+            "-D",
+            "data",
+            "--listen_addresses=",
+            f"--port={PORT}",
+            f"--unix_socket_directories={self.folder}",
+        )
         self._wait()
 
-    def url(self, database: str) -> str:
+    def build_url(self, database: str) -> str:
         return f"postgresql+psycopg://hub@/{database}?host={self.folder}&port={PORT}"
 
     def execute(self, *statements: str) -> None:
         """Run administrative statements outside of a transaction."""
-        url = self.url("postgres").replace("+psycopg", "")
+        url = self.build_url("postgres").replace("+psycopg", "")
         with psycopg.connect(url, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)

@@ -21,10 +21,10 @@ from sqlalchemy import func, select, text
 from app import create_app
 from bench.cluster import Cluster
 from bench.tasks import fill_tasks
-from customerhub import clock, history
-from customerhub.config import load_settings
+from customerhub.core import clock, history
+from customerhub.core.config import load_settings
+from customerhub.core.permissions import Actor
 from customerhub.customers.records import save_customer
-from customerhub.permissions import Actor
 from models import (
     BilledUser,
     BillingLine,
@@ -52,7 +52,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
-class Filled:
+class BenchDatabase:
     """One database with `size` customers in the measured organisation, and the hub over it."""
 
     kind: str
@@ -69,22 +69,22 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._cluster: Cluster | None = None
 
-    def open(self, kind: str, size: int) -> Filled:
+    def open(self, kind: str, size: int) -> BenchDatabase:
         """The database of this kind and size, made now where it is not there or no longer up to date."""
         name = f"hub_{size}"
-        mark = self.folder / f"{kind}_{name}.made"
+        marker = self.folder / f"{kind}_{name}.made"
         recipe = _recipe()
-        is_made = mark.exists() and mark.read_text() == recipe
-        if not is_made:
-            mark.unlink(missing_ok=True)
-        url = self._url(kind, name, fresh=not is_made)
+        is_current = marker.exists() and marker.read_text() == recipe
+        if not is_current:
+            marker.unlink(missing_ok=True)
+        url = self._url(kind, name, fresh=not is_current)
         app = _app(url, self.folder / f"{kind}_{name}.files")
-        if not is_made:
-            fill(app, size)
-            mark.write_text(recipe)
-        return Filled(kind, size, url, app)
+        if not is_current:
+            fill_database(app, size)
+            marker.write_text(recipe)
+        return BenchDatabase(kind, size, url, app)
 
-    def empty(self, kind: str, name: str, **settings: str) -> Flask:
+    def create_empty(self, kind: str, name: str, **settings: str) -> Flask:
         """The hub over a database of this kind with nothing in it, made now. `settings` are environment variables."""
         app = _app(self._url(kind, name, fresh=True), self.folder / f"{kind}_{name}.files", **settings)
         with app.app_context():
@@ -106,7 +106,7 @@ class Store:
             self._cluster = Cluster(self.folder / "postgresql")
         if fresh:
             self._cluster.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
-        return self._cluster.url(name)
+        return self._cluster.build_url(name)
 
 
 def _recipe() -> str:
@@ -117,26 +117,26 @@ def _recipe() -> str:
 
 
 def _app(url: str, folder: Path, **settings: str) -> Flask:
-    own = {"DATABASE_URL": url, "HUB_DATA_DIR": str(folder), "HUB_SECRET_KEY": "bench"}
-    return create_app(load_settings(own | settings))
+    defaults = {"DATABASE_URL": url, "HUB_DATA_DIR": str(folder), "HUB_SECRET_KEY": "bench"}
+    return create_app(load_settings(defaults | settings))
 
 
-def fill(app: Flask, size: int) -> None:
+def fill_database(app: Flask, size: int) -> None:
     """Migrate and fill the database of `app`; the seed has it gather its statistics."""
-    began = time.monotonic()
+    started_at = time.monotonic()
     with app.app_context():
         upgrade()
-        with history.acting(Actor(None, 0), "bench"):
+        with history.act_as(Actor(None, 0), "bench"):
             demo = seed_demo(app.config["HUB"].data_dir)
             other = Organisation(name=OTHER)
             db.session.add(other)
             db.session.flush()
             seed_reference(other)
             db.session.commit()
-            before = db.session.scalar(select(func.count()).where(Customer.organisation_id == demo.id)) or 0
-            _busy_customer(demo)
-            synthesize(demo, size - before - 1, _told(demo.name, size, began))
-            synthesize(other, size // 4, _told(other.name, size // 4, began))
+            existing_count = db.session.scalar(select(func.count()).where(Customer.organisation_id == demo.id)) or 0
+            _add_busy_customer(demo)
+            synthesize(demo, size - existing_count - 1, _progress_printer(demo.name, size, started_at))
+            synthesize(other, size // 4, _progress_printer(other.name, size // 4, started_at))
             fill_tasks(demo)
         if db.engine.dialect.name == "postgresql":  # what its autovacuum does in time
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -145,24 +145,30 @@ def fill(app: Flask, size: int) -> None:
             engine.dispose()
 
 
-def _told(name: str, size: int, began: float) -> Callable[[int], None]:
-    def tell(done: int) -> None:
+def _progress_printer(name: str, size: int, started_at: float) -> Callable[[int], None]:
+    def print_progress(done: int) -> None:
         if done % 20_000 == 0 or done == size:
-            print(f"  {name}: {done:,} of {size:,} customers, {time.monotonic() - began:.0f} s", flush=True)
+            print(f"  {name}: {done:,} of {size:,} customers, {time.monotonic() - started_at:.0f} s", flush=True)
 
-    return tell
+    return print_progress
 
 
-def _busy_customer(organisation: Organisation) -> None:
+def _add_busy_customer(organisation: Organisation) -> None:
     """A customer with fifty rows on its form: billing lines, compliance documents and contacts."""
     key = organisation.id
-    full = Customer.organisation_id == key, Customer.region_id.is_not(None)
-    like = db.session.scalars(select(Customer).where(*full).order_by(Customer.id).limit(1)).one()
+    non_prospects = Customer.organisation_id == key, Customer.region_id.is_not(None)
+    template_customer = db.session.scalars(select(Customer).where(*non_prospects).order_by(Customer.id).limit(1)).one()
     customer = Customer(
-        name=BUSY, reference="BUSY-50", email="office@fifty.example", registration_number="HRB 505050",
-        region_id=like.region_id, start_date=clock.today() - timedelta(days=400),
-        risk=like.risk, account_manager_id=like.account_manager_id, departments=list(like.departments),
-    )  # fmt: skip
+        name=BUSY,
+        reference="BUSY-50",
+        email="office@fifty.example",
+        registration_number="HRB 505050",
+        region_id=template_customer.region_id,
+        start_date=clock.get_today() - timedelta(days=400),
+        risk=template_customer.risk,
+        account_manager_id=template_customer.account_manager_id,
+        departments=list(template_customer.departments),
+    )
     customer.billing_lines = _lines(key)
     customer.compliance_documents = _documents(key)
     roles = cycle(ContactRole)
@@ -186,20 +192,26 @@ def _lines(key: int) -> list[BillingLine]:
     departments, billed = _ids(Department, key), _ids(BilledUser, key)
     return [
         BillingLine(
-            commodity_id=next(commodities), minimum_cost=Decimal(n), cost_per_unit=Decimal("1.25"),
-            location_id=next(locations), department_id=next(departments), billed_user_id=next(billed),
-            active_from=clock.today(),
+            commodity_id=next(commodities),
+            minimum_cost=Decimal(n),
+            cost_per_unit=Decimal("1.25"),
+            location_id=next(locations),
+            department_id=next(departments),
+            billed_user_id=next(billed),
+            active_from=clock.get_today(),
         )
         for n in range(LINES)
-    ]  # fmt: skip
+    ]
 
 
 def _documents(key: int) -> list[ComplianceDocument]:
     templates = _ids(NotificationTemplate, key, NotificationTemplate.purpose == TemplatePurpose.COMPLIANCE)
     return [
         ComplianceDocument(
-            certificate=f"Certificate {n}", expiry_date=clock.today() + timedelta(days=30 * n),
-            reviewer_email="reviewer@demo.example", template_id=next(templates),
+            certificate=f"Certificate {n}",
+            expiry_date=clock.get_today() + timedelta(days=30 * n),
+            reviewer_email="reviewer@demo.example",
+            template_id=next(templates),
         )
         for n in range(DOCUMENTS)
-    ]  # fmt: skip
+    ]

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -32,34 +32,40 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import create_engine, insert, make_url, select, text
 
 from app import create_app
-from customerhub import history
-from customerhub.config import load_settings
+from customerhub.core import history
+from customerhub.core.config import load_settings
+from customerhub.core.permissions import Actor
 from customerhub.customers.importing.columns import HEADERS
-from customerhub.customers.importing.one_pass import import_file
-from customerhub.customers.importing.saving import ACCOUNT, ADDRESS, CUSTOMER, DERIVED_COLUMNS, SET_COLUMNS
-from customerhub.permissions import Actor
+from customerhub.customers.importing.import_file import import_open_file
+from customerhub.customers.importing.saving import (
+    ACCOUNT_TABLE,
+    ADDRESS_TABLE,
+    CUSTOMER_TABLE,
+    DERIVED_COLUMNS,
+    UPDATED_COLUMNS,
+)
 from models import History, Organisation, OutboxMessage, User, customer_department
 from models.base import db
 from seed.reference import seed_reference
 
 HISTORY: Any = History.__table__
-CUSTOMERS = {
-    CUSTOMER: ("id", "organisation_id", "account_number", "status_id", *SET_COLUMNS, *DERIVED_COLUMNS),
-    ACCOUNT: ("organisation_id", "customer_id", "number"),
-    ADDRESS: ("organisation_id", "customer_id", "kind", "lines"),
+CUSTOMER_COLUMNS = {
+    CUSTOMER_TABLE: ("id", "organisation_id", "account_number", "status_id", *UPDATED_COLUMNS, *DERIVED_COLUMNS),
+    ACCOUNT_TABLE: ("organisation_id", "customer_id", "number"),
+    ADDRESS_TABLE: ("organisation_id", "customer_id", "kind", "lines"),
     customer_department: ("organisation_id", "customer_id", "department_id"),
     HISTORY: tuple(column.name for column in HISTORY.columns if column.name != "id"),
 }
-PORTAL = {
+PORTAL_COLUMNS = {
     each.__table__: tuple(column.name for column in each.__table__.columns if column.name != "id")
     for each in (User, OutboxMessage)
 }
-WRITTEN = CUSTOMERS | PORTAL
+WRITTEN_COLUMNS = CUSTOMER_COLUMNS | PORTAL_COLUMNS
 TEMPLATE, COPY = "hub_bench_imports_template", "hub_bench_imports"
 MEMORY_ROWS = (10_000, 50_000, 100_000)
 
 
-def row(number: int, changed: bool) -> list[Any]:
+def build_row(number: int, changed: bool) -> list[Any]:
     """A made-up customer in the order of HEADERS; `changed` has other values in five of its cells."""
     shift = number + changed
     return [
@@ -89,7 +95,7 @@ def write_workbook(path: Path, rows: int, *, changed: bool = False) -> Path:
     sheet = book.add_worksheet("customers")
     sheet.write_row(0, 0, HEADERS)
     for line in range(1, rows + 1):
-        for place, cell in enumerate(row(line, changed)):
+        for place, cell in enumerate(build_row(line, changed)):
             if isinstance(cell, date):
                 sheet.write_datetime(line, place, cell, day)
             else:
@@ -111,7 +117,7 @@ class Database:
         app = self._app(TEMPLATE)
         with app.app_context():
             upgrade()
-            with history.acting(Actor(None, 0), "bench"):
+            with history.act_as(Actor(None, 0), "bench"):
                 organisation = Organisation(name="Bench")
                 db.session.add(organisation)
                 db.session.flush()
@@ -122,7 +128,7 @@ class Database:
             db.engine.dispose()
 
     @contextmanager
-    def fresh(self) -> Iterator[Flask]:
+    def fresh_copy(self) -> Iterator[Flask]:
         """Inside the context of an app over a new copy."""
         if self._server is not None:
             self._execute(f"DROP DATABASE IF EXISTS {COPY}", f"CREATE DATABASE {COPY} TEMPLATE {TEMPLATE}")
@@ -145,8 +151,8 @@ class Database:
             url = self._server.set(database=name).render_as_string(hide_password=False)
         else:
             url = f"sqlite:///{self._folder / name}"
-        surroundings = {"DATABASE_URL": url, "HUB_DATA_DIR": str(self._folder), "HUB_SECRET_KEY": "bench"}
-        return create_app(load_settings(surroundings))
+        environment = {"DATABASE_URL": url, "HUB_DATA_DIR": str(self._folder), "HUB_SECRET_KEY": "bench"}
+        return create_app(load_settings(environment))
 
     def _execute(self, *statements: str) -> None:
         assert self._server is not None
@@ -159,33 +165,33 @@ class Database:
 
 
 @contextmanager
-def timed(seconds: list[float]) -> Iterator[None]:
-    begin = time.perf_counter()
+def record_seconds(seconds: list[float]) -> Iterator[None]:
+    started_at = time.perf_counter()
     yield
-    seconds.append(time.perf_counter() - begin)
+    seconds.append(time.perf_counter() - started_at)
 
 
-def do_import(database: Database, path: Path, *, dry_run: bool = False) -> Any:
+def run_import(database: Database, path: Path, *, dry_run: bool = False) -> Any:
     """The import as the command does it, with its commit."""
     actor = Actor(None, database.organisation_id)
-    with history.acting(actor, "bench"), path.open("rb") as file:
-        result = import_file(file, actor=actor, max_rows=1_000_000, dry_run=dry_run)
+    with history.act_as(actor, "bench"), path.open("rb") as file:
+        result = import_open_file(file, actor=actor, max_rows=1_000_000, dry_run=dry_run)
         db.session.commit()
     assert not result.errors, result.errors[:3]
-    return result.tally
+    return result.counts
 
 
-def written_rows() -> dict[Any, list[dict[str, Any]]]:
+def load_written_rows() -> dict[Any, list[dict[str, Any]]]:
     """What the import has just written, by table."""
-    found = {}
+    rows_by_table = {}
     with db.engine.connect() as connection:
-        for table, names in WRITTEN.items():
+        for table, names in WRITTEN_COLUMNS.items():
             rows = connection.execute(select(*(table.c[name] for name in names)))
-            found[table] = [dict(line._mapping) for line in rows]
-    return found
+            rows_by_table[table] = [dict(line._mapping) for line in rows]
+    return rows_by_table
 
 
-def insert_bare(rows: dict[Any, list[dict[str, Any]]]) -> None:
+def insert_rows(rows: dict[Any, list[dict[str, Any]]]) -> None:
     with db.engine.begin() as connection:
         for table, lines in rows.items():
             connection.execute(insert(table), lines)
@@ -195,39 +201,49 @@ def measure(database: Database, folder: Path, rows: int, runs: int) -> None:
     """Time everything `runs` times in turn and print a table."""
     new = write_workbook(folder / "new.xlsx", rows)
     update = write_workbook(folder / "update.xlsx", rows, changed=True)
-    with database.fresh():
-        do_import(database, new)
-        lines = written_rows()
-    alone = {table: lines[table] for table in CUSTOMERS}
-    alone[HISTORY] = [line for line in lines[HISTORY] if line["table_name"] == "customer"]
+    with database.fresh_copy():
+        run_import(database, new)
+        lines = load_written_rows()
+    customer_rows = {table: lines[table] for table in CUSTOMER_COLUMNS}
+    customer_rows[HISTORY] = [line for line in lines[HISTORY] if line["table_name"] == "customer"]
     times: dict[str, list[float]] = {"read": [], "bare": [], "alone": [], "new": [], "update": [], "unchanged": []}
     for _ in range(runs):
-        with timed(times["read"]):
+        with record_seconds(times["read"]):
             CalamineWorkbook.from_path(new).get_sheet_by_index(0).to_python()
-        with database.fresh(), timed(times["bare"]):
-            insert_bare(lines)
-        with database.fresh(), timed(times["alone"]):
-            insert_bare(alone)
-        with database.fresh():
-            with timed(times["new"]):
-                assert do_import(database, new).new == rows
-            with timed(times["unchanged"]):
-                assert do_import(database, new).unchanged == rows
-            with timed(times["update"]):
-                assert do_import(database, update).changed == rows
-    middle = {name: statistics.median(seconds) for name, seconds in times.items()}
-    least, alone_least = (middle["read"] + middle[name] for name in ("bare", "alone"))
+        with database.fresh_copy(), record_seconds(times["bare"]):
+            insert_rows(lines)
+        with database.fresh_copy(), record_seconds(times["alone"]):
+            insert_rows(customer_rows)
+        with database.fresh_copy():
+            with record_seconds(times["new"]):
+                assert run_import(database, new).new == rows
+            with record_seconds(times["unchanged"]):
+                assert run_import(database, new).unchanged == rows
+            with record_seconds(times["update"]):
+                assert run_import(database, update).changed == rows
+    print_medians(database, rows, times)
+
+
+def print_medians(database: Database, rows: int, times: Mapping[str, list[float]]) -> None:
+    """What `measure` timed, each import also as a multiple of the least that reading and inserting take."""
+    runs = len(times["read"])
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    least_seconds, least_customer_seconds = (medians["read"] + medians[name] for name in ("bare", "alone"))
     print(f"\n{database.name}: {rows:,} rows of {len(HEADERS)} cells, medians of {runs} runs")
-    print(f"  reading with calamine {middle['read']:6.2f} s")
-    print(f"  bare bulk insert      {middle['bare']:6.2f} s   without portal users and mails {middle['alone']:6.2f} s")
-    print(f"  together              {least:6.2f} s   {alone_least:6.2f} s")
+    print(f"  reading with calamine {medians['read']:6.2f} s")
+    print(
+        f"  bare bulk insert      {medians['bare']:6.2f} s   without portal users and mails {medians['alone']:6.2f} s"
+    )
+    print(f"  together              {least_seconds:6.2f} s   {least_customer_seconds:6.2f} s")
     for name, title in (
         ("new", "import, all new"),
         ("update", "import, all changed"),
-        ("unchanged", "import, same again"),
+        ("unchanged", "import, unchanged"),
     ):
-        seconds = middle[name]
-        print(f"  {title:<21} {seconds:6.2f} s   {seconds / least:.2f}   {seconds / alone_least:.2f}")
+        seconds = medians[name]
+        print(
+            f"  {title:<21} {seconds:6.2f} s   {seconds / least_seconds:.2f}   {seconds / least_customer_seconds:.2f}"
+        )
 
 
 def measure_memory(folder: Path, url: str | None) -> None:
@@ -246,13 +262,13 @@ def measure_memory(folder: Path, url: str | None) -> None:
         )
 
 
-def one(kind: str, path: Path, url: str) -> None:
+def print_peak_memory(kind: str, path: Path, url: str) -> None:
     """In a process of its own: check or save one file, and print the peak of the process in MB."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder), url or None)
-        with database.fresh():
+        with database.fresh_copy():
             if kind != "nothing":
-                do_import(database, path, dry_run=kind == "check")
+                run_import(database, path, dry_run=kind == "check")
         database.drop()
     status = Path("/proc/self/status").read_text().splitlines()
     print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")))
@@ -266,7 +282,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        return one(options.one[0], Path(options.one[1]), options.one[2])
+        return print_peak_memory(options.one[0], Path(options.one[1]), options.one[2])
     url = os.environ.get("DATABASE_URL") or None
     for each in (None, url) if url else (None,):
         with tempfile.TemporaryDirectory() as name:

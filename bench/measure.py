@@ -22,51 +22,55 @@ class Target:
         self.engine = engine
         self.headers = [("Cookie", cookie)] if cookie else []
 
-    def request(self, path: str) -> tuple[float, int]:
+    def time_request(self, path: str) -> tuple[float, int]:
         """Seconds until the last byte of the answer to GET `path`, and how many bytes it had. Refuses any but 200."""
-        environ = EnvironBuilder(path=path.partition("?")[0], query_string=path.partition("?")[2],
-                                 headers=self.headers).get_environ()  # fmt: skip
-        answered: list[str] = []
+        environ = EnvironBuilder(
+            path=path.partition("?")[0],
+            query_string=path.partition("?")[2],
+            headers=self.headers,
+            environ_base={"REMOTE_ADDR": "127.0.0.1"},  # the demo's passwords count nowhere else
+        ).get_environ()
+        statuses: list[str] = []
 
         def start(status: str, _headers: Any, _error: Any = None) -> Any:
-            answered.append(status)
+            statuses.append(status)
 
-        began = time.perf_counter()
-        answer = self.app(environ, start)
-        size = sum(map(len, answer))
-        answer.close()  # type: ignore[attr-defined]
-        seconds = time.perf_counter() - began
-        if answered != ["200 OK"]:
-            raise RuntimeError(f"{path} answered {answered}")
+        started_at = time.perf_counter()
+        response = self.app(environ, start)
+        size = sum(map(len, response))
+        response.close()
+        seconds = time.perf_counter() - started_at
+        if statuses != ["200 OK"]:
+            raise RuntimeError(f"{path} answered {statuses}")
         return seconds, size
 
-    def statements(self, path: str) -> list[Statement]:
+    def record_statements(self, path: str) -> list[Statement]:
         """What a request for `path` sends to the database."""
-        kept: list[Statement] = []
+        recorded: list[Statement] = []
 
-        def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
             if not statement.startswith("BEGIN"):
-                kept.append((statement, parameters))
+                recorded.append((statement, parameters))
 
-        event.listen(self.engine, "before_cursor_execute", keep)
+        event.listen(self.engine, "before_cursor_execute", record)
         try:
-            self.request(path)
+            self.time_request(path)
         finally:
-            event.remove(self.engine, "before_cursor_execute", keep)
-        return kept
+            event.remove(self.engine, "before_cursor_execute", record)
+        return recorded
 
-    def sql(self, statements: list[Statement]) -> float:
+    def time_sql(self, statements: list[Statement]) -> float:
         """Seconds that the database driver alone takes for `statements` in one transaction, all rows fetched."""
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             if self.engine.dialect.name == "sqlite":
                 cursor.execute("BEGIN")
             for statement, parameters in statements:
                 cursor.execute(statement, parameters)
                 cursor.fetchall()
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - started_at
             connection.rollback()
             return seconds
         finally:
@@ -74,40 +78,40 @@ class Target:
 
 
 @dataclass
-class Measured:
+class Measurement:
     """The figures of one address."""
 
     target: Target
     path: str
     statements: list[Statement] = field(default_factory=list)
     size: int = 0
-    requests: list[float] = field(default_factory=list)
-    sqls: list[float] = field(default_factory=list)
+    request_seconds: list[float] = field(default_factory=list)
+    sql_seconds: list[float] = field(default_factory=list)
 
     def warm_up(self, times: int) -> None:
         """Until caches are full and PostgreSQL has settled on its plans."""
         for _ in range(times):
-            self.size = self.target.request(self.path)[1]
-        self.statements = self.target.statements(self.path)
+            self.size = self.target.time_request(self.path)[1]
+        self.statements = self.target.record_statements(self.path)
         for _ in range(times):
-            self.target.sql(self.statements)
+            self.target.time_sql(self.statements)
 
-    def once(self) -> None:
+    def measure_once(self) -> None:
         """One request and once its SQL; they take turns in going first, which is slower."""
-        sql_first = len(self.sqls) % 2 == 0
+        sql_first = len(self.sql_seconds) % 2 == 0
         if sql_first:
-            self.sqls.append(self.target.sql(self.statements))
-        self.requests.append(self.target.request(self.path)[0])
+            self.sql_seconds.append(self.target.time_sql(self.statements))
+        self.request_seconds.append(self.target.time_request(self.path)[0])
         if not sql_first:
-            self.sqls.append(self.target.sql(self.statements))
+            self.sql_seconds.append(self.target.time_sql(self.statements))
 
     @property
     def request_ms(self) -> float:
-        return statistics.median(self.requests) * 1000
+        return statistics.median(self.request_seconds) * 1000
 
     @property
     def sql_ms(self) -> float:
-        return statistics.median(self.sqls) * 1000
+        return statistics.median(self.sql_seconds) * 1000
 
 
 class Pace:
@@ -116,10 +120,10 @@ class Pace:
     def __init__(self) -> None:
         self._seconds: list[float] = []
 
-    def take(self) -> None:
-        began = time.perf_counter()
+    def measure(self) -> None:
+        started_at = time.perf_counter()
         sum(number * number % 7 for number in range(20_000))
-        self._seconds.append(time.perf_counter() - began)
+        self._seconds.append(time.perf_counter() - started_at)
 
     @property
     def slowness(self) -> float:
@@ -133,14 +137,14 @@ class Line:
 
     name: str
     is_form: bool = False
-    by_size: dict[int, Measured] = field(default_factory=dict)
-    baseline: Measured | None = None
+    by_size: dict[int, Measurement] = field(default_factory=dict)
+    baseline: Measurement | None = None
 
-    def all(self) -> list[Measured]:
+    def list_measurements(self) -> list[Measurement]:
         return [*self.by_size.values(), *([self.baseline] if self.baseline else [])]
 
     @property
-    def largest(self) -> Measured:
+    def largest(self) -> Measurement:
         return self.by_size[max(self.by_size)]
 
     @property

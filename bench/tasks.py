@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from customerhub import clock, history
+from customerhub.core import clock, history
 from models import ApprovalTask, Customer, Organisation, User
 from models.base import db
 from models.enums import Role, TaskKind, TaskState
@@ -30,13 +30,13 @@ def fill_tasks(organisation: Organisation) -> None:
             _task(number, key, name, organisation.id, agents)
             for number, (key, name) in enumerate(rows[first : first + CHUNK], first)
         ]
-        db.session.execute(insert(ApprovalTask), values, execution_options=history.recorded())
+        db.session.execute(insert(ApprovalTask), values, execution_options=history.bulk_options())
     db.session.commit()
 
 
 def _task(number: int, customer_id: int, name: str, organisation_id: int, agents: list[int]) -> dict[str, Any]:
     is_open = number % ONE_OPEN_IN == 0
-    at = clock.now() - timedelta(minutes=number)
+    at = clock.get_now() - timedelta(minutes=number)
     return {
         "organisation_id": organisation_id,
         "kind": KINDS[number % len(KINDS)],

@@ -8,29 +8,42 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from customerhub.notifications.report_pages import document_of
-from customerhub.rendering import FONTS, TEMPLATES
+from customerhub.core.pdf import FONTS, TEMPLATES
+from customerhub.reports.report_layout import build_document
+from customerhub.users.passwords import DEMO_PASSWORD
 from models.enums import Role
-from seed.demo import PASSWORD, email_of
+from seed.demo import email_of
 from tests.browser.steps import field, sign_in, upload
-from tests.customers.workbooks import good_row, written
-from tests.notifications.reports import FULL
+from tests.support.report_data import FULL
+from tests.support.workbooks import build_workbook, valid_row
 
 IMAGES = Path(__file__).parent / "images"
-WRONG = {2: {"email": "not-an-email"}, 4: {"regionName": "Atlantis"}, 7: {"risk": "Severe", "startDate": "January"}}
+INVALID_CELLS = {
+    2: {"email": "not-an-email"},
+    4: {"regionName": "Atlantis"},
+    7: {"risk": "Severe", "startDate": "January"},
+}
 NAMES = (
-    "Amber Lane Optics", "Bay Street Dental", "Cedar Hill Foods", "Dockside Repairs", "Elm Tree Nursery",
-    "Fern & Oak Interiors", "Granary Bakers", "Hillview Veterinary", "Ivory Keys Music", "Juniper Press",
-)  # fmt: skip
+    "Amber Lane Optics",
+    "Bay Street Dental",
+    "Cedar Hill Foods",
+    "Dockside Repairs",
+    "Elm Tree Nursery",
+    "Fern & Oak Interiors",
+    "Granary Bakers",
+    "Hillview Veterinary",
+    "Ivory Keys Music",
+    "Juniper Press",
+)
 
 
-def take(page: Page, name: str, height: int = 900) -> None:
+def take_screenshot(page: Page, name: str, height: int = 900) -> None:
     page.mouse.move(1, 1)
     page.set_viewport_size({"width": 1440, "height": height})
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
-def work_on_it(page: Page) -> None:
+def edit_customer(page: Page) -> None:
     """Changes that the history can tell of."""
     changes = {"credit_limit": "25000", "contact_number": "+49 30 4048 530", "website": "aurora.example"}
     for name, value in changes.items():
@@ -40,23 +53,23 @@ def work_on_it(page: Page) -> None:
         page.wait_for_url("**/details/**")
 
 
-def preview(page: Page) -> None:
+def upload_import(page: Page) -> None:
     rows = [
-        good_row(number, name=name, reference=name.upper()[:3] + str(number), **WRONG.get(number, {}))
+        valid_row(number, name=name, reference=name.upper()[:3] + str(number), **INVALID_CELLS.get(number, {}))
         for number, name in enumerate(NAMES, 1)
     ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "new-customers.xlsx"
-        path.write_bytes(written(rows).getvalue())
+        path.write_bytes(build_workbook(rows).getvalue())
         upload(page, path)
-        page.get_by_role("link", name="3 In error").wait_for()
+        page.get_by_role("link", name="3 With errors").wait_for()
 
 
-def report() -> None:
+def render_report() -> None:
     """The first page of a report about a made-up customer."""
     import typst
 
-    document = document_of(FULL)
+    document = build_document(FULL)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / document.template
         source.write_bytes((TEMPLATES / document.template).read_bytes())
@@ -69,34 +82,34 @@ def report() -> None:
 
 def main(url: str) -> None:
     IMAGES.mkdir(exist_ok=True)
-    report()
+    render_report()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(base_url=url, viewport={"width": 1440, "height": 900}, locale="en-GB")
-        sign_in(page, email_of(Role.ADMIN), PASSWORD)
+        sign_in(page, email_of(Role.ADMIN), DEMO_PASSWORD)
         page.wait_for_url("**/admin/")
         page.goto("/admin/customers/")
-        take(page, "customers", 740)
-        work_on_it(page)
+        take_screenshot(page, "customers", 740)
+        edit_customer(page)
         page.goto("/admin/customers/details/?id=1")
-        take(page, "record")
+        take_screenshot(page, "record")
         page.goto("/admin/customers/details/?id=1&tab=history")
-        take(page, "history", 760)
+        take_screenshot(page, "history", 760)
         page.goto("/admin/customers/edit/?id=1#billing")
         page.locator("#billing_lines-list").evaluate("list => scrollBy(0, list.getBoundingClientRect().top - 430)")
-        take(page, "form")
-        preview(page)
-        take(page, "import", 860)
+        take_screenshot(page, "form")
+        upload_import(page)
+        take_screenshot(page, "import", 860)
         page.goto("/admin/tasks/")
-        take(page, "tasks", 740)
+        take_screenshot(page, "tasks", 740)
         page.goto("/admin/tasks/operation/approve/?id=1&id=2&id=3")
-        take(page, "approve", 740)
+        take_screenshot(page, "approve", 740)
         page.goto("/admin/templates/edit/?id=1", wait_until="networkidle")
-        take(page, "template", 860)
+        take_screenshot(page, "template", 860)
         page.goto("/admin/outbox/?search=Cobalt+Software")
         page.get_by_role("link", name="Review of Cobalt Software Ltd").first.click()
         page.wait_for_load_state("networkidle")
-        take(page, "message", 860)
+        take_screenshot(page, "message", 860)
         browser.close()
 
 

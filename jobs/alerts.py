@@ -1,15 +1,15 @@
-"""Asking the rules of alerts for all customers: a document expires while nobody saves anything.
+"""Refreshing the alerts of all customers: a document expires without anybody saving anything.
 
 Every hour, because the days of organisations begin at different hours.
 """
 
 import logging
 
-from customerhub import history
+from customerhub.core import history, organisation_dates
+from customerhub.core.job_runs import IncompleteRun
+from customerhub.core.permissions import Actor
 from customerhub.customers import alerts
-from customerhub.periodic import Unfinished
-from customerhub.permissions import Actor
-from jobs.organisations import for_each
+from jobs.per_organisation import run_for_each_organisation
 from models.base import db
 
 log = logging.getLogger(__name__)
@@ -20,16 +20,20 @@ def review() -> str:
 
     Raises Unfinished at the end where one failed.
     """
-    reviewed, failed = for_each(_review, failure="the alerts of organisation %s could not be reviewed")
-    if failed:
-        raise Unfinished(f"The alerts of {failed} of {len(reviewed) + failed} organisations could not be reviewed")
-    return f"{sum(raised for raised, _ in reviewed)} raised, {sum(closed for _, closed in reviewed)} closed"
+    results, failed_count = run_for_each_organisation(
+        _review_organisation, failure="the alerts of organisation %s could not be reviewed"
+    )
+    if failed_count:
+        raise IncompleteRun(
+            f"The alerts of {failed_count} of {len(results) + failed_count} organisations could not be reviewed"
+        )
+    return f"{sum(raised for raised, _ in results)} raised, {sum(closed for _, closed in results)} closed"
 
 
-def _review(organisation_id: int) -> tuple[int, int]:
-    today = alerts.today(organisation_id)
-    with history.acting(Actor(None, organisation_id), "daily rules"):
-        raised, closed = alerts.review_all(organisation_id, as_of=today)
+def _review_organisation(organisation_id: int) -> tuple[int, int]:
+    today = organisation_dates.organisation_today(organisation_id)
+    with history.act_as(Actor(None, organisation_id), "daily rules"):
+        raised, closed = alerts.refresh_all_alerts(organisation_id, as_of=today)
         db.session.commit()
     if raised or closed:
         log.info("organisation %s: %s alerts raised, %s closed", organisation_id, raised, closed)

@@ -1,84 +1,83 @@
 """Large lists, and reports, written to a file in the background.
 
-Whoever takes an export to write it raises its version; a worker that finds it raised again knows that another has taken
-over. No worker holds a transaction open while it writes to the file: on SQLite nobody else could save anything then.
+Whoever writes an export holds a lease of it. No worker holds a transaction open while it writes to the file: on SQLite
+nobody else could save anything then.
 """
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.exc import OperationalError
+from flask import Flask, current_app
+from sqlalchemy import update
 
-from customerhub import clock, history, storage
-from customerhub.errors import HubError
-from customerhub.exporting import CONTENT_TYPES, in_chunks, write_file
-from customerhub.permissions import Actor, Permission, actor_again, require
-from jobs import queue
+from customerhub.core import clock, history, storage
+from customerhub.core.errors import HubError
+from customerhub.core.leases import Lease, LeaseTable, Superseded
+from customerhub.core.permissions import Actor, Permission, require_permission, restore_actor
+from customerhub.core.spreadsheets import CONTENT_TYPES, split_into_chunks, write_file
+from jobs.leased_work import leased_work, resume_lost
 from models import ListExport, Organisation, User
-from models.base import db
+from models.base import db, get_table
 from models.enums import TransferState
-from models.sqlite import reading
-from models.transfer import gone_quiet
+from models.sqlite import read_only_transaction
+from models.transfers import LEASE_DURATION
 
-LARGEST = 2**31  # bytes
-NEVER_BEGUN = timedelta(minutes=3)
-UNDER_WAY = (TransferState.QUEUED, TransferState.RUNNING)
+MAX_FILE_BYTES = 2**31  # bytes
+ACTIVE_STATES = (TransferState.QUEUED, TransferState.RUNNING)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Listing:
+class TableExport:
     """A list to be written: its headings, which columns are numbers, the keys of its rows, and what reads some of them.
 
-    `cells` gives the cells of the rows with these keys, in their order and without those that are gone meanwhile.
+    `load_cells` gives the cells of the rows with these keys, in their order and without those that are gone meanwhile.
     """
 
     headings: list[str]
-    numbers: set[int]
+    numeric_columns: set[int]
     keys: Sequence[int]
-    cells: Callable[[Sequence[int]], list[list[str]]]
+    load_cells: Callable[[Sequence[int]], list[list[str]]]
 
 
 @dataclass(frozen=True)
-class Paper:
+class DocumentExport:
     """A document to be written: the name and the type of its file, and what makes it, with no transaction open."""
 
     file_name: str
     content_type: str
-    make: Callable[[], bytes]
+    build_content: Callable[[], bytes]
 
 
-# Screen → what makes its list or document, or raises NotAllowed. The screens put themselves in: what a list shows is
-# theirs to say.
-SOURCES: dict[str, Callable[[ListExport, Actor], Listing | Paper]] = {}
+ExportBuilder = Callable[[ListExport, Actor], TableExport | DocumentExport]  # raises NotAllowed
+_EXTENSION = "hub_export_builders"
 
 
-class Superseded(Exception):
-    """Somebody cancelled the export, or another worker took it over. Nothing is to be done about it."""
+def init_exports(app: Flask, builders: Mapping[str, ExportBuilder]) -> None:
+    """Give `app` what can be exported: screen → what makes its list or document."""
+    app.extensions[_EXTENSION] = dict(builders)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """The right to write an export, until somebody cancels it or takes it over."""
+def get_builders() -> dict[str, ExportBuilder]:
+    """What can be exported from the current app, by screen."""
+    builders: dict[str, ExportBuilder] = current_app.extensions[_EXTENSION]
+    return builders
 
-    export_id: int
-    version: int
 
-    @property
-    def holds(self) -> ColumnElement[bool]:
-        return and_(
-            ListExport.id == self.export_id,
-            ListExport.version == self.version,
-            ListExport.state == TransferState.RUNNING,
-        )
+_EXPORTS: Final = get_table(ListExport)
+LEASES: Final = LeaseTable(
+    _EXPORTS,
+    until=_EXPORTS.c.claimed_until,
+    token=_EXPORTS.c.version,
+    waiting=_EXPORTS.c.state == TransferState.QUEUED,
+    active=_EXPORTS.c.state == TransferState.RUNNING,
+    duration=LEASE_DURATION,
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class _Task:
     """All that an export asks for."""
 
     actor: Actor
-    content: Listing | Paper
+    content: TableExport | DocumentExport
     kind: str
     file_name: str
     content_type: str
@@ -94,124 +93,96 @@ class _Task:
 
 def write(export_id: int) -> None:
     """Write one export that waits, or whose worker has died: it starts over. Any other is left alone."""
-    claim = _claim(export_id)
-    if claim is None:
-        return
-    try:
-        _write(claim)
-    except Superseded:
-        db.session.rollback()
-    except OperationalError:
-        db.session.rollback()
-        _give_back(claim)
-        raise  # the queue has it tried again
-    except Exception as error:
-        db.session.rollback()
-        _change(claim.holds, state=TransferState.FAILED, finished_at=clock.now(), problem=_told(error, export_id))
-        db.session.commit()
+    lease = _claim(export_id)
+    if lease is not None:
+        with leased_work(LEASES, lease, waiting_state=TransferState.QUEUED, fail=lambda error: _fail(lease, error)):
+            _write(lease)
 
 
-def _claim(export_id: int) -> Claim | None:
+def _claim(export_id: int) -> Lease | None:
     """Take an export to write it. Of two who try only one gets it."""
-    now = clock.now()
-    left = and_(ListExport.state == TransferState.RUNNING, gone_quiet(ListExport, now))
-    version = _change(
-        and_(ListExport.id == export_id, or_(ListExport.state == TransferState.QUEUED, left)),
+    now = clock.get_now()
+    leases = LEASES.claim(
+        _EXPORTS.c.id == export_id,
+        now=now,
         state=TransferState.RUNNING,
-        version=ListExport.version + 1,
         started_at=now,
-        heard_at=now,
         done_rows=0,
         total_rows=None,
     )
     db.session.commit()
-    return None if version is None else Claim(export_id, version)
+    return leases[0] if leases else None
 
 
-def _give_back(claim: Claim) -> None:
-    """Let it wait again; where even that cannot be noted, it is taken up once it has gone quiet."""
-    with suppress(OperationalError):
-        _change(claim.holds, state=TransferState.QUEUED)
-        db.session.commit()
+def _fail(lease: Lease, error: Exception) -> None:
+    problem = _error_message(error, lease.row_id)
+    LEASES.release(lease, state=TransferState.FAILED, finished_at=clock.get_now(), problem=problem)
 
 
-def _write(claim: Claim) -> None:
-    with reading():
-        task = _task(claim.export_id)
+def _write(lease: Lease) -> None:
+    with read_only_transaction():
+        task = _load_task(lease.row_id)
         db.session.rollback()
     content = task.content
-    _note(claim, total_rows=1 if isinstance(content, Paper) else len(content.keys))
+    _record_progress(lease, total_rows=1 if isinstance(content, DocumentExport) else len(content.keys))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"list.{task.kind}"
-        if isinstance(content, Paper):
-            path.write_bytes(content.make())
-            _note(claim, done_rows=1)
+        if isinstance(content, DocumentExport):
+            path.write_bytes(content.build_content())
+            _record_progress(lease, done_rows=1)
         else:
-            write_file(path, task.kind, content.headings, content.numbers, _rows(claim, content))
-        _store(claim, task, path)
+            write_file(path, task.kind, content.headings, content.numeric_columns, _rows(lease, content))
+        _store(lease, task, path)
 
 
-def _task(export_id: int) -> _Task:
+def _load_task(export_id: int) -> _Task:
     """What is to be written. Raises NotAllowed where who asked for it may no longer have it."""
     export = db.session.get_one(ListExport, export_id)
-    actor = actor_again(db.session.get_one(User, export.user_id), export.organisation_id)
-    require(actor, Permission.CUSTOMERS_EXPORT)
-    content = SOURCES[export.screen](export, actor)
-    if isinstance(content, Paper):
+    actor = restore_actor(db.session.get_one(User, export.user_id), export.organisation_id)
+    require_permission(actor, Permission.CUSTOMERS_EXPORT)
+    content = get_builders()[export.screen](export, actor)
+    if isinstance(content, DocumentExport):
         return _Task(actor, content, export.format, content.file_name, content.content_type)
     zone = db.session.get_one(Organisation, export.organisation_id).timezone
-    file_name = f"{export.title}-{clock.today(zone)}.{export.format}"
+    file_name = f"{export.title}-{clock.get_today(zone)}.{export.format}"
     return _Task(actor, content, export.format, file_name, CONTENT_TYPES[export.format])
 
 
-def _rows(claim: Claim, listing: Listing) -> Iterator[list[str]]:
+def _rows(lease: Lease, listing: TableExport) -> Iterator[list[str]]:
     """The rows, each chunk told as done when it is written. Raises Superseded."""
-    done = 0
-    for keys in in_chunks(listing.keys):
-        with reading():
-            rows = listing.cells(keys)
+    done_count = 0
+    for keys in split_into_chunks(listing.keys):
+        with read_only_transaction():
+            rows = listing.load_cells(keys)
             db.session.rollback()
         yield from rows
-        done += len(rows)
-        _note(claim, done_rows=done)
+        done_count += len(rows)
+        _record_progress(lease, done_rows=done_count)
 
 
-def _note(claim: Claim, **values: int) -> None:
+def _record_progress(lease: Lease, **values: int) -> None:
     """Keep how far it is, and that somebody is at work on it. Raises Superseded."""
-    if _change(claim.holds, heard_at=clock.now(), **values) is None:
-        raise Superseded
+    LEASES.renew(lease, now=clock.get_now(), **values)
     db.session.commit()
 
 
-def _store(claim: Claim, task: _Task, path: Path) -> None:
+def _store(lease: Lease, task: _Task, path: Path) -> None:
     actor = task.actor
-    with history.acting(actor, f"export {claim.export_id}"), path.open("rb") as file:
-        stored = storage.store(
+    with history.act_as(actor, f"export {lease.row_id}"), path.open("rb") as file:
+        stored = storage.store_file(
             file,
             task.file_name,
             task.content_type,
             organisation_id=actor.organisation_id,
             actor=actor,
-            limit=LARGEST,
+            limit=MAX_FILE_BYTES,
         )
-        if _change(claim.holds, state=TransferState.DONE, finished_at=clock.now(), file_id=stored.id) is None:
+        if not LEASES.release(lease, state=TransferState.DONE, finished_at=clock.get_now(), file_id=stored.id):
             raise Superseded
         db.session.commit()
 
 
-def _change(condition: ColumnElement[bool], **values: Any) -> int | None:
-    """Set `values` on the export for which `condition` holds; its version then, or None where there is none."""
-    changed = db.session.scalars(
-        update(ListExport)
-        .where(condition)
-        .values(**values)
-        .returning(ListExport.version)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first()
-
-
-def _told(error: Exception, export_id: int) -> str:
+def _error_message(error: Exception, export_id: int) -> str:
     """What people read of `error`."""
     if isinstance(error, HubError):
         return error.message[:500]
@@ -221,19 +192,16 @@ def _told(error: Exception, export_id: int) -> str:
 
 def cancel(export_id: int) -> bool:
     """Stop an export that waits or runs; whether there was anything to stop. Commits."""
-    stoppable = and_(ListExport.id == export_id, ListExport.state.in_(UNDER_WAY))
-    stopped = _change(stoppable, state=TransferState.CANCELLED, finished_at=clock.now())
+    cancelled_id = db.session.scalar(
+        update(_EXPORTS)
+        .where(_EXPORTS.c.id == export_id, _EXPORTS.c.state.in_(ACTIVE_STATES))
+        .values(state=TransferState.CANCELLED, claimed_until=None, finished_at=clock.get_now())
+        .returning(_EXPORTS.c.id)
+    )
     db.session.commit()
-    return stopped is not None
+    return cancelled_id is not None
 
 
 def resume() -> str:
     """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
-    now = clock.now()
-    never_begun = and_(ListExport.state == TransferState.QUEUED, ListExport.created_at < now - NEVER_BEGUN)
-    left = and_(ListExport.state == TransferState.RUNNING, gone_quiet(ListExport, now))
-    found = db.session.scalars(select(ListExport.id).where(or_(never_begun, left))).all()
-    db.session.rollback()
-    for export_id in found:
-        queue.nudge(write, export_id, queue=queue.BULK)
-    return f"{len(found)} taken up again" if found else "Nothing was left"
+    return resume_lost((write, export_id) for export_id in LEASES.list_lost(now=clock.get_now()))

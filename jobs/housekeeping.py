@@ -1,4 +1,4 @@
-"""Putting away what nobody needs any more."""
+"""Deleting what is no longer needed."""
 
 import logging
 from datetime import timedelta
@@ -6,30 +6,37 @@ from typing import cast
 
 from flask import current_app
 
-from customerhub import clock, housekeeping, storage
-from customerhub.config import Settings
+from customerhub.core import clock, retention, storage
+from customerhub.core.config import Settings
+from models.base import db
+from models.sqlite import write_log_into_database
 
-UNFINISHED_AFTER = timedelta(days=1)
-UNCLAIMED_AFTER = timedelta(days=2)  # longer than a refused form holds its files
-SENT_AGAIN_WITHIN = timedelta(days=2)  # longer than a browser or a proxy tries
-ENDED_AFTER = timedelta(days=8)  # longer than any session lasts
+UNFINISHED_FILE_AGE = timedelta(days=1)
+UNUSED_FILE_AGE = timedelta(days=2)  # longer than a refused form holds its files
+USED_FORM_AGE = timedelta(days=2)  # longer than a browser or a proxy tries
+ENDED_SESSION_AGE = timedelta(days=8)  # longer than any session lasts
 
 log = logging.getLogger(__name__)
 
 
-def tidy() -> str:
-    """Remove the beginnings of files, files that no row took, and imports, exports, forms and sessions of before."""
-    now = clock.now()
-    keep = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
-    removed = {
-        "unfinished files": storage.tidy(older_than=now - UNFINISHED_AFTER),
-        "imports and exports": housekeeping.remove_transfers(older_than=now - keep),
-        "unclaimed files": housekeeping.remove_unclaimed_files(older_than=now - UNCLAIMED_AFTER),
-        "tokens of used forms": housekeeping.forget_used_forms(older_than=now - SENT_AGAIN_WITHIN),
-        "ended sessions": housekeeping.forget_ended_sessions(older_than=now - ENDED_AFTER),
+def clean_up() -> str:
+    """Remove the beginnings of files, files that no row took, and imports, exports, forms and sessions of before.
+
+    On SQLite the database's own file is made whole, so that the night's backup has all in one file.
+    """
+    now = clock.get_now()
+    transfer_age = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
+    removed_counts = {
+        "unfinished files": storage.remove_unfinished(older_than=now - UNFINISHED_FILE_AGE),
+        "imports and exports": retention.remove_transfers(older_than=now - transfer_age),
+        "unused files": retention.remove_unclaimed_files(older_than=now - UNUSED_FILE_AGE),
+        "tokens of used forms": retention.delete_used_forms(older_than=now - USED_FORM_AGE),
+        "ended sessions": retention.delete_ended_sessions(older_than=now - ENDED_SESSION_AGE),
     }
-    for what, count in removed.items():
+    if not write_log_into_database(db.engine):
+        log.warning("the database was busy: some changes are in its -wal file only until the next try")
+    for what, count in removed_counts.items():
         if count:
             log.info("removed %s %s", count, what)
-    told = [f"{count} {what}" for what, count in removed.items() if count]
-    return f"Removed {', '.join(told)}" if told else "Nothing to remove"
+    counts = [f"{count} {what}" for what, count in removed_counts.items() if count]
+    return f"Removed {', '.join(counts)}" if counts else "Nothing to remove"

@@ -15,27 +15,28 @@ from typing import Any, BinaryIO, cast
 
 from flask import current_app
 from redis.exceptions import RedisError
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from customerhub import clock, history
-from customerhub.config import Settings
-from customerhub.contention import is_contention
-from customerhub.customers.importing import one_pass, steps
-from customerhub.customers.importing.one_pass import ImportResult
-from customerhub.customers.importing.workbook import Unusable
-from customerhub.errors import Conflict, HubError
-from customerhub.permissions import Actor, actor_again
+from customerhub.core import clock, history
+from customerhub.core.config import Settings
+from customerhub.core.errors import Conflict, HubError
+from customerhub.core.leases import Superseded
+from customerhub.core.locking import is_contention
+from customerhub.core.permissions import Actor, restore_actor
+from customerhub.core.xlsx.package import UnusableFile
+from customerhub.customers.importing import worker_steps
+from customerhub.customers.importing.import_file import ImportResult, import_open_file
+from customerhub.customers.importing.transitions import POSTPONE_CHECK
 from jobs import queue
+from jobs.leased_work import leased_work, resume_lost
 from models import CustomerImport, User
 from models.base import db
 from models.enums import TransferState
-from models.sqlite import reading
-from models.transfer import gone_quiet
+from models.sqlite import read_only_transaction
 
 ATTEMPTS = 3  # how often a file is gone through where somebody else was faster
-FORGOTTEN = timedelta(minutes=15)  # longer than any save or revert takes
-NEVER_BEGUN = timedelta(minutes=3)
+ABANDONED_AFTER = timedelta(minutes=15)  # longer than any save or revert takes
 PROGRESS_SECONDS = 3600  # how long the queue server keeps how far a save is
 
 log = logging.getLogger(__name__)
@@ -43,30 +44,17 @@ log = logging.getLogger(__name__)
 
 def check(import_id: int) -> None:
     """Find out what would become of each row. The rows done are committed as it goes, so that a page can show them."""
-    claim = steps.claim_check(import_id)
+    lease = worker_steps.claim_check(import_id)
     db.session.commit()
-    if claim is None:
+    if lease is None:
         return
-    try:
-        for _done in steps.check(claim, max_rows=_settings().max_import_rows):
+
+    def fail(error: Exception) -> None:
+        worker_steps.fail(lease, _error_message(error, import_id))
+
+    with leased_work(worker_steps.LEASES, lease, waiting_state=POSTPONE_CHECK.to_state, fail=fail):
+        for _done in worker_steps.check(lease, max_rows=_settings().max_import_rows):
             db.session.commit()
-    except steps.Superseded:
-        db.session.rollback()
-    except OperationalError:
-        db.session.rollback()
-        _give_back(claim)
-        raise  # the queue has it tried again
-    except Exception as error:
-        db.session.rollback()
-        steps.fail(claim, _told(error, import_id))
-        db.session.commit()
-
-
-def _give_back(claim: steps.Claim) -> None:
-    """Let it wait again; where even that cannot be noted, it is taken up once it has gone quiet."""
-    with suppress(OperationalError):
-        steps.give_back(claim)
-        db.session.commit()
 
 
 def save(import_id: int) -> None:
@@ -75,55 +63,49 @@ def save(import_id: int) -> None:
     Where the customers changed after the preview nothing is saved, and a new preview is made.
     """
     try:
-        with _acting(import_id) as actor, _shown(import_id) as progress:
-            steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=progress)
+        with _acting_as_user(import_id) as actor, _published_progress(import_id) as progress:
+            worker_steps.save(import_id, actor=actor, max_rows=_settings().max_import_rows, progress=progress)
             db.session.commit()
-    except steps.Superseded:
+    except Superseded:
         db.session.rollback()
     except OperationalError:
         db.session.rollback()
         raise
     except Conflict:
         db.session.rollback()
-        steps.check_again(import_id, steps.LOOK_AGAIN)
+        worker_steps.request_recheck(import_id, worker_steps.CHECKED_AGAIN)
         db.session.commit()
         check(import_id)
     except Exception as error:
         db.session.rollback()
-        steps.back_to_preview(import_id, f"Nothing was saved. {_told(error, import_id)}")
+        worker_steps.return_to_preview(import_id, f"Nothing was saved. {_error_message(error, import_id)}")
         db.session.commit()
 
 
 def revert(import_id: int) -> None:
     """Take back what an import did, in the name of who wants that, in one transaction."""
     try:
-        with _acting(import_id) as actor, _shown(import_id) as progress:
-            steps.revert(import_id, actor=actor, progress=progress)
+        with _acting_as_user(import_id) as actor, _published_progress(import_id) as progress:
+            worker_steps.revert(import_id, actor=actor, progress=progress)
             db.session.commit()
     except OperationalError:
         db.session.rollback()
         raise
     except Exception as error:
         db.session.rollback()
-        steps.back_to_done(import_id, f"Nothing was taken back. {_told(error, import_id)}")
+        worker_steps.return_to_done(import_id, f"Nothing was reverted. {_error_message(error, import_id)}")
         db.session.commit()
 
 
 def resume() -> str:
     """Queue again what lost its job, as when the queue server was away or a worker was killed for good."""
-    now = clock.now()
-    waiting = {TransferState.CHECKING: check, TransferState.SAVING: save, TransferState.RUNNING: revert}
-    state = CustomerImport.state
-    never_begun = and_(state == TransferState.QUEUED, CustomerImport.created_at < now - NEVER_BEGUN)
-    left = and_(state == TransferState.CHECKING, gone_quiet(CustomerImport, now))
-    silent = state.in_((TransferState.SAVING, TransferState.RUNNING))  # one transaction each: nobody hears of it
-    forgotten = and_(silent, CustomerImport.started_at < now - FORGOTTEN)
-    query = select(CustomerImport.id, state).where(or_(never_begun, left, forgotten))
-    found = db.session.execute(query).all()
-    db.session.rollback()
-    for import_id, found_in in found:
-        queue.nudge(waiting.get(found_in, check), import_id, queue=queue.BULK)
-    return f"{len(found)} taken up again" if found else "Nothing was left"
+    now = clock.get_now()
+    jobs_by_state = {TransferState.SAVING: save, TransferState.RUNNING: revert}
+    unheard = select(CustomerImport.id, CustomerImport.state).where(  # one transaction each: nobody hears of it
+        CustomerImport.state.in_(jobs_by_state), CustomerImport.started_at < now - ABANDONED_AFTER
+    )
+    lost_checks = [(check, import_id) for import_id in worker_steps.LEASES.list_lost(now=now)]
+    return resume_lost([*lost_checks, *((jobs_by_state[state], key) for key, state in db.session.execute(unheard))])
 
 
 def done_rows(import_id: int) -> int | None:
@@ -132,10 +114,10 @@ def done_rows(import_id: int) -> int | None:
     Its transaction shows nobody anything until it ends, so the queue server is told instead.
     """
     try:
-        told = queue.get_queue().connection.get(_progress_key(import_id))
+        row_count = queue.get_queue().connection.get(_progress_key(import_id))
     except (RedisError, OSError):
         return None
-    return int(told) if told else None
+    return int(row_count) if row_count else None
 
 
 def import_file(
@@ -150,8 +132,8 @@ def import_file(
     """Import a workbook at once, as the command line does, and commit.
 
     Without `good_rows_only` nothing is saved where a row is in error. The rows in error go into `errors_path` as a
-    workbook. `progress` is told the rows done and about how many there are. Raises Unusable where the file cannot be
-    used, Conflict where others kept being faster, HubError where the set-up lacks something.
+    workbook. `progress` gets the rows done and about how many there are. Raises UnusableFile where the file cannot
+    be used, Conflict where others kept being faster, HubError where the set-up lacks something.
     """
     options = {"dry_run": dry_run, "good_rows_only": good_rows_only, "progress": progress}
     for _attempt in range(ATTEMPTS):
@@ -164,22 +146,22 @@ def import_file(
             log.info("%s: somebody was faster, going through it again", path.name)
         finally:
             db.session.rollback()
-    raise Conflict("Others keep changing these customers. Nothing was saved: try again later")
+    raise Conflict("Other users are changing these customers. Nothing was saved. Try again later")
 
 
 def _import_once(path: Path, errors_path: Path | None, actor: Actor, options: dict[str, Any]) -> ImportResult:
-    with ExitStack() as opened, history.acting(actor, "command import-customers"):
+    with ExitStack() as stack, history.act_as(actor, "command import-customers"):
         if options["dry_run"]:
-            opened.enter_context(reading())
-        file = opened.enter_context(_open(path, "rb"))
-        errors_file = opened.enter_context(TemporaryFile()) if errors_path else None
+            stack.enter_context(read_only_transaction())
+        file = stack.enter_context(_open(path, "rb"))
+        errors_file = stack.enter_context(TemporaryFile()) if errors_path else None
         max_rows = _settings().max_import_rows
-        result = one_pass.import_file(file, actor=actor, max_rows=max_rows, errors_file=errors_file, **options)
+        result = import_open_file(file, actor=actor, max_rows=max_rows, errors_file=errors_file, **options)
         if errors_path and errors_file:
             errors_file.seek(0)
-            with _open(errors_path, "wb") as kept:
-                shutil.copyfileobj(errors_file, kept)
-        if result.saved:
+            with _open(errors_path, "wb") as target:
+                shutil.copyfileobj(errors_file, target)
+        if result.is_saved:
             db.session.commit()
         return result
 
@@ -188,7 +170,7 @@ def _open(path: Path, mode: str) -> BinaryIO:
     try:
         return cast(BinaryIO, path.open(mode))
     except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}") from error
+        raise UnusableFile(f"{path}: {error.strerror}") from error
 
 
 def _settings() -> Settings:
@@ -197,12 +179,12 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _acting(import_id: int) -> Iterator[Actor]:
+def _acting_as_user(import_id: int) -> Iterator[Actor]:
     """As the one who confirmed or reverted. Raises NotAllowed where they may no longer work there."""
-    imported = db.session.get_one(CustomerImport, import_id)
-    user = db.session.get_one(User, imported.acting_user_id or imported.user_id)
-    actor = actor_again(user, imported.organisation_id)
-    with history.acting(actor, steps.source_of(import_id)):
+    customer_import = db.session.get_one(CustomerImport, import_id)
+    user = db.session.get_one(User, customer_import.acting_user_id or customer_import.user_id)
+    actor = restore_actor(user, customer_import.organisation_id)
+    with history.act_as(actor, worker_steps.source_of(import_id)):
         yield actor
 
 
@@ -211,25 +193,25 @@ def _progress_key(import_id: int) -> str:
 
 
 @contextmanager
-def _shown(import_id: int) -> Iterator[Callable[[int], object]]:
+def _published_progress(import_id: int) -> Iterator[Callable[[int], object]]:
     """What tells the queue server how far the work is, until it ends; without a server the work goes on."""
     connection = queue.get_queue().connection
 
-    def tell(done: int) -> None:
+    def publish(done: int) -> None:
         with suppress(RedisError, OSError):
             connection.set(_progress_key(import_id), done, ex=PROGRESS_SECONDS)
 
     try:
-        yield tell
+        yield publish
     finally:
         with suppress(RedisError, OSError):
             connection.delete(_progress_key(import_id))
 
 
-def _told(error: Exception, import_id: int) -> str:
-    """What people read of `error`: a sentence, or where to look for what cannot be told."""
+def _error_message(error: Exception, import_id: int) -> str:
+    """`error` in words for users: its message, or where to look."""
     if isinstance(error, HubError):
         return error.message
     reference = secrets.token_hex(4)
     log.error("import %s failed, reference %s", import_id, reference, exc_info=error)
-    return f"Something went wrong. Tell your administrator this reference: {reference}"
+    return f"Something went wrong. Contact your administrator and quote reference {reference}"

@@ -11,241 +11,260 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from customerhub import clock, delivery
-from customerhub.config import Settings
-from customerhub.delivery import Letter, Undelivered
-from customerhub.errors import HubError
-from jobs.queue import nudge
-from jobs.smtp import Connection, server_of
+from customerhub.core import clock
+from customerhub.core.config import Settings
+from customerhub.core.errors import HubError
+from customerhub.mail import delivery, outages
+from customerhub.mail.delivery import ClaimedMessage, DeliveryError
+from customerhub.mail.smtp import Connection, server_of
+from customerhub.mail.smtp_mail import build_smtp_mail
+from jobs.queue import try_enqueue
 from models import OutboxMessage
 from models.base import db
 
-LONGEST_SWEEP = 60  # seconds after which no other message is begun, so that no time limit ends one half-way
-LONGEST_REPORTS = 1800  # seconds after which no other report is begun
-FEWEST, MOST = 10, 200  # messages that are claimed at a time: more of them as the server is quick
-QUICK_SECONDS = 1.0
-TRIAL_SECONDS = 10.0  # how long somebody waits for a test mail
+MAX_SWEEP_SECONDS = 60  # seconds after which no other message is begun, so that no time limit ends one half-way
+MAX_REPORTS_SECONDS = 1800  # seconds after which no other report is begun
+MIN_BATCH, MAX_BATCH = 10, 200  # messages that are claimed at a time: more of them as the server is quick
+QUICK_BATCH_SECONDS = 1.0
+TEST_MAIL_SECONDS = 10.0  # how long somebody waits for a test mail
 # What the server took is written down however long the database is busy or away meanwhile: else it would go out twice.
-WRITING_PAUSES = (0.2, 1.0, 3.0, 10.0, 20.0)
+RECORD_RETRY_DELAYS = (0.2, 1.0, 3.0, 10.0, 20.0)
 
 log = logging.getLogger(__name__)
 
 
-def announce(message_ids: list[int]) -> None:
+def notify_workers(message_ids: list[int]) -> None:
     """Have a worker send messages soon; without a queue server the next sweep does."""
-    nudge(send, message_ids[0] if len(message_ids) == 1 else None)
+    try_enqueue(send, message_ids[0] if len(message_ids) == 1 else None)
 
 
 def send(message_id: int | None = None) -> str:
     """Send a message, or all that are due; unless the server was away a moment ago, when the next sweep does."""
     settings = _settings()
     if settings.smtp_url is not None:
-        is_resting = delivery.rests(server_of(settings.smtp_url), now=clock.now())
+        is_in_backoff = outages.in_backoff(server_of(settings.smtp_url), now=clock.get_now())
         db.session.rollback()
-        if is_resting:
-            return "The mail server was away a moment ago"
+        if is_in_backoff:
+            return "The mail server was unavailable a moment ago"
     return _deliver(settings, message_id)
 
 
-def sweep(longest: float = LONGEST_SWEEP) -> str:
+def sweep(max_seconds: float = MAX_SWEEP_SECONDS) -> str:
     """Send everything that is due, and tell what came of it. Where the server is away or slow the next one goes on."""
-    return _deliver(_settings(), longest=longest)
+    return _deliver(_settings(), max_seconds=max_seconds)
 
 
-def try_out(message: OutboxMessage) -> None:
+def send_test_message(message: OutboxMessage) -> None:
     """Make the only attempt to send a message that was just put, while somebody waits for the answer. Commits.
 
     Nobody else is given the chance to send it, and where it fails it is parked at once.
     """
     settings = _settings()
     if settings.smtp_url is None:
-        delivery.hold(now=clock.now(), message_id=message.id)
+        delivery.hold_due(now=clock.get_now(), message_id=message.id)
         db.session.commit()
         return
-    with Connection(settings.smtp_url, timeout=TRIAL_SECONDS / 2, within=TRIAL_SECONDS) as connection:
-        current = _Round(settings, connection, is_trial=True)
-        letters = delivery.claim(now=clock.now(), message_id=message.id)
+    with Connection(settings.smtp_url, timeout=TEST_MAIL_SECONDS / 2, total_timeout=TEST_MAIL_SECONDS) as connection:
+        delivery_round = _DeliveryRound(settings, connection, is_test=True)
+        messages = delivery.claim(now=clock.get_now(), message_id=message.id)
         db.session.commit()
-        current.send(letters)
+        delivery_round.send(messages)
 
 
 def make_reports() -> str:
     """Make the reports that messages wait for, so that these can be sent. Making one takes as long as many mails do, so
     it keeps no other message waiting.
     """
-    until = time.monotonic() + LONGEST_REPORTS
+    deadline = time.monotonic() + MAX_REPORTS_SECONDS
     tally = Counter({"made": 0})
-    while time.monotonic() < until:
-        letters = delivery.claim(now=clock.now(), lacks_report=True)
+    while time.monotonic() < deadline:
+        messages = delivery.claim(now=clock.get_now(), lacks_report=True)
         db.session.commit()
-        if not letters:
+        if not messages:
             break
-        letter = delivery.begin(letters[0], now=clock.now())
+        message = delivery.start_attempt(messages[0], now=clock.get_now())
         db.session.commit()
-        if letter is None:
+        if message is None:
             continue
-        failure = _report(letter)
+        failure = _attach_report(message)
         if failure is None:
-            delivery.give_back([letter], was_begun=True)
+            delivery.release([message], was_started=True)
         else:
-            delivery.settle(letter, failure, now=clock.now())
+            delivery.record_result(message, failure, now=clock.get_now())
         db.session.commit()
         tally["failed" if failure else "made"] += 1
     if tally["made"]:
-        nudge(send)
+        try_enqueue(send)
     return ", ".join(f"{count} reports {what}" for what, count in tally.items())
 
 
-def _report(letter: Letter) -> Undelivered | None:
+def _attach_report(message: ClaimedMessage) -> DeliveryError | None:
     """Make the report that goes with a message and attach it; None, or why not."""
     from jobs.reports import attach_report  # it needs much that sending does not
 
     try:
-        if attach_report(letter.id):
+        if attach_report(message.id):
             return None
-        failure = Undelivered("There is no longer anything to report on", is_final=True)
+        failure = DeliveryError("The customer of the report no longer exists", is_final=True)
     except HubError as error:
-        failure = Undelivered(f"The report cannot be sent. {error.message}", is_final=True)
+        failure = DeliveryError(f"The report cannot be sent. {error.message}", is_final=True)
     except OSError as error:
-        failure = Undelivered(f"The report could not be stored: {error.strerror or error}")
+        failure = DeliveryError(f"The report could not be stored: {error.strerror or error}")
     except (BaseTimeoutException, SQLAlchemyError):
         raise
     except Exception:
-        log.exception("the report of outgoing message %s could not be made", letter.id)
-        failure = Undelivered("The report could not be made; the log tells why")
+        log.exception("the report of outgoing message %s could not be made", message.id)
+        failure = DeliveryError("The report could not be created. See the log")
     db.session.rollback()
     return failure
 
 
-def _deliver(settings: Settings, message_id: int | None = None, *, longest: float = LONGEST_SWEEP) -> str:
+def _deliver(settings: Settings, message_id: int | None = None, *, max_seconds: float = MAX_SWEEP_SECONDS) -> str:
     """Send what is due, or this message if it is, over one connection; what came of it, in words."""
     if settings.smtp_url is None:
-        held = delivery.hold(now=clock.now(), message_id=message_id)
+        held_count = delivery.hold_due(now=clock.get_now(), message_id=message_id)
         db.session.commit()
-        return f"{held} kept here: there is no mail server"
+        return f"{held_count} held: no mail server configured"
     with Connection(settings.smtp_url, timeout=settings.smtp_timeout) as connection:
-        current = _Round(settings, connection, longest=longest)
-        limit = FEWEST
-        while not current.is_over:
-            began = time.monotonic()
-            letters = delivery.claim(now=clock.now(), limit=limit, message_id=message_id)
+        delivery_round = _DeliveryRound(settings, connection, max_seconds=max_seconds)
+        limit = MIN_BATCH
+        while not delivery_round.is_over:
+            started_at = time.monotonic()
+            messages = delivery.claim(now=clock.get_now(), limit=limit, message_id=message_id)
             db.session.commit()
-            if not letters:
+            if not messages:
                 break
-            current.send(letters)
-            is_quick = time.monotonic() - began < QUICK_SECONDS
-            limit = min(MOST, limit * 2) if is_quick else max(FEWEST, limit // 2)
-    return current.told
+            delivery_round.send(messages)
+            is_quick = time.monotonic() - started_at < QUICK_BATCH_SECONDS
+            limit = min(MAX_BATCH, limit * 2) if is_quick else max(MIN_BATCH, limit // 2)
+    return delivery_round.summary
 
 
-class _Round:
+class _DeliveryRound:
     """Sending messages one after the other. It `is_over` where the server is away, or when it has taken too long."""
 
     def __init__(
-        self, settings: Settings, connection: Connection, *, longest: float = LONGEST_SWEEP, is_trial: bool = False
+        self,
+        settings: Settings,
+        connection: Connection,
+        *,
+        max_seconds: float = MAX_SWEEP_SECONDS,
+        is_test: bool = False,
     ) -> None:
         assert settings.smtp_url is not None
         self._connection = connection
         self._server = server_of(settings.smtp_url)
         self._fallback_sender = _fallback_sender(settings)
-        self._is_trial = is_trial
-        self._until = time.monotonic() + longest
-        self._was_away = delivery.find_outage(self._server) is not None
-        self._away: Undelivered | None = None
+        self._is_test = is_test
+        self._deadline = time.monotonic() + max_seconds
+        self._had_outage = outages.find_outage(self._server) is not None
+        self._outage_error: DeliveryError | None = None
         self._tally: Counter[str] = Counter()
 
     @property
     def is_over(self) -> bool:
-        return self._away is not None or time.monotonic() >= self._until
+        return self._outage_error is not None or time.monotonic() >= self._deadline
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         counts = [f"{count} {what}" for what, count in self._tally.items()] or ["Nothing was due"]
-        return ", ".join([*counts, *([f"the mail server is away: {self._away.reason}"] if self._away else [])])
+        return ", ".join(
+            [*counts, *([f"the mail server is unavailable: {self._outage_error.reason}"] if self._outage_error else [])]
+        )
 
-    def send(self, letters: list[Letter]) -> None:
+    def send(self, messages: list[ClaimedMessage]) -> None:
         """Send claimed messages. Those that are left when the round is over are anybody's again."""
-        left = list(letters)
+        remaining = list(messages)
         try:
-            with _quick_connection() as database:
-                letter = self._turn(database, left)
-                while letter is not None:
-                    came = self._attempt(letter)
-                    letter = self._turn(database, left, letter, came)
+            with _autocommit_connection() as database:
+                message = self._record_and_begin_next(database, remaining)
+                while message is not None:
+                    result = self._attempt(message)
+                    message = self._record_and_begin_next(database, remaining, message, result)
         finally:
-            if left:
-                _give_back(left)
+            if remaining:
+                _release(remaining)
 
-    def _attempt(self, letter: Letter) -> Undelivered | str:
+    def _attempt(self, message: ClaimedMessage) -> DeliveryError | str:
         """The server's answer, or what went wrong. No transaction is open meanwhile."""
         try:
-            return self._connection.send(delivery.compose(letter, fallback_sender=self._fallback_sender))
-        except Undelivered as error:
-            if error.is_away:
-                log.warning("the mail server is away: %s", error.reason)
-                self._away = error
+            return self._connection.send(build_smtp_mail(message, fallback_sender=self._fallback_sender))
+        except DeliveryError as error:
+            if error.is_server_unavailable:
+                log.warning("the mail server is unavailable: %s", error.reason)
+                self._outage_error = error
             return error
 
-    def _turn(
-        self, database: DatabaseConnection, left: list[Letter], done: Letter | None = None, came: Undelivered | str = ""
-    ) -> Letter | None:
-        """Write down what came of a message and begin the next of `left` that is still ours."""
-        for pause in (*WRITING_PAUSES, None):
-            following, passed = None, 0
+    def _record_and_begin_next(
+        self,
+        database: DatabaseConnection,
+        remaining: list[ClaimedMessage],
+        finished_message: ClaimedMessage | None = None,
+        result: DeliveryError | str = "",
+    ) -> ClaimedMessage | None:
+        """Write down what came of a message and begin the next of `remaining` that is still ours."""
+        for retry_delay in (*RECORD_RETRY_DELAYS, None):
+            next_message, taken_count = None, 0
             try:
                 with database.begin():
-                    outcome = self._noted(database, came)
-                    if done is not None and left and not self.is_over:
-                        following = delivery.settle_and_begin(done, outcome, left[0], now=clock.now(), on=database)
-                        passed = 1
-                    elif done is not None:
-                        delivery.settle(done, outcome, now=clock.now(), on=database)
-                    while following is None and passed < len(left) and not self.is_over:
-                        following = delivery.begin(left[passed], now=clock.now(), on=database)
-                        passed += 1
+                    outcome = self._record_outage(database, result)
+                    if finished_message is not None and remaining and not self.is_over:
+                        next_message = delivery.record_result_and_start(
+                            finished_message, outcome, remaining[0], now=clock.get_now(), connection=database
+                        )
+                        taken_count = 1
+                    elif finished_message is not None:
+                        delivery.record_result(finished_message, outcome, now=clock.get_now(), connection=database)
+                    while next_message is None and taken_count < len(remaining) and not self.is_over:
+                        next_message = delivery.start_attempt(
+                            remaining[taken_count], now=clock.get_now(), connection=database
+                        )
+                        taken_count += 1
                 break
             except (OperationalError, InterfaceError):
-                if done is None or pause is None:
+                if finished_message is None or retry_delay is None:
                     raise
-                log.warning("what came of outgoing message %s is not written down yet", done.id, exc_info=True)
-                time.sleep(pause)
-        del left[:passed]
-        if done is not None:
-            self._tally[_word_for(came)] += 1
-            self._was_away = self._away is not None
-        return following
+                log.warning(
+                    "what came of outgoing message %s is not written down yet", finished_message.id, exc_info=True
+                )
+                time.sleep(retry_delay)
+        del remaining[:taken_count]
+        if finished_message is not None:
+            self._tally[_describe_result(result)] += 1
+            self._had_outage = self._outage_error is not None
+        return next_message
 
-    def _noted(self, database: DatabaseConnection, came: Undelivered | str) -> Undelivered | str:
+    def _record_outage(self, database: DatabaseConnection, result: DeliveryError | str) -> DeliveryError | str:
         """What came of a message, for the message itself. It is kept first what it tells of the server."""
-        if isinstance(came, str):
-            if came and self._was_away:
-                delivery.forget_outage(self._server, on=database)
-            return came
-        if came.is_away:
-            delivery.note_outage(self._server, came.reason, now=clock.now(), on=database)
-        return Undelivered(came.reason, is_final=True) if self._is_trial else came
+        if isinstance(result, str):
+            if result and self._had_outage:
+                outages.clear_outage(self._server, connection=database)
+            return result
+        if result.is_server_unavailable:
+            outages.record_outage(self._server, result.reason, now=clock.get_now(), connection=database)
+        return DeliveryError(result.reason, is_final=True) if self._is_test else result
 
 
-def _quick_connection() -> DatabaseConnection:
+def _autocommit_connection() -> DatabaseConnection:
     """A connection whose statements are transactions of their own where that saves waiting for the database, which is
     not so on SQLite.
     """
     connection = db.engine.connect()
-    is_waited_for = connection.dialect.name != "sqlite"
-    return connection.execution_options(isolation_level="AUTOCOMMIT") if is_waited_for else connection
+    supports_autocommit = connection.dialect.name != "sqlite"
+    return connection.execution_options(isolation_level="AUTOCOMMIT") if supports_autocommit else connection
 
 
-def _word_for(came: Undelivered | str) -> str:
-    if isinstance(came, str):
+def _describe_result(result: DeliveryError | str) -> str:
+    if isinstance(result, str):
         return "sent"
-    return "refused" if came.is_final else "to be tried again"
+    return "refused" if result.is_final else "to be retried"
 
 
-def _give_back(letters: list[Letter]) -> None:
+def _release(messages: list[ClaimedMessage]) -> None:
     """Leave messages to others at once. Where that fails they are so when the claim lapses."""
     try:
         db.session.rollback()
-        delivery.give_back(letters)
+        delivery.release(messages)
         db.session.commit()
     except SQLAlchemyError:
         log.warning("claimed messages could not be given back", exc_info=True)

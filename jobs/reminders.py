@@ -7,17 +7,17 @@ import logging
 from collections.abc import Callable
 from datetime import date
 
-from customerhub import clock, history
-from customerhub.customers.alerts import today
+from customerhub.core import clock, history
+from customerhub.core.job_runs import IncompleteRun
+from customerhub.core.organisation_dates import organisation_today
+from customerhub.core.permissions import Actor
 from customerhub.notifications import reminders
-from customerhub.notifications.due import find_due
-from customerhub.notifications.reminders import Outcome
-from customerhub.periodic import Unfinished
-from customerhub.permissions import Actor
-from jobs.organisations import for_each
+from customerhub.notifications.due import list_due_reminders
+from customerhub.notifications.reminders import PlanResult
+from jobs.per_organisation import run_for_each_organisation
 from models import Organisation
 from models.base import db
-from models.sqlite import reading
+from models.sqlite import read_only_transaction
 
 CHUNK = 200  # reminders that are planned in one transaction
 
@@ -29,13 +29,13 @@ def remind() -> str:
 
     Raises Unfinished at the end where one failed.
     """
-    each, failed = for_each(
-        lambda key: remind_organisation(key, as_of=today(key)).planned,
+    planned_counts, failed_count = run_for_each_organisation(
+        lambda key: remind_organisation(key, as_of=organisation_today(key)).planned,
         failure="the reminders of organisation %s could not be planned",
     )
-    planned = sum(each)
-    if failed:
-        raise Unfinished(f"{planned} reminders planned; of {failed} organisations they could not be")
+    planned = sum(planned_counts)
+    if failed_count:
+        raise IncompleteRun(f"{planned} reminders planned; failed for {failed_count} organisations")
     return f"{planned} reminders planned"
 
 
@@ -45,33 +45,42 @@ def remind_organisation(
     as_of: date,
     dry_run: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Outcome:
-    """Plan the reminders of an organisation for a day; with `dry_run` only tell how many there would be.
+) -> PlanResult:
+    """Plan the reminders of an organisation for a day; with `dry_run` only count them.
 
-    What is due is found by a transaction that keeps nobody from writing, and planned in chunks, each committed: whoever
-    is interrupted has lost nothing, the next run goes on.
+    What is due is found by a transaction that blocks no writer, and planned in chunks, each committed: after an
+    interruption the next run goes on.
     """
-    with history.acting(Actor(None, organisation_id), "daily reminders"):
+    with history.act_as(Actor(None, organisation_id), "daily reminders"):
         db.session.rollback()
-        with reading():
-            dues = list(find_due(db.session.get_one(Organisation, organisation_id), as_of=as_of))
+        with read_only_transaction():
+            due_reminders = list(list_due_reminders(db.session.get_one(Organisation, organisation_id), as_of=as_of))
             db.session.rollback()
-        outcome = reminders.count_due(dues)
+        outcome = reminders.count_due_reminders(due_reminders)
         if dry_run:
             return outcome
         outcome.planned = 0
-        wanted = [due for due in dues if due.obstacle is None]
-        for start in range(0, len(wanted), CHUNK):
+        sendable_reminders = [due for due in due_reminders if due.obstacle is None]
+        for start in range(0, len(sendable_reminders), CHUNK):
             organisation = db.session.get_one(Organisation, organisation_id)
-            outcome.planned += reminders.plan(organisation, wanted[start : start + CHUNK], as_of=as_of)
+            outcome.planned += reminders.plan_reminders(
+                organisation, sendable_reminders[start : start + CHUNK], as_of=as_of
+            )
             db.session.commit()
             if progress is not None:
-                progress(start + CHUNK, len(wanted))
-    withdrawn = reminders.withdraw(organisation_id, now=clock.now())
+                progress(start + CHUNK, len(sendable_reminders))
+    withdrawn_count = reminders.withdraw_obsolete_reminders(organisation_id, now=clock.get_now())
     db.session.commit()
-    if outcome.planned or withdrawn:
-        log.info(
-            "organisation %s: %s reminders planned as of %s, %s withdrawn",
-            organisation_id, outcome.planned, as_of, withdrawn,
-        )  # fmt: skip
+    if outcome.planned or withdrawn_count:
+        _log_outcome(organisation_id, outcome.planned, as_of, withdrawn_count)
     return outcome
+
+
+def _log_outcome(organisation_id: int, planned_count: int, as_of: date, withdrawn_count: int) -> None:
+    log.info(
+        "organisation %s: %s reminders planned as of %s, %s withdrawn",
+        organisation_id,
+        planned_count,
+        as_of,
+        withdrawn_count,
+    )

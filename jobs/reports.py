@@ -1,4 +1,4 @@
-"""Making customers' performance reports: for a mail, for who asked on a screen, and for the command line.
+"""Creating customers' performance reports: for a mail, for a request on a screen, and for the command line.
 
 Reports are made in a job's own process, or in one that is started for it; never in the web.
 """
@@ -8,15 +8,17 @@ from datetime import date
 
 from sqlalchemy import select
 
-from customerhub import history, outbox, storage
-from customerhub.customers import alerts
-from customerhub.errors import NotFound
-from customerhub.notifications.report import SCREEN, ReportData, day_of, file_name, report_data, report_pdf
-from customerhub.permissions import Actor, Permission, require, scope
+from customerhub.core import history, organisation_dates, storage
+from customerhub.core.errors import NotFound
+from customerhub.core.permissions import Actor, Permission, require_permission, select_visible
+from customerhub.mail import outbox
+from customerhub.reports.performance_report import build_report_pdf, check_report_day, format_file_name
+from customerhub.reports.report_data import build_report_data
+from customerhub.reports.report_facts import ReportData
 from jobs import exports
 from models import Customer, ListExport, OutboxMessage
 from models.base import db
-from models.sqlite import reading
+from models.sqlite import read_only_transaction
 
 PDF = "application/pdf"
 
@@ -27,14 +29,14 @@ def attach_report(message_id: int) -> bool:
     A message that has no `report_on`, or has its report already, is left as it is, so this may be called before every
     attempt to send. To be called with no transaction open, such as right after the commit of a claim: it reads, makes
     the report with no transaction open, writes, and commits by itself. Afterwards read the message anew. Raises
-    NotTypeset where the report cannot be made, Invalid where it is too large for a mail; nothing is written then.
+    TypesettingError where the report cannot be made, Invalid where it is too large for a mail; nothing is written then.
     """
-    with reading():
-        data = _wanted_by(message_id)
+    with read_only_transaction():
+        data = _find_report_data(message_id)
         db.session.rollback()
     if data is None:
         return _has_report(message_id)
-    content = report_pdf(data)
+    content = build_report_pdf(data)
     # Of two who made it at once the second one finds the first one's.
     message = db.session.scalars(
         select(OutboxMessage).where(OutboxMessage.id == message_id).with_for_update()
@@ -44,11 +46,15 @@ def attach_report(message_id: int) -> bool:
         return message is not None
     actor = Actor(None, message.organisation_id)
     try:
-        with history.acting(actor, f"report for message {message_id}"):
-            stored = storage.store(
-                io.BytesIO(content), file_name(data), PDF, organisation_id=actor.organisation_id, actor=actor,
-                limit=exports.LARGEST,
-            )  # fmt: skip
+        with history.act_as(actor, f"report for message {message_id}"):
+            stored = storage.store_file(
+                io.BytesIO(content),
+                format_file_name(data),
+                PDF,
+                organisation_id=actor.organisation_id,
+                actor=actor,
+                limit=exports.MAX_FILE_BYTES,
+            )
             outbox.attach(message, stored)
             db.session.commit()
     except BaseException:
@@ -57,41 +63,41 @@ def attach_report(message_id: int) -> bool:
     return True
 
 
-def _wanted_by(message_id: int) -> ReportData | None:
-    """What the report tells that a message waits for; None where it waits for none."""
+def _find_report_data(message_id: int) -> ReportData | None:
+    """The data of the report that a message waits for; None where it waits for none."""
     message = db.session.get(OutboxMessage, message_id)
     if message is None or message.report_on is None or message.customer_id is None or message.attachments:
         return None
-    return report_data(db.session.get_one(Customer, message.customer_id), as_of=message.report_on)
+    return build_report_data(db.session.get_one(Customer, message.customer_id), as_of=message.report_on)
 
 
 def _has_report(message_id: int) -> bool:
-    with reading():
+    with read_only_transaction():
         message = db.session.get(OutboxMessage, message_id)
-        has = message is not None and bool(message.attachments)
+        has_report = message is not None and bool(message.attachments)
         db.session.rollback()
-    return has
+    return has_report
 
 
-def paper(export: ListExport, actor: Actor) -> exports.Paper:
+def build_document(export: ListExport, actor: Actor) -> exports.DocumentExport:
     """The report that `export` asks for. Raises NotAllowed, NotFound where the customer is not the actor's to see."""
-    require(actor, Permission.CUSTOMERS_VIEW)
-    found = db.session.scalar(scope(Customer, actor).where(Customer.id == export.query["customer"]))
+    require_permission(actor, Permission.CUSTOMERS_VIEW)
+    found = db.session.scalar(select_visible(Customer, actor).where(Customer.id == export.query["customer"]))
     if found is None:
-        raise NotFound("This customer is no longer there")
-    data = report_data(found, as_of=date.fromisoformat(export.query["as_of"]))
-    return exports.Paper(file_name(data), PDF, lambda: report_pdf(data))
+        raise NotFound("This customer no longer exists")
+    data = build_report_data(found, as_of=date.fromisoformat(export.query["as_of"]))
+    return exports.DocumentExport(format_file_name(data), PDF, lambda: build_report_pdf(data))
 
 
-def make_now(customer: Customer, *, as_of: date | None) -> bytes:
+def make_report(customer: Customer, *, as_of: date | None) -> bytes:
     """The report of a customer as PDF, today's where no day is named, as the command line makes it.
 
-    Raises Invalid for a day to come, NotTypeset where it cannot be made.
+    Raises Invalid for a day to come, TypesettingError where it cannot be made.
     """
-    with reading():
-        data = report_data(customer, as_of=day_of(customer, as_of or alerts.today(customer.organisation_id)))
+    with read_only_transaction():
+        data = build_report_data(
+            customer,
+            as_of=check_report_day(customer, as_of or organisation_dates.organisation_today(customer.organisation_id)),
+        )
         db.session.rollback()
-    return report_pdf(data)
-
-
-exports.SOURCES[SCREEN] = paper
+    return build_report_pdf(data)

@@ -1,4 +1,4 @@
-"""Everything that happens by the clock, in one table.
+"""The schedule: every periodic job, in one table.
 
 Cron strings are in the machine's local time. Every function makes up for what was missed and may run twice without
 harm: each is also queued once when the scheduler starts, and a call that nobody took before the next is due lapses.
@@ -12,7 +12,7 @@ from jobs import alerts, exports, housekeeping, imports, mail, queue, reminders
 
 
 @dataclass(frozen=True)
-class Periodic:
+class PeriodicJob:
     """One line of the table. `cron` has five fields: minute, hour, day, month, weekday."""
 
     function: Callable[[], Any]
@@ -26,11 +26,11 @@ class Periodic:
 
 
 SCHEDULE = (
-    Periodic(mail.sweep, "* * * * *", "Sends the messages in the outbox that are due"),
-    Periodic(mail.make_reports, "* * * * *", "Makes the reports that messages are to be sent with", queue.BULK),
-    Periodic(imports.resume, "*/5 * * * *", "Takes up imports that were left waiting or were interrupted"),
-    Periodic(exports.resume, "*/5 * * * *", "Takes up exports that were left waiting or were interrupted"),
-    Periodic(alerts.review, "10 * * * *", "Raises and closes the alerts of all customers as the rules say"),
-    Periodic(reminders.remind, "5 * * * *", "Plans the reminders of reviews and compliance documents"),
-    Periodic(housekeeping.tidy, "30 3 * * *", "Removes files that nobody took, and imports and exports of long ago"),
+    PeriodicJob(mail.sweep, "* * * * *", "Sends due messages from the outbox"),
+    PeriodicJob(mail.make_reports, "* * * * *", "Creates the reports attached to messages", queue.BULK),
+    PeriodicJob(imports.resume, "*/5 * * * *", "Resumes waiting and interrupted imports"),
+    PeriodicJob(exports.resume, "*/5 * * * *", "Resumes waiting and interrupted exports"),
+    PeriodicJob(alerts.review, "10 * * * *", "Raises and closes rule-based alerts of all customers"),
+    PeriodicJob(reminders.remind, "5 * * * *", "Plans reminders for reviews and compliance documents"),
+    PeriodicJob(housekeeping.clean_up, "30 3 * * *", "Cleans up old files, imports and exports"),
 )

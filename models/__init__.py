@@ -5,17 +5,7 @@ from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
-from models.journal import (
-    EndedSession,
-    History,
-    MailOutage,
-    OutboxAttachment,
-    OutboxMessage,
-    PeriodicRun,
-    UsedForm,
-)
-from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
-from models.parts import (
+from models.customer_parts import (
     Address,
     BillingLine,
     ComplianceDocument,
@@ -24,8 +14,12 @@ from models.parts import (
     InvoiceProfile,
     LegalEntity,
 )
-from models.people import Dealer, ListPreference, SavedView, User
+from models.history import History
+from models.job_runs import PeriodicRun
+from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
+from models.outbox import MailOutage, OutboxAttachment, OutboxMessage
 from models.reviews import Reminder, Review
+from models.sessions import EndedSession, UsedForm
 from models.setup import (
     BilledUser,
     CatalogItem,
@@ -44,7 +38,8 @@ from models.setup import (
     TariffRate,
     VatRate,
 )
-from models.transfer import CustomerImport, ImportRow, ListExport
+from models.transfers import CustomerImport, ImportRow, ListExport
+from models.users import Dealer, ListPreference, SavedView, User
 
 __all__ = [
     "Account",

@@ -1,4 +1,4 @@
-"""What has to be decided, what must not be approved, and what people must be warned of."""
+"""Approval tasks, the blacklist and alerts."""
 
 from datetime import date, datetime
 from typing import Any
@@ -17,17 +17,17 @@ from sqlalchemy import (
     or_,
     text,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, validates
 
-from models.base import Key, OrganisationRow, same_organisation, tenant_table, to_many, to_one
+from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer import Customer
 from models.enums import AlertRule, Severity, TaskKind, TaskState
-from models.keys import number_key
-from models.people import User
-from models.types import UtcDateTime, one_of
+from models.keys import exact_key, number_key
+from models.types import UtcDateTime, enum_type
+from models.users import User
 
-ONE_OPEN: dict[str, Any] = {"postgresql_where": text("state = 'open'"), "sqlite_where": text("state = 'open'")}
-ONE_A_RULE: dict[str, Any] = {
+OPEN_TASKS_ONLY: dict[str, Any] = {"postgresql_where": text("state = 'open'"), "sqlite_where": text("state = 'open'")}
+OPEN_RULE_ALERTS_ONLY: dict[str, Any] = {
     "postgresql_where": text("closed_at IS NULL AND rule IS NOT NULL"),
     "sqlite_where": text("closed_at IS NULL AND rule IS NOT NULL"),
 }
@@ -37,17 +37,17 @@ class ApprovalTask(OrganisationRow):
     """One decision that is asked for, from the request to its outcome.
 
     `proposal` holds what is proposed: {column: [before, after]} of a particulars update, the terms of a blacklisting.
-    The requester and whoever works on it may be visitors from another organisation.
+    The requester and the assignee may be visitors from another organisation.
     """
 
     __tablename__ = "approval_task"
 
-    kind: Mapped[TaskKind] = mapped_column(one_of(TaskKind, "kind"))
+    kind: Mapped[TaskKind] = mapped_column(enum_type(TaskKind, "kind"))
     customer_id: Mapped[int | None] = mapped_column(Key)
     subject: Mapped[str] = mapped_column(String(200))
     requester_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"))
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"))
-    state: Mapped[TaskState] = mapped_column(one_of(TaskState, "state"), default=TaskState.OPEN)
+    state: Mapped[TaskState] = mapped_column(enum_type(TaskState, "state"), default=TaskState.OPEN)
     due_on: Mapped[date | None]
     proposal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     waits_for_requester: Mapped[bool] = mapped_column(default=False)
@@ -61,10 +61,10 @@ class ApprovalTask(OrganisationRow):
     comments: Mapped[list["TaskComment"]] = to_many("TaskComment", "task_id", "ApprovalTask", order_by="TaskComment.id")
 
     __table_args__ = tenant_table(
-        same_organisation("approval_task", "customer_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key("approval_task", "customer_id", "customer", ondelete="CASCADE"),
         CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided"),
         CheckConstraint("customer_id IS NOT NULL OR kind IN ('blacklist', 'blacklist removal')", name="customer"),
-        Index("uq_approval_task_open", "customer_id", "kind", unique=True, **ONE_OPEN),
+        Index("uq_approval_task_open", "customer_id", "kind", unique=True, **OPEN_TASKS_ONLY),
         Index("ix_approval_task_queue", "organisation_id", "state", "due_on", "id"),
         Index("ix_approval_task_assignee", "organisation_id", "assignee_id", "state", "due_on", "id"),
         Index("ix_approval_task_customer", "customer_id", "id"),
@@ -80,7 +80,7 @@ class ApprovalTask(OrganisationRow):
 
 
 class TaskComment(OrganisationRow):
-    """What somebody said about a task."""
+    """A comment on a task."""
 
     __tablename__ = "task_comment"
 
@@ -91,7 +91,7 @@ class TaskComment(OrganisationRow):
     user: Mapped[User | None] = to_one("TaskComment.user_id", "User")
 
     __table_args__ = tenant_table(
-        same_organisation("task_comment", "task_id", "approval_task", ondelete="CASCADE"),
+        tenant_foreign_key("task_comment", "task_id", "approval_task", ondelete="CASCADE"),
         Index("ix_task_comment_task", "task_id", "id"),
     )
 
@@ -100,7 +100,7 @@ class TaskComment(OrganisationRow):
 
 
 class BlacklistEntry(OrganisationRow):
-    """Somebody whom we must not approve, contract or reinstate: a customer, or whoever has one of these numbers."""
+    """A customer, or anybody with one of these numbers, that must not be approved, contracted or reinstated."""
 
     __tablename__ = "blacklist_entry"
 
@@ -111,14 +111,14 @@ class BlacklistEntry(OrganisationRow):
     identity_key: Mapped[str | None] = mapped_column(String(80), info={"untracked": True})
     registration_key: Mapped[str | None] = mapped_column(String(80), info={"untracked": True})
     reason: Mapped[str] = mapped_column(Text)
-    valid_until: Mapped[date | None] = mapped_column(info={"help": "The last day. Blank: until it is removed"})
+    valid_until: Mapped[date | None] = mapped_column(info={"help": "Last valid day. Leave blank for open-ended"})
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removal_reason: Mapped[str | None] = mapped_column(Text)
 
     customer: Mapped[Customer | None] = to_one("BlacklistEntry.customer_id", "Customer")
 
     __table_args__ = tenant_table(
-        same_organisation("blacklist_entry", "customer_id", "customer"),
+        tenant_foreign_key("blacklist_entry", "customer_id", "customer"),
         CheckConstraint(
             "customer_id IS NOT NULL OR identity_key IS NOT NULL OR registration_key IS NOT NULL", name="who"
         ),
@@ -128,7 +128,7 @@ class BlacklistEntry(OrganisationRow):
     )
 
     @classmethod
-    def holds(cls, as_of: date) -> ColumnElement[bool]:
+    def is_active_on(cls, as_of: date) -> ColumnElement[bool]:
         """The condition that an entry holds on a day."""
         return and_(cls.removed_at.is_(None), or_(cls.valid_until.is_(None), cls.valid_until >= as_of))
 
@@ -138,31 +138,31 @@ class BlacklistEntry(OrganisationRow):
 
 @event.listens_for(BlacklistEntry, "before_insert")
 @event.listens_for(BlacklistEntry, "before_update")
-def _keep_keys(_mapper: Mapper[BlacklistEntry], _connection: Any, entry: BlacklistEntry) -> None:
+def _update_number_keys(_mapper: Mapper[BlacklistEntry], _connection: Any, entry: BlacklistEntry) -> None:
     entry.identity_key = number_key(entry.identity_number)
     entry.registration_key = number_key(entry.registration_number)
 
 
 class Alert(OrganisationRow):
-    """Something that whoever deals with a customer must know, raised by hand or by a rule."""
+    """A warning about a customer, raised by staff or by a rule."""
 
     __tablename__ = "alert"
 
     customer_id: Mapped[int] = mapped_column(Key)
-    type_id: Mapped[int | None] = mapped_column(Key)
-    rule: Mapped[AlertRule | None] = mapped_column(one_of(AlertRule, "rule"))
-    severity: Mapped[Severity] = mapped_column(one_of(Severity, "severity"), default=Severity.WARNING)
+    type_id: Mapped[int | None] = mapped_column(Key, info={"label": "Alert type"})
+    rule: Mapped[AlertRule | None] = mapped_column(enum_type(AlertRule, "rule"))
+    severity: Mapped[Severity] = mapped_column(enum_type(Severity, "severity"), default=Severity.WARNING)
     text: Mapped[str] = mapped_column(String(500))
-    valid_until: Mapped[date | None] = mapped_column(info={"help": "The last day. Blank: until it is closed"})
+    valid_until: Mapped[date | None] = mapped_column(info={"help": "Last valid day. Leave blank for open-ended"})
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     customer: Mapped[Customer] = to_one("Alert.customer_id", "Customer")
     type: Mapped[Any] = to_one("Alert.type_id", "CatalogItem")
 
     __table_args__ = tenant_table(
-        same_organisation("alert", "customer_id", "customer", ondelete="CASCADE"),
-        same_organisation("alert", "type_id", "catalog_item"),
-        Index("uq_alert_rule", "customer_id", "rule", unique=True, **ONE_A_RULE),
+        tenant_foreign_key("alert", "customer_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key("alert", "type_id", "catalog_item"),
+        Index("uq_alert_rule", "customer_id", "rule", unique=True, **OPEN_RULE_ALERTS_ONLY),
         Index("ix_alert_customer", "customer_id", "closed_at"),
         Index("ix_alert_open", "organisation_id", "closed_at", "severity", "id"),
     )
@@ -181,14 +181,21 @@ class MergedCustomer(OrganisationRow):
     name: Mapped[str] = mapped_column(String(200))
     account_number: Mapped[str] = mapped_column(String(40))
     reference: Mapped[str | None] = mapped_column(String(40))
+    reference_key: Mapped[str | None] = mapped_column(String(80))
 
     into: Mapped[Customer] = to_one("MergedCustomer.into_id", "Customer")
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "old_id"),
-        same_organisation("merged_customer", "into_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key("merged_customer", "into_id", "customer", ondelete="CASCADE"),
         Index("ix_merged_customer_into", "into_id"),
+        Index("ix_merged_customer_reference", "organisation_id", "reference_key"),
     )
+
+    @validates("reference")
+    def _update_reference_key(self, _name: str, value: str | None) -> str | None:
+        self.reference_key = exact_key(value)
+        return value
 
     def __str__(self) -> str:
         return self.name

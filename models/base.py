@@ -1,7 +1,7 @@
 """The declarative base, the session and what every table has in common."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -11,14 +11,24 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Integer,
     MetaData,
+    String,
+    Table,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship, validates
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    declared_attr,
+    mapped_column,
+    relationship,
+    validates,
+)
 
-from models.keys import folded
+from models.keys import fold_text
 from models.types import UtcDateTime
 
-NAMING = {
+NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -31,11 +41,11 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 # SQLite would give a new row the number of a deleted one, and with it the other's history.
-NEVER_AGAIN = {"sqlite_autoincrement": True}
+NO_ID_REUSE = {"sqlite_autoincrement": True}
 
 
 class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 db = SQLAlchemy(metadata=Base.metadata)
@@ -44,7 +54,7 @@ db = SQLAlchemy(metadata=Base.metadata)
 class Row(Base):
     """A table with its own key, the time of its creation and a version that counts its changes.
 
-    The version is how two people who save the same record are told apart: an update that does not find the
+    The version detects two people who save the same record: an update that does not find the
     version it read raises `sqlalchemy.orm.exc.StaleDataError`.
     """
 
@@ -76,8 +86,8 @@ class KeyedByName:
     """A row whose `name_key`, by which names are compared, follows its name."""
 
     @validates("name")
-    def _keep_name_key(self: Any, _name: str, value: str) -> str:
-        self.name_key = folded(value)
+    def _update_name_key(self: Any, _name: str, value: str) -> str:
+        self.name_key = fold_text(value)
         return value
 
 
@@ -85,17 +95,17 @@ class KeyedByCode:
     """A row whose `code_key`, by which codes are compared, follows its code."""
 
     @validates("code")
-    def _keep_code_key(self: Any, _name: str, value: str) -> str:
-        self.code_key = folded(value)
+    def _update_code_key(self: Any, _name: str, value: str) -> str:
+        self.code_key = fold_text(value)
         return value
 
 
 def tenant_table(*more: Any) -> tuple[Any, ...]:
     """Table arguments of an OrganisationRow: the key that other rows refer to, and its own constraints `more`."""
-    return (UniqueConstraint("organisation_id", "id"), *more, NEVER_AGAIN)
+    return (UniqueConstraint("organisation_id", "id"), *more, NO_ID_REUSE)
 
 
-def same_organisation(
+def tenant_foreign_key(
     table: str, column: str, target: str, ondelete: str | None = None, use_alter: bool = False
 ) -> Constraint:
     """A foreign key that can only point at a row of the same organisation.
@@ -121,3 +131,15 @@ def to_many(target: str, column: str, owner: str, **options: Any) -> Any:
     """The rows of `target` that belong to `owner` by `target.column`; removed with it."""
     options.setdefault("cascade", "all, delete-orphan")
     return relationship(target, primaryjoin=f"{owner}.id == foreign({target}.{column})", **options)
+
+
+def get_table(model: type[Base]) -> Table:
+    """The table of `model`, for statements that make no objects of its rows."""
+    return cast(Table, model.__table__)
+
+
+def column_length(column: InstrumentedAttribute[Any]) -> int:
+    """How many characters a column such as `Customer.name` holds."""
+    assert isinstance(column.type, String)
+    assert column.type.length is not None
+    return column.type.length

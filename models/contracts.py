@@ -1,4 +1,4 @@
-"""What a customer has signed and ordered."""
+"""Contracts and orders of customers."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, same_organisation, to_one
+from models.base import Key, tenant_foreign_key, to_one
 from models.customer import Account
+from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, InvoiceProfile, part_table
 from models.enums import ContractStatus, OrderStatus, Risk
 from models.organisation import BusinessEntity
-from models.parts import KEEPS_IT, CustomerPart, InvoiceProfile, part_table
-from models.types import Money, one_of
+from models.types import Money, enum_type
 
 
 class Contract(CustomerPart):
@@ -27,13 +27,13 @@ class Contract(CustomerPart):
     business_entity_id: Mapped[int | None] = mapped_column(Key, info={"label": "Business entity"})
     supplier: Mapped[str | None] = mapped_column(String(200))
     value: Mapped[Decimal | None] = mapped_column(Money, info={"label": "Value"})
-    business_risk: Mapped[Risk | None] = mapped_column(one_of(Risk, "business_risk"))
-    contract_risk: Mapped[Risk | None] = mapped_column(one_of(Risk, "contract_risk"))
+    business_risk: Mapped[Risk | None] = mapped_column(enum_type(Risk, "business_risk"))
+    contract_risk: Mapped[Risk | None] = mapped_column(enum_type(Risk, "contract_risk"))
     connections: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     start_date: Mapped[date]
     end_date: Mapped[date | None]
     status: Mapped[ContractStatus] = mapped_column(
-        one_of(ContractStatus, "status"), default=ContractStatus.DRAFT, server_default="Draft"
+        enum_type(ContractStatus, "status"), default=ContractStatus.DRAFT, server_default="Draft"
     )
 
     customer: Mapped[Any] = to_one("Contract.customer_id", "Customer")
@@ -45,16 +45,16 @@ class Contract(CustomerPart):
         "contract",
         UniqueConstraint("organisation_id", "number"),
         UniqueConstraint("account_id"),
-        same_organisation("contract", "account_id", "account"),
-        same_organisation("contract", "invoice_profile_id", "invoice_profile"),
-        same_organisation("contract", "business_entity_id", "business_entity"),
+        tenant_foreign_key("contract", "account_id", "account"),
+        tenant_foreign_key("contract", "invoice_profile_id", "invoice_profile"),
+        tenant_foreign_key("contract", "business_entity_id", "business_entity"),
         CheckConstraint("value >= 0", name="value"),
         CheckConstraint("connections >= 0", name="connections"),
         CheckConstraint("end_date >= start_date", name="dates"),
         CheckConstraint("length(name) > 0", name="name"),
         Index("ix_contract_profile", "invoice_profile_id"),
         Index("ix_contract_list", "organisation_id", "status", "id"),
-        ondelete=KEEPS_IT,
+        ondelete=BLOCKS_CUSTOMER_DELETION,
     )
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class CustomerOrder(CustomerPart):
     wanted_on: Mapped[date | None]
     delivered_on: Mapped[date | None]
     status: Mapped[OrderStatus] = mapped_column(
-        one_of(OrderStatus, "status"), default=OrderStatus.PLACED, server_default="placed"
+        enum_type(OrderStatus, "status"), default=OrderStatus.PLACED, server_default="placed"
     )
 
     customer: Mapped[Any] = to_one("CustomerOrder.customer_id", "Customer")
@@ -83,12 +83,12 @@ class CustomerOrder(CustomerPart):
     __table_args__ = part_table(
         "customer_order",
         UniqueConstraint("organisation_id", "number"),
-        same_organisation("customer_order", "contract_id", "contract"),
+        tenant_foreign_key("customer_order", "contract_id", "contract"),
         CheckConstraint("connections > 0", name="connections"),
         CheckConstraint("(status = 'delivered') = (delivered_on IS NOT NULL)", name="delivered"),
         Index("ix_customer_order_contract", "contract_id"),
         Index("ix_customer_order_list", "organisation_id", "status", "id"),
-        ondelete=KEEPS_IT,
+        ondelete=BLOCKS_CUSTOMER_DELETION,
     )
 
     def __str__(self) -> str:

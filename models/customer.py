@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
-from models.base import Base, Key, KeyedByName, OrganisationRow, same_organisation, tenant_table, to_many, to_one
+from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
+from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
 from models.enums import (
     BillingCycle,
     BillLength,
@@ -32,16 +33,7 @@ from models.enums import (
     Risk,
     Stage,
 )
-from models.keys import exact_key, folded, number_key, phone_key
-from models.parts import (
-    Address,
-    BillingLine,
-    ComplianceDocument,
-    Contact,
-    InvoiceProfile,
-    LegalEntity,
-)
-from models.people import Dealer, User
+from models.keys import exact_key, fold_text, number_key, phone_key
 from models.setup import (
     CatalogItem,
     CustomerStatus,
@@ -53,10 +45,11 @@ from models.setup import (
     Tariff,
     VatRate,
 )
-from models.types import Money, Percent, UtcDateTime, one_of, sorted_text
+from models.types import Money, Percent, UtcDateTime, enum_type, sorted_text
+from models.users import Dealer, User
 
-DERIVED = {"untracked": True}
-MAIN = text("is_main")
+DERIVED_INFO = {"untracked": True}
+MAIN_ACCOUNTS_ONLY = text("is_main")
 
 
 def link_table(name: str, target: str) -> Table:
@@ -67,8 +60,8 @@ def link_table(name: str, target: str) -> Table:
         Column("customer_id", Key, primary_key=True),
         Column(f"{target}_id", Key, primary_key=True),
         Column("organisation_id", Key, nullable=False),
-        same_organisation(name, "customer_id", "customer", ondelete="CASCADE"),
-        same_organisation(name, f"{target}_id", target),
+        tenant_foreign_key(name, "customer_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key(name, f"{target}_id", target),
         Index(f"ix_{name}_{target}", f"{target}_id"),
     )
 
@@ -77,7 +70,7 @@ customer_department = link_table("customer_department", "department")
 customer_invoice_type = link_table("customer_invoice_type", "invoice_type")
 
 
-def linked(target: str, table: str) -> Any:
+def many_to_many(target: str, table: str) -> Any:
     return relationship(
         target,
         secondary=table,
@@ -102,7 +95,7 @@ class CustomerGroup(KeyedByName, OrganisationRow):
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "name_key"),
-        same_organisation("customer_group", "parent_id", "customer", use_alter=True),
+        tenant_foreign_key("customer_group", "parent_id", "customer", use_alter=True),
     )
 
     def __str__(self) -> str:
@@ -117,17 +110,23 @@ class Account(OrganisationRow):
     customer_id: Mapped[int] = mapped_column(Key)
     number: Mapped[str] = mapped_column(String(40))
     is_main: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"label": "Main account"})
-    type_id: Mapped[int | None] = mapped_column(Key)
+    type_id: Mapped[int | None] = mapped_column(Key, info={"label": "Account type"})
     balance: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
 
     type: Mapped[CatalogItem | None] = to_one("Account.type_id", "CatalogItem")
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "number"),
-        same_organisation("account", "customer_id", "customer", ondelete="CASCADE"),
-        same_organisation("account", "type_id", "catalog_item"),
+        tenant_foreign_key("account", "customer_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key("account", "type_id", "catalog_item"),
         Index("ix_account_customer", "customer_id"),
-        Index("uq_account_customer_id", "customer_id", unique=True, postgresql_where=MAIN, sqlite_where=MAIN),
+        Index(
+            "uq_account_customer_id",
+            "customer_id",
+            unique=True,
+            postgresql_where=MAIN_ACCOUNTS_ONLY,
+            sqlite_where=MAIN_ACCOUNTS_ONLY,
+        ),
     )
 
     def __str__(self) -> str:
@@ -144,8 +143,8 @@ class Customer(OrganisationRow):
     reference: Mapped[str | None] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))
     is_prospect: Mapped[bool] = mapped_column(default=False, server_default=false())
-    kind: Mapped[CustomerKind] = mapped_column(one_of(CustomerKind, "kind"), default=CustomerKind.COMPANY)
-    customer_type: Mapped[CustomerType | None] = mapped_column(one_of(CustomerType, "customer_type"))
+    kind: Mapped[CustomerKind] = mapped_column(enum_type(CustomerKind, "kind"), default=CustomerKind.COMPANY)
+    customer_type: Mapped[CustomerType | None] = mapped_column(enum_type(CustomerType, "customer_type"))
     category_id: Mapped[int | None] = mapped_column(Key)
     identity_number: Mapped[str | None] = mapped_column(String(40))
     registration_number: Mapped[str | None] = mapped_column(String(40))
@@ -157,8 +156,8 @@ class Customer(OrganisationRow):
     email: Mapped[str | None] = mapped_column(String(500))
     website: Mapped[str | None] = mapped_column(String(300))
     start_date: Mapped[date | None]
-    risk: Mapped[Risk | None] = mapped_column(one_of(Risk, "risk"))
-    stage: Mapped[Stage] = mapped_column(one_of(Stage, "stage"), default=Stage.NEW, server_default="New")
+    risk: Mapped[Risk | None] = mapped_column(enum_type(Risk, "risk"))
+    stage: Mapped[Stage] = mapped_column(enum_type(Stage, "stage"), default=Stage.NEW, server_default="New")
     credit_reference: Mapped[str | None] = mapped_column(String(60))
     billing_reference: Mapped[str | None] = mapped_column(String(60))
     estimated_monthly_revenue: Mapped[Decimal | None] = mapped_column(Money)
@@ -184,8 +183,8 @@ class Customer(OrganisationRow):
     segment_id: Mapped[int | None] = mapped_column(Key)
     channel_id: Mapped[int | None] = mapped_column(Key)
     promotional_emails: Mapped[bool] = mapped_column(default=False, server_default=false())
-    promotional_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED)
-    promotional_set_by_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"), info=DERIVED)
+    promotional_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED_INFO)
+    promotional_set_by_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"), info=DERIVED_INFO)
 
     # People
     responsible_manager_id: Mapped[int | None] = mapped_column(Key)
@@ -200,22 +199,22 @@ class Customer(OrganisationRow):
     payment_terms_id: Mapped[int | None] = mapped_column(Key)
     vat_rate_id: Mapped[int | None] = mapped_column(Key)
     billing_cycle: Mapped[BillingCycle] = mapped_column(
-        one_of(BillingCycle, "billing_cycle"), default=BillingCycle.MONTHLY, server_default="monthly"
+        enum_type(BillingCycle, "billing_cycle"), default=BillingCycle.MONTHLY, server_default="monthly"
     )
     billing_day: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     empty_or_low: Mapped[EmptyOrLow] = mapped_column(
-        one_of(EmptyOrLow, "empty_or_low"), default=EmptyOrLow.CREATE, server_default="create anyway"
+        enum_type(EmptyOrLow, "empty_or_low"), default=EmptyOrLow.CREATE, server_default="create anyway"
     )
     low_usage_minimum: Mapped[Decimal | None] = mapped_column(Money)
     business_entity_id: Mapped[int | None] = mapped_column(Key)
     bill_length_mailed: Mapped[BillLength] = mapped_column(
-        one_of(BillLength, "bill_length_mailed"), default=BillLength.SHORT, server_default="short"
+        enum_type(BillLength, "bill_length_mailed"), default=BillLength.SHORT, server_default="short"
     )
     bill_length_downloaded: Mapped[BillLength] = mapped_column(
-        one_of(BillLength, "bill_length_downloaded"), default=BillLength.LONG, server_default="long"
+        enum_type(BillLength, "bill_length_downloaded"), default=BillLength.LONG, server_default="long"
     )
     bill_length_printed: Mapped[BillLength] = mapped_column(
-        one_of(BillLength, "bill_length_printed"), default=BillLength.SHORT, server_default="short"
+        enum_type(BillLength, "bill_length_printed"), default=BillLength.SHORT, server_default="short"
     )
     default_tariff_id: Mapped[int | None] = mapped_column(Key)
     markup: Mapped[Decimal | None] = mapped_column(Percent)
@@ -224,16 +223,16 @@ class Customer(OrganisationRow):
     subscription_type_id: Mapped[int | None] = mapped_column(Key)
     number_of_users: Mapped[int | None] = mapped_column(Integer)
     portal_access: Mapped[bool] = mapped_column(default=False, server_default=false())
-    portal_invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED)
+    portal_invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=DERIVED_INFO)
 
-    # Derived from the columns above by `derived()`: never set by hand
-    sort_name: Mapped[str] = mapped_column(sorted_text(400), info=DERIVED)
-    reference_key: Mapped[str | None] = mapped_column(sorted_text(80), info=DERIVED)
-    identity_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
-    registration_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
-    vat_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED)
-    phone_key: Mapped[str | None] = mapped_column(String(20), info=DERIVED)
-    search_text: Mapped[str] = mapped_column(Text, info=DERIVED)
+    # Derived from the columns above by `derive_columns()`: never set by hand
+    sort_name: Mapped[str] = mapped_column(sorted_text(400), info=DERIVED_INFO)
+    reference_key: Mapped[str | None] = mapped_column(sorted_text(80), info=DERIVED_INFO)
+    identity_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED_INFO)
+    registration_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED_INFO)
+    vat_key: Mapped[str | None] = mapped_column(String(80), info=DERIVED_INFO)
+    phone_key: Mapped[str | None] = mapped_column(String(20), info=DERIVED_INFO)
+    search_text: Mapped[str] = mapped_column(Text, info=DERIVED_INFO)
 
     category: Mapped[CatalogItem | None] = to_one("Customer.category_id", "CatalogItem")
     region: Mapped[CatalogItem | None] = to_one("Customer.region_id", "CatalogItem")
@@ -253,8 +252,8 @@ class Customer(OrganisationRow):
     default_tariff: Mapped[Tariff | None] = to_one("Customer.default_tariff_id", "Tariff")
     business_entity: Mapped[Any] = to_one("Customer.business_entity_id", "BusinessEntity")
 
-    departments: Mapped[list[Department]] = linked("Department", "customer_department")
-    invoice_types: Mapped[list[InvoiceType]] = linked("InvoiceType", "customer_invoice_type")
+    departments: Mapped[list[Department]] = many_to_many("Department", "customer_department")
+    invoice_types: Mapped[list[InvoiceType]] = many_to_many("InvoiceType", "customer_invoice_type")
     accounts: Mapped[list[Account]] = to_many("Account", "customer_id", "Customer", order_by="Account.id")
     addresses: Mapped[list[Address]] = to_many("Address", "customer_id", "Customer", order_by="Address.id")
     contacts: Mapped[list[Contact]] = to_many("Contact", "customer_id", "Customer", order_by="Contact.id")
@@ -278,7 +277,7 @@ class Customer(OrganisationRow):
         UniqueConstraint("organisation_id", "registration_key"),
         UniqueConstraint("organisation_id", "vat_key"),
         *(
-            same_organisation("customer", column, target)
+            tenant_foreign_key("customer", column, target)
             for column, target in {
                 "category_id": "catalog_item",
                 "region_id": "catalog_item",
@@ -358,7 +357,7 @@ class Customer(OrganisationRow):
         return self.name
 
 
-DERIVED_FROM = (
+SOURCE_COLUMNS = (
     "name",
     "reference",
     "account_number",
@@ -370,7 +369,7 @@ DERIVED_FROM = (
 )
 
 
-def derived(values: Mapping[str, Any]) -> dict[str, Any]:
+def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a customer that follow from its others. `values` maps column names to values."""
     searched = (
         values.get("name"),
@@ -381,19 +380,19 @@ def derived(values: Mapping[str, Any]) -> dict[str, Any]:
         values.get("registration_number"),
     )
     return {
-        "sort_name": folded(values["name"]),
+        "sort_name": fold_text(values["name"]),
         "reference_key": exact_key(values.get("reference")),
         "identity_key": number_key(values.get("identity_number")),
         "registration_key": number_key(values.get("registration_number")),
         "vat_key": number_key(values.get("vat_number")),
         "phone_key": phone_key(values.get("contact_number")),
-        "search_text": folded("\n".join(text for text in searched if text)),
+        "search_text": fold_text("\n".join(text for text in searched if text)),
     }
 
 
 @event.listens_for(Customer, "before_insert")
 @event.listens_for(Customer, "before_update")
-def _keep_derived(_mapper: Mapper[Customer], _connection: Any, customer: Customer) -> None:
-    for name, value in derived({name: getattr(customer, name) for name in DERIVED_FROM}).items():
+def _update_derived_columns(_mapper: Mapper[Customer], _connection: Any, customer: Customer) -> None:
+    for name, value in derive_columns({name: getattr(customer, name) for name in SOURCE_COLUMNS}).items():
         if getattr(customer, name) != value:
             setattr(customer, name, value)

@@ -1,4 +1,4 @@
-"""The fixed vocabularies of the tables. Values are what the database holds and what people read."""
+"""The fixed vocabularies of the tables. Values are stored in the database and shown to users."""
 
 import enum
 
@@ -54,6 +54,14 @@ class StatusBehaviour(enum.StrEnum):
     ACCRUE = "accrue"
     FINAL = "final"
     NONE = "none"
+
+
+BEHAVIOUR_LABELS = {
+    StatusBehaviour.BILL: "Billed as usual",
+    StatusBehaviour.ACCRUE: "Accrues, not invoiced",
+    StatusBehaviour.FINAL: "Final invoice, then dropped",
+    StatusBehaviour.NONE: "Never billed",
+}
 
 
 class TemplatePurpose(enum.StrEnum):

@@ -1,31 +1,49 @@
-"""How texts are compared: what counts as the same name, number or search word."""
+"""Keys by which texts are compared: the same name, number or search word."""
 
 import re
 import unicodedata
 
 # Letters that Unicode does not take apart, as people type them who have no such key.
-_UNSPELLED = str.maketrans(
+_UNDECOMPOSED_LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 )
 # Greek and Cyrillic capitals that nobody tells from Latin ones.
 _LOOKALIKES = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺАВЕЅІЈКМНОРСТУХҮҺԌԚԜӀ", "ABEZHIKMNOPTYXCMABESIJKMHOPCTYXYHGQWI")
+# What nobody sees: Unicode's default ignorable characters, and the blank of braille.
+_INVISIBLE_RANGES = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
+    *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F)),
+    *((0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    (0xE0000, 0xE0FFF),
+)
+_INVISIBLE = {code: None for first, last in _INVISIBLE_RANGES for code in range(first, last + 1)}
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
-def folded(text: str) -> str:
-    """`text` without case, accents and doubled spaces: "Königlich  ESSEN" is "koniglich essen"."""
+def remove_invisible(text: str) -> str:
+    """`text` without the characters that nobody sees, such as zero width spaces, soft hyphens and direction marks.
+
+    For comparing alone: emoji and many scripts need some of them, so names keep what they have.
+    """
+    return text if text.isascii() else text.translate(_INVISIBLE)
+
+
+def fold_text(text: str) -> str:
+    """`text` without case, accents, doubled spaces and what nobody sees: "Königlich  ESSEN" is "koniglich essen"."""
     if text.isascii():
         return " ".join(text.lower().split())
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(unicodedata.normalize("NFC", bare.casefold().translate(_UNSPELLED)).split())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", remove_invisible(text)).casefold())
+    base_letters = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(unicodedata.normalize("NFC", base_letters.casefold().translate(_UNDECOMPOSED_LETTERS)).split())
 
 
 def exact_key(text: str | None) -> str | None:
-    """What makes two references the same: case and outer spaces do not, every digit does ("7" is not "007")."""
+    """What makes two references the same: case, outer spaces and what nobody sees do not, every digit does ("7" is not
+    "007").
+    """
     if not text:
         return None
-    return unicodedata.normalize("NFC", " ".join(text.split()).casefold()) or None
+    return unicodedata.normalize("NFC", " ".join(remove_invisible(text).split()).casefold()) or None
 
 
 def number_key(text: str | None) -> str | None:
@@ -35,8 +53,8 @@ def number_key(text: str | None) -> str | None:
     """
     if not text:
         return None
-    capitals = text.upper() if text.isascii() else "".join(map(_digit, folded(text).upper())).translate(_LOOKALIKES)
-    return _NOT_ALPHANUMERIC.sub("", capitals) or None
+    capitals = text.upper() if text.isascii() else "".join(map(_digit, fold_text(text).upper())).translate(_LOOKALIKES)
+    return _NOT_ALPHANUMERIC.sub("", remove_invisible(capitals)) or None
 
 
 def _digit(character: str) -> str:

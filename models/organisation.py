@@ -4,18 +4,18 @@ from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, Uniqu
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import (
-    NEVER_AGAIN,
+    NO_ID_REUSE,
     Base,
     Key,
     KeyedByName,
     OrganisationRow,
     Row,
-    same_organisation,
+    tenant_foreign_key,
     tenant_table,
     to_one,
 )
 from models.enums import ApprovalPolicy, DateFormat, TaskAssignment
-from models.types import one_of, sorted_text
+from models.types import enum_type, sorted_text
 
 
 class Organisation(KeyedByName, Row):
@@ -28,21 +28,21 @@ class Organisation(KeyedByName, Row):
     currency: Mapped[str] = mapped_column(String(3), default="EUR", info={"help": "ISO 4217 code, such as EUR"})
     timezone: Mapped[str] = mapped_column(String(64), default="UTC", info={"help": "Such as Europe/Berlin"})
     country: Mapped[str] = mapped_column(String(2), default="GB", info={"help": "ISO 3166 code of two letters"})
-    date_format: Mapped[DateFormat] = mapped_column(one_of(DateFormat, "date_format"), default=DateFormat.SPOKEN)
+    date_format: Mapped[DateFormat] = mapped_column(enum_type(DateFormat, "date_format"), default=DateFormat.SPOKEN)
     signatory_name: Mapped[str | None] = mapped_column(String(200))
     signatory_email: Mapped[str | None] = mapped_column(String(254))
-    sender_email: Mapped[str | None] = mapped_column(String(254), info={"help": "Mail is sent from this address"})
+    sender_email: Mapped[str | None] = mapped_column(String(254), info={"help": "Emails are sent from this address"})
     nda_template: Mapped[str | None] = mapped_column(Text, info={"label": "NDA template"})
     approval_policy: Mapped[ApprovalPolicy] = mapped_column(
-        one_of(ApprovalPolicy, "approval_policy"),
+        enum_type(ApprovalPolicy, "approval_policy"),
         default=ApprovalPolicy.PARTNER,
-        info={"help": "Which new customers need approval: those that partners register, or all"},
+        info={"help": "New customers that need approval: those registered by partners, or all"},
     )
     task_assignment: Mapped[TaskAssignment] = mapped_column(
-        one_of(TaskAssignment, "task_assignment"),
+        enum_type(TaskAssignment, "task_assignment"),
         default=TaskAssignment.BY_HAND,
         server_default=TaskAssignment.BY_HAND.value,
-        info={"help": "Who gets a new approval task"},
+        info={"help": "Assignee of new approval tasks"},
     )
     task_days: Mapped[int] = mapped_column(
         Integer, default=3, server_default="3", info={"help": "Days until an approval task is due"}
@@ -50,18 +50,18 @@ class Organisation(KeyedByName, Row):
     reminder_days: Mapped[str] = mapped_column(
         String(60),
         default="30, 14, 7, 1",
-        info={"help": "Days before a document expires on which a reminder is sent; one more goes out on the day"},
+        info={"help": "Days before expiry on which reminders are sent; a final one is sent on the expiry date"},
     )
     reminders_active: Mapped[bool] = mapped_column(
         default=True,
         server_default=true(),
-        info={"label": "Send reminders", "help": "Of reviews and compliance documents, every day"},
+        info={"label": "Send reminders", "help": "Daily reminders for reviews and compliance documents"},
     )
     review_grace_days: Mapped[int] = mapped_column(
         Integer,
         default=14,
         server_default="14",
-        info={"help": "Days after which a review that nobody has recorded counts as overdue"},
+        info={"help": "Days after the due date before a review without a record counts as overdue"},
     )
     active: Mapped[bool] = mapped_column(default=True)
 
@@ -70,7 +70,7 @@ class Organisation(KeyedByName, Row):
         CheckConstraint("review_grace_days BETWEEN 0 AND 365", name="review_grace_days"),
         CheckConstraint("length(country) = 2", name="country"),
         CheckConstraint("task_days BETWEEN 0 AND 365", name="task_days"),
-        NEVER_AGAIN,
+        NO_ID_REUSE,
     )
 
     def __str__(self) -> str:
@@ -93,11 +93,11 @@ class BusinessEntity(KeyedByName, OrganisationRow):
     bank_code: Mapped[str | None] = mapped_column(String(40), info={"help": "BIC or sort code"})
     brand_colour: Mapped[str] = mapped_column(String(7), default="#2f5fd0", info={"help": "Such as #2f5fd0"})
     logo_id: Mapped[int | None] = mapped_column(Key)
-    footer: Mapped[str | None] = mapped_column(Text, info={"help": "Printed at the foot of every bill"})
+    footer: Mapped[str | None] = mapped_column(Text, info={"help": "Printed at the bottom of every invoice"})
     invoice_number_format: Mapped[str] = mapped_column(
         String(40),
         default="INV-{number:05d}",
-        info={"help": "{number:05d} is the running number with five digits"},
+        info={"help": "{number:05d} is the sequential number with five digits"},
     )
     active: Mapped[bool] = mapped_column(default=True)
 
@@ -105,7 +105,7 @@ class BusinessEntity(KeyedByName, OrganisationRow):
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id", "name_key"),
-        same_organisation("business_entity", "logo_id", "stored_file"),
+        tenant_foreign_key("business_entity", "logo_id", "stored_file"),
         CheckConstraint("length(brand_colour) = 7", name="brand_colour"),
     )
 
@@ -124,7 +124,7 @@ class NumberSequence(Base):
 
 
 class StoredFile(OrganisationRow):
-    """A file that somebody gave us. Its bytes lie in the file store under `storage_key`, which we choose."""
+    """An uploaded or created file. Its bytes are in the file store under `storage_key`, which the hub chooses."""
 
     __tablename__ = "stored_file"
 

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, OrganisationRow, same_organisation, tenant_table, to_one
+from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_one
+from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, part_table
 from models.enums import ReminderKind, Risk
-from models.journal import OutboxMessage
-from models.parts import KEEPS_IT, CustomerPart, part_table
-from models.people import User
-from models.types import one_of
+from models.outbox import OutboxMessage
+from models.types import enum_type
+from models.users import User
 
 
 class Review(CustomerPart):
@@ -22,13 +22,13 @@ class Review(CustomerPart):
     due_on: Mapped[date | None]
     done_on: Mapped[date]
     done_by_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"))  # perhaps a visitor
-    risk: Mapped[Risk] = mapped_column(one_of(Risk, "risk"))
+    risk: Mapped[Risk] = mapped_column(enum_type(Risk, "risk"))
     note: Mapped[str | None] = mapped_column(Text)
 
     customer: Mapped[Any] = to_one("Review.customer_id", "Customer")
     done_by: Mapped[User | None] = to_one("Review.done_by_id", "User")
 
-    __table_args__ = part_table("review", UniqueConstraint("customer_id", "due_on"), ondelete=KEEPS_IT)
+    __table_args__ = part_table("review", UniqueConstraint("customer_id", "due_on"), ondelete=BLOCKS_CUSTOMER_DELETION)
 
     def __str__(self) -> str:
         return f"Review of {self.done_on.isoformat()}"
@@ -45,7 +45,7 @@ class Reminder(OrganisationRow):
     __tablename__ = "reminder"
 
     customer_id: Mapped[int] = mapped_column(Key)
-    kind: Mapped[ReminderKind] = mapped_column(one_of(ReminderKind, "kind"))
+    kind: Mapped[ReminderKind] = mapped_column(enum_type(ReminderKind, "kind"))
     document_id: Mapped[int] = mapped_column(Key, default=0)
     due_on: Mapped[date]
     days_before: Mapped[int] = mapped_column(Integer, default=0)
@@ -55,8 +55,8 @@ class Reminder(OrganisationRow):
     message: Mapped[OutboxMessage] = to_one("Reminder.message_id", "OutboxMessage")
 
     __table_args__ = tenant_table(
-        same_organisation("reminder", "customer_id", "customer", ondelete="CASCADE"),
-        same_organisation("reminder", "message_id", "outbox_message", ondelete="CASCADE"),
+        tenant_foreign_key("reminder", "customer_id", "customer", ondelete="CASCADE"),
+        tenant_foreign_key("reminder", "message_id", "outbox_message", ondelete="CASCADE"),
         UniqueConstraint("customer_id", "kind", "document_id", "due_on", "days_before"),
         CheckConstraint("days_before >= 0", name="days_before"),
         CheckConstraint("(kind = 'compliance') = (document_id > 0)", name="document"),

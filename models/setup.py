@@ -1,4 +1,4 @@
-"""Set-up data: what an administrator fills in once and every form chooses from."""
+"""Set-up data: what an administrator enters once and forms choose from."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,9 +7,18 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Integer, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, KeyedByCode, KeyedByName, OrganisationRow, same_organisation, tenant_table, to_many, to_one
+from models.base import (
+    Key,
+    KeyedByCode,
+    KeyedByName,
+    OrganisationRow,
+    tenant_foreign_key,
+    tenant_table,
+    to_many,
+    to_one,
+)
 from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TemplatePurpose, TermsKind
-from models.types import Money, Percent, UnitPrice, one_of, sorted_text
+from models.types import Money, Percent, UnitPrice, enum_type, sorted_text
 
 
 class NamedRow(KeyedByName, OrganisationRow):
@@ -35,7 +44,7 @@ class CatalogItem(KeyedByName, OrganisationRow):
 
     __tablename__ = "catalog_item"
 
-    type: Mapped[CatalogType] = mapped_column(one_of(CatalogType, "type"))
+    type: Mapped[CatalogType] = mapped_column(enum_type(CatalogType, "type"))
     name: Mapped[str] = mapped_column(String(120))
     name_key: Mapped[str] = mapped_column(sorted_text(240), info={"untracked": True})
     position: Mapped[int] = mapped_column(Integer, default=0, info={"help": "Lists show lower numbers first"})
@@ -94,10 +103,10 @@ class CustomerStatus(NamedRow):
 
     colour: Mapped[str] = mapped_column(String(7), default="#1a7f4b", info={"help": "Such as #1a7f4b"})
     behaviour: Mapped[StatusBehaviour] = mapped_column(
-        one_of(StatusBehaviour, "behaviour"),
+        enum_type(StatusBehaviour, "behaviour"),
         info={
-            "help": "bill: as usual. accrue: charges pile up, nothing is billed. final: bill the rest, then drop. "
-            "none: dropped"
+            "help": "bill: invoiced as usual. accrue: charges accrue, not invoiced. final: remaining charges are "
+            "invoiced, then dropped. none: not invoiced"
         },
     )
     position: Mapped[int] = mapped_column(Integer, default=0, info={"help": "Lists show lower numbers first"})
@@ -110,7 +119,7 @@ class NotificationTemplate(NamedRow):
 
     __tablename__ = "notification_template"
 
-    purpose: Mapped[TemplatePurpose] = mapped_column(one_of(TemplatePurpose, "purpose"))
+    purpose: Mapped[TemplatePurpose] = mapped_column(enum_type(TemplatePurpose, "purpose"))
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)
 
@@ -122,11 +131,11 @@ class PaymentTerms(NamedRow):
 
     __tablename__ = "payment_terms"
 
-    kind: Mapped[TermsKind] = mapped_column(one_of(TermsKind, "kind"), default=TermsKind.DAYS)
+    kind: Mapped[TermsKind] = mapped_column(enum_type(TermsKind, "kind"), default=TermsKind.DAYS)
     value: Mapped[int] = mapped_column(
         Integer,
         default=30,
-        info={"help": "A number of days; or a day of the month, where -1 is the last day, -2 the one before it"},
+        info={"help": "Number of days, or day of the month: -1 is the last day, -2 the second to last"},
     )
 
     __table_args__ = named_table(
@@ -145,7 +154,7 @@ class PaymentMethod(NamedRow):
 
     default_terms: Mapped[PaymentTerms | None] = to_one("PaymentMethod.default_terms_id", "PaymentTerms")
 
-    __table_args__ = named_table(same_organisation("payment_method", "default_terms_id", "payment_terms"))
+    __table_args__ = named_table(tenant_foreign_key("payment_method", "default_terms_id", "payment_terms"))
 
 
 class VatRate(NamedRow):
@@ -169,16 +178,16 @@ class Product(KeyedByCode, NamedRow):
 
     code: Mapped[str] = mapped_column(String(40))
     code_key: Mapped[str] = mapped_column(sorted_text(80), info={"untracked": True})
-    kind: Mapped[ProductKind] = mapped_column(one_of(ProductKind, "kind"))
+    kind: Mapped[ProductKind] = mapped_column(enum_type(ProductKind, "kind"))
     price: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
-    frequency: Mapped[Frequency] = mapped_column(one_of(Frequency, "frequency"), default=Frequency.MONTHLY)
+    frequency: Mapped[Frequency] = mapped_column(enum_type(Frequency, "frequency"), default=Frequency.MONTHLY)
     vat_rate_id: Mapped[int | None] = mapped_column(Key)
 
     vat_rate: Mapped[VatRate | None] = to_one("Product.vat_rate_id", "VatRate")
 
     __table_args__ = named_table(
         UniqueConstraint("organisation_id", "code_key"),
-        same_organisation("product", "vat_rate_id", "vat_rate"),
+        tenant_foreign_key("product", "vat_rate_id", "vat_rate"),
         CheckConstraint("price >= 0", name="price"),
     )
 
@@ -190,7 +199,7 @@ class Tariff(NamedRow):
 
     fallback_markup: Mapped[Decimal | None] = mapped_column(
         Percent,
-        info={"help": "Percent on the cost of a call that no rate matches. Blank leaves it unrated; 0 does not"},
+        info={"help": "Markup (%) on calls without a matching rate. If blank, they are not rated; 0 charges the cost"},
     )
 
     rates: Mapped[list["TariffRate"]] = to_many(
@@ -212,7 +221,7 @@ class TariffRate(OrganisationRow):
     valid_from: Mapped[date]
 
     __table_args__ = tenant_table(
-        same_organisation("tariff_rate", "tariff_id", "tariff", ondelete="CASCADE"),
+        tenant_foreign_key("tariff_rate", "tariff_id", "tariff", ondelete="CASCADE"),
         UniqueConstraint("tariff_id", "prefix", "valid_from"),
         CheckConstraint("price_per_minute >= 0", name="price_per_minute"),
     )

@@ -10,23 +10,24 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 BUSY_MILLISECONDS = 30_000
+CHECKPOINT_MILLISECONDS = 2_000  # nobody can write meanwhile
 
 # A transaction that begins as a reader and then writes fails at once where another has written in between; one that
 # begins as a writer waits for its turn. So whoever only reads says so, and everything else begins as a writer.
-only_reading: ContextVar[bool] = ContextVar("only_reading", default=False)
+is_read_only: ContextVar[bool] = ContextVar("is_read_only", default=False)
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def read_only_transaction() -> Iterator[None]:
     """A transaction that begins within this block only reads, and keeps nobody from writing.
 
     End it before the block ends: it cannot turn into one that writes.
     """
-    token = only_reading.set(True)
+    token = is_read_only.set(True)
     try:
         yield
     finally:
-        only_reading.reset(token)
+        is_read_only.reset(token)
 
 
 @event.listens_for(Engine, "connect")
@@ -49,4 +50,23 @@ def _prepare(connection: Any, _record: Any) -> None:
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN" if only_reading.get() else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if is_read_only.get() else "BEGIN IMMEDIATE")
+
+
+def write_log_into_database(engine: Engine) -> bool:
+    """Bring what is only in the write-ahead log, the file -wal, into the database's own file; whether all of it is.
+
+    Without it a small database may be in the log alone, and a copy of its one file be empty. Call it with no
+    transaction open. Others who read or write are waited for, but not for long. Nothing happens on PostgreSQL.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()  # in no transaction, as every other one here begins as a writer
+    sqlite: Any = connection.driver_connection
+    try:
+        sqlite.execute(f"PRAGMA busy_timeout={CHECKPOINT_MILLISECONDS}")
+        is_busy, _frames, _written = sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        sqlite.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    finally:
+        connection.close()
+    return not is_busy

@@ -76,7 +76,7 @@ class Percent(ScaledDecimal):
     places = 4
 
 
-def one_of(choices: type[enum.StrEnum], name: str) -> Enum:
+def enum_type(choices: type[enum.StrEnum], name: str) -> Enum:
     """A text column that holds one value of `choices`; the database checks it under the constraint `name`."""
     return Enum(
         choices,

@@ -1,4 +1,4 @@
-"""Data to begin with: reference data every organisation needs, a demo, and made-up customers in any number.
+"""Initial data: reference data of every organisation, the demo, and any number of generated customers.
 
-Each part may run again: what is there is left alone.
+Each part may run again: existing rows are left unchanged.
 """

@@ -2,18 +2,20 @@
 
 import json
 import random
+from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
-from customerhub import clock
+from customerhub.core import clock
+from customerhub.core.permissions import Actor
 from customerhub.customers.portal_users import FIRST_PERMISSIONS
 from customerhub.customers.records import save_customer
-from customerhub.customers.statuses import put_in_status
-from customerhub.permissions import Actor
-from customerhub.users.passwords import hash_password
+from customerhub.customers.statuses import set_status
+from customerhub.users.demo_logins import LOGINS_FILE, DemoLogin
+from customerhub.users.passwords import DEMO_PASSWORD, hash_password
 from models import (
     Address,
     BilledUser,
@@ -36,7 +38,7 @@ from models import (
     PaymentMethod,
     User,
 )
-from models.base import db
+from models.base import OrganisationRow, db
 from models.enums import (
     AddressKind,
     CatalogType,
@@ -58,10 +60,8 @@ from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
 
 NAME = "Demo"
-PASSWORD = "customer-hub-demo"  # noqa: S105  (shown on the sign-in page of a demo, and nowhere else)
-LOGINS_FILE = "demo_logins.json"
 # How many customers are in a status, by what it does.
-USUAL_SHARES = {
+DEFAULT_SHARES = {
     StatusBehaviour.BILL: 24,
     StatusBehaviour.ACCRUE: 4,
     StatusBehaviour.FINAL: 3,
@@ -69,7 +69,7 @@ USUAL_SHARES = {
 }
 
 
-WELCOMED = 8  # every so many customers are new to the portal: saving them sends the mail with the link
+WELCOME_INTERVAL = 8  # every so many customers are new to the portal: saving them sends the mail with the link
 
 
 def email_of(role: Role) -> str:
@@ -81,9 +81,14 @@ def seed_demo(data_dir: Path) -> Organisation:
     organisation = find_organisation(NAME)
     if organisation is None:
         organisation = Organisation(
-            name=NAME, currency="EUR", timezone="Europe/Berlin", country="DE", sender_email="hub@demo.example",
-            signatory_name="Ada Admin", signatory_email="admin@demo.example",
-        )  # fmt: skip
+            name=NAME,
+            currency="EUR",
+            timezone="Europe/Berlin",
+            country="DE",
+            sender_email="hub@demo.example",
+            signatory_name="Ada Admin",
+            signatory_email="admin@demo.example",
+        )
         db.session.add(organisation)
         db.session.flush()
         seed_reference(organisation)
@@ -111,24 +116,40 @@ def _seed_cost_center(organisation: Organisation) -> None:
         ("Support hours", "hour", "0", "95"),
     ):
         db.session.add(
-            Commodity(organisation_id=key, name=name, unit=unit, default_minimum_cost=Decimal(minimum),
-                      default_cost_per_unit=Decimal(per_unit))
-        )  # fmt: skip
+            Commodity(
+                organisation_id=key,
+                name=name,
+                unit=unit,
+                default_minimum_cost=Decimal(minimum),
+                default_cost_per_unit=Decimal(per_unit),
+            )
+        )
     db.session.add_all(Location(organisation_id=key, name=name) for name in ("Head office", "Warehouse", "Data centre"))
     db.session.add_all(BilledUser(organisation_id=key, name=name) for name in ("Reception", "Sales team", "Workshop"))
+    db.session.add(_build_business_entity(key))
     db.session.add(
-        BusinessEntity(
-            organisation_id=key, name="Demo Telecom", registered_name="Demo Telecom GmbH",
-            registration_number="HRB 123456", vat_number="DE136695976", address="Musterstrasse 1\n10115 Berlin",
-            bank_name="Musterbank", bank_account="DE02120300000000202051", bank_code="BYLADEM1001",
-            footer="Demo Telecom GmbH, Berlin",
+        DefaultValueSet(
+            organisation_id=key,
+            name="Company, monthly",
+            values={"kind": "company", "billing_cycle": "monthly", "billing_day": 1, "risk": "Low"},
         )
-    )  # fmt: skip
-    db.session.add(
-        DefaultValueSet(organisation_id=key, name="Company, monthly",
-                        values={"kind": "company", "billing_cycle": "monthly", "billing_day": 1, "risk": "Low"})
-    )  # fmt: skip
+    )
     db.session.flush()
+
+
+def _build_business_entity(organisation_id: int) -> BusinessEntity:
+    return BusinessEntity(
+        organisation_id=organisation_id,
+        name="Demo Telecom",
+        registered_name="Demo Telecom GmbH",
+        registration_number="HRB 123456",
+        vat_number="DE136695976",
+        address="Musterstrasse 1\n10115 Berlin",
+        bank_name="Musterbank",
+        bank_account="DE02120300000000202051",
+        bank_code="BYLADEM1001",
+        footer="Demo Telecom GmbH, Berlin",
+    )
 
 
 def _seed_dealer(organisation: Organisation) -> Dealer:
@@ -147,21 +168,27 @@ def _seed_staff(organisation: Organisation, dealer: Dealer) -> None:
         (Role.AGENT, "Aisha Agent"),
         (Role.PARTNER, "Pablo Partner"),
     ):
-        if _user(role) is None:
+        if _find_user(role) is None:
             db.session.add(
-                User(organisation_id=organisation.id, email=email_of(role), name=name, role=role,
-                     dealer_id=dealer.id if role is Role.PARTNER else None, data_protection=role is Role.ADMIN,
-                     password_hash=hash_password(PASSWORD))
-            )  # fmt: skip
+                User(
+                    organisation_id=organisation.id,
+                    email=email_of(role),
+                    name=name,
+                    role=role,
+                    dealer_id=dealer.id if role is Role.PARTNER else None,
+                    data_protection=role is Role.ADMIN,
+                    password_hash=hash_password(DEMO_PASSWORD),
+                )
+            )
     db.session.flush()
 
 
-def _user(role: Role) -> User | None:
+def _find_user(role: Role) -> User | None:
     return db.session.scalar(select(User).where(User.email_key == email_of(role)))
 
 
 def _seed_portal_user(organisation: Organisation) -> None:
-    if _user(Role.CUSTOMER) is not None:
+    if _find_user(Role.CUSTOMER) is not None:
         return
     customer = db.session.scalar(
         select(Customer).where(Customer.organisation_id == organisation.id).order_by(Customer.id).limit(1)
@@ -170,15 +197,21 @@ def _seed_portal_user(organisation: Organisation) -> None:
         return
     customer.portal_access = True
     db.session.add(
-        User(organisation_id=organisation.id, email=email_of(Role.CUSTOMER), name="Clara Customer",
-             role=Role.CUSTOMER, customer_id=customer.id, password_hash=hash_password(PASSWORD),
-             portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS])
-    )  # fmt: skip
+        User(
+            organisation_id=organisation.id,
+            email=email_of(Role.CUSTOMER),
+            name="Clara Customer",
+            role=Role.CUSTOMER,
+            customer_id=customer.id,
+            password_hash=hash_password(DEMO_PASSWORD),
+            portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS],
+        )
+    )
     db.session.flush()
 
 
 def _seed_approvals(organisation: Organisation) -> None:
-    people = {role.value: _user(role) for role in (Role.MANAGER, Role.AGENT, Role.PARTNER)}
+    people = {role.value: _find_user(role) for role in (Role.MANAGER, Role.AGENT, Role.PARTNER)}
     active = {name: user for name, user in people.items() if user is not None and user.active}
     if active.keys() == people.keys():
         seed_approvals(organisation.id, **active)
@@ -190,75 +223,92 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
     """Made-up companies in every stage, status and risk. The same ones each time."""
     dice = random.Random(2024)  # noqa: S311  (variety, not secrecy)
     system = Actor(None, organisation.id)
-    rows = _Rows(organisation.id)
-    group = CustomerGroup(organisation_id=organisation.id, name="Alpenblick Group", note="One owner, billed apart")
+    rows = _Choices(organisation.id)
+    group = CustomerGroup(organisation_id=organisation.id, name="Alpenblick Group", note="Same owner, separate bills")
     db.session.add(group)
     db.session.flush()
-    today = clock.today()
-    secret = hash_password(PASSWORD)
+    password_hash = hash_password(DEMO_PASSWORD)
     for number, name in enumerate(COMPANIES):
-        is_known = number % WELCOMED != WELCOMED - 3
-        slug = "".join(
-            c
-            for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae")
-            if c.isascii() and c.isalnum()
-        )[:20]
-        status = dice.choices(rows.statuses, [USUAL_SHARES[status.behaviour] for status in rows.statuses])[0]
-        customer = Customer(
-            name=name, reference=f"DM-{number + 1:03d}", kind=CustomerKind.COMPANY,
-            customer_type=dice.choice([CustomerType.PRIVATE_LIMITED, CustomerType.PUBLIC_LIMITED, CustomerType.LLP]),
-            email=f"office@{slug}.example", contact_number=f"+49 30 {dice.randrange(1000000, 9999999)}",
-            registration_number=f"HRB {200000 + number * 37}",
-            registration_date=date(1987 + number, number % 12 + 1, number % 28 + 1),
-            payment_method_id=rows.payment_methods[number % len(rows.payment_methods)],
-            region_id=dice.choice(rows.regions),
-            category_id=dice.choice(rows.categories), segment_id=dice.choice(rows.segments),
-            start_date=today - timedelta(days=dice.randrange(5, 1500)),
-            risk=dice.choices(list(Risk), (6, 3, 1))[0],
-            stage=dice.choices(list(Stage), (3, 2, 1, 1, 8))[0],
-            credit_limit=Decimal(dice.choice([0, 2500, 10000, 50000])) or None,
-            year_end_day=31, year_end_month=12, reviewer_email="reviewer@demo.example",
-            review_start_date=today - timedelta(days=dice.randrange(0, 400)),
-            review_frequency=dice.choice([1, 3, 6, 12]), review_template_id=rows.review_template,
-            account_manager_id=dice.choice(rows.staff), dealer_id=dealer.id if number % 6 == 0 else None,
-            group_id=group.id if number in (2, 3, 4) else None, portal_access=True,
-            portal_invited_at=clock.now() - timedelta(days=number + 4) if is_known else None,
-        )  # fmt: skip
-        _parts(customer, number, dice, rows)
+        is_invited = number % WELCOME_INTERVAL != WELCOME_INTERVAL - 3
+        status = dice.choices(rows.statuses, [DEFAULT_SHARES[status.behaviour] for status in rows.statuses])[0]
+        customer = _build_customer(number, name, dice, rows)
+        customer.dealer_id = dealer.id if number % 6 == 0 else None
+        customer.group_id = group.id if number in (2, 3, 4) else None
+        customer.portal_invited_at = clock.get_now() - timedelta(days=number + 4) if is_invited else None
+        _add_parts(customer, number, dice, rows)
         save_customer(customer, actor=system)
-        if is_known:
-            db.session.add(_portal_user(customer, number, secret))
-        put_in_status(customer, status)
+        if is_invited:
+            db.session.add(_build_portal_user(customer, number, password_hash))
+        set_status(customer, status)
         if number == 2:
             group.parent_id = customer.id
 
 
-def _portal_user(customer: Customer, number: int, secret: str) -> User:
+def _build_customer(number: int, name: str, dice: random.Random, rows: "_Choices") -> Customer:
+    today = clock.get_today()
+    slug = "".join(
+        c for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae") if c.isascii() and c.isalnum()
+    )[:20]
+    return Customer(
+        name=name,
+        reference=f"DM-{number + 1:03d}",
+        kind=CustomerKind.COMPANY,
+        customer_type=dice.choice([CustomerType.PRIVATE_LIMITED, CustomerType.PUBLIC_LIMITED, CustomerType.LLP]),
+        email=f"office@{slug}.example",
+        contact_number=f"+49 30 {dice.randrange(1000000, 9999999)}",
+        registration_number=f"HRB {200000 + number * 37}",
+        registration_date=date(1987 + number, number % 12 + 1, number % 28 + 1),
+        payment_method_id=rows.payment_methods[number % len(rows.payment_methods)],
+        region_id=dice.choice(rows.regions),
+        category_id=dice.choice(rows.categories),
+        segment_id=dice.choice(rows.segments),
+        start_date=today - timedelta(days=dice.randrange(5, 1500)),
+        risk=dice.choices(list(Risk), (6, 3, 1))[0],
+        stage=dice.choices(list(Stage), (3, 2, 1, 1, 8))[0],
+        credit_limit=Decimal(dice.choice([0, 2500, 10000, 50000])) or None,
+        year_end_day=31,
+        year_end_month=12,
+        reviewer_email="reviewer@demo.example",
+        review_start_date=today - timedelta(days=dice.randrange(0, 400)),
+        review_frequency=dice.choice([1, 3, 6, 12]),
+        review_template_id=rows.review_template,
+        account_manager_id=dice.choice(rows.staff),
+        portal_access=True,
+    )
+
+
+def _build_portal_user(customer: Customer, number: int, password_hash: str) -> User:
     """Somebody who was invited some time ago. One of them never used the link, another is switched off."""
-    invited = clock.now() - timedelta(days=number + 4)
-    has_come = number != 4
+    invited_at = clock.get_now() - timedelta(days=number + 4)
+    has_signed_in = number != 4
     return User(
-        organisation_id=customer.organisation_id, email=customer.email or "", name=customer.contacts[0].name,
-        role=Role.CUSTOMER, customer_id=customer.id, portal_permissions=[each.value for each in FIRST_PERMISSIONS],
-        made_with_customer=True, active=number != 6, created_at=invited,
-        password_hash=secret if has_come else None,
-        last_sign_in_at=clock.now() - timedelta(hours=7 * number + 3) if has_come else None,
-        link_until=None if has_come else invited + timedelta(hours=72),
-    )  # fmt: skip
+        organisation_id=customer.organisation_id,
+        email=customer.email or "",
+        name=customer.contacts[0].name,
+        role=Role.CUSTOMER,
+        customer_id=customer.id,
+        portal_permissions=[each.value for each in FIRST_PERMISSIONS],
+        made_with_customer=True,
+        active=number != 6,
+        created_at=invited_at,
+        password_hash=password_hash if has_signed_in else None,
+        last_sign_in_at=clock.get_now() - timedelta(hours=7 * number + 3) if has_signed_in else None,
+        link_until=None if has_signed_in else invited_at + timedelta(hours=72),
+    )
 
 
-class _Rows:
+class _Choices:
     """The ids of what a customer chooses from."""
 
     def __init__(self, organisation_id: int) -> None:
-        def ids(model: type, *where: object) -> list[int]:
-            query = select(model.id).where(model.organisation_id == organisation_id, *where)  # type: ignore[attr-defined, arg-type]
-            return list(db.session.scalars(query.order_by(model.id)))  # type: ignore[attr-defined]
+        def ids(model: type[OrganisationRow], *where: ColumnElement[bool]) -> list[int]:
+            query = select(model.id).where(model.organisation_id == organisation_id, *where)
+            return list(db.session.scalars(query.order_by(model.id)))
 
         self.regions = ids(CatalogItem, CatalogItem.type == CatalogType.REGION)
         self.categories = ids(CatalogItem, CatalogItem.type == CatalogType.CATEGORY)
         self.segments = ids(CatalogItem, CatalogItem.type == CatalogType.SEGMENT)
-        self.statuses = _statuses(organisation_id)
+        self.statuses = _list_statuses(organisation_id)
         self.staff = ids(User, User.role.in_([Role.MANAGER, Role.AGENT]))
         self.commodities = ids(Commodity)
         self.payment_methods = ids(PaymentMethod)
@@ -272,33 +322,46 @@ class _Rows:
         )
 
 
-def _statuses(organisation_id: int) -> list[CustomerStatus]:
+def _list_statuses(organisation_id: int) -> list[CustomerStatus]:
     query = select(CustomerStatus).where(CustomerStatus.organisation_id == organisation_id)
     return list(db.session.scalars(query.order_by(CustomerStatus.position, CustomerStatus.id)))
 
 
-def _parts(customer: Customer, number: int, dice: random.Random, rows: _Rows) -> None:
+def _add_parts(customer: Customer, number: int, dice: random.Random, rows: _Choices) -> None:
     street, postal_code, city, country = CITIES[number % len(CITIES)]
     customer.departments = dice.sample(rows.departments, dice.choice([1, 1, 2]))
     customer.addresses = [
-        Address(kind=AddressKind.MAILING, lines=f"{street} {dice.randrange(1, 120)}", postal_code=postal_code,
-                city=city, country=country)
-    ]  # fmt: skip
+        Address(
+            kind=AddressKind.MAILING,
+            lines=f"{street} {dice.randrange(1, 120)}",
+            postal_code=postal_code,
+            city=city,
+            country=country,
+        )
+    ]
     person = PEOPLE[number % len(PEOPLE)]
     customer.contacts = [Contact(name=person, role=dice.choice(list(ContactRole)), email=customer.email)]
-    expires = clock.today() + timedelta(days=dice.choice([-12, 5, 20, 45, 160, 300, 400]))
+    expires = clock.get_today() + timedelta(days=dice.choice([-12, 5, 20, 45, 160, 300, 400]))
     if number % 2 == 0:
         customer.compliance_documents = [
-            ComplianceDocument(certificate=dice.choice(["ISO 27001 certificate", "Trade licence", "Insurance policy"]),
-                               expiry_date=expires, reviewer_email="reviewer@demo.example",
-                               template_id=rows.compliance_template)
-        ]  # fmt: skip
+            ComplianceDocument(
+                certificate=dice.choice(["ISO 27001 certificate", "Trade licence", "Insurance policy"]),
+                expiry_date=expires,
+                reviewer_email="reviewer@demo.example",
+                template_id=rows.compliance_template,
+            )
+        ]
     if number % 3 == 0:
         customer.billing_lines = [
-            BillingLine(commodity_id=key, minimum_cost=Decimal(10), cost_per_unit=Decimal("1.25"),
-                        location_id=dice.choice(rows.locations), active_from=customer.start_date)
+            BillingLine(
+                commodity_id=key,
+                minimum_cost=Decimal(10),
+                cost_per_unit=Decimal("1.25"),
+                location_id=dice.choice(rows.locations),
+                active_from=customer.start_date,
+            )
             for key in dice.sample(rows.commodities, 2)
-        ]  # fmt: skip
+        ]
         customer.invoice_profiles = [
             InvoiceProfile(name="Main", email=customer.email or "", status=ProfileStatus.NDA_PENDING)
         ]
@@ -306,5 +369,5 @@ def _parts(customer: Customer, number: int, dice: random.Random, rows: _Rows) ->
 
 def _write_logins(data_dir: Path) -> None:
     """What the sign-in page and the start of the program show: one login a role."""
-    logins = [{"role": role.value, "email": email_of(role), "password": PASSWORD} for role in Role]
+    logins = [asdict(DemoLogin(role.value, email_of(role), DEMO_PASSWORD)) for role in Role]
     (data_dir / LOGINS_FILE).write_text(json.dumps(logins), encoding="utf-8")

@@ -5,37 +5,42 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from customerhub import clock, history
-from customerhub.approvals import blacklist, decisions, moves, particulars, stages, tasks
-from customerhub.customers import alerts
+from customerhub.approvals import blacklist, stages, tasks, transitions
+from customerhub.core import clock, history
+from customerhub.core.permissions import Actor
+from customerhub.customers import alerts, approval_decisions, change_requests
 from customerhub.customers.registration import register_customer
-from customerhub.permissions import Actor
 from models import ApprovalTask, Customer, User
 from models.base import db
 from models.enums import CustomerKind, CustomerType, Severity, Stage, TaskKind, TaskState
 
-REGISTERED = "HRB 990017"  # the customer that the partner registered; where it is there, all of this is
+REGISTRATION_NUMBER = "HRB 990017"  # the customer that the partner registered; where it is there, all of this is
 
 
 def seed_approvals(organisation_id: int, *, manager: User, agent: User, partner: User) -> None:
     """Give the customers of the demo their tasks, references, alerts and the blacklist, once. The caller commits."""
-    known = (Customer.organisation_id == organisation_id, Customer.registration_number == REGISTERED)
-    if db.session.scalar(select(Customer.id).where(*known).limit(1)):
+    registered_filter = (
+        Customer.organisation_id == organisation_id,
+        Customer.registration_number == REGISTRATION_NUMBER,
+    )
+    if db.session.scalar(select(Customer.id).where(*registered_filter).limit(1)):
         return
-    boss, worker, dealer = (Actor(person, organisation_id) for person in (manager, agent, partner))
+    manager_actor, agent_actor, partner_actor = (Actor(person, organisation_id) for person in (manager, agent, partner))
     customers = list(
         db.session.scalars(select(Customer).where(Customer.organisation_id == organisation_id).order_by(Customer.id))
     )
-    with history.acting(worker, "demo"):
+    with history.act_as(agent_actor, "demo"):
         _give_references(customers)
-        _open_onboarding(customers, worker)
-        _warn(customers, boss, worker)
-    _register(dealer, worker)
-    own = [customer for customer in customers if customer.dealer_id == partner.dealer_id]
-    with history.acting(dealer, "demo"):
+        _open_onboarding(customers, agent_actor)
+        _add_warnings(customers, manager_actor, agent_actor)
+    _register_partner_customer(partner_actor, agent_actor)
+    partner_customers = [customer for customer in customers if customer.dealer_id == partner.dealer_id]
+    with history.act_as(partner_actor, "demo"):
         values = {"contact_number": "+49 30 5550 1170", "website": "https://www.aurora.example"}
-        for customer in own[:1]:
-            particulars.propose_update(customer, values=values, comment="They have moved to a new office", actor=dealer)
+        for customer in partner_customers[:1]:
+            change_requests.propose_update(
+                customer, values=values, comment="They have moved to a new office", actor=partner_actor
+            )
 
 
 def _give_references(customers: list[Customer]) -> None:
@@ -48,58 +53,77 @@ def _give_references(customers: list[Customer]) -> None:
     db.session.flush()
 
 
-def _open_onboarding(customers: list[Customer], worker: Actor) -> None:
+def _open_onboarding(customers: list[Customer], agent_actor: Actor) -> None:
     """A task behind everybody who is not live yet: the agent has every other one, and is late with the first."""
-    system = Actor(None, worker.organisation_id)
+    system = Actor(None, agent_actor.organisation_id)
     not_live = [customer for customer in customers if customer.stage is not Stage.BILLING]
     for number, customer in enumerate(not_live):
-        task = tasks.find_open(customer, TaskKind.ONBOARDING) or tasks.open_task(
+        task = tasks.find_open_task(customer, TaskKind.ONBOARDING) or tasks.open_task(
             TaskKind.ONBOARDING, actor=system, subject=customer.name, customer=customer
         )
         if customer.stage is Stage.FAILED:
-            tasks.close(task, TaskState.DECLINED, comment="Two unpaid invoices at another supplier", actor=worker)
+            tasks.close_task(
+                task, TaskState.DECLINED, comment="Two unpaid invoices at another supplier", actor=agent_actor
+            )
         elif number % 2 == 0:
-            tasks.claim_task(task, actor=worker)
-    late = db.session.scalars(
+            tasks.claim_task(task, actor=agent_actor)
+    overdue_task = db.session.scalars(
         select(ApprovalTask)
-        .where(ApprovalTask.organisation_id == worker.organisation_id, ApprovalTask.assignee_id == worker.id,
-               ApprovalTask.state == TaskState.OPEN)
+        .where(
+            ApprovalTask.organisation_id == agent_actor.organisation_id,
+            ApprovalTask.assignee_id == agent_actor.id,
+            ApprovalTask.state == TaskState.OPEN,
+        )
         .order_by(ApprovalTask.id)
-    ).first()  # fmt: skip
-    if late is not None:
-        late.due_on = clock.today() - timedelta(days=3)
+    ).first()
+    if overdue_task is not None:
+        overdue_task.due_on = clock.get_today() - timedelta(days=3)
     db.session.flush()
 
 
-def _warn(customers: list[Customer], boss: Actor, worker: Actor) -> None:
+def _add_warnings(customers: list[Customer], manager_actor: Actor, agent_actor: Actor) -> None:
     """One customer is blacklisted, one is asked to be, and of one people must know something."""
-    waiting = [customer for customer in customers if customer.stage is not Stage.BILLING]
+    not_live = [customer for customer in customers if customer.stage is not Stage.BILLING]
     live = [customer for customer in customers if customer.stage is Stage.BILLING]
-    if not waiting or not live:
+    if not not_live or not live:
         return
-    listed = waiting[-1]
-    task = blacklist.request_blacklisting(listed, reason="Ordered under a false address", actor=worker)
-    with history.acting(boss, "demo"):
-        decisions.approve_task(task, comment="Confirmed with the landlord", actor=boss)
-    blacklist.request_blacklisting(live[-1], reason="Four returned direct debits since spring", actor=worker)
+    blacklisted_customer = not_live[-1]
+    task = blacklist.request_blacklisting(
+        blacklisted_customer, reason="Ordered under a false address", actor=agent_actor
+    )
+    with history.act_as(manager_actor, "demo"):
+        approval_decisions.approve_task(task, comment="Confirmed with the landlord", actor=manager_actor)
+    blacklist.request_blacklisting(live[-1], reason="Four returned direct debits since spring", actor=agent_actor)
     alerts.raise_alert(
-        live[0], text="Deliver to the back gate only: the front is under repair", severity=Severity.INFO,
-        valid_until=clock.today() + timedelta(days=60), actor=worker,
-    )  # fmt: skip
+        live[0],
+        text="Deliver to the back gate only: the front is under repair",
+        severity=Severity.INFO,
+        valid_until=clock.get_today() + timedelta(days=60),
+        actor=agent_actor,
+    )
 
 
-def _register(dealer: Actor, worker: Actor) -> None:
+def _register_partner_customer(partner_actor: Actor, agent_actor: Actor) -> None:
     """The partner has registered a company, and the agent asks something back."""
-    with history.acting(dealer, "demo"):
+    with history.act_as(partner_actor, "demo"):
         customer = register_customer(
-            CustomerKind.COMPANY, name="Sandbank Surf & Sail GmbH", registration_number=REGISTERED,
-            customer_type=CustomerType.PRIVATE_LIMITED, contact_name="Jonas Petersen",
-            email="office@sandbank.example", contact_number="+49 4651 990 170", address="Strandweg 3",
-            postal_code="25980", city="Sylt", country="DE", comment="They want to start next month.", actor=dealer,
-        )  # fmt: skip
-    task = tasks.find_open(customer, TaskKind.ONBOARDING)
+            CustomerKind.COMPANY,
+            name="Sandbank Surf & Sail GmbH",
+            registration_number=REGISTRATION_NUMBER,
+            customer_type=CustomerType.PRIVATE_LIMITED,
+            contact_name="Jonas Petersen",
+            email="office@sandbank.example",
+            contact_number="+49 4651 990 170",
+            address="Strandweg 3",
+            postal_code="25980",
+            city="Sylt",
+            country="DE",
+            comment="They want to start next month.",
+            actor=partner_actor,
+        )
+    task = tasks.find_open_task(customer, TaskKind.ONBOARDING)
     assert task is not None
-    with history.acting(worker, "demo"):
-        tasks.claim_task(task, actor=worker)
+    with history.act_as(agent_actor, "demo"):
+        tasks.claim_task(task, actor=agent_actor)
         question = "Who signs for the company? The register names two directors."
-        moves.move_customer(customer, stages.BY_NAME["refer"], comment=question, actor=worker)
+        transitions.change_stage(customer, stages.REFER, comment=question, actor=agent_actor)

@@ -18,7 +18,7 @@ from models import (
 )
 from models.base import db
 from models.enums import CatalogType, StatusBehaviour, TemplatePurpose, TermsKind
-from models.keys import folded
+from models.keys import fold_text
 
 STATUSES = (
     ("Active", "#1a7f4b", StatusBehaviour.BILL),
@@ -38,14 +38,14 @@ CATALOGS: dict[CatalogType, tuple[str, ...]] = {
     CatalogType.ALERT_TYPE: ("Credit", "Compliance", "Review", "Note"),
 }
 DEPARTMENTS = ("Sales", "Operations", "Finance")
-TERMS = (
-    ("Due at once", TermsKind.DAYS, 0),
+PAYMENT_TERMS = (
+    ("Due on receipt", TermsKind.DAYS, 0),
     ("14 days", TermsKind.DAYS, 14),
     ("30 days", TermsKind.DAYS, 30),
     ("15th of the month", TermsKind.DAY_OF_MONTH, 15),
     ("End of the month", TermsKind.DAY_OF_MONTH, -1),
 )
-METHODS = (("Bank transfer", "30 days"), ("Direct debit", "14 days"), ("Card", "Due at once"))
+PAYMENT_METHODS = (("Bank transfer", "30 days"), ("Direct debit", "14 days"), ("Card", "Due on receipt"))
 VAT_RATES = (("Standard", "20"), ("Reduced", "5"), ("Zero", "0"))
 INVOICE_TYPES = ("Recurring", "Usage", "One-off")
 TEMPLATES = (
@@ -56,9 +56,9 @@ TEMPLATES = (
         "Hello,\n\n"
         "the review of **{{customer}}** ({{reference}}) {{review_in_words}}, on {{review_date}}.\n\n"
         "Please open the customer’s page and\n"
-        "- look at its risk, which is {{risk}} now, and at its credit limit,\n"
-        "- see whether its documents are still valid,\n"
-        "- and record the review there, with what you found.\n\n"
+        "- check its risk (currently {{risk}}) and its credit limit,\n"
+        "- check that its documents are still valid,\n"
+        "- record the review with your findings.\n\n"
         "Its account manager is {{account_manager}}. The next review is due on {{next_review_date}}.\n\n"
         "{{report_note}}",
     ),
@@ -68,8 +68,8 @@ TEMPLATES = (
         "{{certificate}} of {{customer}} {{expiry_in_words}}",
         "Hello,\n\n"
         "**{{certificate}}** of {{customer}} ({{reference}}) {{expiry_in_words}}, on {{expiry_date}}.\n\n"
-        "Please ask the customer for a new one, and enter its file and its expiry date with the customer’s documents. "
-        "Reminders of this one end with that.\n\n"
+        "Please request a new document from the customer, then upload it and enter its expiry date on the customer’s "
+        "page. No further reminders are sent for this document after that.\n\n"
         "The account manager is {{account_manager}}.",
     ),
 )
@@ -88,14 +88,14 @@ def seed_reference(organisation: Organisation) -> None:
         _add(InvoiceType, organisation, name)
     terms = {
         name: _add(PaymentTerms, organisation, name, kind=kind_of_terms, value=value)
-        for name, kind_of_terms, value in TERMS
+        for name, kind_of_terms, value in PAYMENT_TERMS
     }
     for name, percent in VAT_RATES:
         _add(VatRate, organisation, name, percent=Decimal(percent))
     for name, purpose, subject, body in TEMPLATES:
         _add(NotificationTemplate, organisation, name, purpose=purpose, subject=subject, body=body)
     db.session.flush()
-    for name, terms_name in METHODS:
+    for name, terms_name in PAYMENT_METHODS:
         _add(PaymentMethod, organisation, name, default_terms_id=terms[terms_name].id)
     db.session.flush()
 
@@ -108,4 +108,4 @@ def _add(model: Any, organisation: Organisation, name: str, **values: Any) -> An
 
 def find_organisation(name: str) -> Organisation | None:
     """The organisation with this name, whatever its case and accents."""
-    return db.session.scalar(select(Organisation).where(Organisation.name_key == folded(name)))
+    return db.session.scalar(select(Organisation).where(Organisation.name_key == fold_text(name)))

@@ -3,6 +3,7 @@
 The app is made once for each database and its data put back before each test, so tests may commit as they like.
 """
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
@@ -14,18 +15,20 @@ from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from sqlalchemy.orm import scoped_session
 
-from app import configure, create_app
-from customerhub.config import Settings
+from app import create_app
+from customerhub.core.config import Settings
+from customerhub.users.demo_logins import LOGINS_FILE
 from models.base import db
-from seed.demo import LOGINS_FILE
-from tests.databases import KINDS, TEMPLATE, Databases, database_url, databases, databases_of, settings_for
-from tests.servers import Valkey, postgresql, valkey_server
+from tests.support.databases import KINDS, TEMPLATE, Databases, database_url, databases, databases_of, settings_for
+from tests.support.servers import Valkey, postgresql, valkey_server
+from tests.support.services import replace_services
 
 __all__ = [
     "database_url",
     "databases",
     "databases_of",
     "postgresql",
+    "replace_services",
     "valkey_server",
 ]  # fixtures made elsewhere
 
@@ -35,17 +38,26 @@ DATABASE = "hub_test"
 hypothesis.settings.register_profile("hub", deadline=None, database=None)
 hypothesis.settings.load_profile("hub")
 
+# Looking for circles among what eight thousand tests and all modules hold took a third of the time.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Whatever is there now stays till the end."""
+    gc.collect()
+    gc.freeze()
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """What is quick comes first, then the browser. Tests of one file on one database stay together, in one process."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(" ".join(map(str, _place_of(item)))))
+        item.add_marker(pytest.mark.xdist_group(" ".join(map(str, _sort_key(item)))))
     yield
-    items.sort(key=_place_of)
+    items.sort(key=_sort_key)
 
 
-def _place_of(item: pytest.Item) -> tuple[int, str]:
+def _sort_key(item: pytest.Item) -> tuple[int, str]:
     call = getattr(item, "callspec", None)
     kind = call.params.get("databases") if call else None
     if item.get_closest_marker("browser"):
@@ -65,7 +77,7 @@ class HubClient(FlaskClient):
 @pytest.fixture(scope="session")
 def settings(databases: Databases, valkey_server: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The settings of the app under test."""
-    return settings_for(databases.fresh(DATABASE), tmp_path_factory.mktemp("hub"), REDIS_URL=valkey_server.url)
+    return settings_for(databases.create(DATABASE), tmp_path_factory.mktemp("hub"), REDIS_URL=valkey_server.url)
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +87,10 @@ def session_app(settings: Settings) -> Iterator[Flask]:
     app.test_client_class = HubClient
     app.testing = True
     yield app
-    let_go(app)
+    close_connections(app)
 
 
-def let_go(app: Flask) -> None:
+def close_connections(app: Flask) -> None:
     """Close every connection to the app's database."""
     with app.app_context():
         for engine in db.engines.values():
@@ -86,26 +98,27 @@ def let_go(app: Flask) -> None:
 
 
 @pytest.fixture
-def anew(session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey) -> Callable[[str], Flask]:
+def reset_app(
+    session_app: Flask, settings: Settings, databases: Databases, valkey_server: Valkey
+) -> Callable[[str], Flask]:
     """Puts everything back: the database to a template, the queue and the folder for files to nothing."""
 
-    def anew(template: str) -> Flask:
-        configure(settings)  # another test may have made an app of its own
-        let_go(session_app)
-        databases.fresh(DATABASE, template=template)
+    def reset_app(template: str) -> Flask:
+        close_connections(session_app)
+        databases.create(DATABASE, template=template)
         with valkey_server.connect() as connection:
             connection.flushdb()
         shutil.rmtree(settings.files_dir, ignore_errors=True)
         (settings.data_dir / LOGINS_FILE).unlink(missing_ok=True)
         return session_app
 
-    return anew
+    return reset_app
 
 
 @pytest.fixture
-def app(anew: Callable[[str], Flask]) -> Flask:
+def app(reset_app: Callable[[str], Flask]) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
-    return anew(TEMPLATE)
+    return reset_app(TEMPLATE)
 
 
 @pytest.fixture

@@ -1,30 +1,40 @@
 """What staff, partners and customers see."""
 
-from importlib import import_module
-
 from flask import Flask
 
-# Each has register(app). The order is the order of their before_request hooks.
+from views import admin
+from views.customers import search
+from views.framework import layout, list_preferences
+from views.http import error_pages, form_tokens, health, security, static_files
+from views.notifications import mail_check
+from views.partner import customers as partner_customers
+from views.portal import home as portal_home
+from views.system import files, home, jobs
+from views.users import profile, sign_in
+
+# The order is the order of their before_request hooks.
 PARTS = (
-    "security",
-    "sign_in",
-    "errors",
-    "profile",
-    "frame",
-    "once",
-    "home",
-    "search",
-    "preferences",
-    "files",
-    "partner",
-    "portal",
-    "schedule",
-    "outbox_trial",
-    "admin",
+    health.register,
+    security.register,
+    static_files.register,
+    sign_in.register,
+    error_pages.register,
+    profile.register,
+    layout.register,
+    form_tokens.register,
+    home.register,
+    search.register,
+    list_preferences.register,
+    files.register,
+    partner_customers.register,
+    portal_home.register,
+    jobs.register,
+    mail_check.register,
+    admin.register,
 )
 
 
 def register(app: Flask) -> None:
     """Put every screen on `app`."""
-    for part in PARTS:
-        import_module(f"views.{part}").register(app)
+    for register_part in PARTS:
+        register_part(app)

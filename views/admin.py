@@ -35,36 +35,37 @@ from models import (
     User,
     VatRate,
 )
-from views.alerts import AlertView
-from views.billed_users import BilledUserView
-from views.blacklist import BlacklistView
-from views.business_entities import BusinessEntityView
-from views.catalogs import CatalogView
-from views.commodities import CommodityView
-from views.contracts import ContractView
-from views.customers import CustomerView
-from views.dealers import DealerView
-from views.default_values import DefaultValueView
-from views.departments import DepartmentView
-from views.exports import ExportView
-from views.groups import GroupView
-from views.history import HistoryView
-from views.imports import ImportView
-from views.invoice_types import InvoiceTypeView
-from views.locations import LocationView
-from views.orders import OrderView
-from views.organisations import OrganisationView
-from views.outbox import OutboxView
-from views.payment_methods import PaymentMethodView
-from views.payment_terms import PaymentTermsView
-from views.portal_users import PortalUserView
-from views.products import ProductView
-from views.statuses import StatusView
-from views.tariffs import TariffView
-from views.tasks import TaskView
-from views.templates import TemplateView
-from views.users import UserView
-from views.vat_rates import VatRateView
+from views.approvals.alerts import AlertView
+from views.approvals.blacklist import BlacklistView
+from views.approvals.tasks import TaskView
+from views.contracts.contracts import ContractView
+from views.contracts.orders import OrderView
+from views.customers.customers import CustomerView
+from views.customers.groups import GroupView
+from views.customers.imports import ImportView
+from views.framework.model_view import HubModelView
+from views.notifications.outbox import OutboxView
+from views.notifications.templates import TemplateView
+from views.setup.billed_users import BilledUserView
+from views.setup.business_entities import BusinessEntityView
+from views.setup.catalogs import CatalogView
+from views.setup.commodities import CommodityView
+from views.setup.dealers import DealerView
+from views.setup.default_values import DefaultValueView
+from views.setup.departments import DepartmentView
+from views.setup.invoice_types import InvoiceTypeView
+from views.setup.locations import LocationView
+from views.setup.organisations import OrganisationView
+from views.setup.payment_methods import PaymentMethodView
+from views.setup.payment_terms import PaymentTermsView
+from views.setup.products import ProductView
+from views.setup.statuses import StatusView
+from views.setup.tariffs import TariffView
+from views.setup.vat_rates import VatRateView
+from views.system.exports import ExportView
+from views.system.history import HistoryView
+from views.users.portal_users import PortalUserView
+from views.users.users import UserView
 
 SCREENS = (
     (CustomerView, Customer, "customers"),
@@ -98,10 +99,11 @@ SCREENS = (
     (ExportView, ListExport, "exports"),
     (HistoryView, History, "history"),
 )
+_EXTENSION = "hub_screens"
 
 
-class NoIndex(AdminIndexView):
-    """Flask-Admin wants an index of its own; ours is views/home.py, so this one is never shown."""
+class HiddenIndexView(AdminIndexView):
+    """Flask-Admin wants an index of its own; ours is views/system/home.py, so this one is never shown."""
 
     def is_visible(self) -> bool:
         return False
@@ -116,8 +118,15 @@ def register(app: Flask) -> None:
         name="Customer Hub",
         url="/admin/flask-admin",
         endpoint="flask_admin_index",
-        index_view=NoIndex(url="/admin/flask-admin", endpoint="flask_admin_index"),
-        theme=Bootstrap4Theme(base_template="base.html"),
+        index_view=HiddenIndexView(url="/admin/flask-admin", endpoint="flask_admin_index"),
+        theme=Bootstrap4Theme(base_template="layout/base.html"),
     )
-    for view, model, endpoint in SCREENS:
-        admin.add_view(view(model, endpoint))
+    screens = [view(model, endpoint) for view, model, endpoint in SCREENS]
+    admin.add_views(*screens)
+    app.extensions[_EXTENSION] = screens
+
+
+def list_screens(app: Flask) -> list[HubModelView]:
+    """The generated screens of `app`."""
+    screens: list[HubModelView] = app.extensions[_EXTENSION]
+    return screens

@@ -1,1 +1,1 @@
-"""From first contact to live: stages, approval tasks, blacklist, particulars."""
+"""Approval from first contact to live: stages, tasks, decisions, the blacklist."""

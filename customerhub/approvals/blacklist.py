@@ -1,4 +1,4 @@
-"""Whom we must not approve, contract or reinstate: asked by every operation that would, entered and lifted by tasks.
+"""The blacklist: checked before a customer is approved, contracted or reinstated, and changed by approval tasks.
 
 A customer is matched by its id, and by its normalised identity or registration number, so that a copy, an import or a
 new registration of the same body is the same body.
@@ -6,134 +6,151 @@ new registration of the same body is the same body.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import or_, select
 
-from customerhub import clock, history
 from customerhub.approvals import tasks
-from customerhub.customers import alerts
-from customerhub.customers.alerts import today
-from customerhub.customers.rules import check_upcoming
-from customerhub.database import saving
-from customerhub.errors import WrongState
-from customerhub.permissions import Actor, Permission, require, require_own
+from customerhub.core import clock, history
+from customerhub.core.database import save_changes
+from customerhub.core.errors import WrongState
+from customerhub.core.organisation_dates import organisation_today
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.validation import check_not_past
 from models import ApprovalTask, BlacklistEntry, Customer
 from models.base import db
 from models.enums import TaskKind
 from models.keys import number_key
 
-NUMBERS: Final = ("identity_number", "registration_number")  # by which somebody is matched, beside the record itself
+NUMBER_COLUMNS: Final = (
+    "identity_number",
+    "registration_number",
+)  # by which somebody is matched, beside the record itself
 
 
-def entries_of(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
+class Body(NamedTuple):
+    """Whom an entry may match: a record, and whoever has one of these numbers as `number_key` makes them alike."""
+
+    customer_id: int | None
+    identity_key: str | None
+    registration_key: str | None
+
+
+def build_body(customer_id: int | None = None, *, identity_number: str | None, registration_number: str | None) -> Body:
+    return Body(customer_id, number_key(identity_number), number_key(registration_number))
+
+
+def body_of(customer: Customer) -> Body:
+    return build_body(customer.id, **{name: getattr(customer, name) for name in NUMBER_COLUMNS})
+
+
+def find_entries(bodies: Sequence[Body], organisation_id: int, *, as_of: date) -> list[list[BlacklistEntry]]:
+    """The entries that hold on that day for each of `bodies`, by one statement; of each the first made first."""
+    columns: tuple[Any, ...] = (
+        BlacklistEntry.customer_id,
+        BlacklistEntry.identity_key,
+        BlacklistEntry.registration_key,
+    )
+    keys = [{body[place] for body in bodies} - {None} for place in range(len(columns))]
+    matches = [column.in_(list(several)) for column, several in zip(columns, keys, strict=True) if several]
+    if not matches:
+        return [[] for _ in bodies]
+    query = select(BlacklistEntry).where(
+        BlacklistEntry.organisation_id == organisation_id, or_(*matches), BlacklistEntry.is_active_on(as_of)
+    )
+    entries_by_key: dict[tuple[int, Any], list[BlacklistEntry]] = {}
+    for entry in db.session.scalars(query):
+        for key in enumerate((entry.customer_id, entry.identity_key, entry.registration_key)):
+            entries_by_key.setdefault(key, []).append(entry)
+    return [_list_matching(body, entries_by_key) for body in bodies]
+
+
+def _list_matching(
+    body: Body, entries_by_key: Mapping[tuple[int, Any], Sequence[BlacklistEntry]]
+) -> list[BlacklistEntry]:
+    keys = [key for key in enumerate(body) if key[1] is not None]
+    found = {entry.id: entry for key in keys for entry in entries_by_key.get(key, ())}
+    return [found[entry_id] for entry_id in sorted(found)]
+
+
+def list_entries(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
     """The entries that hold for `customer` on that day, the first made first."""
-    matches = _matches(customer.id, number_key(customer.identity_number), number_key(customer.registration_number))
-    return _valid(matches, customer.organisation_id, as_of)
+    return find_entries([body_of(customer)], customer.organisation_id, as_of=as_of)[0]
 
 
-def entries_of_numbers(
+def list_entries_by_numbers(
     organisation_id: int, *, identity_number: str | None, registration_number: str | None, as_of: date
 ) -> list[BlacklistEntry]:
-    """The entries that hold on that day for whoever has one of these numbers."""
-    matches = _matches(None, number_key(identity_number), number_key(registration_number))
-    return _valid(matches, organisation_id, as_of)
+    """The entries in force on that day that match one of these numbers."""
+    body = build_body(identity_number=identity_number, registration_number=registration_number)
+    return find_entries([body], organisation_id, as_of=as_of)[0]
 
 
-def listed_among(customers: Sequence[Customer], *, as_of: date) -> set[int]:
+def blacklisted_ids(customers: Sequence[Customer], *, as_of: date) -> set[int]:
     """The ids of those of `customers`, all of one organisation, for whom an entry holds on that day."""
-    ids = [customer.id for customer in customers]
-    identities = {number_key(customer.identity_number) for customer in customers} - {None}
-    registrations = {number_key(customer.registration_number) for customer in customers} - {None}
-    matches = [
-        BlacklistEntry.customer_id.in_(ids),
-        BlacklistEntry.identity_key.in_(identities),
-        BlacklistEntry.registration_key.in_(registrations),
-    ]
-    held: set[Any] = set()
-    for entry in _valid(matches, customers[0].organisation_id, as_of):
-        held |= {("id", entry.customer_id), ("identity", entry.identity_key)}
-        held.add(("registration", entry.registration_key))
-    return {
-        customer.id
-        for customer in customers
-        if held.intersection(
-            (
-                ("id", customer.id),
-                ("identity", number_key(customer.identity_number) or ""),
-                ("registration", number_key(customer.registration_number) or ""),
-            )
-        )
-    }
+    bodies = [body_of(customer) for customer in customers]
+    entries = find_entries(bodies, customers[0].organisation_id, as_of=as_of)
+    return {customer.id for customer, own_entries in zip(customers, entries, strict=True) if own_entries}
 
 
-def _matches(customer_id: int | None, identity_key: str | None, registration_key: str | None) -> list[Any]:
-    pairs: tuple[tuple[Any, Any], ...] = (
-        (BlacklistEntry.customer_id, customer_id),
-        (BlacklistEntry.identity_key, identity_key),
-        (BlacklistEntry.registration_key, registration_key),
-    )
-    return [column == value for column, value in pairs if value is not None]
-
-
-def _valid(matches: list[Any], organisation_id: int, as_of: date) -> list[BlacklistEntry]:
-    if not matches:
-        return []
-    return list(
-        db.session.scalars(
-            select(BlacklistEntry)
-            .where(BlacklistEntry.organisation_id == organisation_id, or_(*matches), BlacklistEntry.holds(as_of))
-            .order_by(BlacklistEntry.id)
-        )
-    )
-
-
-def listed_customers(entries: Sequence[BlacklistEntry]) -> list[Customer]:
+def list_matched_customers(entries: Sequence[BlacklistEntry]) -> list[Customer]:
     """The customers whom these entries, all of one organisation, are about, whether they hold or not."""
     if not entries:
         return []
-    pairs = ((Customer.id, "customer_id"), (Customer.identity_key, "identity_key"),
-             (Customer.registration_key, "registration_key"))  # fmt: skip
-    ways = [column.in_({getattr(entry, name) for entry in entries} - {None}) for column, name in pairs]
-    query = select(Customer).where(Customer.organisation_id == entries[0].organisation_id, or_(*ways))
+    pairs = (
+        (Customer.id, "customer_id"),
+        (Customer.identity_key, "identity_key"),
+        (Customer.registration_key, "registration_key"),
+    )
+    conditions = [column.in_({getattr(entry, name) for entry in entries} - {None}) for column, name in pairs]
+    query = select(Customer).where(Customer.organisation_id == entries[0].organisation_id, or_(*conditions))
     return list(db.session.scalars(query.order_by(Customer.id)))
 
 
-def keep_listed(customer: Customer, entries: Sequence[BlacklistEntry]) -> None:
-    """`customer` was matched by these entries: it still is, whatever its numbers are now.
+def keep_blacklisted(
+    customer: Customer, entries: Sequence[BlacklistEntry], *, present_entries: Sequence[BlacklistEntry] | None = None
+) -> None:
+    """`customer` was matched by these entries: it still is, whatever its numbers are now. Who has asked already tells
+    the `present_entries` that hold for it.
 
     Otherwise a corrected number, or a merge, would take somebody off the blacklist without a decision.
     """
-    matched = {entry.id for entry in entries_of(customer, as_of=today(customer.organisation_id))}
+    if present_entries is None:
+        present_entries = list_entries(customer, as_of=organisation_today(customer.organisation_id))
+    present_ids = {entry.id for entry in present_entries}
     for entry in entries:
-        if entry.id not in matched:
-            with history.because(f"{customer} was blacklisted by a number that it no longer has"), saving():
-                db.session.add(_entry_for(customer, reason=entry.reason, valid_until=entry.valid_until))
+        if entry.id not in present_ids:
+            with history.with_reason(f"{customer} was blacklisted under a previous number"), save_changes():
+                db.session.add(_build_entry(customer, reason=entry.reason, valid_until=entry.valid_until))
 
 
-def keep_numbers_listed(
+def keep_numbers_blacklisted(
     customer: Customer, entries: Sequence[BlacklistEntry], numbers: Mapping[str, str | None]
 ) -> None:
-    """`customer` took the place of somebody whom these entries matched: whoever comes with one of their `numbers`, by
+    """`customer` took the place of one that these entries matched: a customer with one of its `numbers`, by
     column, is still matched.
     """
-    day, nothing = today(customer.organisation_id), dict.fromkeys(NUMBERS)
-    free = {
+    day, no_numbers = organisation_today(customer.organisation_id), dict.fromkeys(NUMBER_COLUMNS)
+    unlisted_numbers = {
         name: number
         for name, number in numbers.items()
-        if number and not entries_of_numbers(customer.organisation_id, **nothing | {name: number}, as_of=day)
+        if number and not list_entries_by_numbers(customer.organisation_id, **no_numbers | {name: number}, as_of=day)
     }
-    for entry in entries if free else ():
-        with history.because(f"{customer} took the place of somebody blacklisted with this number"), saving():
-            terms = {"reason": entry.reason, "valid_until": entry.valid_until}
-            db.session.add(_entry_for(customer, **nothing | free, **terms))
+    for entry in entries if unlisted_numbers else ():
+        with history.with_reason(f"{customer} replaced a customer blacklisted under this number"), save_changes():
+            entry_values = {"reason": entry.reason, "valid_until": entry.valid_until}
+            db.session.add(_build_entry(customer, **no_numbers | unlisted_numbers, **entry_values))
 
 
-def refuse_blacklisted(customer: Customer, what: str) -> None:
-    """Raises WrongState where `customer` is blacklisted today. `what` is the act, as in "approved"."""
-    found = entries_of(customer, as_of=today(customer.organisation_id))
-    if found:
-        raise WrongState(f"{customer} is blacklisted and cannot be {what}: {found[0].reason}")
+def refuse_blacklisted(customer: Customer, action: str) -> None:
+    """Raises WrongState where `customer` is blacklisted today. `action` is the act, as in "approved"."""
+    refuse_entries(customer, list_entries(customer, as_of=organisation_today(customer.organisation_id)), action)
+
+
+def refuse_entries(customer: Customer, entries: Sequence[BlacklistEntry], action: str) -> None:
+    """As `refuse_blacklisted`, by the entries that hold for `customer`."""
+    if entries:
+        raise WrongState(f"{customer} is blacklisted and cannot be {action}: {entries[0].reason}")
 
 
 # --- Asking and deciding -----------------------------------------------------------------------------------------
@@ -142,73 +159,82 @@ def refuse_blacklisted(customer: Customer, what: str) -> None:
 def request_blacklisting(
     customer: Customer, *, reason: str, valid_until: date | None = None, actor: Actor
 ) -> ApprovalTask:
-    """Ask that `customer` be blacklisted. Raises WrongState where it is, Conflict where that is asked for already."""
-    require(actor, Permission.TASKS_WORK)
-    require_own(actor, customer)
-    if entries_of(customer, as_of=today(customer.organisation_id)):
-        raise WrongState(f"{customer} is blacklisted already")
-    said = _reason(reason)
-    check_upcoming(valid_until, "valid_until", today=today(customer.organisation_id))
-    proposal = {"reason": said, "valid_until": valid_until.isoformat() if valid_until else None}
+    """Request that `customer` be blacklisted. Raises WrongState where it is, Conflict where that is requested."""
+    require_permission(actor, Permission.TASKS_WORK)
+    require_access(actor, customer)
+    if list_entries(customer, as_of=organisation_today(customer.organisation_id)):
+        raise WrongState(f"{customer} is already blacklisted")
+    cleaned_reason = _require_reason(reason)
+    check_not_past(valid_until, "valid_until", today=organisation_today(customer.organisation_id))
+    proposal = {"reason": cleaned_reason, "valid_until": valid_until.isoformat() if valid_until else None}
     return tasks.open_task(
-        TaskKind.BLACKLIST, actor=actor, subject=customer.name, customer=customer, proposal=proposal, comment=said
+        TaskKind.BLACKLIST,
+        actor=actor,
+        subject=customer.name,
+        customer=customer,
+        proposal=proposal,
+        comment=cleaned_reason,
     )
 
 
 def request_removal(customer: Customer, *, reason: str, actor: Actor) -> ApprovalTask:
     """Ask that `customer` be taken off the blacklist."""
-    require(actor, Permission.TASKS_WORK)
-    require_own(actor, customer)
-    if not entries_of(customer, as_of=today(customer.organisation_id)):
+    require_permission(actor, Permission.TASKS_WORK)
+    require_access(actor, customer)
+    if not list_entries(customer, as_of=organisation_today(customer.organisation_id)):
         raise WrongState(f"{customer} is not blacklisted")
-    said = _reason(reason)
+    cleaned_reason = _require_reason(reason)
     return tasks.open_task(
-        TaskKind.REMOVAL, actor=actor, subject=customer.name, customer=customer, proposal={"reason": said}, comment=said
+        TaskKind.REMOVAL,
+        actor=actor,
+        subject=customer.name,
+        customer=customer,
+        proposal={"reason": cleaned_reason},
+        comment=cleaned_reason,
     )
 
 
-def enter(task: ApprovalTask) -> BlacklistEntry:
-    """Do what an approved blacklisting asks for. The task is closed by the caller."""
+def add_to_blacklist(task: ApprovalTask) -> list[Customer]:
+    """Carry out an approved blacklisting; returns the customers that the new entry matches, also by a number alone.
+
+    The caller refreshes their alerts and closes the task.
+    """
     customer = task.customer
     assert customer is not None
-    told = task.proposal.get("valid_until")
-    until = date.fromisoformat(told) if told else None
-    if until is not None and until < today(task.organisation_id):
-        raise WrongState(f"It was asked for until {until.isoformat()}, and this day is past. Decline it and ask anew")
-    entry = _entry_for(customer, reason=task.proposal["reason"], valid_until=until)
-    with history.because(entry.reason), saving():
+    valid_until_text = task.proposal.get("valid_until")
+    valid_until = date.fromisoformat(valid_until_text) if valid_until_text else None
+    if valid_until is not None and valid_until < organisation_today(task.organisation_id):
+        raise WrongState(
+            f"The requested end date {valid_until.isoformat()} has passed. Decline it and submit a new request"
+        )
+    entry = _build_entry(customer, reason=task.proposal["reason"], valid_until=valid_until)
+    with history.with_reason(entry.reason), save_changes():
         db.session.add(entry)
-    _review([entry])
-    return entry
+    return list_matched_customers([entry])
 
 
-def _entry_for(customer: Customer, **terms: Any) -> BlacklistEntry:
-    """An entry for a customer and its numbers, unless `terms` tell others."""
-    numbers = {name: getattr(customer, name) for name in NUMBERS}
-    about = {"organisation_id": customer.organisation_id, "customer_id": customer.id, "name": customer.name}
-    return BlacklistEntry(**about | numbers | terms)
+def _build_entry(customer: Customer, **values: Any) -> BlacklistEntry:
+    """An entry for a customer and its numbers, unless `values` give others."""
+    numbers = {name: getattr(customer, name) for name in NUMBER_COLUMNS}
+    customer_values = {"organisation_id": customer.organisation_id, "customer_id": customer.id, "name": customer.name}
+    return BlacklistEntry(**customer_values | numbers | values)
 
 
-def _review(entries: Sequence[BlacklistEntry]) -> list[Customer]:
-    """The alerts of everybody whom these entries match, also by a number alone. Returns them."""
-    customers = listed_customers(entries)
-    for customer in customers:
-        alerts.review_customer(customer, as_of=today(customer.organisation_id))
-    return customers
+def remove_from_blacklist(task: ApprovalTask) -> list[Customer]:
+    """Carry out an approved removal: every entry that matches the customer ends. Returns the customers they matched.
 
-
-def lift(task: ApprovalTask) -> list[Customer]:
-    """Do what an approved removal asks for: every entry that matches the customer ends. Returns whom they matched."""
+    The caller refreshes their alerts and closes the task.
+    """
     customer = task.customer
     assert customer is not None
     reason = task.proposal["reason"]
-    ended = entries_of(customer, as_of=today(task.organisation_id))
-    with history.because(reason), saving():
-        for entry in ended:
-            entry.removed_at = clock.now()
+    entries = list_entries(customer, as_of=organisation_today(task.organisation_id))
+    with history.with_reason(reason), save_changes():
+        for entry in entries:
+            entry.removed_at = clock.get_now()
             entry.removal_reason = reason
-    return _review(ended)
+    return list_matched_customers(entries)
 
 
-def _reason(text: str) -> str:
-    return tasks.needed(text, "reason")
+def _require_reason(text: str) -> str:
+    return tasks.require_comment(text, "reason")

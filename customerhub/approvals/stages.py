@@ -1,93 +1,71 @@
-"""The stages of a customer and the moves between them, as plain data.
+"""The stages of a customer and the transitions between them, as plain data.
 
 Screens, bulk actions, imports and jobs all ask this table; DOMAIN, section 4, is its source.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from customerhub.errors import WrongState
+from customerhub.core.permissions import Permission
+from customerhub.core.state_machine import RequiredInput, StateMachine, Transition
+from models import Customer
 from models.enums import Stage, TaskKind, TaskState
 
+StageTransition = Transition[Customer, Stage]
 
-@dataclass(frozen=True)
-class Move:
-    """One way on. `needs` are the columns without which it is refused, `closes` what becomes of the onboarding task;
-    `asks` says that a comment must tell why.
-    """
+_REASON: Final = RequiredInput("comment", "needs a reason", "Enter a reason")
+_BILLING_REFERENCE: Final = RequiredInput("billing_reference", "needs a billing reference", "Enter a billing reference")
 
-    name: str
-    label: str
-    before: frozenset[Stage]
-    after: Stage
-    explain: str
-    needs: tuple[str, ...] = ()
-    asks: bool = False
-    closes: TaskState | None = None
+PASS: Final = StageTransition(
+    "pass",
+    frozenset({Stage.NEW, Stage.REFERRED}),
+    Stage.PASSED,
+    label="Pass credit check",
+    explanation="Credit check passed (Passed Credit Ref). The next step is a billing reference.",
+    permission=Permission.TASKS_WORK,
+)
+REFER: Final = StageTransition(
+    "refer",
+    frozenset({Stage.NEW, Stage.FAILED}),
+    Stage.REFERRED,
+    label="Refer",
+    explanation="More information is needed. The requester can read and answer your comment.",
+    permission=Permission.TASKS_WORK,
+    required_inputs=(_REASON,),
+)
+FAIL: Final = StageTransition(
+    "fail",
+    frozenset({Stage.NEW, Stage.REFERRED}),
+    Stage.FAILED,
+    label="Fail credit check",
+    explanation="Credit check failed (Failed Credit Ref). Enter a reason. The customer can still be referred.",
+    permission=Permission.TASKS_WORK,
+    required_inputs=(_REASON,),
+)
+MAKE_LIVE: Final = StageTransition(
+    "bill",
+    frozenset({Stage.PASSED}),
+    Stage.BILLING,
+    label="Make live",
+    explanation="The customer goes live and contracts can be added. Requires the billing system reference.",
+    permission=Permission.TASKS_WORK,
+    required_inputs=(_BILLING_REFERENCE,),
+)
+# A fact that the credit check rests on has changed.
+FALL_BACK: Final = StageTransition("fall back", frozenset({Stage.PASSED}), Stage.NEW, explanation="a fact changed")
+STAGES: Final = StateMachine[Customer, Stage](
+    Customer.stage,
+    (PASS, REFER, FAIL, MAKE_LIVE, FALL_BACK),
+    {Stage.NEW: "needs approval", Stage.BILLING: "needs none"},
+    same_state="Already in {state}",
+    refusal="The stage is {state}. It can change to {to_state} only from {from_states}",
+)
 
-
-MOVES: Final = (
-    Move(
-        "pass", "Pass credit ref", frozenset({Stage.NEW, Stage.REFERRED}), Stage.PASSED,
-        "The credit check is passed. What is left is a billing reference.",
-    ),
-    Move(
-        "refer", "Refer", frozenset({Stage.NEW, Stage.FAILED}), Stage.REFERRED,
-        "Something is open. Say what; whoever registered the customer reads it and can answer.", asks=True,
-    ),
-    Move(
-        "fail", "Fail credit ref", frozenset({Stage.NEW, Stage.REFERRED}), Stage.FAILED,
-        "The credit check is failed. Say why; it can still be referred.", asks=True, closes=TaskState.DECLINED,
-    ),
-    Move(
-        "bill", "Make live", frozenset({Stage.PASSED}), Stage.BILLING,
-        "The customer is live: contracts may be added. This needs the reference in the billing system.",
-        needs=("billing_reference",), closes=TaskState.APPROVED,
-    ),
-)  # fmt: skip
-BY_NAME: Final = {move.name: move for move in MOVES}
-
-# What nobody chooses: a fact that the credit check rests on has changed.
-FALLBACK: Final = {Stage.PASSED: Stage.NEW}
+# What becomes of the onboarding task of a customer that comes into one of these stages.
+TASK_OUTCOMES: Final = {Stage.FAILED: TaskState.DECLINED, Stage.BILLING: TaskState.APPROVED}
+FALLBACK_STAGES: Final = dict.fromkeys(FALL_BACK.from_states, FALL_BACK.to_state)
 # In which stages there is something for a task to decide; a task of any other kind is about customers in any stage.
-UNDECIDED: Final = {
+UNDECIDED_STAGES: Final = {
     TaskKind.ONBOARDING: frozenset({Stage.NEW, Stage.REFERRED, Stage.PASSED}),
     TaskKind.RECHECK: frozenset({Stage.BILLING}),
 }
-FACTS: Final = ("name", "kind", "identity_number", "registration_number")
-
-
-def diagram() -> str:
-    """The stages and moves as a Mermaid state diagram, for docs/approvals.md."""
-    names = {stage: stage.name.capitalize() for stage in Stage}
-    lines = ["stateDiagram-v2", *(f'    state "{stage.value}" as {name}' for stage, name in names.items())]
-    lines.append(f"    [*] --> {names[Stage.NEW]}: needs approval")
-    lines.append(f"    [*] --> {names[Stage.BILLING]}: needs none")
-    for move in MOVES:
-        marks = [*(f"needs a {name.replace('_', ' ')}" for name in move.needs), *(["says why"] if move.asks else [])]
-        label = ", ".join([move.label, *marks])
-        lines += [f"    {names[stage]} --> {names[move.after]}: {label}" for stage in Stage if stage in move.before]
-    lines += [f"    {names[before]} --> {names[after]}: a fact changed" for before, after in FALLBACK.items()]
-    return "\n".join(lines)
-
-
-def next_stages(stage: Stage) -> frozenset[Stage]:
-    """The stages that people may move a customer to from `stage`."""
-    return frozenset(move.after for move in MOVES if stage in move.before)
-
-
-def why_not(move: Move, stage: Stage) -> str | None:
-    """Why `move` cannot be made from `stage`, or None where it can."""
-    if stage in move.before:
-        return None
-    if stage is move.after:
-        return f"It is in {stage.value} already"
-    ways = " or ".join(sorted(each.value for each in move.before))
-    return f"It is in {stage.value}; only from {ways} it can move to {move.after.value}"
-
-
-def require_move(move: Move, stage: Stage) -> None:
-    """Raises WrongState where `move` cannot be made from `stage`, or is none of the table."""
-    problem = why_not(move, stage) if BY_NAME.get(move.name) == move else "There is no such move"
-    if problem is not None:
-        raise WrongState(problem)
+CREDIT_CHECK_FACTS: Final = ("name", "kind", "identity_number", "registration_number")

@@ -1,1 +1,1 @@
-"""What a customer has signed, and whom its invoices go to."""
+"""Contracts and orders, their transitions, and which customers are eligible."""

@@ -1,7 +1,7 @@
 """Contracts: what a customer signed. Each has an account of its own and follows its invoice profile.
 
-A contract is live once its invoice profile is completed, and a draft until then. From there people move it by the table
-in moves.py.
+A contract is live once its invoice profile is completed, and a draft until then. From there people change it by the
+table in transitions.py.
 """
 
 from datetime import date
@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from customerhub import history
-from customerhub.cleaning import Problems, clean_row
-from customerhub.contracts import moves
-from customerhub.contracts.eligibility import require_may_enter
-from customerhub.contracts.invoice_profiles import add_profile
-from customerhub.contracts.moves import Move
+from customerhub.contracts.eligibility import require_eligible
 from customerhub.contracts.numbering import take_number
+from customerhub.contracts.transitions import CONTRACT_STATUSES, ContractTransition
+from customerhub.core import history
+from customerhub.core.database import save_changes
+from customerhub.core.errors import Invalid, WrongState
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.row_validation import Problems, clean_row
+from customerhub.core.validation import check_date_range, clean_text
+from customerhub.customers import invoice_profiles
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.rules import check_reach, clean_text
-from customerhub.database import saving
-from customerhub.errors import Invalid, WrongState
-from customerhub.permissions import Actor, Permission, require, require_own
+from customerhub.customers.invoice_profiles import add_profile
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
@@ -29,10 +29,14 @@ from models.types import Money
 MOST_CONNECTIONS: Final = 1_000_000
 MOST_VALUE: Final = Money().limit
 LONGEST_REASON: Final = 2000
-BACKWARDS: Final = "A contract cannot end before it starts"
-STAYS: Final = "It has ended and stays as it is"
-NEW_PROFILE: Final = "Choose an invoice profile, or give a name and an email address for a new one"
-_KEPT: Final = {"status": "moves", "customer_id": "merging its customers", "account_id": "merging its customers"}
+END_BEFORE_START: Final = "A contract cannot end before it starts"
+CONTRACT_ENDED: Final = "The contract has ended and cannot be changed"
+PROFILE_REQUIRED: Final = "Choose an invoice profile, or enter a name and an email address for a new one"
+_FIXED_FIELDS: Final = {
+    "status": "a status action",
+    "customer_id": "merging customers",
+    "account_id": "merging customers",
+}
 
 
 def save_contract(contract: Contract, *, actor: Actor) -> Contract:
@@ -42,72 +46,72 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
     a draft otherwise. Raises WrongState where its customer may not enter a contract or it has ended, Invalid with every
     problem found, Conflict where its number is taken or somebody saved it meanwhile.
     """
-    with saving():
+    with save_changes():
         is_new = contract.id is None
-        require(actor, Permission.CONTRACTS_ADD if is_new else Permission.CONTRACTS_EDIT)
-        customer = customer_of(contract, actor)
+        require_permission(actor, Permission.CONTRACTS_ADD if is_new else Permission.CONTRACTS_EDIT)
+        customer = get_customer(contract, actor)
         if is_new:
-            require_may_enter(customer, actor=actor)
+            require_eligible(customer, actor=actor)
             contract.organisation_id, contract.status = customer.organisation_id, ContractStatus.DRAFT
             if not (contract.number or "").strip():
                 contract.number = take_number(Contract, customer.organisation_id)
         else:
-            require_own(actor, contract)
-            _require_kept(contract)
+            require_access(actor, contract)
+            _require_editable(contract)
         if contract.connections is None:
             contract.connections = 0
-        profile = _held_profile(contract)
+        profile = _lock_profile(contract)
         problems = clean_row(contract) + _problems(contract, profile)
         problems = [each for each in problems if not (is_new and each[0] == "account_id")]
         if problems:
-            raise Invalid(problems[0][1], problems[0][0], problems)
-        _follow(contract, profile)
+            raise Invalid.from_problems(problems)
+        _follow_profile_status(contract, profile)
         if is_new:
-            contract.account = _account_for(customer)
+            contract.account = _build_account(customer)
             db.session.add(contract)
     db.session.expire(customer, ["accounts"])
     return contract
 
 
-def _follow(contract: Contract, profile: Any) -> None:
+def _follow_profile_status(contract: Contract, profile: Any) -> None:
     """A draft is live where its profile is completed already."""
     if profile.status is ProfileStatus.COMPLETED:
-        contract.status = moves.BY_PROFILE.get(contract.status, contract.status)
+        contract.status = invoice_profiles.STATUS_AFTER_COMPLETION.get(contract.status, contract.status)
 
 
-def customer_of(row: Any, actor: Actor) -> Customer:
+def get_customer(row: Any, actor: Actor) -> Customer:
     """The customer of a contract or order. Raises Invalid where there is none, NotFound where it is not the actor's."""
     with db.session.no_autoflush:
         customer = db.session.get(Customer, row.customer_id) if row.customer_id is not None else None
     if customer is None:
         raise Invalid("Choose a customer from the list", "customer_id")
-    require_own(actor, customer)
+    require_access(actor, customer)
     return customer
 
 
-def _require_kept(contract: Contract) -> None:
+def _require_editable(contract: Contract) -> None:
     """Raises WrongState where somebody edits what is not changed by editing, or a contract that is over."""
-    before = history.before(contract)
-    for field, way in _KEPT.items():
+    before = history.previous_values_of(contract)
+    for field, way in _FIXED_FIELDS.items():
         if field in before:
-            raise WrongState(f"The {field.removesuffix('_id')} of a contract is changed by {way}, not by editing")
-    problem = why_not_changed(contract)
+            raise WrongState(f"The {field.removesuffix('_id')} of a contract can be changed only by {way}")
+    problem = edit_refusal_reason(contract)
     if problem is not None:
         raise WrongState(problem)
 
 
-def why_not_changed(contract: Contract) -> str | None:
+def edit_refusal_reason(contract: Contract) -> str | None:
     """Why `contract` cannot be edited, or None where it can."""
-    return STAYS if contract.status is ContractStatus.ENDED else None
+    return CONTRACT_ENDED if contract.status is ContractStatus.ENDED else None
 
 
-def _held_profile(contract: Contract) -> Any:
+def _lock_profile(contract: Contract) -> Any:
     """(customer_id, status) of the invoice profile of `contract`, or None. Nobody completes or removes it before this
     transaction ends, so that no contract of a completed profile stays a draft.
     """
     columns = select(InvoiceProfile.customer_id, InvoiceProfile.status)
-    held = columns.where(InvoiceProfile.id == contract.invoice_profile_id).with_for_update(key_share=True)
-    return db.session.execute(held).first() if contract.invoice_profile_id is not None else None
+    query = columns.where(InvoiceProfile.id == contract.invoice_profile_id).with_for_update(key_share=True)
+    return db.session.execute(query).first() if contract.invoice_profile_id is not None else None
 
 
 def _problems(contract: Contract, profile: Any) -> Problems:
@@ -116,21 +120,21 @@ def _problems(contract: Contract, profile: Any) -> Problems:
         if profile is None or profile.customer_id != contract.customer_id:
             problems.append(("invoice_profile_id", "Choose an invoice profile of this customer"))
         elif contract.status is not ContractStatus.DRAFT and profile.status is not ProfileStatus.COMPLETED:
-            text = f"The contract is {contract.status.value}, so its profile has to be completed"
+            text = f"The contract is {contract.status.value}, so its profile must be completed"
             problems.append(("invoice_profile_id", text))
     entity = contract.business_entity_id and db.session.get(BusinessEntity, contract.business_entity_id)
     if contract.business_entity_id is not None and (not entity or entity.organisation_id != contract.organisation_id):
         problems.append(("business_entity_id", "Choose a business entity from the list"))
     if contract.connections is not None and not 0 <= contract.connections <= MOST_CONNECTIONS:
-        problems.append(("connections", f"This is 0 to {MOST_CONNECTIONS:,}"))
+        problems.append(("connections", f"Enter a value from 0 to {MOST_CONNECTIONS:,}"))
     if contract.value is not None and not (contract.value.is_finite() and 0 <= contract.value <= MOST_VALUE):
-        problems.append(("value", f"This is 0 to {MOST_VALUE:,}"))
+        problems.append(("value", f"Enter a value from 0 to {MOST_VALUE:,}"))
     if contract.start_date and contract.end_date and contract.end_date < contract.start_date:
-        problems.append(("end_date", BACKWARDS))
+        problems.append(("end_date", END_BEFORE_START))
     return problems
 
 
-def _account_for(customer: Customer) -> Account:
+def _build_account(customer: Customer) -> Account:
     [number] = take_account_numbers(customer.organisation_id, 1)
     return Account(organisation_id=customer.organisation_id, customer_id=customer.id, number=number)
 
@@ -144,31 +148,35 @@ def add_contract(
     profile_name: str | None = None,
     profile_email: str | None = None,
     actor: Actor,
-    **terms: Any,
+    **details: Any,
 ) -> Contract:
     """Make a contract for `customer` with one of its invoice profiles, or with a new one of this name and email.
 
-    `terms` are connections, end_date and value. Raises as `save_contract` does.
+    `details` are connections, end_date and value. Raises as `save_contract` does.
     """
-    unknown = set(terms) - {"connections", "end_date", "value"}
+    unknown = set(details) - {"connections", "end_date", "value"}
     if unknown:
-        raise Invalid(f"These are not told with a new contract: {', '.join(sorted(unknown))}")
-    require(actor, Permission.CONTRACTS_ADD)
-    require_own(actor, customer)
-    require_may_enter(customer, actor=actor)
+        raise Invalid(f"These fields cannot be set on a new contract: {', '.join(sorted(unknown))}")
+    require_permission(actor, Permission.CONTRACTS_ADD)
+    require_access(actor, customer)
+    require_eligible(customer, actor=actor)
     if invoice_profile_id is None:
-        invoice_profile_id = _new_profile(customer, profile_name, profile_email, actor).id
-    given = {column: value for column, value in terms.items() if value is not None}
+        invoice_profile_id = _add_profile(customer, profile_name, profile_email, actor).id
+    values = {column: value for column, value in details.items() if value is not None}
     contract = Contract(
-        customer_id=customer.id, name=name, start_date=start_date, invoice_profile_id=invoice_profile_id,
-        business_entity_id=customer.business_entity_id, **given,
-    )  # fmt: skip
+        customer_id=customer.id,
+        name=name,
+        start_date=start_date,
+        invoice_profile_id=invoice_profile_id,
+        business_entity_id=customer.business_entity_id,
+        **values,
+    )
     return save_contract(contract, actor=actor)
 
 
-def _new_profile(customer: Customer, name: str | None, email: str | None, actor: Actor) -> InvoiceProfile:
+def _add_profile(customer: Customer, name: str | None, email: str | None, actor: Actor) -> InvoiceProfile:
     if not name and not email:
-        raise Invalid(NEW_PROFILE, "invoice_profile_id")
+        raise Invalid(PROFILE_REQUIRED, "invoice_profile_id")
     try:
         return add_profile(customer, name=name or "", email=email or "", actor=actor)
     except Invalid as error:
@@ -176,49 +184,45 @@ def _new_profile(customer: Customer, name: str | None, email: str | None, actor:
         raise Invalid(error.message, problems[0][0], problems) from error
 
 
-def move_contract(
+def change_contract_status(
     contract: Contract,
-    move: Move[ContractStatus],
+    transition: ContractTransition,
     *,
     end_date: date | None = None,
     reason: str | None = None,
     actor: Actor,
 ) -> None:
-    """Make `move` of the table, for the `reason` that the history keeps.
+    """Make `transition` of the table, for the `reason` that the history keeps.
 
-    Raises WrongState for a move that is not in the table or a contract that may not be live, Invalid with the field.
+    Raises WrongState for a transition that is not in the table or a contract that may not be live, Invalid with the
+    field.
     """
-    require(actor, Permission.CONTRACTS_EDIT)
-    require_own(actor, contract)
-    moves.require_move(move, contract.status, moves.OF_CONTRACTS)
-    said = cleaned(reason)
-    if move.after is ContractStatus.LIVE:
-        _require_may_be_live(contract, actor)
-    with history.because(said), saving():
-        if move.needs is not None:
-            contract.end_date = _end_of(contract, end_date)
-        contract.status = move.after
+    require_access(actor, contract)
+    CONTRACT_STATUSES.check(transition, contract, actor)
+    cleaned_reason = clean_reason(reason)
+    CONTRACT_STATUSES.check_inputs(transition, {"end_date": end_date})
+    if transition.to_state is ContractStatus.LIVE:
+        _require_eligible_for_live(contract, actor)
+    with history.with_reason(cleaned_reason), save_changes():
+        if transition.required_inputs and end_date is not None:
+            contract.end_date = _check_end_date(contract, end_date)
+        CONTRACT_STATUSES.apply(transition, contract, actor)
 
 
-def _require_may_be_live(contract: Contract, actor: Actor) -> None:
-    require_may_enter(customer_of(contract, actor), actor=actor)
-    profile = _held_profile(contract)
+def _require_eligible_for_live(contract: Contract, actor: Actor) -> None:
+    require_eligible(get_customer(contract, actor), actor=actor)
+    profile = _lock_profile(contract)
     if profile is None or profile.status is not ProfileStatus.COMPLETED:
-        raise WrongState("Its invoice profile is not completed yet")
+        raise WrongState("The invoice profile is not completed yet")
 
 
-def _end_of(contract: Contract, day: date | None) -> date:
-    if day is None:
-        raise Invalid("Say on which day it ends", "end_date")
+def _check_end_date(contract: Contract, day: date) -> date:
     if day < contract.start_date:
-        raise Invalid(BACKWARDS, "end_date")
-    check_reach(day, "end_date")
+        raise Invalid(END_BEFORE_START, "end_date")
+    check_date_range(day, "end_date")
     return day
 
 
-def cleaned(reason: str | None) -> str | None:
-    """What is said with a move. Raises Invalid where it cannot be kept."""
-    try:
-        return clean_text(reason or "", longest=LONGEST_REASON, lines=True)
-    except Invalid as error:
-        raise Invalid(error.message, "reason") from error
+def clean_reason(reason: str | None) -> str | None:
+    """The reason of a transition, trimmed. Raises Invalid where it cannot be saved."""
+    return clean_text(reason or "", max_length=LONGEST_REASON, multiline=True, field="reason")

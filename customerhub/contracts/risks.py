@@ -10,14 +10,14 @@ from models.enums import Risk
 _WORST_FIRST: Final = tuple(reversed(Risk))
 
 
-def rag(business: Risk | None, contract: Risk | None) -> Risk | None:
+def combine_risks(business: Risk | None, contract: Risk | None) -> Risk | None:
     """The worse of the two; of one that is not known the other."""
     return next((risk for risk in _WORST_FIRST if risk in (business, contract)), None)
 
 
-def rag_column() -> Any:
-    """`rag` of the rows of a query."""
+def build_combined_risk_column() -> Any:
+    """`combine_risks` of the rows of a query."""
     columns = (Contract.business_risk, Contract.contract_risk)
     kind = Contract.business_risk.type
-    worse = case(*((or_(*(column == risk for column in columns)), risk.value) for risk in _WORST_FIRST))
-    return type_coerce(worse, kind).label("rag")
+    worst_risk = case(*((or_(*(column == risk for column in columns)), risk.value) for risk in _WORST_FIRST))
+    return type_coerce(worst_risk, kind).label("rag")

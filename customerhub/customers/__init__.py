@@ -1,1 +1,1 @@
-"""Customers: their records, groups, search, import and export."""
+"""Customers: records, portal users, alerts, duplicates, merging, search and import."""

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from customerhub.permissions import Actor, scope
+from customerhub.core.permissions import Actor, select_visible
 from models import DefaultValueSet
 from models.base import db
 
 # What a set may hold: choices that many customers share, never what names one of them.
-KEPT = (
+ALLOWED_FIELDS = (
     "kind",
     "region_id",
     "category_id",
@@ -29,22 +29,22 @@ KEPT = (
 )
 
 
-def list_sets(*, actor: Actor) -> list[DefaultValueSet]:
+def list_value_sets(*, actor: Actor) -> list[DefaultValueSet]:
     """The active sets of the actor's organisation."""
-    query = scope(DefaultValueSet, actor).where(DefaultValueSet.active).order_by(DefaultValueSet.name_key)
+    query = select_visible(DefaultValueSet, actor).where(DefaultValueSet.active).order_by(DefaultValueSet.name_key)
     return list(db.session.scalars(query))
 
 
-def values_of(set_id: int, *, actor: Actor) -> dict[str, Any]:
+def load_values(set_id: int, *, actor: Actor) -> dict[str, Any]:
     """The values of one set; none where the actor has no such set."""
-    found = db.session.scalar(scope(DefaultValueSet, actor).where(DefaultValueSet.id == set_id))
-    return {name: value for name, value in found.values.items() if name in KEPT} if found else {}
+    value_set = db.session.scalar(select_visible(DefaultValueSet, actor).where(DefaultValueSet.id == set_id))
+    return {name: value for name, value in value_set.values.items() if name in ALLOWED_FIELDS} if value_set else {}
 
 
-def keep_values(values: dict[str, Any]) -> dict[str, Any]:
+def select_allowed_values(values: dict[str, Any]) -> dict[str, Any]:
     """Those of `values` that a set may hold and that say something."""
     return {
         name: getattr(value, "value", value)
         for name, value in values.items()
-        if name in KEPT and value not in (None, "")
+        if name in ALLOWED_FIELDS and value not in (None, "")
     }

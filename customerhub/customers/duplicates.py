@@ -1,4 +1,4 @@
-"""Customers who may be the same as another: alike in name, email address or phone number.
+"""Possible duplicates: customers alike in name, email address or phone number.
 
 What must not occur twice (identity, registration and VAT numbers) is refused when a customer is saved; this only warns.
 Names are looked for in the search index by fragments and then compared, so that no list of all customers is read.
@@ -9,25 +9,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cleanco.clean import get_unique_terms
 from rapidfuzz import fuzz
 from sqlalchemy import select
 
-from customerhub.customers.search import matching
+from customerhub.customers.search import build_search_condition
 from models import Customer
 from models.base import db
-from models.keys import folded, phone_key
+from models.keys import fold_text, phone_key
 
-ALIKE: Final = 86  # of 100, by rapidfuzz's comparison of sorted words
-MOST: Final = 5  # duplicates told at once
-MOST_EMAILS: Final = 5  # email addresses of one customer that are looked for
-LOOKED_AT: Final = 100  # candidates of each fragment
-_FORMS: Final = (
-    "ab ag as asa bv co company corp corporation cv eg ek ev gbr gmbh holding inc incorporated kg kgaa limited llc llp"
-    " lp ltd mbh nv oy oyj ohg plc pte pty sa sarl sas se sl spa srl ug und and the & der die das"
-)
-_LEGAL_FORMS: Final = frozenset(_FORMS.split())
+MIN_NAME_SCORE: Final = 86  # of 100, by rapidfuzz's comparison of sorted words
+MAX_DUPLICATES: Final = 5  # duplicates told at once
+MAX_EMAILS: Final = 5  # email addresses of one customer that are looked for
+MAX_CANDIDATES: Final = 100  # candidates of each fragment
 _NUMBER: Final = re.compile(r"\d+")
 _WORD: Final = re.compile(r"\w+")
+_INITIALS: Final = re.compile(r"\b(\w)/(\w)\b")  # A/S is as
+# Beside cleanco's legal forms: some that it lacks or knows only in longer ones, and words that join others.
+_MORE_WORDS: Final = {"ek", "holding", "mbh", "pty", "ug", "und", "and", "the", "der", "die", "das"}
+# Words that it has for forms of one country, and that are part of a name in most others.
+_NAME_WORDS: Final = {"at", "dat", "etat", "fa", "ok", "private", "sal", "sem", "sep", "teo", "uk", "vat"}
+
+
+def _split_words(name: str) -> list[str]:
+    """The words of a name as they are compared: folded, without punctuation."""
+    return _WORD.findall(_INITIALS.sub(r"\1\2", fold_text(name).replace(".", "")))
+
+
+_FORMS: Final = {" ".join(_split_words(form)) for form in get_unique_terms()}
+_WORDS_LEFT_OUT: Final = ({form for form in _FORMS if " " not in form} | _MORE_WORDS) - _NAME_WORDS
+_LONG_FORM: Final = re.compile(
+    rf"\b(?:{'|'.join(sorted((form for form in _FORMS if ' ' in form), key=len, reverse=True))})\b"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class Duplicate:
     """A customer that may be the same, and in what it is alike."""
 
     customer: Customer
-    alike: tuple[str, ...]
+    matching_fields: tuple[str, ...]
 
 
 def find_duplicates(
@@ -44,56 +57,57 @@ def find_duplicates(
     """The customers of an organisation that may be the one with these `values` (name, email, contact_number), the most
     alike first, at most MOST of them.
     """
-    name = bare_name(values.get("name") or "")
-    emails = _addresses(values.get("email"))
+    name = normalise_name(values.get("name") or "")
+    emails = _split_emails(values.get("email"))
     phone = phone_key(values.get("contact_number"))
-    left_out = set(except_ids)
-    found = []
-    for customer in _candidates(name, emails, phone, organisation_id):
-        if customer.id in left_out:
+    excluded_ids = set(except_ids)
+    ranked_duplicates = []
+    for customer in _find_candidates(name, emails, phone, organisation_id):
+        if customer.id in excluded_ids:
             continue
-        score, alike = _compare(customer, name, emails, phone)
-        if alike:
-            found.append((-len(alike), -score, customer.id, Duplicate(customer, alike)))
-    return [duplicate for *_, duplicate in sorted(found)[:MOST]]
+        score, matching_fields = _compare(customer, name, emails, phone)
+        if matching_fields:
+            ranked_duplicates.append((-len(matching_fields), -score, customer.id, Duplicate(customer, matching_fields)))
+    return [duplicate for *_, duplicate in sorted(ranked_duplicates)[:MAX_DUPLICATES]]
 
 
-def bare_name(name: str) -> str:
+def normalise_name(name: str) -> str:
     """A name as it is compared: folded, without punctuation and legal form, unless nothing else is left."""
-    words = _WORD.findall(folded(name).replace(".", ""))
-    return " ".join(word for word in words if word not in _LEGAL_FORMS) or " ".join(words)
+    words = _split_words(name)
+    rest = _LONG_FORM.sub("", " ".join(words)).split()
+    return " ".join(word for word in rest if word not in _WORDS_LEFT_OUT) or " ".join(words)
 
 
-def _addresses(emails: str | None) -> set[str]:
-    return {folded(each) for each in re.split("[,;]", emails or "") if each.strip()}
+def _split_emails(emails: str | None) -> set[str]:
+    return {fold_text(each) for each in re.split("[,;]", emails or "") if each.strip()}
 
 
 def _compare(customer: Customer, name: str, emails: set[str], phone: str | None) -> tuple[float, tuple[str, ...]]:
-    theirs = bare_name(customer.name)
-    same_numbers = _NUMBER.findall(theirs) == _NUMBER.findall(name)  # branch 12 is not branch 13
-    score = fuzz.token_sort_ratio(theirs, name) if name and same_numbers else 0.0
-    alike = {
-        "name": score >= ALIKE,
-        "email": bool(emails & _addresses(customer.email)),
+    other_name = normalise_name(customer.name)
+    has_same_numbers = _NUMBER.findall(other_name) == _NUMBER.findall(name)  # branch 12 is not branch 13
+    score = fuzz.token_sort_ratio(other_name, name) if name and has_same_numbers else 0.0
+    matches = {
+        "name": score >= MIN_NAME_SCORE,
+        "email": bool(emails & _split_emails(customer.email)),
         "phone": phone is not None and customer.phone_key == phone,
     }
-    return score, tuple(what for what, is_so in alike.items() if is_so)
+    return score, tuple(field_name for field_name, is_match in matches.items() if is_match)
 
 
-def _candidates(name: str, emails: set[str], phone: str | None, organisation_id: int) -> list[Customer]:
+def _find_candidates(name: str, emails: set[str], phone: str | None, organisation_id: int) -> list[Customer]:
     """Customers worth comparing: a bounded number for each fragment, each found by an index."""
-    conditions = [matching(fragment) for fragment in _fragments(name)]
-    conditions += [matching(email) for email in sorted(emails)[:MOST_EMAILS]]
+    conditions = [build_search_condition(fragment) for fragment in _build_fragments(name)]
+    conditions += [build_search_condition(email) for email in sorted(emails)[:MAX_EMAILS]]
     if phone is not None:
         conditions.append(Customer.phone_key == phone)
     found: dict[int, Customer] = {}
     for condition in conditions:
-        query = select(Customer).where(Customer.organisation_id == organisation_id, condition).limit(LOOKED_AT)
+        query = select(Customer).where(Customer.organisation_id == organisation_id, condition).limit(MAX_CANDIDATES)
         found.update((customer.id, customer) for customer in db.session.scalars(query))
     return list(found.values())
 
 
-def _fragments(name: str) -> list[str]:
+def _build_fragments(name: str) -> list[str]:
     """What to look for so that a name is found although some letters of it differ: all its words together, its two
     longest, and the halves of the longest.
     """

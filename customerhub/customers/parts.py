@@ -1,66 +1,114 @@
-"""What hangs on a customer's record: addresses, contacts, documents, lines, profiles and legal entities."""
+"""The parts of a customer's record: addresses, contacts, documents, lines, profiles and legal entities."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
-from customerhub.cleaning import Problems, clean_row
-from customerhub.contracts.invoice_profiles import profile_problems
-from customerhub.customers import rules
-from customerhub.errors import Invalid
-from models import Address, BillingLine, ComplianceDocument, Customer, InvoiceProfile, NotificationTemplate
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session, SessionTransaction
+
+from customerhub.core import validation
+from customerhub.core.errors import Invalid
+from customerhub.core.row_validation import Problems, clean_row
+from customerhub.customers.invoice_profiles import NAME_TAKEN, list_profile_problems
+from models import (
+    Address,
+    BillingLine,
+    ComplianceDocument,
+    Customer,
+    CustomerPart,
+    InvoiceProfile,
+    NotificationTemplate,
+)
 from models.base import db
 from models.enums import TemplatePurpose
-from models.keys import folded
+from models.keys import fold_text
 
 PARTS = ("addresses", "contacts", "compliance_documents", "billing_lines", "invoice_profiles", "legal_entities")
+_FLUSHED_KEY: Final = "parts_flushed"
 
 
-def parts_of(customer: Customer) -> Iterator[tuple[str, int, Any]]:
-    """(name of the list, position in it, row) of every part."""
-    for name in PARTS:
+def parts_at_hand(customer: Customer) -> Iterator[tuple[str, int, Any]]:
+    """(name of the list, position in it, row) of every part of the lists that may have been changed."""
+    for name in list_names_at_hand(customer):
         for position, part in enumerate(getattr(customer, name)):
             yield name, position, part
 
 
-def part_problems(customer: Customer) -> Problems:
-    """Put every part into the customer's organisation and tidy it; what is wrong is told as "contacts.0.email"."""
+def list_names_at_hand(customer: Customer) -> list[str]:
+    """The lists of parts that somebody has looked into, or of which a row was changed in this transaction.
+
+    What nobody has read or changed is as it was when it was checked and saved.
+    """
+    state: Any = inspect(customer)
+    if not state.persistent:
+        return list(PARTS)
+    session = db.session()
+    changed_models = session.info.get(_FLUSHED_KEY, {}).get(customer.id, set()) | {
+        type(row) for row in _list_changed_parts(session) if row.customer_id == customer.id
+    }
+    return [
+        name for name in PARTS if name not in state.unloaded or state.mapper.attrs[name].entity.class_ in changed_models
+    ]
+
+
+def _list_changed_parts(session: Session) -> list[CustomerPart]:
+    return [row for row in (*session.new, *session.dirty) if isinstance(row, CustomerPart)]
+
+
+def remember_flushed_parts(session: Session, _context: Any, _instances: Any) -> None:
+    """Listener of `before_flush`: a part that is flushed by a query on the way is still one that was changed."""
+    for row in _list_changed_parts(session):
+        session.info.setdefault(_FLUSHED_KEY, {}).setdefault(row.customer_id, set()).add(type(row))
+
+
+def forget_flushed_parts(session: Session, transaction: SessionTransaction) -> None:
+    """Listener of `after_transaction_end`."""
+    if transaction.parent is None:
+        session.info.pop(_FLUSHED_KEY, None)
+
+
+def list_part_problems(customer: Customer) -> Problems:
+    """Put every part into the customer's organisation and clean it. Problems have fields such as "contacts.0.email"."""
     problems: Problems = []
-    for name, position, part in parts_of(customer):
+    for name, position, part in parts_at_hand(customer):
         part.organisation_id = customer.organisation_id
         check = CHECKS.get(type(part))
-        found = clean_row(part) + (check(part) if check else [])
-        problems += [(f"{name}.{position}.{field}", message) for field, message in found]
-    kinds = [address.kind for address in customer.addresses]
-    names = [folded(profile.name or "") for profile in customer.invoice_profiles]
-    problems += _doubles("addresses", "kind", kinds, "There is already an address of this kind")
-    problems += _doubles("invoice_profiles", "name", names, "There is already a profile with this name")
+        row_problems = clean_row(part) + (check(part) if check else [])
+        problems += [(f"{name}.{position}.{field}", message) for field, message in row_problems]
+    names_at_hand = list_names_at_hand(customer)
+    if "addresses" in names_at_hand:
+        kinds = [address.kind for address in customer.addresses]
+        problems += _list_duplicate_problems("addresses", "kind", kinds, "An address of this type already exists")
+    if "invoice_profiles" in names_at_hand:
+        names = [fold_text(profile.name or "") for profile in customer.invoice_profiles]
+        problems += _list_duplicate_problems("invoice_profiles", "name", names, NAME_TAKEN)
     return problems
 
 
-def _doubles(name: str, field: str, values: list[Any], message: str) -> Problems:
+def _list_duplicate_problems(name: str, field: str, values: list[Any], message: str) -> Problems:
     return [
         (f"{name}.{position}.{field}", message) for position, value in enumerate(values) if value in values[:position]
     ]
 
 
-def _address_problems(address: Address) -> Problems:
+def _list_address_problems(address: Address) -> Problems:
     try:
-        address.country = rules.clean_country(address.country or "")
+        address.country = validation.clean_country(address.country or "")
     except Invalid as error:
         return [("country", error.message)]
     return []
 
 
-def _line_problems(line: BillingLine) -> Problems:
+def _list_line_problems(line: BillingLine) -> Problems:
     problems = [
-        (field, "A cost is 0 or more") for field in ("minimum_cost", "cost_per_unit") if (getattr(line, field) or 0) < 0
+        (field, "Enter 0 or more") for field in ("minimum_cost", "cost_per_unit") if (getattr(line, field) or 0) < 0
     ]
     if line.active_from and line.active_to and line.active_to < line.active_from:
-        problems.append(("active_to", "A line cannot end before it begins"))
+        problems.append(("active_to", "The end date cannot be before the start date"))
     return problems
 
 
-def _document_problems(document: ComplianceDocument) -> Problems:
+def _list_document_problems(document: ComplianceDocument) -> Problems:
     if is_template_for(TemplatePurpose.COMPLIANCE, document.template_id, document.organisation_id):
         return []
     return [("template_id", "Choose a template for compliance documents from the list")]
@@ -69,13 +117,13 @@ def _document_problems(document: ComplianceDocument) -> Problems:
 def is_template_for(purpose: TemplatePurpose, template_id: int | None, organisation_id: int) -> bool:
     """Whether `template_id` is none, or a template of the organisation for messages of this purpose."""
     template = db.session.get(NotificationTemplate, template_id) if template_id is not None else None
-    fits = template is not None and (template.organisation_id, template.purpose) == (organisation_id, purpose)
-    return fits or template_id is None
+    is_match = template is not None and (template.organisation_id, template.purpose) == (organisation_id, purpose)
+    return is_match or template_id is None
 
 
 CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
-    Address: _address_problems,
-    BillingLine: _line_problems,
-    ComplianceDocument: _document_problems,
-    InvoiceProfile: profile_problems,
+    Address: _list_address_problems,
+    BillingLine: _list_line_problems,
+    ComplianceDocument: _list_document_problems,
+    InvoiceProfile: list_profile_problems,
 }

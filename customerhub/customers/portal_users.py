@@ -1,7 +1,7 @@
-"""The first portal user of a customer, which comes by itself with its first email address.
+"""The first portal user of a customer, created automatically with its first email address.
 
 Every way to save a customer ends here: form, import, registration, approved update, merge. `portal_invited_at` of the
-customer tells that this is done, so that whoever was deleted or switched off later does not come back.
+customer records that this is done, so that a portal user deleted or switched off later does not come back.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from customerhub import clock, history, outbox
 from customerhub.approvals import blacklist
-from customerhub.database import insert_new
-from customerhub.users.accounts import Invited, link_drafts, link_until
-from customerhub.users.links import OneTimeLinks
+from customerhub.core import clock, history
+from customerhub.core.database import insert_new
+from customerhub.core.notices import notify_listener
+from customerhub.core.organisation_dates import organisation_today
+from customerhub.core.permissions import Permission
+from customerhub.customers.saving_context import SavingContext
+from customerhub.mail import outbox
+from customerhub.users.accounts import InvitedUser, build_link_drafts, link_expiry_of
+from customerhub.users.links import get_one_time_links
 from models import Contact, Customer, CustomerStatus, User
-from models.base import db
+from models.base import column_length, db
 from models.enums import PortalPermission, Role, StatusBehaviour, TemplatePurpose
 from models.keys import exact_key
 
@@ -31,46 +36,40 @@ FIRST_PERMISSIONS: Final = (
     PortalPermission.PAYMENTS,
     PortalPermission.DOCUMENTS,
 )
-TAKEN: Final = "{} already has an account, so no portal user was made. Add another address under Portal users."
-UNUSABLE: Final = "{} cannot be signed in with, so no portal user was made. Add another address under Portal users."
-LEFT_OUT: Final = "got no portal user"  # what the history says of it
-WHY: Final = "The customer was saved with its first email address"
+EMAIL_TAKEN: Final = "{} already has an account, so no portal user was created. Add another address under Portal users."
+EMAIL_UNUSABLE: Final = (
+    "{} cannot be used to sign in, so no portal user was created. Add another address under Portal users."
+)
+NOT_CREATED_ACTION: Final = "got no portal user"  # what the history says of it
+INVITATION_REASON: Final = "The customer was saved with its first email address"
 
 # What the history tells of all of them.
-_BEGUN: Final = {
-    name: [None, history.shown(value)]
+_INITIAL_CHANGES: Final = {
+    name: [None, history.display_value(value)]
     for name, value in {"role": Role.CUSTOMER, "active": True, "portal_permissions": FIRST_PERMISSIONS}.items()
 }
-_USER: Final[Table] = User.__table__  # type: ignore[assignment]
-_LONGEST_KEY: Final[int] = _USER.c.email_key.type.length  # type: ignore[attr-defined]
-_links: OneTimeLinks | None = None
-
-
-def configure(links: OneTimeLinks) -> None:
-    """Welcome mails get their links from these. Called once, at start."""
-    global _links
-    _links = links
+_MAX_KEY_LENGTH: Final = column_length(User.email_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PortalUserDraft:
     """A customer that is to have its first portal user."""
 
     customer_id: int
-    customer: str
+    customer_name: str
     emails: str
-    contact: str | None = None
+    contact_name: str | None = None
 
     @property
     def email(self) -> str:
-        return first_email(self.emails)
+        return first_email_of(self.emails)
 
     @property
-    def key(self) -> str:
+    def email_key(self) -> str:
         return exact_key(self.email) or ""
 
 
-def first_email(emails: str) -> str:
+def first_email_of(emails: str) -> str:
     """The first of a customer's email addresses."""
     return emails.partition(",")[0].strip()
 
@@ -78,65 +77,75 @@ def first_email(emails: str) -> str:
 # --- One customer ------------------------------------------------------------------------------------------------
 
 
-def is_due(customer: Customer) -> bool:
+def is_first_user_due(customer: Customer, context: SavingContext | None = None) -> bool:
     """Whether `customer`, as it now stands, gets its first portal user when it is saved."""
-    return bool(customer.email) and lacks_first(customer)
+    return bool(customer.email) and can_get_first_user(customer, context)
 
 
-def lacks_first(customer: Customer) -> bool:
-    """Whether `customer` gets its first portal user as soon as it has an email address.
+def can_get_first_user(customer: Customer, context: SavingContext | None = None) -> bool:
+    """Whether `customer` gets its first portal user as soon as it has an email address. `context` is that of its save.
 
-    Whoever is blacklisted or dropped gets none as long as they are.
+    A blacklisted or dropped customer gets none for as long as it is.
     """
     if customer.portal_invited_at is not None:
         return False
-    status = db.session.get_one(CustomerStatus, customer.status_id)
-    if status.behaviour is StatusBehaviour.NONE:
+    status = context.status if context is not None else db.session.get_one(CustomerStatus, customer.status_id)
+    if status is None or status.behaviour is StatusBehaviour.NONE:
         return False
-    return not blacklist.entries_of(customer, as_of=blacklist.today(customer.organisation_id))
+    if context is not None:
+        return not context.is_blacklisted
+    return not blacklist.list_entries(customer, as_of=organisation_today(customer.organisation_id))
 
 
-def open_portal(customer: Customer) -> None:
-    """`customer` is about to be saved: the portal opens with its first portal user, unless it is said otherwise now."""
-    if is_due(customer) and "portal_access" not in history.before(customer):
-        customer.portal_access = True
+def open_portal(customer: Customer, context: SavingContext) -> bool:
+    """`customer` is about to be saved: whether it gets its first portal user with it, by `invite_first_user`.
 
-
-def ensure_first(customer: Customer) -> str | None:
-    """`customer` was saved: make its first portal user where that is due, with the mail that brings them the link.
-
-    Returns what is to be told where the address has an account already: that one is left as it is.
+    The portal opens with them, unless it is said otherwise now.
     """
-    if not is_due(customer):
-        return None
-    moment = clock.now()
-    wanted = Wanted(customer.id, customer.name, customer.email or "", _contact(customer))
-    told = make_many(_claim([wanted], moment), customer.organisation_id, moment)
-    set_committed_value(customer, "portal_invited_at", moment)
-    return told.get(customer.id)
+    if not is_first_user_due(customer, context):
+        return False
+    if "portal_access" not in history.previous_values_of(customer):
+        customer.portal_access = True
+    if context.is_new:
+        customer.portal_invited_at = context.now  # nobody else knows of it
+    return True
 
 
-def _contact(customer: Customer) -> str | None:
-    return _named(customer.email or "", ((contact.name, contact.email) for contact in customer.contacts))
+def invite_first_user(customer: Customer, context: SavingContext) -> None:
+    """`customer` was saved: make its first portal user, with the mail that brings them the link.
+
+    Where the address has an account already, that one is left as it is, and staff are told.
+    """
+    drafts = [PortalUserDraft(customer.id, customer.name, customer.email or "", _find_contact_name(customer))]
+    if not context.is_new:
+        drafts = _claim_drafts(drafts, context.now)
+        set_committed_value(customer, "portal_invited_at", context.now)
+    notice = create_first_users(drafts, customer.organisation_id, context.now).get(customer.id)
+    if notice is not None and context.actor.has_permission(Permission.CUSTOMERS_EDIT):
+        notify_listener(notice)
 
 
-def _named(emails: str, contacts: Iterable[tuple[str, str | None]]) -> str | None:
+def _find_contact_name(customer: Customer) -> str | None:
+    return _choose_contact_name(customer.email or "", ((contact.name, contact.email) for contact in customer.contacts))
+
+
+def _choose_contact_name(emails: str, contacts: Iterable[tuple[str, str | None]]) -> str | None:
     """Who reads what is sent to the first address: the contact who has it, else the first one who has no other."""
-    key = exact_key(first_email(emails))
-    found = None
+    key = exact_key(first_email_of(emails))
+    fallback_name = None
     for name, email in contacts:
         if email and exact_key(email) == key:
             return name
-        if not email and found is None:
-            found = name
-    return found
+        if not email and fallback_name is None:
+            fallback_name = name
+    return fallback_name
 
 
 # --- Many at once ------------------------------------------------------------------------------------------------
 
 
-def lacking_among(customer_ids: Collection[int], organisation_id: int) -> set[int]:
-    """As `lacks_first`, of many."""
+def list_eligible_ids(customer_ids: Collection[int], organisation_id: int) -> set[int]:
+    """As `can_get_first_user`, of many."""
     query = (
         select(Customer.id, Customer.organisation_id, Customer.identity_number, Customer.registration_number)
         .join(CustomerStatus, CustomerStatus.id == Customer.status_id)
@@ -149,13 +158,13 @@ def lacking_among(customer_ids: Collection[int], organisation_id: int) -> set[in
     rows: Sequence[Any] = db.session.execute(query).all()
     if not rows:
         return set()
-    return {row.id for row in rows} - blacklist.listed_among(rows, as_of=blacklist.today(organisation_id))
+    return {row.id for row in rows} - blacklist.blacklisted_ids(rows, as_of=organisation_today(organisation_id))
 
 
-def ensure_many(customer_ids: Collection[int], organisation_id: int) -> dict[int, str]:
-    """As `ensure_first`, of customers of `lacking_among` that may have an email address by now.
+def ensure_first_users(customer_ids: Collection[int], organisation_id: int) -> dict[int, str]:
+    """As `invite_first_user`, of customers of `list_eligible_ids` that may have an email address by now.
 
-    Returns what is to be told, by customer.
+    Returns notices by customer.
     """
     if not customer_ids:
         return {}
@@ -166,112 +175,140 @@ def ensure_many(customer_ids: Collection[int], organisation_id: int) -> dict[int
     if not rows:
         return {}
     contacts: dict[int, list[tuple[str, str | None]]] = {}
-    told = select(Contact.customer_id, Contact.name, Contact.email).order_by(Contact.id)
-    for owner, name, email in db.session.execute(told.where(Contact.customer_id.in_([row.id for row in rows]))):
+    contact_query = select(Contact.customer_id, Contact.name, Contact.email).order_by(Contact.id)
+    for owner, name, email in db.session.execute(
+        contact_query.where(Contact.customer_id.in_([row.id for row in rows]))
+    ):
         contacts.setdefault(owner, []).append((name, email))
-    wanted = [Wanted(row.id, row.name, row.email, _named(row.email, contacts.get(row.id, ()))) for row in rows]
-    moment = clock.now()
-    return make_many(_claim(wanted, moment), organisation_id, moment)
+    drafts = [
+        PortalUserDraft(row.id, row.name, row.email, _choose_contact_name(row.email, contacts.get(row.id, ())))
+        for row in rows
+    ]
+    moment = clock.get_now()
+    return create_first_users(_claim_drafts(drafts, moment), organisation_id, moment)
 
 
-def _claim(wanted: Sequence[Wanted], moment: datetime) -> list[Wanted]:
-    """Those of `wanted` that nobody else is making a first portal user for, and that have none made by hand.
+def _claim_drafts(drafts: Sequence[PortalUserDraft], moment: datetime) -> list[PortalUserDraft]:
+    """Those of `drafts` that nobody else is making a first portal user for, and that have none made by hand.
 
-    Whoever saves the same customer at the same time waits here, and then finds it done.
+    A concurrent save of the same customer waits here, and then finds it done.
     """
-    ids = [each.customer_id for each in wanted]
-    claimed = set(
+    ids = [each.customer_id for each in drafts]
+    claimed_ids = set(
         db.session.scalars(
             update(Customer)
             .where(Customer.id.in_(ids), Customer.portal_invited_at.is_(None))
             .values(portal_invited_at=moment)
             .returning(Customer.id)
-            .execution_options(synchronize_session=False, **history.recorded())
+            .execution_options(synchronize_session=False, **history.bulk_options())
         )
     )
-    claimed -= set(db.session.scalars(select(User.customer_id).where(User.customer_id.in_(claimed)).distinct()))
-    return [each for each in wanted if each.customer_id in claimed]
+    claimed_ids -= set(db.session.scalars(select(User.customer_id).where(User.customer_id.in_(claimed_ids)).distinct()))
+    return [each for each in drafts if each.customer_id in claimed_ids]
 
 
-def make_many(wanted: Sequence[Wanted], organisation_id: int, moment: datetime) -> dict[int, str]:
+def create_first_users(drafts: Sequence[PortalUserDraft], organisation_id: int, moment: datetime) -> dict[int, str]:
     """Make the first portal users of customers whose `portal_invited_at` is `moment`, and the mails to them.
 
-    Of several with one address the first gets it. Returns what is to be told of the others, by customer.
+    Of several with one address the first gets it. Returns notices about the others, by customer.
     """
-    first: dict[str, Wanted] = {}
-    told: dict[int, str] = {}
-    for each in wanted:
-        if not 0 < len(each.key) <= _LONGEST_KEY:
-            told[each.customer_id] = UNUSABLE.format(each.email)
-        elif first.setdefault(each.key, each) is not each:
-            told[each.customer_id] = TAKEN.format(each.email)
-    made = _insert(first, organisation_id, moment)
-    told |= {each.customer_id: TAKEN.format(each.email) for key, each in first.items() if key not in made}
-    if made:
+    drafts_by_key: dict[str, PortalUserDraft] = {}
+    notices: dict[int, str] = {}
+    for each in drafts:
+        if not 0 < len(each.email_key) <= _MAX_KEY_LENGTH:
+            notices[each.customer_id] = EMAIL_UNUSABLE.format(each.email)
+        elif drafts_by_key.setdefault(each.email_key, each) is not each:
+            notices[each.customer_id] = EMAIL_TAKEN.format(each.email)
+    user_ids = _insert_users(drafts_by_key, organisation_id, moment)
+    notices |= {
+        each.customer_id: EMAIL_TAKEN.format(each.email) for key, each in drafts_by_key.items() if key not in user_ids
+    }
+    if user_ids:
         users = [
-            Invited(made[key], organisation_id, first[key].customer_id, first[key].email, _name(first[key]))
-            for key in made
+            InvitedUser(
+                user_ids[key],
+                organisation_id,
+                drafts_by_key[key].customer_id,
+                drafts_by_key[key].email,
+                _display_name_of(drafts_by_key[key]),
+            )
+            for key in user_ids
         ]
-        outbox.put_many(link_drafts(users, TemplatePurpose.WELCOME, links=_configured(), now=moment, why=WHY))
+        outbox.enqueue_many(
+            build_link_drafts(
+                users, TemplatePurpose.WELCOME, links=get_one_time_links(), now=moment, why=INVITATION_REASON
+            )
+        )
     history.record(
-        [_created(made[key], first[key], organisation_id) for key in made]
-        + [_left_out(each, organisation_id) for each in wanted if each.customer_id in told]
+        [_build_created_entry(user_ids[key], drafts_by_key[key], organisation_id) for key in user_ids]
+        + [_build_not_created_entry(each, organisation_id) for each in drafts if each.customer_id in notices]
     )
-    return told
+    return notices
 
 
-def _insert(first: Mapping[str, Wanted], organisation_id: int, moment: datetime) -> dict[str, int]:
-    """Write the users of which nobody has the email address yet; their ids by its key, in the order of `first`.
+def _insert_users(
+    drafts_by_key: Mapping[str, PortalUserDraft], organisation_id: int, moment: datetime
+) -> dict[str, int]:
+    """Write the users of which nobody has the email address yet; their ids by its key, in the order of `drafts_by_key`.
 
-    Whoever takes one of these addresses at the same time is waited for.
+    Waits for concurrent transactions that take one of these addresses.
     """
-    shared = {
+    common_values = {
         "organisation_id": organisation_id,
         "role": Role.CUSTOMER,
         "active": True,
         "portal_permissions": [permission.value for permission in FIRST_PERMISSIONS],
         "made_with_customer": True,
-        "link_until": link_until(TemplatePurpose.WELCOME, moment),
+        "link_until": link_expiry_of(TemplatePurpose.WELCOME, moment),
         "created_at": moment,
     }
     # In one order, so that of two who add the same ones neither waits for the other for ever.
     rows = [
-        {**shared, "email": each.email, "email_key": key, "name": _name(each), "customer_id": each.customer_id}
-        for key, each in sorted(first.items())
+        {
+            **common_values,
+            "email": each.email,
+            "email_key": key,
+            "name": _display_name_of(each),
+            "customer_id": each.customer_id,
+        }
+        for key, each in sorted(drafts_by_key.items())
     ]
     if not rows:
         return {}
-    written = db.session.execute(
+    inserted_rows = db.session.execute(
         insert_new(User, on=["email_key"]).returning(User.email_key, User.id),
         rows,
-        execution_options=history.recorded(),
+        execution_options=history.bulk_options(),
     )
-    ids = {key: user_id for key, user_id in written}  # noqa: C416  (its rows are no pairs to mypy)
-    return {key: ids[key] for key in first if key in ids}
+    ids = {key: user_id for key, user_id in inserted_rows}  # noqa: C416  (its rows are no pairs to mypy)
+    return {key: ids[key] for key in drafts_by_key if key in ids}
 
 
-def _name(wanted: Wanted) -> str:
-    return wanted.contact or wanted.customer
+def _display_name_of(draft: PortalUserDraft) -> str:
+    return draft.contact_name or draft.customer_name
 
 
-def _configured() -> OneTimeLinks:
-    if _links is None:
-        raise RuntimeError("portal_users.configure() was not called: there would be no link in the mail")
-    return _links
+def _build_created_entry(user_id: int, draft: PortalUserDraft, organisation_id: int) -> dict[str, Any]:
+    initial_values = {"email": draft.email, "name": _display_name_of(draft), "customer": draft.customer_name}
+    return history.build_entry(
+        organisation_id=organisation_id,
+        action="created",
+        table="hub_user",
+        row_id=user_id,
+        customer_id=draft.customer_id,
+        title=_display_name_of(draft),
+        changes={name: [None, value] for name, value in initial_values.items()} | _INITIAL_CHANGES,
+    )
 
 
-def _created(user_id: int, wanted: Wanted, organisation_id: int) -> dict[str, Any]:
-    begun = {"email": wanted.email, "name": _name(wanted), "customer": wanted.customer}
-    return history.entry(
-        organisation_id=organisation_id, action="created", table="hub_user", row_id=user_id,
-        customer_id=wanted.customer_id, title=_name(wanted),
-        changes={name: [None, value] for name, value in begun.items()} | _BEGUN,
-    )  # fmt: skip
-
-
-def _left_out(wanted: Wanted, organisation_id: int) -> dict[str, Any]:
-    """What the history keeps of a customer that got none: a sentence would not be seen by whoever comes later."""
-    return history.entry(
-        organisation_id=organisation_id, action=LEFT_OUT, table="customer", row_id=wanted.customer_id,
-        customer_id=wanted.customer_id, title=wanted.customer, changes={"email": [None, wanted.email]},
-    )  # fmt: skip
+def _build_not_created_entry(draft: PortalUserDraft, organisation_id: int) -> dict[str, Any]:
+    """The history entry of a customer that got none: a notice would not be seen later."""
+    return history.build_entry(
+        organisation_id=organisation_id,
+        action=NOT_CREATED_ACTION,
+        table="customer",
+        row_id=draft.customer_id,
+        customer_id=draft.customer_id,
+        title=draft.customer_name,
+        changes={"email": [None, draft.email]},
+    )

@@ -7,30 +7,41 @@ from typing import Any
 
 from sqlalchemy import func, inspect, select
 
-from customerhub import clock, history
-from customerhub.contracts.invoice_profiles import complete_by_file, follow_profile
-from customerhub.customers import events, numbers, rules
+from customerhub.core import history, validation
+from customerhub.core.database import save_changes
+from customerhub.core.errors import Invalid, NotFound, StillLinked
+from customerhub.core.permissions import STAFF, Actor, Permission, require_access, require_permission
+from customerhub.core.references import describe_references, list_references_by_id
+from customerhub.core.row_validation import Problems
+from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.parts import is_template_for, part_problems
-from customerhub.customers.statuses import kept_status_id, status_problems
-from customerhub.customers.unused_users import links_with, remove, unused_of
-from customerhub.database import saving
-from customerhub.errors import Invalid, NotFound, StillLinked
-from customerhub.links import links_of, told
-from customerhub.permissions import STAFF, Actor, Permission, require, require_own
-from models import Account, Alert, ApprovalTask, CatalogItem, Customer, CustomerStatus, InvoiceProfile, User
+from customerhub.customers.after_save import CreditCheckChange
+from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
+from customerhub.customers.parts import is_template_for, list_names_at_hand, list_part_problems
+from customerhub.customers.saving_context import MANAGER_FIELDS, SavingContext, load_context
+from customerhub.customers.statuses import list_status_problems, require_default_status
+from customerhub.customers.unused_portal_users import count_linked_rows, delete_unused_users, list_unused_users
+from models import Account, Alert, ApprovalTask, CatalogItem, Customer, User
 from models.base import db
-from models.enums import AddressKind, StatusBehaviour, TemplatePurpose
+from models.enums import AddressKind, TemplatePurpose
+from models.keys import remove_invisible
 
 # What goes with the customer without a question: the details of the record itself. So do portal users that came with it
 # and never signed in.
-DETAILS = (
-    "account", "address", "alert", "approval_task", "contact", "customer_department", "customer_invoice_type",
-    "legal_entity", "merged_customer", "reminder",
-)  # fmt: skip
+DETAIL_TABLES = (
+    "account",
+    "address",
+    "alert",
+    "approval_task",
+    "contact",
+    "customer_department",
+    "customer_invoice_type",
+    "legal_entity",
+    "merged_customer",
+    "reminder",
+)
 
-MANAGERS = ("responsible_manager_id", "service_manager_id", "account_manager_id")
-DATES = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
+DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
 BOUNDS: dict[str, tuple[int, int | None]] = {
     "billing_day": (1, 31),
     "number_of_users": (0, None),
@@ -42,18 +53,20 @@ BOUNDS: dict[str, tuple[int, int | None]] = {
 }
 Cleaner = Callable[[str], Any]
 CLEANERS: dict[str, Cleaner] = {
-    "name": lambda text: rules.clean_text(text, longest=rules.LONGEST["name"]),
-    "reference": lambda text: rules.clean_text(text, longest=rules.LONGEST["reference"]),
-    "account_number": lambda text: rules.clean_text(text, longest=40),
-    "email": rules.clean_emails,
-    "reviewer_email": rules.clean_email,
-    "website": rules.clean_website,
-    "contact_number": numbers.clean_phone_number,
-    "identity_number": lambda text: rules.clean_text(text, longest=40),
-    "registration_number": lambda text: rules.clean_text(text, longest=40),
-    "vat_number": lambda text: rules.clean_text(text, longest=40),
-    "credit_check_company": lambda text: rules.clean_text(text, longest=120),
-    "relationship_note": lambda text: rules.clean_text(text, longest=1000, lines=True),
+    "name": lambda text: validation.clean_text(text, max_length=validation.MAX_LENGTHS["name"]),
+    "reference": lambda text: validation.clean_text(
+        remove_invisible(text), max_length=validation.MAX_LENGTHS["reference"]
+    ),
+    "account_number": lambda text: validation.clean_text(text, max_length=40),
+    "email": validation.clean_emails,
+    "reviewer_email": validation.clean_email,
+    "website": validation.clean_website,
+    "contact_number": number_checks.clean_phone_number,
+    "identity_number": lambda text: validation.clean_text(text, max_length=40),
+    "registration_number": lambda text: validation.clean_text(text, max_length=40),
+    "vat_number": lambda text: validation.clean_text(text, max_length=40),
+    "credit_check_company": lambda text: validation.clean_text(text, max_length=120),
+    "relationship_note": lambda text: validation.clean_text(text, max_length=1000, multiline=True),
 }
 
 
@@ -65,65 +78,88 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     checked again. Raises Invalid with every problem found, Conflict where a number is taken or somebody saved it
     meanwhile.
     """
-    with saving():
-        require(actor, Permission.CUSTOMERS_EDIT)
-        require_own(actor, customer)
+    with save_changes():
+        require_permission(actor, Permission.CUSTOMERS_EDIT)
+        require_access(actor, customer)
         return save_record(customer, actor=actor)
 
 
 def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
     """As `save_customer`, for operations that have their own permission. `comment` goes to the approval task."""
-    with saving():
-        is_new = customer.id is None
-        what = None
-        if is_new:
+    with history.written_together(), save_changes():
+        if customer.id is None:
             customer.organisation_id = actor.organisation_id
-        problems = particulars_problems(customer)
-        problems += _wrong_entries(customer) + _wrong_managers(customer, MANAGERS) + status_problems(customer)
-        problems += part_problems(customer)
-        if problems:
-            raise Invalid(problems[0][1], problems[0][0], problems)
-        completed = _complete(customer, actor)
-        _number(customer)
-        if is_new:
-            events.begin(customer, actor=actor)
-            db.session.add(customer)
-        else:
-            what = events.changing(customer)
-        with history.because(what.reason if what else None):
-            db.session.flush()
-        for profile in completed:
-            follow_profile(profile)
-    if is_new:
-        events.begun(customer, actor=actor, comment=comment)
-    else:
-        events.changed(customer, what, actor=actor)
+        problems = list_record_problems(customer)
+        context = load_context(customer, actor)
+        _check_record(customer, problems)
+        _complete_record(customer, context)
+        _assign_account_number(customer)
+        credit_check_change = after_save.apply_stage(customer, context)
+        is_portal_opened = portal_users.open_portal(customer, context)
+        _flush_record(customer, credit_check_change)
+        after_save.request_checks(customer, credit_check_change, context, comment=comment)
+        alerts.refresh_alerts(
+            customer, as_of=context.today, is_blacklisted=context.is_blacklisted, is_new=context.is_new
+        )
+        if is_portal_opened:
+            portal_users.invite_first_user(customer, context)
     return customer
 
 
-def particulars_problems(customer: Customer) -> list[tuple[str, str]]:
+def _check_record(customer: Customer, problems: Problems) -> None:
+    """Raises Invalid with `problems` and every other one."""
+    problems = (
+        problems
+        + _list_choice_problems(customer)
+        + _list_manager_problems(customer, MANAGER_FIELDS)
+        + list_status_problems(customer)
+        + list_part_problems(customer)
+    )
+    if problems:
+        raise Invalid.from_problems(problems)
+
+
+def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None) -> None:
+    """Write the record and its parts. The contracts of invoice profiles that are completed by it go live."""
+    has_profiles = "invoice_profiles" in list_names_at_hand(customer)
+    completed_profiles = [each for each in customer.invoice_profiles if complete_by_file(each)] if has_profiles else []
+    db.session.add(customer)
+    with history.with_reason(credit_check_change.reason if credit_check_change else None):
+        db.session.flush()
+    for profile in completed_profiles:
+        activate_contracts(profile)
+
+
+def list_record_problems(customer: Customer) -> list[tuple[str, str]]:
     """(field, message) of what is wrong with the record itself, as it now stands; what can be tidied is."""
-    return _clean(customer) + _wrong_numbers(customer) + rules.missing_particulars(particulars_of(customer))
+    return (
+        _clean_fields(customer)
+        + _list_number_problems(customer)
+        + rules.list_missing_fields(required_values_of(customer))
+    )
 
 
-def _clean(customer: Customer) -> list[tuple[str, str]]:
+def _clean_fields(customer: Customer) -> list[tuple[str, str]]:
     problems = []
     for field, cleaner in CLEANERS.items():
-        typed = getattr(customer, field)
-        if typed is None:
+        entered_value = getattr(customer, field)
+        if entered_value is None:
             continue
         try:
-            kept = cleaner(typed)
+            cleaned_value = cleaner(entered_value)
         except Invalid as error:
             problems.append((field, error.message))
             continue
-        if kept != typed:
-            setattr(customer, field, kept)
+        if cleaned_value != entered_value:
+            setattr(customer, field, cleaned_value)
     checks: list[Callable[[], object]] = [
         lambda: rules.check_year_end(customer.year_end_day, customer.year_end_month),
-        lambda: rules.check_review(customer.review_start_date, customer.review_frequency),
-        *(partial(rules.check_reach, getattr(customer, field), field) for field in DATES),
-        *(partial(rules.check_bounds, getattr(customer, field), field, *bounds) for field, bounds in BOUNDS.items()),
+        lambda: rules.check_review_schedule(customer.review_start_date, customer.review_frequency),
+        *(partial(validation.check_date_range, getattr(customer, field), field) for field in DATE_FIELDS),
+        *(
+            partial(validation.check_bounds, getattr(customer, field), field, *bounds)
+            for field, bounds in BOUNDS.items()
+        ),
     ]
     for check in checks:
         try:
@@ -133,38 +169,52 @@ def _clean(customer: Customer) -> list[tuple[str, str]]:
     return problems
 
 
-def _wrong_numbers(customer: Customer) -> list[tuple[str, str]]:
+def _list_number_problems(customer: Customer) -> list[tuple[str, str]]:
     """New numbers that the rules of the customer's country do not allow."""
-    country = next((each.country for each in customer.addresses if each.kind is AddressKind.REGISTERED), None)
     problems = []
     for name, check in (
-        ("vat_number", numbers.check_vat_number), ("registration_number", numbers.check_registration_number),
-    ):  # fmt: skip
+        ("vat_number", number_checks.check_vat_number),
+        ("registration_number", number_checks.check_registration_number),
+    ):
         if inspect(customer).attrs[name].history.has_changes():
             try:
-                check(getattr(customer, name), country)
+                check(getattr(customer, name), _find_registered_country(customer))
             except Invalid as error:
                 problems.append((name, error.message))
     return problems
 
 
-def particulars_of(customer: Customer) -> dict[str, object]:
-    """What `rules.missing_particulars` asks about."""
+def _find_registered_country(customer: Customer) -> str | None:
+    return next((each.country for each in customer.addresses if each.kind is AddressKind.REGISTERED), None)
+
+
+def required_values_of(customer: Customer) -> dict[str, object]:
+    """What `rules.list_missing_fields` asks about."""
     values: dict[str, object] = {
         name: getattr(customer, name)
-        for name in ("is_prospect", "name", "reference", "email", "region_id", "start_date", "risk",
-                     "identity_number", "registration_number")
-    }  # fmt: skip
-    return values | {"departments": customer.departments, "contacts": customer.contacts}
+        for name in (
+            "is_prospect",
+            "name",
+            "reference",
+            "email",
+            "region_id",
+            "start_date",
+            "risk",
+            "identity_number",
+            "registration_number",
+        )
+    }
+    name = "contacts" if customer.is_prospect else "departments"  # of the other nothing is required
+    return values | {name: getattr(customer, name)}
 
 
-def _wrong_entries(customer: Customer) -> list[tuple[str, str]]:
+def _list_choice_problems(customer: Customer) -> list[tuple[str, str]]:
     """A choice from the wrong list."""
     problems = []
     for field, catalog in rules.CUSTOMER_CATALOGS.items():
-        chosen = getattr(customer, field)
-        if chosen is not None:
-            item = db.session.get(CatalogItem, chosen)
+        entry_id = getattr(customer, field)
+        if entry_id is not None:
+            item = db.session.get(CatalogItem, entry_id)
             if item is None or item.type is not catalog or item.organisation_id != customer.organisation_id:
                 problems.append((field, f"Choose a {catalog.value} from the list"))
     if not is_template_for(TemplatePurpose.REVIEW, customer.review_template_id, customer.organisation_id):
@@ -172,91 +222,79 @@ def _wrong_entries(customer: Customer) -> list[tuple[str, str]]:
     return problems
 
 
-def _wrong_managers(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
+def _list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the manager `fields` in which somebody stands who is not one of the staff."""
     problems = []
     for field in fields:
-        chosen = getattr(customer, field)
-        if chosen is not None:
-            user = db.session.get(User, chosen)
+        user_id = getattr(customer, field)
+        if user_id is not None:
+            user = db.session.get(User, user_id)
             if user is None or user.role not in STAFF or user.organisation_id != customer.organisation_id:
-                problems.append((field, "Choose somebody of the staff"))
+                problems.append((field, "Choose a staff member"))
     return problems
 
 
-def _complete(customer: Customer, actor: Actor) -> list[InvoiceProfile]:
-    """Fill in what follows from the rest; the invoice profiles that are completed by it."""
+def _complete_record(customer: Customer, context: SavingContext) -> None:
+    """Fill in what follows from the rest."""
     if customer.status_id is None:
-        customer.status_id = kept_status_id(customer) or usual_status(customer.organisation_id).id
-    for name, value in rules.implied({"relationship_note": customer.relationship_note}).items():
+        customer.status_id = require_default_status(context.status).id
+    for name, value in rules.derive_values({"relationship_note": customer.relationship_note}).items():
         setattr(customer, name, value)
-    if _promotion_changed(customer):
-        customer.promotional_set_at, customer.promotional_set_by_id = clock.now(), actor.id
-    return [profile for profile in customer.invoice_profiles if complete_by_file(profile)]
+    if _has_promotion_changed(customer):
+        customer.promotional_set_at, customer.promotional_set_by_id = context.now, context.actor.id
 
 
-def _promotion_changed(customer: Customer) -> bool:
+def _has_promotion_changed(customer: Customer) -> bool:
     """Whether promotional emails are allowed now and were not, or the other way round."""
     changes = inspect(customer).attrs.promotional_emails.history
-    before = (changes.deleted or changes.unchanged or [False])[0]
-    return bool(customer.promotional_emails) != bool(before)
+    previous_value = (changes.deleted or changes.unchanged or [False])[0]
+    return bool(customer.promotional_emails) != bool(previous_value)
 
 
-def _number(customer: Customer) -> None:
+def _assign_account_number(customer: Customer) -> None:
     """The customer's account number is the number of its main account."""
+    if customer.id is not None and not inspect(customer).attrs.account_number.history.has_changes():
+        return
     if not customer.account_number:
         customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
-    main = customer.main_account
-    if main is None:
-        main = Account(organisation_id=customer.organisation_id, number=customer.account_number, is_main=True)
-        customer.accounts.append(main)
-    elif main.number != customer.account_number:
-        main.number = customer.account_number
+    main_account = customer.main_account
+    if main_account is None:
+        main_account = Account(organisation_id=customer.organisation_id, number=customer.account_number, is_main=True)
+        customer.accounts.append(main_account)
+    elif main_account.number != customer.account_number:
+        main_account.number = customer.account_number
 
 
-def usual_status(organisation_id: int) -> CustomerStatus:
-    """The status in which a new customer starts. Raises Invalid, saying where to add one, where there is none."""
-    found = find_usual_status(organisation_id)
-    if found is None:
-        raise Invalid("There is no active customer status that bills. Add one under Set-up, Statuses", "status_id")
-    return found
-
-
-def find_usual_status(organisation_id: int) -> CustomerStatus | None:
-    """The status of a new customer: the first active one that bills."""
-    return db.session.scalar(
-        select(CustomerStatus)
-        .where(
-            CustomerStatus.organisation_id == organisation_id,
-            CustomerStatus.behaviour == StatusBehaviour.BILL,
-            CustomerStatus.active,
-        )
-        .order_by(CustomerStatus.position, CustomerStatus.id)
-        .limit(1)
-    )
-
-
-def why_not_deleted(customers: Sequence[Customer]) -> dict[int, str]:
+def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
     """What is linked to each of `customers` beyond the details of its record, in a sentence; others are left out."""
     if not customers:
         return {}
-    found = links_of(customers)
+    links_by_id = list_references_by_id(customers)
     accounts = (
         select(Account.customer_id, func.count(), func.sum(Account.balance))
         .where(Account.customer_id.in_([customer.id for customer in customers]))
         .group_by(Account.customer_id)
     )
-    counted = {key: (count, balance) for key, count, balance in db.session.execute(accounts)}
-    going = links_with(unused_of([key for key, links in found.items() if "hub_user" in dict(links)]))
+    account_totals = {key: (count, balance) for key, count, balance in db.session.execute(accounts)}
+    removable_counts = count_linked_rows(
+        list_unused_users([key for key, blocking_links in links_by_id.items() if "hub_user" in dict(blocking_links)])
+    )
     reasons = {}
     for customer in customers:
-        rest = Counter(dict(found[customer.id])) - going.get(customer.id, Counter())
-        links = [(table, rest[table]) for table, _ in found[customer.id] if rest[table] and table not in DETAILS]
-        count, balance = counted.get(customer.id, (0, 0))
+        remaining_counts = Counter(dict(links_by_id[customer.id])) - removable_counts.get(customer.id, Counter())
+        blocking_links = [
+            (table, remaining_counts[table])
+            for table, _ in links_by_id[customer.id]
+            if remaining_counts[table] and table not in DETAIL_TABLES
+        ]
+        count, balance = account_totals.get(customer.id, (0, 0))
         if count > 1 or balance:
-            links.append(("account", count))
-        if links:
-            reasons[customer.id] = f"{customer.name} still has {told(links)}. Drop the customer instead of deleting it."
+            blocking_links.append(("account", count))
+        if blocking_links:
+            reasons[customer.id] = (
+                f"{customer.name} still has {describe_references(blocking_links)}. Drop the customer instead of "
+                "deleting it."
+            )
     return reasons
 
 
@@ -266,31 +304,31 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
     Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead. Raises
     NotFound where somebody else has deleted it.
     """
-    require(actor, Permission.CUSTOMERS_DELETE)
-    require_own(actor, customer)
+    require_permission(actor, Permission.CUSTOMERS_DELETE)
+    require_access(actor, customer)
     with db.session.no_autoflush:
         # Whoever is adding something to this customer is waited for and seen; whoever comes later finds it gone.
-        locked = select(Customer.id).where(Customer.id == customer.id).with_for_update()
-        if db.session.scalar(locked) is None:
-            raise NotFound("There is no such customer any more")
+        query = select(Customer.id).where(Customer.id == customer.id).with_for_update()
+        if db.session.scalar(query) is None:
+            raise NotFound("This customer no longer exists")
         db.session.expire(customer)
-        reason = why_not_deleted([customer]).get(customer.id)
+        reason = deletion_refusal_reasons([customer]).get(customer.id)
     if reason is not None:
         raise StillLinked(reason)
-    with saving():
+    with save_changes():
         for model in (ApprovalTask, Alert):
             for row in db.session.scalars(select(model).where(model.customer_id == customer.id)):
                 db.session.delete(row)
-        remove(unused_of([customer.id]))
+        delete_unused_users(list_unused_users([customer.id]))
         db.session.delete(customer)
 
 
 def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
     """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
-    with saving():
-        require(actor, Permission.CUSTOMERS_ASSIGN)
-        require_own(actor, customer)
+    with save_changes():
+        require_permission(actor, Permission.CUSTOMERS_ASSIGN)
+        require_access(actor, customer)
         customer.account_manager_id = manager.id if manager else None
-        problems = _wrong_managers(customer, ("account_manager_id",))
+        problems = _list_manager_problems(customer, ("account_manager_id",))
         if problems:
-            raise Invalid(problems[0][1], problems[0][0], problems)
+            raise Invalid.from_problems(problems)

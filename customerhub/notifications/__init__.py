@@ -1,1 +1,1 @@
-"""What is said to people by mail, and how it is worded."""
+"""Reminders: which are due, what they say, and which are upcoming."""

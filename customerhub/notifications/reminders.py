@@ -1,4 +1,4 @@
-"""Planning the reminders of a day: each goes to the outbox once, whoever plans it and however often."""
+"""Planning the reminders of a day: each goes to the outbox once, however often it is planned."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,50 +8,91 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, exists, insert, select
 from sqlalchemy.orm import aliased, joinedload
 
-from customerhub import outbox
-from customerhub.formats import written
-from customerhub.notifications.due import PURPOSES, Due, Terms, due_of
-from customerhub.notifications.letterhead import letterhead_of
-from customerhub.notifications.mailing import reminder_mail
+from customerhub.core.dates import format_date
+from customerhub.mail import outbox
+from customerhub.mail.composition import Mail
+from customerhub.mail.letterhead import get_letterhead
+from customerhub.notifications.due import PURPOSES, DueReminder, ReminderSettings, list_due_reminders_of
+from customerhub.notifications.reminder_mail import build_reminder_mail
 from models import BusinessEntity, ComplianceDocument, Customer, Organisation, Reminder, Review
 from models.base import db
 from models.enums import ReminderKind
 
 
 @dataclass
-class Outcome:
+class PlanResult:
     """How many reminders were put into the outbox, and how many were not, by the reason."""
 
     planned: int = 0
     not_sent: Counter[str] = field(default_factory=Counter)
 
-    def __iadd__(self, other: "Outcome") -> "Outcome":
+    def __iadd__(self, other: "PlanResult") -> "PlanResult":
         self.planned += other.planned
         self.not_sent += other.not_sent
         return self
 
 
-def count_due(dues: Sequence[Due]) -> Outcome:
-    """What is to become of `dues`."""
-    obstacles = Counter(due.obstacle for due in dues if due.obstacle)
-    return Outcome(len(dues) - obstacles.total(), obstacles)
+def count_due_reminders(due_reminders: Sequence[DueReminder]) -> PlanResult:
+    """How many of `due_reminders` can be sent, and how many cannot."""
+    obstacles = Counter(due.obstacle for due in due_reminders if due.obstacle)
+    return PlanResult(len(due_reminders) - obstacles.total(), obstacles)
 
 
-def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int:
+def plan_reminders(organisation: Organisation, due_reminders: Sequence[DueReminder], *, as_of: date) -> int:
     """Put reminders that no obstacle keeps from being sent into the outbox, each with why it is sent; how many.
 
     Time has passed since they were found: each is planned as it is due now, and what is no longer due, or was planned
     by somebody else, is left out. The reminder of a review has the customer's performance report with it where the
     customer has automatic reports.
     """
-    terms, letterhead = Terms.of(organisation), letterhead_of(organisation.id)
-    found = {due.reason_key: due for due in due_of({due.customer_id for due in dues}, organisation, terms, as_of=as_of)}
-    still = [due for each in dues if (due := found.get(each.reason_key)) is not None and due.obstacle is None]
-    customers = {
+    settings, letterhead = ReminderSettings.from_organisation(organisation), get_letterhead(organisation.id)
+    still_due = _list_still_due(organisation, due_reminders, settings, as_of=as_of)
+    customers, documents = _load_customers(still_due), _load_documents(still_due)
+    sendable = [
+        due for due in still_due if due.customer_id in customers and (due.document_id or None) in {None, *documents}
+    ]
+    drafts = []
+    for due in sendable:
+        template = settings.find_template(due.kind, due.template_id)
+        assert template is not None
+        mail = build_reminder_mail(
+            customers[due.customer_id],
+            purpose=PURPOSES[due.kind],
+            template=template,
+            as_of=as_of,
+            document=documents.get(due.document_id),
+            letterhead=letterhead,
+        )
+        why = _describe_reason(
+            due, documents.get(due.document_id), format_date(due.due_on, organisation.date_format), as_of
+        )
+        drafts.append(_build_draft(due, customers[due.customer_id], mail, why, as_of=as_of))
+    return _record_reminders(organisation.id, sendable, outbox.enqueue_many(drafts), as_of=as_of)
+
+
+def _list_still_due(
+    organisation: Organisation, due_reminders: Sequence[DueReminder], settings: ReminderSettings, *, as_of: date
+) -> list[DueReminder]:
+    """Those of `due_reminders` that are due now and that nothing keeps from being sent, each as it is due now."""
+    current_reminders = {
+        due.reason_key: due
+        for due in list_due_reminders_of(
+            {due.customer_id for due in due_reminders}, organisation, settings, as_of=as_of
+        )
+    }
+    return [
+        due
+        for each in due_reminders
+        if (due := current_reminders.get(each.reason_key)) is not None and due.obstacle is None
+    ]
+
+
+def _load_customers(due_reminders: Sequence[DueReminder]) -> dict[int, Customer]:
+    return {
         each.id: each
         for each in db.session.scalars(
             select(Customer)
-            .where(Customer.id.in_({due.customer_id for due in still}))
+            .where(Customer.id.in_({due.customer_id for due in due_reminders}))
             .options(
                 joinedload(Customer.account_manager),
                 joinedload(Customer.status),
@@ -59,84 +100,105 @@ def plan(organisation: Organisation, dues: Sequence[Due], *, as_of: date) -> int
             )
         )
     }
-    documents = {
+
+
+def _load_documents(due_reminders: Sequence[DueReminder]) -> dict[int | None, ComplianceDocument]:
+    return {
         each.id: each
         for each in db.session.scalars(
-            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in still}))
+            select(ComplianceDocument).where(ComplianceDocument.id.in_({due.document_id for due in due_reminders}))
         )
     }
-    wanted = [due for due in still if due.customer_id in customers and (due.document_id or None) in {None, *documents}]
-    drafts = []
-    for due in wanted:
-        customer, document = customers[due.customer_id], documents.get(due.document_id)
-        template = terms.template(due.kind, due.template_id)
-        assert template is not None
-        assert due.recipient is not None
-        purpose = PURPOSES[due.kind]
-        mail = reminder_mail(
-            customer, purpose=purpose, template=template, as_of=as_of, document=document, letterhead=letterhead
-        )
-        has_report = due.kind is ReminderKind.REVIEW and customer.automatic_report
-        why = _why(due, document, written(due.due_on, organisation.date_format), as_of)
-        drafts.append(
-            outbox.Draft(
-                organisation_id=organisation.id, reason_key=due.reason_key, purpose=purpose.value,
-                recipient=due.recipient, subject=mail.subject, text_body=mail.text, html_body=mail.html,
-                customer_id=customer.id, why=why, report_on=as_of if has_report else None,
-            )
-        )  # fmt: skip
-    made = outbox.put_many(drafts)
+
+
+def _build_draft(due: DueReminder, customer: Customer, mail: Mail, why: str, *, as_of: date) -> outbox.Draft:
+    assert due.recipient is not None
+    has_report = due.kind is ReminderKind.REVIEW and customer.automatic_report
+    return outbox.Draft(
+        organisation_id=customer.organisation_id,
+        reason_key=due.reason_key,
+        purpose=PURPOSES[due.kind].value,
+        recipient=due.recipient,
+        subject=mail.subject,
+        text_body=mail.text,
+        html_body=mail.html,
+        customer_id=customer.id,
+        why=why,
+        report_on=as_of if has_report else None,
+    )
+
+
+def _record_reminders(
+    organisation_id: int, planned: Sequence[DueReminder], message_ids: Sequence[int | None], *, as_of: date
+) -> int:
+    """Keep which reminders have become messages of their own, those with a message id; how many."""
     rows = [
-        {"organisation_id": organisation.id, "customer_id": due.customer_id, "kind": due.kind,
-         "document_id": due.document_id, "due_on": due.due_on, "days_before": due.days_before, "as_of": as_of,
-         "message_id": message_id}
-        for due, message_id in zip(wanted, made, strict=True) if message_id is not None
-    ]  # fmt: skip
+        {
+            "organisation_id": organisation_id,
+            "customer_id": due.customer_id,
+            "kind": due.kind,
+            "document_id": due.document_id,
+            "due_on": due.due_on,
+            "days_before": due.days_before,
+            "as_of": as_of,
+            "message_id": message_id,
+        }
+        for due, message_id in zip(planned, message_ids, strict=True)
+        if message_id is not None
+    ]
     if rows:
         db.session.execute(insert(Reminder), rows)
     return len(rows)
 
 
-def withdraw(organisation_id: int, *, now: datetime) -> int:
+def withdraw_obsolete_reminders(organisation_id: int, *, now: datetime) -> int:
     """Cancel reminders that still wait in the outbox, such as while the mail server is away, and that nobody needs any
     more; how many. Only what cannot be needed again: nobody would plan it a second time.
     """
-    mine = outbox.MESSAGES.c.organisation_id == organisation_id
-    is_its = Reminder.message_id == outbox.MESSAGES.c.id
+    in_organisation = outbox.MESSAGES.c.organisation_id == organisation_id
+    is_reminder_message = Reminder.message_id == outbox.MESSAGES.c.id
     return sum(
-        outbox.withdraw(mine, exists().where(is_its, *moot), reason=told, now=now) for told, moot in _moot().items()
+        outbox.withdraw(in_organisation, exists().where(is_reminder_message, *moot), reason=reason, now=now)
+        for reason, moot in _build_obsolete_conditions().items()
     )
 
 
-def _moot() -> dict[str, tuple[ColumnElement[bool], ...]]:
+def _build_obsolete_conditions() -> dict[str, tuple[ColumnElement[bool], ...]]:
     """What may have happened since a reminder was planned that makes it needless, and the condition of it."""
     later = aliased(Reminder)
-    review_since = (
-        Review.customer_id == Reminder.customer_id, Review.due_on >= Reminder.due_on,
+    reviewed_since = (
+        Review.customer_id == Reminder.customer_id,
+        Review.due_on >= Reminder.due_on,
         Review.created_at > Reminder.created_at,
-    )  # fmt: skip
+    )
     is_review = Reminder.kind == ReminderKind.REVIEW
     is_document = Reminder.kind == ReminderKind.COMPLIANCE
-    of_same = (
-        later.customer_id == Reminder.customer_id, later.kind == Reminder.kind, later.id > Reminder.id,
+    follows_same_reminder = (
+        later.customer_id == Reminder.customer_id,
+        later.kind == Reminder.kind,
+        later.id > Reminder.id,
         later.document_id == Reminder.document_id,
-    )  # fmt: skip
+    )
     return {
         "The document was removed": (
-            is_document, ~exists().where(ComplianceDocument.id == Reminder.document_id),
-        ),
-        "A more urgent reminder followed": (
             is_document,
-            exists().where(*of_same, later.due_on == Reminder.due_on, later.days_before < Reminder.days_before),
+            ~exists().where(ComplianceDocument.id == Reminder.document_id),
         ),
-        "The review was done": (is_review, exists().where(*review_since)),
-        "The reminder of the next review followed": (
-            is_review, exists().where(*of_same, later.due_on > Reminder.due_on),
+        "Replaced by a more urgent reminder": (
+            is_document,
+            exists().where(
+                *follows_same_reminder, later.due_on == Reminder.due_on, later.days_before < Reminder.days_before
+            ),
         ),
-    }  # fmt: skip
+        "The review was done": (is_review, exists().where(*reviewed_since)),
+        "Replaced by the reminder of the next review": (
+            is_review,
+            exists().where(*follows_same_reminder, later.due_on > Reminder.due_on),
+        ),
+    }
 
 
-def _why(due: Due, document: ComplianceDocument | None, day: str, as_of: date) -> str:
+def _describe_reason(due: DueReminder, document: ComplianceDocument | None, day: str, as_of: date) -> str:
     if document is None:
         return f"A review {'was' if due.due_on < as_of else 'is'} due on {day}"
     if not due.days_before:

@@ -1,1 +1,1 @@
-"""Set-up data: what an administrator fills in once."""
+"""Rows of the set-up screens."""

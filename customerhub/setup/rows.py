@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
 
 from sqlalchemy import exists, inspect, or_, select
 
-from customerhub.cleaning import Problems, clean_row
-from customerhub.customers import rules
-from customerhub.database import saving
-from customerhub.errors import Invalid, NotAllowed, StillLinked, WrongState, quoted
-from customerhub.links import linked_rows, told
-from customerhub.notifications.templates import check_template
-from customerhub.permissions import Actor, Permission, require, require_own
+from customerhub.core import storage, validation
+from customerhub.core.database import CHECK_MESSAGES, UNIQUE_MESSAGES, save_changes
+from customerhub.core.errors import Invalid, NotAllowed, NotFound, StillLinked, WrongState, quote_text
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.picture_limits import describe_excess, find_excess
+from customerhub.core.references import describe_references, list_references
+from customerhub.core.row_validation import Problems, clean_row
+from customerhub.mail.templates import check_template
 from models import (
     Account,
     BillingLine,
@@ -24,15 +26,16 @@ from models import (
     CustomerStatus,
     NotificationTemplate,
     Organisation,
+    StoredFile,
     Tariff,
 )
 from models.base import db
 from models.enums import StatusBehaviour
 
-ONE_BILLS = "One active status has to bill: new customers start in it"
+BILLING_STATUS_REQUIRED = "At least one active status must bill, as new customers start in it"
 _NUMBER_FORMAT = re.compile(r"[^{}]*\{number(?::0?[1-9][0-9]?d)?\}[^{}]*")
 
-USUAL_REMINDERS = "30, 14, 7, 1"  # days before a document expires
+DEFAULT_REMINDER_DAYS = "30, 14, 7, 1"  # days before a document expires
 
 
 def save_row(row: Any, *, actor: Actor) -> Any:
@@ -40,9 +43,11 @@ def save_row(row: Any, *, actor: Actor) -> Any:
 
     Raises Invalid with every problem, Conflict where its name is taken or somebody saved it meanwhile.
     """
-    with saving():
-        require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
-        require_own(actor, row)
+    with save_changes():
+        require_permission(
+            actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT
+        )
+        require_access(actor, row)
         if row.id is None:
             row.organisation_id = actor.organisation_id
         problems = clean_row(row)
@@ -50,7 +55,7 @@ def save_row(row: Any, *, actor: Actor) -> Any:
         if check is not None and not problems:
             problems += check(row)
         if problems:
-            raise Invalid(problems[0][1], problems[0][0], problems)
+            raise Invalid.from_problems(problems)
         db.session.add(row)
     return row
 
@@ -60,28 +65,28 @@ def delete_row(row: Any, *, actor: Actor) -> None:
 
     Raises WrongState where it is the last status in which new customers can start.
     """
-    require(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
-    require_own(actor, row)
-    links = [link for link in linked_rows(row) if link[0] not in OWN_PARTS.get(type(row), ())]
-    if links:
-        mend = " Make it inactive instead." if hasattr(row, "active") else ""
-        raise StillLinked(f"{row} is used by {told(links)}.{mend}")
-    if isinstance(row, CustomerStatus) and not _another_bills(row):
-        raise WrongState(ONE_BILLS)
-    with saving():
+    require_permission(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
+    require_access(actor, row)
+    references = [link for link in list_references(row) if link[0] not in OWNED_TABLES.get(type(row), ())]
+    if references:
+        hint = " Make it inactive instead." if hasattr(row, "active") else ""
+        raise StillLinked(f"{row} is used by {describe_references(references)}.{hint}")
+    if isinstance(row, CustomerStatus) and not _has_other_billing_status(row):
+        raise WrongState(BILLING_STATUS_REQUIRED)
+    with save_changes():
         db.session.delete(row)
 
 
 def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisation:
     """Check and flush an organisation: one's own with set-up rights, a new or another one with `platform`."""
-    with saving():
+    with save_changes():
         is_own = organisation.id is not None and organisation.id == actor.organisation_id
-        require(actor, Permission.SETUP_EDIT if is_own else Permission.ORGANISATIONS)
+        require_permission(actor, Permission.SETUP_EDIT if is_own else Permission.ORGANISATIONS)
         if is_own and not organisation.active:
             raise NotAllowed("You cannot deactivate the organisation you work in.")
         problems = clean_row(organisation) or _organisation_problems(organisation)
         if problems:
-            raise Invalid(problems[0][1], problems[0][0], problems)
+            raise Invalid.from_problems(problems)
         db.session.add(organisation)
     return organisation
 
@@ -89,14 +94,14 @@ def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisati
 def _organisation_problems(organisation: Organisation) -> Problems:
     problems = _currency_problems(organisation)
     try:
-        organisation.country = rules.clean_country(organisation.country or "") or ""
+        organisation.country = validation.clean_country(organisation.country or "") or ""
     except Invalid as error:
         problems.append(("country", error.message))
     zone = organisation.timezone or ""
     if zone not in available_timezones():
-        problems.append(("timezone", f"{quoted(zone)} is not a time zone: write one such as Europe/Berlin"))
+        problems.append(("timezone", f"{quote_text(zone)} is not a time zone: enter one such as Europe/Berlin"))
     try:
-        organisation.reminder_days = clean_reminder_days(organisation.reminder_days or USUAL_REMINDERS)
+        organisation.reminder_days = clean_reminder_days(organisation.reminder_days or DEFAULT_REMINDER_DAYS)
     except Invalid as error:
         problems.append(("reminder_days", error.message))
     return problems
@@ -104,25 +109,25 @@ def _organisation_problems(organisation: Organisation) -> Problems:
 
 def _currency_problems(organisation: Organisation) -> Problems:
     try:
-        organisation.currency = rules.clean_currency(organisation.currency or "")
+        organisation.currency = validation.clean_currency(organisation.currency or "")
     except Invalid as error:
         return [("currency", error.message)]
-    if _changed(organisation, "currency") and _has_amounts(organisation.id):
-        (kept,) = inspect(organisation).attrs.currency.history.deleted or ("another currency",)
-        return [("currency", f"There are amounts in {kept} already, so the currency stays")]
+    if _has_changed(organisation, "currency") and _has_amounts(organisation.id):
+        (saved_currency,) = inspect(organisation).attrs.currency.history.deleted or ("another currency",)
+        return [("currency", f"The currency cannot be changed: there are amounts in {saved_currency}")]
     return []
 
 
 def _has_amounts(organisation_id: int) -> bool:
     """Whether customers owe, may owe or are charged anything: nobody works it out in another currency."""
     amounts = (Customer.credit_limit, Customer.total_spend, Customer.low_usage_minimum)
-    found = (
+    conditions = (
         exists().where(BillingLine.organisation_id == organisation_id),
         exists().where(Account.organisation_id == organisation_id, Account.balance != 0),
         exists().where(Customer.organisation_id == organisation_id, or_(*(each.is_not(None) for each in amounts))),
     )
     with db.session.no_autoflush:
-        return bool(db.session.scalar(select(or_(*found))))
+        return bool(db.session.scalar(select(or_(*conditions))))
 
 
 def clean_reminder_days(text: str) -> str:
@@ -131,9 +136,9 @@ def clean_reminder_days(text: str) -> str:
     if not parts or not all(
         part.isascii() and part.isdigit() and len(part) < 4 and 1 <= int(part) <= 365 for part in parts
     ):
-        raise Invalid("Write days from 1 to 365 with commas between them, such as 30, 14, 7, 1", "reminder_days")
+        raise Invalid("Enter days from 1 to 365, separated by commas, e.g. 30, 14, 7, 1", "reminder_days")
     if len(parts) > 12:
-        raise Invalid("Twelve reminders are the most", "reminder_days")
+        raise Invalid("Enter at most 12 reminders", "reminder_days")
     return ", ".join(str(days) for days in sorted({int(part) for part in parts}, reverse=True))
 
 
@@ -141,23 +146,23 @@ def _colour_problem(field: str, colour: str | None) -> Problems:
     digits = (colour or "")[1:]
     if len(colour or "") == 7 and colour and colour[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in digits):
         return []
-    return [(field, "Write a colour such as #1a7f4b")]
+    return [(field, "Enter a colour, e.g. #1a7f4b")]
 
 
 def _status_problems(status: CustomerStatus) -> Problems:
     """There is always an active status that bills: new customers start in it."""
     problems = _colour_problem("colour", status.colour)
-    bills = status.active and status.behaviour is StatusBehaviour.BILL
-    if status.id is not None and not bills and not _another_bills(status):
-        problems.append(("behaviour", ONE_BILLS))
+    is_billing = status.active and status.behaviour is StatusBehaviour.BILL
+    if status.id is not None and not is_billing and not _has_other_billing_status(status):
+        problems.append(("behaviour", BILLING_STATUS_REQUIRED))
     return problems
 
 
-def _another_bills(status: CustomerStatus) -> bool:
+def _has_other_billing_status(status: CustomerStatus) -> bool:
     """Whether new customers can start in another status than this."""
     # Locked, so that two who each take away one of the last two do not both succeed.
     organisation = select(Organisation.id).where(Organisation.id == status.organisation_id)
-    others = select(CustomerStatus.id).where(
+    other_statuses = select(CustomerStatus.id).where(
         CustomerStatus.organisation_id == status.organisation_id,
         CustomerStatus.id != status.id,
         CustomerStatus.active,
@@ -165,28 +170,46 @@ def _another_bills(status: CustomerStatus) -> bool:
     )
     with db.session.no_autoflush:
         db.session.execute(organisation.with_for_update(key_share=True))
-        return db.session.scalar(others.limit(1)) is not None
+        return db.session.scalar(other_statuses.limit(1)) is not None
 
 
 def _entity_problems(entity: BusinessEntity) -> Problems:
     problems = _colour_problem("brand_colour", entity.brand_colour)
     if not _NUMBER_FORMAT.fullmatch(entity.invoice_number_format):
-        problems.append(("invoice_number_format", "Write {number} or {number:05d} where the running number goes"))
-    return problems
+        problems.append(("invoice_number_format", "Use {number} or {number:05d} for the sequential number"))
+    return problems + _logo_problems(entity)
+
+
+def _logo_problems(entity: BusinessEntity) -> Problems:
+    """A new logo is small enough to be decoded, for each report and in each mail."""
+    file = db.session.get(StoredFile, entity.logo_id) if entity.logo_id else None
+    if file is None or not (entity.id is None or inspect(entity).attrs.logo_id.history.has_changes()):
+        return []
+    try:
+        with storage.open_file(file) as stream:
+            excess = find_excess(stream.read())
+    except NotFound:
+        return []
+    return [("logo_id", describe_excess(excess))] if excess else []
 
 
 def _tariff_problems(tariff: Tariff) -> Problems:
-    for rate in tariff.rates:
+    problems: Problems = []
+    known: set[tuple[str, date]] = set()
+    for position, rate in enumerate(tariff.rates):
         rate.organisation_id = tariff.organisation_id
         rate.prefix = (rate.prefix or "").replace(" ", "").removeprefix("+").removeprefix("00")
         if not rate.prefix.isascii() or not rate.prefix.isdigit():
-            return [
-                (
-                    "rates",
-                    f"{quoted(rate.prefix)} is not a prefix: write digits with the country code, such as 4420",
-                )
-            ]
-    return []
+            text = f"{quote_text(rate.prefix)} is not a prefix: enter digits with the country code, e.g. 4420"
+            problems.append((f"rates.{position}.prefix", text))
+        elif (rate.prefix, rate.valid_from) in known:
+            _, text = UNIQUE_MESSAGES["uq_tariff_rate_tariff_id_prefix_valid_from"]
+            problems.append((f"rates.{position}.prefix", text))
+        if (rate.price_per_minute or 0) < 0:
+            _, text = CHECK_MESSAGES["ck_tariff_rate_price_per_minute"]
+            problems.append((f"rates.{position}.price_per_minute", text))
+        known.add((rate.prefix, rate.valid_from))
+    return problems
 
 
 def _group_problems(group: CustomerGroup) -> Problems:
@@ -199,8 +222,8 @@ def _group_problems(group: CustomerGroup) -> Problems:
 
 
 def _template_problems(template: NotificationTemplate) -> Problems:
-    if _changed(template, "purpose") and linked_rows(template):
-        return [("purpose", "It is in use, so it stays for this purpose. Add a new template for the other")]
+    if _has_changed(template, "purpose") and list_references(template):
+        return [("purpose", "The template is in use, so its purpose cannot be changed. Add a new template instead")]
     try:
         check_template(template.purpose, template.subject, template.body)
     except Invalid as error:
@@ -210,12 +233,12 @@ def _template_problems(template: NotificationTemplate) -> Problems:
 
 def _catalog_problems(item: CatalogItem) -> Problems:
     """An entry in use stays in the list it is used from."""
-    if _changed(item, "type") and linked_rows(item):
-        return [("type", "It is in use, so it stays in its list. Add a new entry to the other list")]
+    if _has_changed(item, "type") and list_references(item):
+        return [("type", "The entry is in use, so it cannot be moved. Add a new entry to the other list")]
     return []
 
 
-def _changed(row: Any, name: str) -> bool:
+def _has_changed(row: Any, name: str) -> bool:
     return row.id is not None and bool(inspect(row).attrs[name].history.deleted)
 
 
@@ -227,4 +250,4 @@ CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
     NotificationTemplate: _template_problems,
     CatalogItem: _catalog_problems,
 }
-OWN_PARTS: dict[type[Any], tuple[str, ...]] = {Tariff: ("tariff_rate",)}
+OWNED_TABLES: dict[type[Any], tuple[str, ...]] = {Tariff: ("tariff_rate",)}

@@ -1,1 +1,1 @@
-"""What customers use, and what it costs."""
+"""Usage of customers and its cost."""

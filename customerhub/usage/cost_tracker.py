@@ -1,16 +1,15 @@
-"""What billing lines cost month by month. Pure."""
+"""The monthly costs of billing lines. Pure."""
 
-import calendar
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from customerhub.customers.reviews import after_months
-from customerhub.money import to_cents
+from customerhub.core.dates import add_months, end_of_month
+from customerhub.core.money import to_cents
 
-NOTHING: Final = Decimal("0.00")
+NO_COST: Final = Decimal("0.00")
 
 
 @dataclass(frozen=True)
@@ -25,27 +24,27 @@ class CostLine:
     active_to: date | None = None
 
 
-def last_months(as_of: date, how_many: int = 12) -> list[date]:
+def list_last_months(as_of: date, count: int = 12) -> list[date]:
     """The first days of the months up to that of `as_of`, the earliest first."""
-    this = as_of.replace(day=1)
-    return [after_months(this, -back) for back in reversed(range(how_many))]
+    current_month = as_of.replace(day=1)
+    return [add_months(current_month, -back) for back in reversed(range(count))]
 
 
 def is_active_in(line: CostLine, month: date, as_of: date) -> bool:
     """Whether a line is active on any day of `month`, of those up to `as_of`."""
-    last = min(month.replace(day=calendar.monthrange(month.year, month.month)[1]), as_of)
+    last = min(end_of_month(month), as_of)
     begins, ends = line.active_from or date.min, line.active_to or date.max
     return max(begins, month) <= min(ends, last)
 
 
-def cost_of(line: CostLine, used: Decimal = NOTHING) -> Decimal:
+def calculate_cost(line: CostLine, units: Decimal = NO_COST) -> Decimal:
     """What a line costs in a month in which so many units were used: its minimum cost at least, and that in full also
     where it was active for a part of the month.
     """
-    return max(line.minimum_cost, to_cents(used * line.cost_per_unit))
+    return max(line.minimum_cost, to_cents(units * line.cost_per_unit))
 
 
-def costs_by_month(
+def calculate_monthly_costs(
     lines: Iterable[CostLine],
     months: Sequence[date],
     *,
@@ -57,11 +56,11 @@ def costs_by_month(
     `usage` has the units used, by the key of the line and the month. Commodities that cost nothing in any month are
     left out.
     """
-    used = usage or {}
+    units_by_line = usage or {}
     costs: dict[str, list[Decimal]] = {}
     for line in lines:
-        row = costs.setdefault(line.commodity, [NOTHING] * len(months))
-        for place, month in enumerate(months):
+        row = costs.setdefault(line.commodity, [NO_COST] * len(months))
+        for index, month in enumerate(months):
             if is_active_in(line, month, as_of):
-                row[place] += cost_of(line, used.get((line.key, month), NOTHING))
+                row[index] += calculate_cost(line, units_by_line.get((line.key, month), NO_COST))
     return {commodity: row for commodity, row in costs.items() if any(row)}

@@ -1,1 +1,1 @@
-"""The people who sign in."""
+"""Users: accounts, sign-in, one-time links and passwords."""

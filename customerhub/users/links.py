@@ -5,7 +5,6 @@ the password begins a new epoch, so the link and every other one made before are
 stored.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,20 +14,18 @@ from urllib.parse import quote
 from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import select
 
-from customerhub import clock
-from customerhub.config import Settings
-from customerhub.errors import WrongState
+from customerhub.core import clock, services
+from customerhub.core.errors import WrongState
+from customerhub.core.redaction import PATH
 from models import Organisation, User
 from models.base import db
 from models.enums import TemplatePurpose
 
-PATH: Final = "/set-password/"
 VALID_HOURS: Final = {TemplatePurpose.WELCOME: 72, TemplatePurpose.RESET: 2}
-_LINK = re.compile(re.escape(PATH) + r"[\w.%~-]+")
-_REFUSAL = "This link has expired or was used before. Ask for a new one."
+_REFUSAL_MESSAGE = "This link has expired or has already been used. Request a new one."
 
 
-class Receiver(Protocol):
+class LinkRecipient(Protocol):
     """Whom a link is for: a user, or what is known of one who was written a moment ago."""
 
     @property
@@ -44,12 +41,8 @@ class OneTimeLinks:
     secret: str
     public_url: str
 
-    @classmethod
-    def of(cls, settings: Settings) -> "OneTimeLinks":
-        return cls(settings.secret_key, settings.public_url)
-
-    def make(self, user: Receiver, purpose: TemplatePurpose, *, now: datetime) -> str:
-        """The address at which `user` sets a password, for as long as VALID_HOURS tells."""
+    def create(self, user: LinkRecipient, purpose: TemplatePurpose, *, now: datetime) -> str:
+        """The address at which `user` sets a password, valid for VALID_HOURS."""
         until = now + timedelta(hours=VALID_HOURS[purpose])
         content = {
             "for": user.id,
@@ -64,9 +57,9 @@ class OneTimeLinks:
 
         Raises WrongState where it was tampered with, has expired or was used, or the account is switched off.
         """
-        content = self._content(token)
-        if content is None or content["until"] < (as_of or clock.now()).timestamp():
-            raise WrongState(_REFUSAL)
+        content = self._read_content(token)
+        if content is None or content["until"] < (as_of or clock.get_now()).timestamp():
+            raise WrongState(_REFUSAL_MESSAGE)
         user = db.session.scalar(
             select(User)
             .join(Organisation, Organisation.id == User.organisation_id)
@@ -78,15 +71,15 @@ class OneTimeLinks:
             )
         )
         if user is None:
-            raise WrongState(_REFUSAL)
+            raise WrongState(_REFUSAL_MESSAGE)
         return user
 
     def find_owner(self, token: str) -> User | None:
         """Whom a link was made for, however old or used it is; None where it is none of ours."""
-        content = self._content(token)
+        content = self._read_content(token)
         return db.session.get(User, content["for"]) if content is not None else None
 
-    def _content(self, token: str) -> dict[str, Any] | None:
+    def _read_content(self, token: str) -> dict[str, Any] | None:
         try:
             content: dict[str, Any] = self._signer.loads(token)
         except BadData:
@@ -98,6 +91,7 @@ class OneTimeLinks:
         return URLSafeSerializer(self.secret, salt="one-time link")
 
 
-def hide_links(text: str) -> str:
-    """`text` with every one-time link in it made useless."""
-    return _LINK.sub(f"{PATH}used-up", text)
+def get_one_time_links() -> OneTimeLinks:
+    """What makes and reads the links of the hub that is at work."""
+    current = services.get_current()
+    return OneTimeLinks(current.link_secret, current.public_url)

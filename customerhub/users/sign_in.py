@@ -1,35 +1,44 @@
-"""Signing in, and what people do to their own account."""
+"""Signing in, and changes that users make to their own account."""
 
 from datetime import datetime
 
 from sqlalchemy import update
 
-from customerhub.customers import rules
-from customerhub.database import insert_new, saving
-from customerhub.errors import Invalid, NotAllowed
-from customerhub.history import note, recorded
+from customerhub.core import validation
+from customerhub.core.database import insert_new, save_changes
+from customerhub.core.errors import Invalid, NotAllowed
+from customerhub.core.history import bulk_options, record_event
 from customerhub.users import passwords
-from customerhub.users.accounts import begin_epoch, find_account, send_link
+from customerhub.users.accounts import find_account, revoke_sessions_and_links, send_link
 from customerhub.users.links import OneTimeLinks
 from models import EndedSession, Organisation, User
 from models.base import db
 from models.enums import TemplatePurpose
 
-WRONG = "The email address or the password is wrong."
+WRONG_CREDENTIALS = "The email address or the password is wrong."
+DEMO_REFUSED = (
+    "This is the password of the demo, which everybody knows. It is not valid here, as others can reach this hub. "
+    "Whoever runs the hub sets a new one with the command password-link --email EMAIL."
+)
 
 
-def authenticate(email: str, password: str) -> User:
+def authenticate(email: str, password: str, *, accepts_demo: bool) -> User:
     """The user whom this email address and password belong to. Only reads.
 
-    The work is the same whether there is such an account or not. Raises Invalid where it is not theirs,
-    NotAllowed where it is but the account or its organisation is switched off.
+    `accepts_demo`: whether the password of the demo is valid, as it is where nobody else can reach the hub. The work is
+    the same whether there is such an account or not.
+
+    Raises Invalid where the password is not theirs. NotAllowed where it is but the account or its organisation is
+    switched off, and for the password of the demo where that is not valid, whosever account it is.
     """
+    if passwords.is_demo_password(password) and not accepts_demo:
+        raise NotAllowed(DEMO_REFUSED)
     user = find_account(email)
-    is_theirs = passwords.verify(password, user.password_hash if user else None)
-    if user is None or not is_theirs:
-        raise Invalid(WRONG)
+    is_correct = passwords.verify(password, user.password_hash if user else None)
+    if user is None or not is_correct:
+        raise Invalid(WRONG_CREDENTIALS)
     if not can_sign_in(user):
-        raise NotAllowed("This account is switched off. Ask an administrator of your organisation.")
+        raise NotAllowed("This account is deactivated. Ask an administrator of your organisation.")
     return user
 
 
@@ -38,7 +47,7 @@ def can_sign_in(user: User) -> bool:
     return user.active and db.session.get_one(Organisation, user.organisation_id).active
 
 
-def note_sign_in(user: User, *, password: str, at: datetime) -> None:
+def record_sign_in(user: User, *, password: str, at: datetime) -> None:
     """Keep when `user` signed in, and the password under today's parameters where they have changed.
 
     No change that history or somebody who has the account's form open should notice.
@@ -50,18 +59,18 @@ def note_sign_in(user: User, *, password: str, at: datetime) -> None:
         update(User)
         .where(User.id == user.id, User.password_hash == user.password_hash)
         .values(values)
-        .execution_options(synchronize_session=False, **recorded())
+        .execution_options(synchronize_session=False, **bulk_options())
     )
     db.session.expire(user, list(values))
 
 
 def request_reset(email: str, *, links: OneTimeLinks) -> None:
-    """Mail a one-time link to whoever has this address and may sign in. Tells nobody whether there is one."""
+    """Mail a one-time link to the user with this address who may sign in. Does not reveal whether there is one."""
     _mail_link(find_account(email), links)
 
 
-def request_another(token: str, *, links: OneTimeLinks) -> None:
-    """As `request_reset`, of whoever has come with a link that no longer works."""
+def request_new_link(token: str, *, links: OneTimeLinks) -> None:
+    """As `request_reset`, for the user of a link that no longer works."""
     _mail_link(links.find_owner(token), links)
 
 
@@ -75,43 +84,41 @@ def set_password(user: User, password: str) -> None:
 
     Raises Invalid where it is too easy to guess, Conflict where the account was saved meanwhile.
     """
-    passwords.check_strength(password, email=user.email, name=user.name)
-    with saving():
+    organisation = db.session.get_one(Organisation, user.organisation_id)
+    passwords.check_strength(password, email=user.email, name=user.name, organisation=organisation.name)
+    with save_changes():
         user.password_hash = passwords.hash_password(password)
-        begin_epoch(user)
+        revoke_sessions_and_links(user)
 
 
-def change_password(user: User, old: str, new: str) -> None:
+def change_password(user: User, old_password: str, new_password: str) -> None:
     """Replace a password that is known. Raises Invalid with the field, "old" or "new", that is wrong."""
-    if not passwords.verify(old, user.password_hash):
-        raise Invalid("This is not your present password", "old")
-    if passwords.verify(new, user.password_hash):
-        raise Invalid("The new password is the present one", "new")
+    if not passwords.verify(old_password, user.password_hash):
+        raise Invalid("This is not your current password", "old")
+    if passwords.verify(new_password, user.password_hash):
+        raise Invalid("The new password must differ from the current one", "new")
     try:
-        set_password(user, new)
+        set_password(user, new_password)
     except Invalid as error:
         raise Invalid(error.message, "new") from error
 
 
 def sign_out_everywhere(user: User) -> None:
     """End every session of `user` and use up their links."""
-    with saving():
-        begin_epoch(user)
-    note(user, "signed out everywhere")
+    with save_changes():
+        revoke_sessions_and_links(user)
+    record_event(user, "signed out everywhere")
 
 
 def end_session(mark: str, *, at: datetime) -> None:
-    """End one session, known by its `mark`: whoever has a copy of its cookie is not signed in by it any more."""
+    """End one session, known by its `mark`: a copy of its cookie no longer signs anybody in."""
     db.session.execute(insert_new(EndedSession).values(mark=mark, created_at=at))
 
 
-def rename(user: User, name: str) -> None:
+def rename_user(user: User, name: str) -> None:
     """Change the name of `user`, as they may themselves. Raises Invalid."""
-    try:
-        cleaned = rules.clean_text(name, longest=200)
-    except Invalid as error:
-        raise Invalid(error.message, "name") from error
+    cleaned = validation.clean_text(name, max_length=200, field="name")
     if cleaned is None:
-        raise Invalid("A name is needed", "name")
-    with saving():
+        raise Invalid("Enter a name", "name")
+    with save_changes():
         user.name = cleaned

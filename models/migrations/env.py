@@ -1,15 +1,20 @@
 """How Alembic reaches the database and what it compares."""
 
+import logging
 from typing import Any, Literal
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Enum
 from sqlalchemy.engine import Connection
 
 from models import db
+from models.downgrades import RowsWouldBeDropped, count_rows, describe_counts, find_dropped_counts
 from models.types import ScaledDecimal, UtcDateTime
 
 SEARCH_TABLES = "customer_search"
+log = logging.getLogger("alembic.env")
+directions: list[bool] = []  # of each migration that was run, whether it led to a newer version
 
 
 def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
@@ -43,7 +48,31 @@ def configure(connection: Connection) -> None:
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,
+        on_version_apply=note_direction,  # type: ignore[arg-type]  # Alembic passes all by name
     )
+
+
+def note_direction(*, step: MigrationInfo, **_others: Any) -> None:
+    """Called by Alembic after each migration."""
+    directions.append(step.is_upgrade)
+
+
+def may_go_down() -> bool:
+    """Whether this run may lead to an older version: whatever does not lead to the newest, as every start does."""
+    try:
+        return context.get_revision_argument() != context.get_head_revision()
+    except KeyError:  # a run that migrates nothing
+        return False
+
+
+def check_dropped_rows(connection: Connection, before: dict[str, int]) -> None:
+    """Raise RowsWouldBeDropped where rows are gone and nobody has said that they may; else tell which."""
+    counts = find_dropped_counts(before, count_rows(connection))
+    if not counts:
+        return
+    if "drop-rows" not in context.get_x_argument():
+        raise RowsWouldBeDropped(counts)
+    log.warning("dropped %s", describe_counts(counts))
 
 
 def run(connection: Connection) -> None:
@@ -57,9 +86,14 @@ def run(connection: Connection) -> None:
     if on_sqlite:
         raw.execute("PRAGMA foreign_keys=OFF")
     try:
+        # Counting begins a transaction for all of it, which Alembic takes over where it finds one: a downgrade that is
+        # refused has changed nothing.
+        before = count_rows(connection) if may_go_down() else {}
         configure(connection)
         with context.begin_transaction():
             context.run_migrations()
+            if any(not is_upgrade for is_upgrade in directions):
+                check_dropped_rows(connection, before)
         connection.commit()
     finally:
         connection.rollback()

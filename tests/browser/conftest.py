@@ -32,17 +32,18 @@ from playwright.sync_api import (
 from sqlalchemy import select
 
 from app import create_app
-from customerhub import history
-from customerhub.config import Settings, load_settings
+from customerhub.core import history
+from customerhub.core.config import Settings, load_settings
+from customerhub.core.permissions import Actor
 from customerhub.customers.records import save_customer
-from customerhub.permissions import Actor
+from customerhub.users.passwords import DEMO_PASSWORD
 from models import Contact, Customer, Organisation
 from models.base import db
 from models.enums import Role
-from seed.demo import PASSWORD, email_of
+from seed.demo import email_of
 from tests.browser.steps import sign_in
-from tests.jobs.running import Running
-from tests.servers import free_port, leave_out
+from tests.support.running_processes import RunningCommand
+from tests.support.servers import free_port, skip_test
 
 OpenAs = Callable[..., Page]
 OPTIONS = [
@@ -71,31 +72,31 @@ class LiveServer:
     url: str
     settings: Settings
     app: Flask
-    processes: Running
+    processes: RunningCommand
 
     @contextmanager
-    def paused(self, words: str) -> Iterator[None]:
+    def pause_processes(self, words: str) -> Iterator[None]:
         """Hold the processes with `words` in their command line, as a machine does that has no time for them."""
         numbers = self.processes.find(words)
         assert numbers, f"no process with {words!r} in its command line"
         try:
-            _tell(numbers, signal.SIGSTOP)
+            _signal_processes(numbers, signal.SIGSTOP)
             yield
         finally:
-            _tell(numbers, signal.SIGCONT)
+            _signal_processes(numbers, signal.SIGCONT)
 
     @contextmanager
-    def slowed(self, words: str) -> Iterator[None]:
+    def slow_processes(self, words: str) -> Iterator[None]:
         """Let the processes with `words` in their command line work for a moment now and then only."""
         over = threading.Event()
 
-        def hold() -> None:
+        def alternate() -> None:
             while not over.wait(0.05):
-                with self.paused(words):
+                with self.pause_processes(words):
                     over.wait(0.4)
 
         with ThreadPoolExecutor(1) as pool:
-            holding = pool.submit(hold)
+            holding = pool.submit(alternate)
             try:
                 yield
             finally:
@@ -103,19 +104,19 @@ class LiveServer:
                 holding.result()
 
 
-def _tell(numbers: Sequence[int], what: signal.Signals) -> None:
+def _signal_processes(numbers: Sequence[int], signal_number: signal.Signals) -> None:
     for number in numbers:
         with suppress(ProcessLookupError):  # it may have ended meanwhile
-            os.kill(number, what)
+            os.kill(number, signal_number)
 
 
-def prospect(server: LiveServer, name: str, reference: str) -> int:
+def add_prospect(server: LiveServer, name: str, reference: str) -> int:
     """Adds a customer with little more than a name; its id."""
     with server.app.app_context():
         organisation = db.session.scalars(select(Organisation)).first()
         assert organisation is not None
         actor = Actor(None, organisation.id)
-        with history.acting(actor, "test"):
+        with history.act_as(actor, "test"):
             customer = Customer(name=name, reference=reference, is_prospect=True, registration_number=reference)
             customer.contacts = [Contact(name=name)]
             save_customer(customer, actor=actor)
@@ -124,32 +125,32 @@ def prospect(server: LiveServer, name: str, reference: str) -> int:
 
 
 @dataclass
-class Faults:
+class PageFaults:
     """What went wrong in the browser. A test that provokes an error `allow`s it by a piece of its text."""
 
-    home: str
-    found: list[str] = field(default_factory=list)
-    allowed: list[str] = field(default_factory=list)
+    base_url: str
+    messages: list[str] = field(default_factory=list)
+    allowed_texts: list[str] = field(default_factory=list)
 
     def allow(self, text: str) -> None:
-        self.allowed.append(text)
+        self.allowed_texts.append(text)
 
     def watch(self, context: BrowserContext) -> None:
         context.on("console", self.on_console)
-        context.on("weberror", lambda error: self.found.append(f"script: {error.error}"))
+        context.on("weberror", lambda error: self.messages.append(f"script: {error.error}"))
         context.on("request", self.on_request)
 
     def on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.found.append(f"console: {message.text} ({message.location.get('url', '')})")
+            self.messages.append(f"console: {message.text} ({message.location.get('url', '')})")
 
     def on_request(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme not in ("data", "blob", "about") and address.netloc != self.home:
-            self.found.append(f"request to another host: {request.url}")
+        if address.scheme not in ("data", "blob", "about") and address.netloc != self.base_url:
+            self.messages.append(f"request to another host: {request.url}")
 
-    def unexpected(self) -> list[str]:
-        return [fault for fault in self.found if not any(text in fault for text in self.allowed)]
+    def unexpected_messages(self) -> list[str]:
+        return [fault for fault in self.messages if not any(text in fault for text in self.allowed_texts)]
 
 
 @pytest.fixture(scope="session")
@@ -162,9 +163,9 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
         "HUB_WEB_WORKERS": "1",
         "PORT": str(free_port()),
     }
-    run = Running(["-m", "flask", "--app", "app", "up"], folder / "log", environment)
+    run = RunningCommand(["-m", "flask", "--app", "app", "up"], folder / "log", environment)
     try:
-        run.wait_for("runs at", seconds=90)
+        run.wait_for("is running at", seconds=90)
         settings = load_settings(environment)
         yield LiveServer(settings.public_url, settings, create_app(settings), run)
         run.send(signal.SIGTERM)
@@ -178,11 +179,11 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     program = shutil.which("chromium")
     if program is None:
-        leave_out("Chromium is not installed")
+        skip_test("Chromium is not installed")
         return
     node, _script = compute_driver_executable()
     if subprocess.run([node, "--version"], capture_output=True, check=False).returncode:
-        leave_out("Playwright's own program does not run here (is libatomic1 installed?)")
+        skip_test("Playwright's own program does not run here (is libatomic1 installed?)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         yield browser
@@ -199,9 +200,9 @@ def browser_context(browser: Browser, live_server: LiveServer) -> Iterator[Brows
 
 
 @pytest.fixture
-def faults(live_server: LiveServer) -> Faults:
+def faults(live_server: LiveServer) -> PageFaults:
     """What went wrong in the test's pages; a test that provokes an error says so here."""
-    return Faults(urlsplit(live_server.url).netloc)
+    return PageFaults(urlsplit(live_server.url).netloc)
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +213,7 @@ def sign_in_as(browser: Browser, live_server: LiveServer) -> Callable[[Role], St
     def cookies(role: Role) -> StorageState:
         if role not in known:
             page = browser.new_page(base_url=live_server.url)
-            sign_in(page, email_of(role), PASSWORD)
+            sign_in(page, email_of(role), DEMO_PASSWORD)
             page.wait_for_url(lambda url: "/sign-in" not in url)
             known[role] = page.context.storage_state()
             page.close()
@@ -223,7 +224,7 @@ def sign_in_as(browser: Browser, live_server: LiveServer) -> Callable[[Role], St
 
 @pytest.fixture
 def open_as(
-    browser: Browser, live_server: LiveServer, faults: Faults, sign_in_as: Callable[[Role], StorageState]
+    browser: Browser, live_server: LiveServer, faults: PageFaults, sign_in_as: Callable[[Role], StorageState]
 ) -> Iterator[OpenAs]:
     """Opens a browser of its own for each person. The test fails where anything goes wrong in one of them."""
     opened: list[BrowserContext] = []
@@ -243,7 +244,7 @@ def open_as(
     yield open_as
     for context in opened:
         context.close()
-    assert faults.unexpected() == []
+    assert faults.unexpected_messages() == []
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.customers.workbooks import good_row, written
+from tests.support.workbooks import build_workbook, valid_row
 
 NORTHWIND = Path(__file__).resolve().parents[3] / "shared" / "data" / "northwind_customers.xlsx"
 NORTHWIND_ROWS = 91
@@ -52,17 +52,17 @@ def save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
 
 
-def northwind(folder: Path) -> Path:
+def northwind_workbook(folder: Path) -> Path:
     """The Northwind customers; where they are not at hand, made-up ones of the same shape and number."""
     if NORTHWIND.exists():
         return NORTHWIND
-    return workbook(folder, NORTHWIND_ROWS)
+    return write_workbook(folder, NORTHWIND_ROWS)
 
 
-def workbook(folder: Path, rows: int, **cells: object) -> Path:
+def write_workbook(folder: Path, rows: int, **cells: object) -> Path:
     """A workbook of made-up customers; `cells` are the same in every row."""
     path = folder / f"customers_{rows}.xlsx"
-    path.write_bytes(written([good_row(number, **cells) for number in range(1, rows + 1)]).getvalue())
+    path.write_bytes(build_workbook([valid_row(number, **cells) for number in range(1, rows + 1)]).getvalue())
     return path
 
 

@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from customerhub import history
-from customerhub.permissions import Actor
+from customerhub.core import history
+from customerhub.core.permissions import Actor
 from models import BlacklistEntry, Customer, Organisation
 from models.base import db
 from models.enums import Role, Stage
-from tests.browser.conftest import Faults, LiveServer, OpenAs
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults
 from tests.browser.steps import fill_core, save
 
 QUESTION = "Who signs for the company?"
@@ -19,32 +19,32 @@ ANSWER = "Both directors together."
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_from_registration_to_live(open_as: OpenAs, live_server: LiveServer, faults: Faults, width: int) -> None:
+def test_from_registration_to_live(open_as: OpenAs, live_server: LiveServer, faults: PageFaults, width: int) -> None:
     name = {1440: "Quokka Wharf Ltd", 390: "Zebra Finch Ltd"}[width]
     faults.allow("status of 422")  # how the browser reports a form that is sent back
     partner, manager, agent = (open_as(role, width=width) for role in (Role.PARTNER, Role.MANAGER, Role.AGENT))
-    _registers(partner, name, f"HRB 55{width}")
-    _assigns(manager, name)
-    _refers(agent, name)
-    _answers(partner, name)
-    _passes(agent, name)
-    _makes_live(manager, name)
+    _register_prospect(partner, name, f"HRB 55{width}")
+    _assign_to_agent(manager, name)
+    _refer_to_partner(agent, name)
+    _answer_question(partner, name)
+    _pass_credit_check(agent, name)
+    _make_live(manager, name)
     partner.goto("/partner/?stage=Billing")
     expect(partner.get_by_role("link", name=name)).to_be_visible()
     with live_server.app.app_context():
-        made = db.session.scalars(select(Customer).where(Customer.name == name)).one()
-        assert made.stage is Stage.BILLING
-        assert (made.credit_reference, made.billing_reference) == ("CR-900", "B-900")
+        customer = db.session.scalars(select(Customer).where(Customer.name == name)).one()
+        assert customer.stage is Stage.BILLING
+        assert (customer.credit_reference, customer.billing_reference) == ("CR-900", "B-900")
     for page in (partner, manager, agent):
-        _fits(page, width)
+        _assert_fits(page, width)
 
 
-def _registers(page: Page, name: str, number: str) -> None:
+def _register_prospect(page: Page, name: str, number: str) -> None:
     page.goto("/partner/")
     page.get_by_role("link", name="Register a customer").click()
     page.get_by_label("Name", exact=False).first.fill(name)
     page.get_by_label("Registration number").fill(number)
-    page.get_by_label("Whom to ask").fill("Robin Vale")
+    page.get_by_label("Contact person").fill("Robin Vale")
     page.get_by_label("Email").fill("nobody")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("alert")).to_contain_text("nobody")
@@ -53,7 +53,7 @@ def _registers(page: Page, name: str, number: str) -> None:
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     expect(page.locator(".step.now")).to_have_text("Being checked")
-    _fits(page, page.viewport_size["width"] if page.viewport_size else 0)
+    _assert_fits(page, page.viewport_size["width"] if page.viewport_size else 0)
 
 
 def _open_task(page: Page, name: str) -> None:
@@ -62,7 +62,7 @@ def _open_task(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
-def _act(page: Page, action: str) -> None:
+def _choose_action(page: Page, action: str) -> None:
     """Choose what the page of a task offers, on a button of its own or in the menu."""
     own = page.locator(".page-actions > .btn-primary", has_text=action)
     if not own.is_visible():
@@ -71,39 +71,39 @@ def _act(page: Page, action: str) -> None:
     own.click()
 
 
-def _assigns(page: Page, name: str) -> None:
-    _goes_to_the_queue(page)
+def _assign_to_agent(page: Page, name: str) -> None:
+    _open_queue(page)
     _open_task(page, name)
-    _act(page, "Assign")
+    _choose_action(page, "Assign")
     page.get_by_label("Assignee").select_option(label="Aisha Agent")
     page.get_by_role("button", name="Assign").click()
-    expect(page.get_by_role("status").filter(has_text="Done")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="assigned")).to_be_visible()
 
 
-def _goes_to_the_queue(page: Page) -> None:
+def _open_queue(page: Page) -> None:
     page.goto("/admin/")
     opener = page.get_by_role("button", name="Menu", exact=True)
     if opener.is_visible():
         opener.click()
     page.get_by_role("navigation", name="Main").get_by_role("link", name=re.compile(r"^All tasks\s*\d+")).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Approval tasks")
-    _fits(page, page.viewport_size["width"] if page.viewport_size else 0)
+    _assert_fits(page, page.viewport_size["width"] if page.viewport_size else 0)
 
 
-def _refers(page: Page, name: str) -> None:
+def _refer_to_partner(page: Page, name: str) -> None:
     page.goto("/admin/tasks/mine/")
     page.get_by_role("link", name=name, exact=True).click()
     page.locator("main").get_by_role("link", name=name).click()
     expect(page.get_by_role("navigation", name="Parts of this record")).to_contain_text("Billing lines")
-    _act(page, "Refer")
-    page.get_by_label("Why").fill(QUESTION)
+    _choose_action(page, "Refer")
+    page.get_by_label("Reason").fill(QUESTION)
     page.get_by_role("button", name="Refer").click()
     expect(page.locator(".step.now")).to_have_text("Referred")
 
 
-def _answers(page: Page, name: str) -> None:
+def _answer_question(page: Page, name: str) -> None:
     page.goto("/partner/")
-    banner = page.get_by_role("status").or_(page.locator(".banner")).filter(has_text=f"{name} waits for your answer")
+    banner = page.get_by_role("status").or_(page.locator(".banner")).filter(has_text=f"{name}: your answer is required")
     banner.get_by_role("link", name="Answer").click()
     expect(page.get_by_text(QUESTION)).to_be_visible()
     page.get_by_label("Your answer").fill(ANSWER)
@@ -112,27 +112,27 @@ def _answers(page: Page, name: str) -> None:
     expect(page.get_by_text(ANSWER)).to_be_visible()
 
 
-def _passes(page: Page, name: str) -> None:
+def _pass_credit_check(page: Page, name: str) -> None:
     _open_task(page, name)
     expect(page.get_by_text(ANSWER)).to_be_visible()
-    _act(page, "Approve")
+    _choose_action(page, "Approve")
     page.get_by_label("Credit reference").fill("CR-900")
     page.get_by_label("Estimated monthly revenue").fill("250")
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_text("Passed Credit Ref")).to_be_visible()
+    expect(page.get_by_text("Credit check passed")).to_be_visible()
 
 
-def _makes_live(page: Page, name: str) -> None:
+def _make_live(page: Page, name: str) -> None:
     _open_task(page, name)
-    _act(page, "Approve")
+    _choose_action(page, "Approve")
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("alert")).to_contain_text("billing reference is needed")
+    expect(page.get_by_role("alert")).to_contain_text("Enter a billing reference")
     page.get_by_label("Billing reference").fill("B-900")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Approved")
 
 
-def _fits(page: Page, width: int) -> None:
+def _assert_fits(page: Page, width: int) -> None:
     """Nothing on the page is wider than the window."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if width >= 1440:
@@ -142,14 +142,14 @@ def _fits(page: Page, width: int) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_blacklisted_number_is_refused_at_registration(
-    open_as: OpenAs, live_server: LiveServer, faults: Faults, width: int
+    open_as: OpenAs, live_server: LiveServer, faults: PageFaults, width: int
 ) -> None:
     faults.allow("status of 422")
     number = f"HRB 66{width}"
     with live_server.app.app_context():
         organisation = db.session.scalars(select(Organisation)).first()
         assert organisation is not None
-        with history.acting(Actor(None, organisation.id), "test"):
+        with history.act_as(Actor(None, organisation.id), "test"):
             db.session.add(
                 BlacklistEntry(organisation_id=organisation.id, name="Old", registration_number=number, reason="Fraud")
             )
@@ -158,25 +158,25 @@ def test_a_blacklisted_number_is_refused_at_registration(
     page.goto("/partner/register/company/")
     page.get_by_label("Name", exact=False).first.fill("Innocent Ltd")
     page.get_by_label("Registration number").fill(f"hrb-66{width}")
-    page.get_by_label("Whom to ask").fill("Robin Vale")
+    page.get_by_label("Contact person").fill("Robin Vale")
     page.get_by_role("button", name="Register").click()
-    expect(page.get_by_role("alert")).to_contain_text("We cannot take on a customer with this number")
+    expect(page.get_by_role("alert")).to_contain_text("We cannot accept a customer with this number")
     expect(page.get_by_text("Fraud")).to_have_count(0)
-    expect(page.get_by_label("Whom to ask")).to_have_value("Robin Vale")
-    _fits(page, width)
+    expect(page.get_by_label("Contact person")).to_have_value("Robin Vale")
+    _assert_fits(page, width)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_duplicate_is_warned_of_where_people_look(open_as: OpenAs, faults: Faults, width: int) -> None:
+def test_a_duplicate_is_warned_of_where_people_look(open_as: OpenAs, faults: PageFaults, width: int) -> None:
     faults.allow("status of 422")
     page = open_as(Role.AGENT, width=width)
     page.goto("/admin/customers/new/")
     fill_core(page, "Granite Peak Constructions", f"GPC{width}", email=f"gpc{width}@customer.example")
     save(page)
-    warned = page.get_by_role("alert").filter(has_text="There may be such a customer already")
+    warned = page.get_by_role("alert").filter(has_text="This customer may already exist")
     expect(warned).to_be_focused()
     expect(warned).to_be_in_viewport()
     expect(page.get_by_text("Granite Peak Construction (")).to_be_in_viewport()
-    _fits(page, width)
+    _assert_fits(page, width)
     page.get_by_role("button", name="Save anyway").click()
     expect(page.get_by_role("status").filter(has_text="was added")).to_be_visible()

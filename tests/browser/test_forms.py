@@ -10,40 +10,40 @@ from sqlalchemy import select
 from models import Customer
 from models.base import db
 from models.enums import Role
-from tests.browser.conftest import Faults, LiveServer, OpenAs
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults
 from tests.browser.steps import field, fill_core, open_tab, save
 
 
-def stored(live_server: LiveServer, reference: str) -> Customer:
+def get_stored_customer(live_server: LiveServer, reference: str) -> Customer:
     """The customer with this reference, with what hangs on it; inside an app context."""
     db.session.expire_all()
     return db.session.scalars(select(Customer).where(Customer.reference == reference)).one()
 
 
-def edit(page: Page, live_server: LiveServer, reference: str) -> None:
+def open_edit_form(page: Page, live_server: LiveServer, reference: str) -> None:
     with live_server.app.app_context():
-        page.goto(f"/admin/customers/edit/?id={stored(live_server, reference).id}")
+        page.goto(f"/admin/customers/edit/?id={get_stored_customer(live_server, reference).id}")
 
 
 def test_leaving_a_changed_form_asks_first(open_as: OpenAs) -> None:
     page = open_as(Role.AGENT)
-    asked: list[str] = []
+    questions: list[str] = []
     answers = iter([Dialog.dismiss, Dialog.accept])
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), next(answers)(dialog)))
+    page.on("dialog", lambda dialog: (questions.append(dialog.type), next(answers)(dialog)))
     page.goto("/admin/customers/new/")
     page.get_by_role("link", name="Groups", exact=True).click()
     page.wait_for_url("**/admin/groups/")
-    assert asked == []
+    assert questions == []
     page.goto("/admin/customers/new/")
     field(page, "name").fill("Half a thought")
     page.get_by_role("link", name="Cancel").click()
     expect(field(page, "name")).to_have_value("Half a thought")
     page.get_by_role("link", name="Cancel").click()
     page.wait_for_url("**/admin/customers/")
-    assert asked == ["beforeunload", "beforeunload"]
+    assert questions == ["beforeunload", "beforeunload"]
 
 
-def test_a_form_opens_at_its_first_error(open_as: OpenAs, faults: Faults) -> None:
+def test_a_form_opens_at_its_first_error(open_as: OpenAs, faults: PageFaults) -> None:
     page = open_as(Role.AGENT)
     faults.allow("status of 422")
     page.goto("/admin/customers/new/")
@@ -62,15 +62,15 @@ def test_a_form_opens_at_its_first_error(open_as: OpenAs, faults: Faults) -> Non
     expect(page.get_by_role("tab", name="Financial 1 to correct")).to_have_attribute("aria-selected", "true")
     expect(field(page, "credit_limit")).to_have_value("12,50")
     expect(field(page, "credit_limit")).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_text("“12,50” is not an amount: write it as 1234.50").last).to_be_visible()
+    expect(page.get_by_text("“12,50” is not an amount: write it as 12.50").last).to_be_visible()
     expect(field(page, "contacts-0-name")).to_have_value("Robin")
 
 
-def test_two_people_who_save_the_same_customer(open_as: OpenAs, live_server: LiveServer, faults: Faults) -> None:
+def test_two_people_who_save_the_same_customer(open_as: OpenAs, live_server: LiveServer, faults: PageFaults) -> None:
     first, second = open_as(Role.MANAGER), open_as(Role.AGENT)
     faults.allow("status of 409")
     for page in (first, second):
-        edit(page, live_server, "DM-006")
+        open_edit_form(page, live_server, "DM-006")
     field(first, "contact_number").fill("+49 89 100")
     field(first, "website").fill("https://cobalt.example")
     save(first)
@@ -78,17 +78,17 @@ def test_two_people_who_save_the_same_customer(open_as: OpenAs, live_server: Liv
     field(second, "contact_number").fill("+49 30 200")
     field(second, "registration_date").fill("2001-02-03")
     save(second)
-    told = second.get_by_role("alert").filter(has_text="Max Manager saved this record")
-    expect(told.get_by_role("row", name="Contact number")).to_contain_text("+49 89 100")
-    expect(told.get_by_role("row", name="Contact number")).to_contain_text("+49 30 200")
+    banner = second.get_by_role("alert").filter(has_text="Max Manager saved this record")
+    expect(banner.get_by_role("row", name="Contact number")).to_contain_text("+49 89 100")
+    expect(banner.get_by_role("row", name="Contact number")).to_contain_text("+49 30 200")
     expect(field(second, "contact_number")).to_have_value("+49 30 200")
     expect(field(second, "website")).to_have_value("https://cobalt.example")
     save(second)
     expect(second.get_by_role("status").filter(has_text="was saved")).to_be_visible()
     with live_server.app.app_context():
-        kept = stored(live_server, "DM-006")
-        assert (kept.contact_number, kept.website) == ("+49 30 200", "https://cobalt.example")
-        assert kept.registration_date == date(2001, 2, 3)
+        saved_customer = get_stored_customer(live_server, "DM-006")
+        assert (saved_customer.contact_number, saved_customer.website) == ("+49 30 200", "https://cobalt.example")
+        assert saved_customer.registration_date == date(2001, 2, 3)
 
 
 def test_default_values_leave_alone_what_was_typed(open_as: OpenAs) -> None:
@@ -97,7 +97,7 @@ def test_default_values_leave_alone_what_was_typed(open_as: OpenAs) -> None:
     field(page, "name").fill("Typed before")
     field(page, "risk").select_option("High")
     page.get_by_role("button", name="Load default values").click()
-    expect(page.get_by_role("status").filter(has_text="1 kept as you typed")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="1 kept as entered")).to_be_visible()
     expect(field(page, "name")).to_have_value("Typed before")
     expect(field(page, "risk")).to_have_value("High")
     field(page, "risk").select_option("")
@@ -107,7 +107,7 @@ def test_default_values_leave_alone_what_was_typed(open_as: OpenAs) -> None:
 
 def test_rows_are_picked_added_and_removed(open_as: OpenAs, live_server: LiveServer) -> None:
     page = open_as(Role.AGENT)
-    edit(page, live_server, "DM-008")
+    open_edit_form(page, live_server, "DM-008")
     lines = open_tab(page, "Billing").locator("#billing_lines-list")
     for name in ("Electricity", "Hosted seats"):
         lines.get_by_role("button", name=name).click()
@@ -118,16 +118,16 @@ def test_rows_are_picked_added_and_removed(open_as: OpenAs, live_server: LiveSer
     save(page)
     expect(page.get_by_role("status").filter(has_text="was saved")).to_be_visible()
     with live_server.app.app_context():
-        (line,) = stored(live_server, "DM-008").billing_lines
+        (line,) = get_stored_customer(live_server, "DM-008").billing_lines
         assert (str(line), line.cost_per_unit) == ("Hosted seats", Decimal("12.5"))
-    edit(page, live_server, "DM-008")
+    open_edit_form(page, live_server, "DM-008")
     row = open_tab(page, "Billing").locator("#billing_lines-list [data-row]")
     row.get_by_text("Remove").click()
     expect(row.get_by_text("Undo")).to_be_visible()
     save(page)
     expect(page.get_by_role("status").filter(has_text="was saved")).to_be_visible()
     with live_server.app.app_context():
-        assert stored(live_server, "DM-008").billing_lines == []
+        assert get_stored_customer(live_server, "DM-008").billing_lines == []
 
 
 def test_a_kind_shows_only_its_own_fields(open_as: OpenAs) -> None:
@@ -162,6 +162,6 @@ def test_a_customer_is_added_without_javascript(open_as: OpenAs, live_server: Li
     save(page)
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"Plain Paper {width}")
     with live_server.app.app_context():
-        kept = stored(live_server, reference)
-        assert [document.certificate for document in kept.compliance_documents] == ["Trade licence"]
-        assert [contact.name for contact in kept.contacts] == ["Robin Sample"]
+        saved_customer = get_stored_customer(live_server, reference)
+        assert [document.certificate for document in saved_customer.compliance_documents] == ["Trade licence"]
+        assert [contact.name for contact in saved_customer.contacts] == ["Robin Sample"]

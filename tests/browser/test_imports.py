@@ -10,23 +10,23 @@ from models import Customer
 from models.base import db
 from models.enums import Role
 from tests.browser.conftest import LiveServer, OpenAs
-from tests.browser.steps import upload, workbook
-from tests.customers.workbooks import good_row, written
+from tests.browser.steps import upload, write_workbook
+from tests.support.workbooks import build_workbook, valid_row
 
-MANY = 10_000
+MANY_ROWS = 10_000
 
 
 def test_the_bar_moves_with_the_work(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.AGENT)
-    file = workbook(tmp_path, MANY)
-    with live_server.slowed("--queue bulk"):
+    file = write_workbook(tmp_path, MANY_ROWS)
+    with live_server.slow_processes("--queue bulk"):
         upload(page, file)
         bar = page.get_by_role("progressbar")
         page.wait_for_function("bar => bar.value > 0 && bar.value < bar.max", arg=bar.element_handle(), timeout=60_000)
         expect(page.locator("[data-done]")).to_contain_text(" of ")
         expect(page.locator("[data-rate]")).to_contain_text("rows a second")
         expect(page.get_by_text("Running", exact=True)).to_be_visible()
-    expect(page.get_by_role("link", name=f"{MANY:,} New")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("link", name=f"{MANY_ROWS:,} New")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Cancel import").click()
     expect(page.get_by_text("Cancelled. Nothing was saved.", exact=True)).to_be_visible()
 
@@ -34,24 +34,24 @@ def test_the_bar_moves_with_the_work(open_as: OpenAs, live_server: LiveServer, t
 def test_rows_in_error_come_back_with_their_reasons(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.AGENT)
     path = tmp_path / "mixed.xlsx"
-    rows = [good_row(1, reference="MIX1"), good_row(2, reference="MIX2", risk="Severe", email="nobody")]
-    path.write_bytes(written(rows).getvalue())
+    rows = [valid_row(1, reference="MIX1"), valid_row(2, reference="MIX2", risk="Severe", email="nobody")]
+    path.write_bytes(build_workbook(rows).getvalue())
     upload(page, path)
-    refused = page.get_by_role("row").filter(has_text="MIX2")
-    expect(refused).to_contain_text("“Severe” is not a risk")
-    expect(refused).to_contain_text("“nobody” is not an email address")
-    page.get_by_role("link", name="1 In error").click()
+    error_row = page.get_by_role("row").filter(has_text="MIX2")
+    expect(error_row).to_contain_text("“Severe” is not a risk")
+    expect(error_row).to_contain_text("“nobody” is not an email address")
+    page.get_by_role("link", name="1 With errors").click()
     expect(page.get_by_role("row").filter(has_text="MIX1")).to_have_count(0)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download the rows in error").click()
+        page.get_by_role("link", name="Download rows with errors").click()
     download.value.save_as(tmp_path / "errors.xlsx")
     cells = [list(row) for row in load_workbook(tmp_path / "errors.xlsx").worksheets[0].iter_rows(values_only=True)]
     assert any("MIX2" in row and any("Severe" in str(cell) for cell in row) for row in cells)
     assert not any("MIX1" in row for row in cells)
     expect(page.get_by_role("button", name="Import all")).to_be_disabled()
-    page.get_by_role("button", name="Import 1 good row").click()
+    page.get_by_role("button", name="Import 1 valid row").click()
     expect(page.get_by_text("1 customer was saved.")).to_be_visible()
-    assert _references(live_server, "MIX") == ["MIX1"]
+    assert list_references(live_server, "MIX") == ["MIX1"]
 
 
 def test_an_unusable_file_says_why(open_as: OpenAs, tmp_path: Path) -> None:
@@ -59,32 +59,32 @@ def test_an_unusable_file_says_why(open_as: OpenAs, tmp_path: Path) -> None:
     path = tmp_path / "letter.xlsx"
     path.write_text("Dear customer")
     upload(page, path)
-    expect(page.get_by_text("This file could not be used. Nothing was saved.")).to_be_visible()
+    expect(page.get_by_text("This file could not be imported. Nothing was saved.")).to_be_visible()
     expect(page.get_by_role("alert")).not_to_be_empty()
 
 
 def test_an_import_without_javascript(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.AGENT, java_script_enabled=False)
     path = tmp_path / "plain.xlsx"
-    path.write_bytes(written([good_row(number, reference=f"NOJS{number}") for number in (1, 2)]).getvalue())
-    with live_server.paused("--queue bulk"):
+    path.write_bytes(build_workbook([valid_row(number, reference=f"NOJS{number}") for number in (1, 2)]).getvalue())
+    with live_server.pause_processes("--queue bulk"):
         upload(page, path)
-        _waits(page)
+        _expect_waiting(page)
     expect(page.get_by_role("link", name="2 New")).to_be_visible(timeout=15_000)
-    with live_server.paused("--queue bulk"):
+    with live_server.pause_processes("--queue bulk"):
         page.get_by_role("button", name="Import 2 rows").click()
-        _waits(page)
+        _expect_waiting(page)
     expect(page.get_by_text("2 customers were saved.")).to_be_visible(timeout=15_000)
-    assert _references(live_server, "NOJS") == ["NOJS1", "NOJS2"]
+    assert list_references(live_server, "NOJS") == ["NOJS1", "NOJS2"]
 
 
-def _waits(page: Page) -> None:
+def _expect_waiting(page: Page) -> None:
     """The page is there and will load itself again."""
     expect(page.get_by_role("progressbar")).to_be_visible()
     assert page.locator("meta[http-equiv='refresh']").get_attribute("content") == "4"
 
 
-def _references(live_server: LiveServer, prefix: str) -> list[str | None]:
+def list_references(live_server: LiveServer, prefix: str) -> list[str | None]:
     with live_server.app.app_context():
         query = select(Customer.reference).where(func.substr(Customer.reference, 1, len(prefix)) == prefix)
         return list(db.session.scalars(query.order_by(Customer.reference)))

@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
 from models import Customer
@@ -11,10 +12,10 @@ from models.base import db
 from models.enums import Role
 from tests.browser.conftest import LiveServer, OpenAs
 
-LIST = "/admin/customers/"
+LIST_URL = "/admin/customers/"
 
 
-def headings(page: Page) -> list[str]:
+def list_headings(page: Page) -> list[str]:
     return page.locator(".list thead th:not(.tick)").all_inner_texts()
 
 
@@ -27,13 +28,13 @@ def choose_columns(page: Page, *, on: str, off: str) -> None:
 
 def test_chosen_columns_stay(open_as: OpenAs) -> None:
     page = open_as(Role.MANAGER)
-    page.goto(LIST)
-    usual = headings(page)
+    page.goto(LIST_URL)
+    usual = list_headings(page)
     choose_columns(page, on="Email", off="Region")
     expect(page.get_by_role("columnheader", name="Email")).to_be_visible()
     again = open_as(Role.MANAGER)
-    again.goto(LIST)
-    assert headings(again) == [name for name in usual if name != "Region"] + ["Email"]
+    again.goto(LIST_URL)
+    assert list_headings(again) == [name for name in usual if name != "Region"] + ["Email"]
     expect(again.get_by_role("row", name="Cobalt Software Ltd")).to_contain_text("office@cobaltsoftwareltd.example")
     again.get_by_label("Choose columns").click()
     again.get_by_role("button", name="Move Email up").click()
@@ -42,12 +43,12 @@ def test_chosen_columns_stay(open_as: OpenAs) -> None:
     again.get_by_label("Choose columns").click()
     again.get_by_role("button", name="Reset").click()
     expect(again.get_by_role("columnheader", name="Region")).to_be_visible()
-    assert headings(again) == usual
+    assert list_headings(again) == usual
 
 
 def test_a_saved_view_stays(open_as: OpenAs) -> None:
     page = open_as(Role.MANAGER)
-    page.goto(LIST)
+    page.goto(LIST_URL)
     page.get_by_text("Add filter").click()
     page.get_by_placeholder("Find a filter").fill("ris")
     page.locator("details.filter summary").filter(has_text="Risk").click()
@@ -55,16 +56,16 @@ def test_a_saved_view_stays(open_as: OpenAs) -> None:
     filters.get_by_label("Risk", exact=True).select_option("High")
     filters.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("Risk is High")).to_be_visible()
-    found = page.get_by_role("row").all_inner_texts()
-    assert 1 < len(found) < 20
+    row_texts = page.get_by_role("row").all_inner_texts()
+    assert 1 < len(row_texts) < 20
     page.locator("summary").filter(has_text="Save view").click()
-    page.get_by_label("Name of this view").fill("Worries")
+    page.get_by_label("View name").fill("Worries")
     page.get_by_role("button", name="Save view").click()
     again = open_as(Role.MANAGER)
-    again.goto(LIST)
+    again.goto(LIST_URL)
     again.get_by_role("link", name="Worries").click()
     expect(again.get_by_text("Risk is High")).to_be_visible()
-    assert again.get_by_role("row").all_inner_texts() == found
+    assert again.get_by_role("row").all_inner_texts() == row_texts
     again.get_by_role("button", name="Delete the view Worries").click()
     expect(again.get_by_role("link", name="Worries")).to_have_count(0)
     expect(again.get_by_text("Risk is High")).to_have_count(0)
@@ -72,7 +73,7 @@ def test_a_saved_view_stays(open_as: OpenAs) -> None:
 
 def test_many_rows_at_once(open_as: OpenAs, live_server: LiveServer) -> None:
     page = open_as(Role.MANAGER)
-    page.goto(f"{LIST}?search=alpenblick")
+    page.goto(f"{LIST_URL}?search=alpenblick")
     bar = page.locator("#bulk")
     expect(bar).to_be_hidden()
     for name in ("Alpenblick Events GmbH", "Alpenblick Hotels AG"):
@@ -82,19 +83,35 @@ def test_many_rows_at_once(open_as: OpenAs, live_server: LiveServer) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Assign account manager: 2 customers")
     expect(page.get_by_role("link", name="Alpenblick Hotels AG")).to_be_visible()
     page.get_by_label("Account manager").select_option(label="Ada Admin")
-    page.get_by_role("button", name="Assign account manager: 2 customers").click()
-    expect(page.get_by_text("2 done")).to_be_visible()
+    page.get_by_role("button", name="Assign to 2 customers").click()
+    expect(page.get_by_text("2 customers assigned")).to_be_visible()
     with live_server.app.app_context():
         query = select(Customer).where(Customer.name.in_(["Alpenblick Events GmbH", "Alpenblick Hotels AG"]))
         assert [str(row.account_manager) for row in db.session.scalars(query)] == ["Ada Admin", "Ada Admin"]
 
 
+def test_many_rows_that_differ_are_not_assigned_by_one_click(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto("/admin/tasks/?f=state:is:open")
+    for box in page.locator("[name='rowid']").all()[:2]:
+        box.check()
+    page.locator("#bulk").get_by_role("button", name="Assign", exact=True).click()
+    assignee = page.get_by_label("Assignee")
+    expect(assignee.locator("option:checked")).to_have_text("Choose…")
+    page.get_by_role("button", name="Assign 2 tasks").click()
+    expect(assignee).to_be_focused()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Assign 2 tasks")
+    page.goto(page.url.replace("/assign/", "/due/"))
+    page.get_by_label("No due date").check()
+    expect(page.get_by_label("Due on")).to_be_hidden()
+
+
 def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveServer) -> None:
     page = open_as(Role.MANAGER)
-    page.goto(f"{LIST}?search=aurora")
+    page.goto(f"{LIST_URL}?search=aurora")
     page.get_by_label("Select Aurora").check()
     page.locator("#bulk").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="Left out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Cannot be processed")).to_be_visible()
     expect(page.get_by_text("Drop the customer instead")).to_be_visible()
     expect(page.get_by_role("button", name="Delete Aurora")).to_be_disabled()
     with live_server.app.app_context():
@@ -103,8 +120,8 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
 
 def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:
     page = open_as(Role.MANAGER)
-    page.goto(f"{LIST}?search=alpenblick&sort=name&desc=1")
-    shown = page.locator(".list .status-link > span:first-of-type").all_inner_texts()
+    page.goto(f"{LIST_URL}?search=alpenblick&sort=name&desc=1")
+    listed_names = page.locator(".list .status-link > span:first-of-type").all_inner_texts()
     page.get_by_label("More: add, import, export").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Export to CSV").click()
@@ -112,6 +129,108 @@ def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:
     download.value.save_as(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["Name"] for row in rows] == shown
+    assert [row["Name"] for row in rows] == listed_names
     assert len(rows) == 3
     assert rows[0]["Account no."]
+
+
+def opened(page: Page, name: str) -> Locator:
+    """The panel of a menu, opened by its button."""
+    button = page.locator("details.menu > summary").filter(has_text=name).filter(visible=True).first
+    button.click()
+    panel = button.locator("xpath=..").locator(".menu-panel")
+    expect(panel).to_be_visible()
+    return panel
+
+
+def click_beside(panel: Locator) -> None:
+    """Click the panel itself: just inside its edge, where nothing but padding is."""
+    at = panel.bounding_box()
+    assert at is not None
+    x, y = at["x"] + at["width"] / 2, at["y"] + at["height"] - 3
+    assert panel.evaluate("(panel, [x, y]) => panel.contains(document.elementFromPoint(x, y))", [x, y])
+    panel.page.mouse.click(x, y)
+
+
+def test_a_column_is_chosen_by_its_name(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(LIST_URL)
+    panel = opened(page, "Columns")
+    for name in ("Email", "Region"):
+        box = panel.get_by_role("checkbox", name=name, exact=True)
+        before = box.is_checked()
+        panel.get_by_text(name, exact=True).click()
+        expect(box).to_be_checked(checked=not before)
+        expect(panel).to_be_visible()
+    click_beside(panel)
+    expect(panel).to_be_visible()
+    panel.get_by_text("Region", exact=True).click()
+    panel.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("columnheader", name="Email")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Region")).to_be_visible()
+    panel = opened(page, "Columns")
+    panel.get_by_role("button", name="Reset").click()
+    expect(page.get_by_role("columnheader", name="Email")).to_have_count(0)
+
+
+def test_a_view_is_named_after_a_click_on_the_words(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(f"{LIST_URL}?search=alpenblick")
+    panel = opened(page, "Save view")
+    panel.get_by_text("Saves the current search").click()
+    expect(panel).to_be_visible()
+    click_beside(panel)
+    expect(panel).to_be_visible()
+    panel.get_by_text("View name").click()
+    expect(panel.get_by_label("View name")).to_be_focused()
+    page.keyboard.type("Hotels")
+    panel.get_by_role("button", name="Save view").click()
+    page.get_by_role("button", name="Delete the view Hotels").click()
+    expect(page.get_by_role("link", name="Hotels", exact=True)).to_have_count(0)
+
+
+def test_filters_stay_open_under_the_pointer(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(LIST_URL)
+    panel = opened(page, "Add filter")
+    click_beside(panel)
+    expect(panel).to_be_visible()
+    panel.get_by_placeholder("Find a filter").fill("risk")
+    panel.locator("details.filter > summary").filter(has_text="Risk").first.click()
+    form = panel.locator("details.filter[open] form")
+    at = form.bounding_box()
+    assert at is not None
+    page.mouse.click(at["x"] + 4, at["y"] + at["height"] - 4)
+    expect(form).to_be_visible()
+    form.get_by_label("Risk", exact=True).select_option("High")
+    form.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Risk is High")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("address", "menu"),
+    [
+        (LIST_URL, ".page-actions > .menu"),
+        ("/admin/customers/details/?id=3", ".page-actions > .menu"),
+        (LIST_URL, ".user-menu"),
+    ],
+)
+def test_actions_stay_open_under_the_pointer(open_as: OpenAs, address: str, menu: str) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(address)
+    page.locator(f"{menu} > summary").first.click()
+    panel = page.locator(f"{menu}[open] > .menu-panel")
+    for _ in range(2):
+        click_beside(panel)
+        expect(panel).to_be_visible()
+    page.mouse.click(700, 880)
+    expect(panel).to_be_hidden()
+
+
+def test_a_menu_closes_where_the_focus_leaves_it(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(LIST_URL)
+    panel = opened(page, "Columns")
+    panel.get_by_role("button", name="Apply").focus()
+    page.keyboard.press("Tab")
+    expect(panel).to_be_hidden()

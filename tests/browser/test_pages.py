@@ -1,22 +1,24 @@
 """Every page of every role: nothing wider than its window, no error in the console, no word that is none of ours."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from customerhub import history
 from customerhub.approvals import blacklist
+from customerhub.core import history
+from customerhub.core.permissions import Actor
 from customerhub.customers import alerts
-from customerhub.permissions import Actor
-from models import BlacklistEntry, Customer
+from customerhub.users import accounts
+from models import BlacklistEntry, Customer, User
 from models.base import db
 from models.enums import Role
-from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
 
-INTERNAL = re.compile(r"\bNone\b|\bnull\b|\bundefined\b|\bNaN\b|[a-z]+_(id|key)\b")
+INTERNAL_WORDS = re.compile(r"\bNone\b(?! of the selected)|\bnull\b|\bundefined\b|\bNaN\b|[a-z]+_(id|key)\b")
 OPERATIONS = (
     "customers/operation/assign/?id=1&id=2",
     "customers/operation/review/?id=1&id=2",
@@ -24,7 +26,7 @@ OPERATIONS = (
     "customers/operation/report/?id=1",
     "users/operation/invite/?id=3",
 )
-OTHERS = (
+OTHER_ADDRESSES = (
     "/admin/",
     "/admin/customers/?f=risk:is:High&f=stage:is:Referred&search=zzz",
     "/admin/customers/edit/?id=1",
@@ -49,29 +51,33 @@ OTHERS = (
 )
 
 
-def look_at(page: Page, address: str) -> None:
+def check_page(page: Page, address: str) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert answer.ok, address
-    told = page.evaluate("[document.documentElement.scrollWidth, innerWidth, document.body.innerText, document.title]")
-    width, window, text, title = told
+    measures = page.evaluate(
+        "[document.documentElement.scrollWidth, innerWidth, document.body.innerText, document.title]"
+    )
+    width, window, text, title = measures
     assert width <= window, f"{address} is {width - window} pixels too wide"
-    assert not INTERNAL.findall(text), address
+    assert not INTERNAL_WORDS.findall(text), address
     assert title.split(" · ")[0], address
 
 
-def addresses_of(page: Page) -> list[str]:
+def list_addresses(page: Page) -> list[str]:
     """Every list of the menu, the form to add to it, and its first row's record and form."""
     page.goto("/admin/")
     lists = page.locator(".side-nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    found = list(lists)
+    addresses = list(lists)
     for address in lists:
         page.goto(address)
         parts = page.locator(".page-actions > .btn-primary, .list tbody a.row-link, .list tbody .status-link")
         hrefs = parts.evaluate_all("links => links.slice(0, 2).map(link => link.getAttribute('href'))")
-        found += hrefs
-        found += [href.replace("/details/", "/edit/") for href in hrefs if "/details/" in href and "edit" in address]
-    return list(dict.fromkeys(found))
+        addresses += hrefs
+        addresses += [
+            href.replace("/details/", "/edit/") for href in hrefs if "/details/" in href and "edit" in address
+        ]
+    return list(dict.fromkeys(addresses))
 
 
 @pytest.mark.parametrize(
@@ -79,11 +85,11 @@ def addresses_of(page: Page) -> list[str]:
 )
 def test_every_page_fits(open_as: OpenAs, width: int, scheme: str, role: Role) -> None:
     page = open_as(role, width=width, color_scheme=scheme)
-    found = addresses_of(page)
-    assert len(found) > 40
-    others = [address for address in OTHERS if role is Role.ADMIN or "operation" not in address]
-    for address in [*found, *others]:
-        look_at(page, address)
+    addresses = list_addresses(page)
+    assert len(addresses) > 40
+    others = [address for address in OTHER_ADDRESSES if role is Role.ADMIN or "operation" not in address]
+    for address in [*addresses, *others]:
+        check_page(page, address)
 
 
 @pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER])
@@ -92,15 +98,15 @@ def test_pages_of_partners_and_customers_fit(open_as: OpenAs, role: Role, width:
     page = open_as(role, width=width, color_scheme="dark")
     own = ("/partner/customers/1/", "/partner/customers/1/contracts/new/") if role is Role.PARTNER else ()
     for address in (*own, "/", "/profile/", "/profile/password"):
-        look_at(page, address)
+        check_page(page, address)
     expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_pages_of_strangers_fit(open_as: OpenAs, faults: Faults, width: int) -> None:
+def test_pages_of_strangers_fit(open_as: OpenAs, faults: PageFaults, width: int) -> None:
     page = open_as(None, width=width)
     for address in ("/sign-in", "/forgotten"):
-        look_at(page, address)
+        check_page(page, address)
     faults.allow("status of 404")
     faults.allow("status of 410")
     page.goto("/nowhere")
@@ -112,29 +118,82 @@ def test_pages_of_strangers_fit(open_as: OpenAs, faults: Faults, width: int) -> 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_name_without_an_end_fits(open_as: OpenAs, live_server: LiveServer, width: int) -> None:
     page = open_as(Role.ADMIN, width=width)
-    found = prospect(live_server, "Donau" + "dampfschiff" * 15, f"LONG{width}")
+    customer_id = add_prospect(live_server, "Donau" + "dampfschiff" * 15, f"LONG{width}")
     for address in (
         f"?search=LONG{width}",
-        f"details/?id={found}",
-        f"details/?id={found}&tab=history",
-        f"edit/?id={found}",
-        f"operation/assign/?id={found}",
+        f"details/?id={customer_id}",
+        f"details/?id={customer_id}&tab=history",
+        f"edit/?id={customer_id}",
+        f"operation/assign/?id={customer_id}",
     ):
-        look_at(page, f"/admin/customers/{address}")
-    look_at(page, "/admin/")
+        check_page(page, f"/admin/customers/{address}")
+    check_page(page, "/admin/")
 
 
-SCROLLED = """() => [...document.querySelectorAll('.table-wrap')]
+# What the letters that the pages show are drawn with: the family of the style, and whether its files were fetched.
+FONT = """async () => {
+    await document.fonts.ready;
+    const style = getComputedStyle(document.querySelector('main'));
+    const family = style.fontFamily.split(',')[0];
+    const there = [...document.fonts].filter(face => face.status === 'loaded').map(face => face.family);
+    return [family, document.fonts.check(`14px ${family}`, 'Aa09'), there.includes(family)];
+}"""
+WIDTHS = """(text) => ['normal', 'tabular-nums'].map(figures => [...text].map(letter => {
+    const span = document.createElement('span');
+    span.style.fontVariantNumeric = figures;
+    span.textContent = letter.repeat(20);
+    document.querySelector('main').append(span);
+    const { width } = span.getBoundingClientRect();
+    span.remove();
+    return width;
+}))"""
+
+
+@pytest.mark.parametrize("role", [None, Role.AGENT, Role.PARTNER])
+def test_letters_are_those_that_come_with_the_page(open_as: OpenAs, role: Role | None) -> None:
+    """So a page is as wide on every machine, whatever fonts it has."""
+    page = open_as(role)
+    fetched = []
+    page.on("response", lambda answer: fetched.append((urlsplit(answer.url).path, answer.status)))
+    page.goto("/admin/customers/" if role is Role.AGENT else "/")
+    assert page.evaluate(FONT) == ["Inter", True, True]
+    assert [each for each in fetched if "/fonts/" in each[0]] == [("/static/fonts/inter-latin.woff2", 200)]
+    assert page.evaluate("getComputedStyle(document.querySelector('button, input, a')).fontFamily").startswith("Inter,")
+
+
+def test_letters_of_other_scripts_come_when_they_are_shown(open_as: OpenAs) -> None:
+    page = open_as(None)
+    page.goto("/sign-in")
+    for text, part in (("Łódź Ğ", "latin-ext"), ("Київ", "cyrillic"), ("Қазақ", "cyrillic-ext"), ("Αθήνα", "greek")):
+        with page.expect_response(lambda answer, part=part: f"/fonts/inter-{part}.woff2" in answer.url) as came:
+            page.locator("main h1").evaluate("(heading, text) => { heading.textContent = text; }", text)
+        assert came.value.ok
+    with page.expect_response("**/fonts/inter-vietnamese.woff2*"):
+        page.locator("main h1").evaluate("heading => { heading.textContent = 'Việt Nam Ơ ₫'; }")
+
+
+def test_figures_below_one_another_are_as_wide(open_as: OpenAs) -> None:
+    page = open_as(None)
+    page.goto("/sign-in")
+    assert page.evaluate(FONT)[2]
+    usual, tabular = page.evaluate(WIDTHS, "0123456789")
+    assert len(set(usual)) > 1, "not the font that has both"
+    assert len(set(tabular)) == 1
+
+
+SCROLLED = """() => document.fonts.ready.then(() => [...document.querySelectorAll('.table-wrap')]
     .filter(box => box.scrollWidth > box.clientWidth + 1)
-    .map(box => `${box.ariaLabel}: ${box.scrollWidth} in ${box.clientWidth}`)"""
+    .map(box => `${box.ariaLabel}: ${box.scrollWidth} in ${box.clientWidth}`))"""
 
 
-@pytest.mark.parametrize("width", [641, 768, 1024, 1280, 1440, 1920])
+@pytest.mark.parametrize("width", [641, 768, 1024, 1280, 1366, 1440, 1920])
 def test_lists_are_read_without_scrolling_sideways(open_as: OpenAs, live_server: LiveServer, width: int) -> None:
     """What has no column of its own where there is little room stands under the name."""
-    found = prospect(live_server, f"Donau{'dampfschiff' * 6} GmbH {width}", f"WIDE{width}")
-    as_listed(live_server, found)
+    customer_id = add_prospect(live_server, f"Donau{'dampfschiff' * 6} GmbH {width}", f"WIDE{width}")
+    fill_list_columns(live_server, customer_id)
     page = open_as(Role.MANAGER, width=width)
+    page.goto("/admin/")
+    menu = page.locator(".side-nav a").evaluate_all("links => links.map(link => link.getAttribute('href').slice(7))")
     for address in (
         "tasks/?f=state:is:open",
         "tasks/mine/",
@@ -143,23 +202,30 @@ def test_lists_are_read_without_scrolling_sideways(open_as: OpenAs, live_server:
         "groups/",
         "groups/details/?id=1",
         *("customers/", "contracts/", "orders/", "portal-users/", "outbox/") * (width > 700),
+        *menu * (width >= 1440),
     ):
         page.goto(f"/admin/{address}")
         assert page.evaluate(SCROLLED) == [], address
+    if width >= 1024:
+        admin = open_as(Role.ADMIN, width=width)
+        for address in ("users/", "users/?sort=name&desc=1&search=Maximiliane", "history/"):
+            admin.goto(f"/admin/{address}")
+            expect(admin.locator(".list tbody tr")).not_to_have_count(0)
+            assert admin.evaluate(SCROLLED) == [], address
     page.goto(f"/admin/tasks/?f=state:is:open&search=WIDE{width}")
     row = page.locator(".list tbody tr").first
-    for told in ("Blacklist", "Billing", "CREDITREFORM", "1,234,567.89", "Company"):
-        expect(row).to_contain_text(told)
+    for visible_text in ("Blacklist", "Live", "CREDITREFORM", "1,234,567.89", "Company"):
+        expect(row).to_contain_text(visible_text)
     assert row.get_by_text("1,234,567.89").filter(visible=True).count() == 1
     assert row.get_by_text("Company").filter(visible=True).count() == 1
 
 
-def as_listed(server: LiveServer, key: int) -> None:
+def fill_list_columns(server: LiveServer, key: int) -> None:
     """Gives a customer the longest of what the lists show of it, and every member of a group that name."""
     with server.app.app_context():
         customer = db.session.get_one(Customer, key)
         actor = Actor(None, customer.organisation_id)
-        with history.acting(actor, "test"):
+        with history.act_as(actor, "test"):
             customer.credit_reference, customer.billing_reference = "CREDITREFORM-2026-000123456" * 2, "B" * 60
             customer.estimated_monthly_revenue, customer.group_id = Decimal("1234567.89"), 1
             blacklist.request_blacklisting(customer, reason="Never paid " * 30, actor=actor)
@@ -168,6 +234,15 @@ def as_listed(server: LiveServer, key: int) -> None:
             db.session.add(
                 BlacklistEntry(organisation_id=customer.organisation_id, valid_until=date(2199, 12, 31), **entry)
             )
+            user = User(
+                organisation_id=customer.organisation_id,
+                name=f"Maximiliane {'von Hohenstein ' * 3}{key}",
+                email=f"maximiliane.von-hohenstein-{key}@{'donaudampfschiff' * 2}.example",
+                role=Role.CUSTOMER,
+                customer_id=key,
+                last_sign_in_at=datetime(2026, 11, 28, 23, 59, tzinfo=UTC),
+            )
+            accounts.save_user(user, actor=actor)
             db.session.commit()
 
 

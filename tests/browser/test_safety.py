@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.enums import Role
-from tests.browser.conftest import Faults, LiveServer, OpenAs, prospect
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
 from tests.browser.steps import upload
-from tests.customers.workbooks import good_row, written
+from tests.support.workbooks import build_workbook, valid_row
 
 NAME = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"Bold\" <b>Ltd</b>"
 REFERENCE = "XSS1"
@@ -17,10 +17,10 @@ REFERENCE = "XSS1"
 @pytest.fixture(scope="module")
 def customer_id(live_server: LiveServer) -> int:
     """A customer whose name is markup."""
-    return prospect(live_server, NAME, REFERENCE)
+    return add_prospect(live_server, NAME, REFERENCE)
 
 
-def shows(page: Page, text: str = NAME) -> None:
+def expect_literal_text(page: Page, text: str = NAME) -> None:
     """`text` stands there as it was typed, and nothing of it ran."""
     expect(page.get_by_text(text).first).to_be_visible()
     assert page.evaluate("window.hacked") is None
@@ -40,7 +40,7 @@ def test_markup_in_a_name_is_text_everywhere(open_as: OpenAs, customer_id: int) 
     ):
         page.goto(address)
         if "history/?" not in address:
-            shows(page)
+            expect_literal_text(page)
     page.goto(f"/admin/customers/edit/?id={customer_id}")
     expect(page.locator("form.edit [name='name']")).to_have_value(NAME)
 
@@ -51,7 +51,7 @@ def test_markup_in_a_name_is_text_where_scripts_write_it(open_as: OpenAs, custom
     page.keyboard.press("/")
     page.keyboard.type(REFERENCE)
     expect(page.get_by_role("option", name="Bold")).to_be_visible()
-    shows(page.locator("[role=option]").page)
+    expect_literal_text(page.locator("[role=option]").page)
     page.keyboard.press("Escape")
     page.goto(f"/admin/customers/?search={REFERENCE}")
     page.locator(".list [data-peek]").first.hover()
@@ -69,14 +69,14 @@ def test_markup_in_a_name_is_text_where_scripts_write_it(open_as: OpenAs, custom
 def test_markup_in_an_import_is_text(open_as: OpenAs, tmp_path: Path) -> None:
     page = open_as(Role.ADMIN)
     path = tmp_path / "<b>markup<b>.xlsx"
-    path.write_bytes(written([good_row(1, name=NAME, reference="XSS2", risk="<i>Severe</i>")]).getvalue())
+    path.write_bytes(build_workbook([valid_row(1, name=NAME, reference="XSS2", risk="<i>Severe</i>")]).getvalue())
     upload(page, path)
-    expect(page.get_by_role("link", name="1 In error")).to_be_visible()
-    shows(page)
-    shows(page, "“<i>Severe</i>” is not a risk")
+    expect(page.get_by_role("link", name="1 With errors")).to_be_visible()
+    expect_literal_text(page)
+    expect_literal_text(page, "“<i>Severe</i>” is not a risk")
 
 
-def test_only_our_scripts_run(open_as: OpenAs, faults: Faults) -> None:
+def test_only_our_scripts_run(open_as: OpenAs, faults: PageFaults) -> None:
     page = open_as(Role.ADMIN)
     page.goto("/admin/")
     faults.allow("Content Security Policy")
@@ -95,15 +95,15 @@ def test_only_our_scripts_run(open_as: OpenAs, faults: Faults) -> None:
     page.wait_for_timeout(200)
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("getComputedStyle(document.body).outlineStyle") == "none"
-    refused = [fault for fault in faults.found if "Content Security Policy" in fault]
-    assert len(refused) >= 3
+    policy_errors = [fault for fault in faults.messages if "Content Security Policy" in fault]
+    assert len(policy_errors) >= 3
 
 
 def test_a_message_is_shown_as_it_looks(open_as: OpenAs) -> None:
     page = open_as(Role.ADMIN)
     page.goto("/admin/users/operation/invite/?id=3")
     page.get_by_role("button", name="Send password link").click()
-    expect(page.get_by_role("status").filter(has_text="done")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="emailed")).to_be_visible()
     page.goto("/admin/outbox/")
     page.locator(".list a.row-link").first.click()
     button = page.frame_locator("iframe").get_by_role("link").first

@@ -8,31 +8,44 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from customerhub import clock
+from customerhub.core import clock
+from customerhub.users.passwords import DEMO_PASSWORD
 from models import Customer
 from models.base import db
 from models.enums import Role
-from seed.demo import PASSWORD, email_of
-from tests.browser.conftest import Faults, LiveServer, OpenAs
-from tests.browser.steps import NORTHWIND_ROWS, field, fill_core, go_to, northwind, open_tab, save, sign_in, upload
+from seed.demo import email_of
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults
+from tests.browser.steps import (
+    NORTHWIND_ROWS,
+    field,
+    fill_core,
+    go_to,
+    northwind_workbook,
+    open_tab,
+    save,
+    sign_in,
+    upload,
+)
 
 POLICY = b"%PDF-1.4 insurance policy"
-EXPIRES = clock.today() + timedelta(days=400)
+EXPIRES = clock.get_today() + timedelta(days=400)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_a_day_at_work(open_as: OpenAs, live_server: LiveServer, faults: Faults, tmp_path: Path, width: int) -> None:
+def test_a_day_at_work(
+    open_as: OpenAs, live_server: LiveServer, faults: PageFaults, tmp_path: Path, width: int
+) -> None:
     page = open_as(None, width=width)
-    sign_in(page, email_of(Role.ADMIN), PASSWORD)
+    sign_in(page, email_of(Role.ADMIN), DEMO_PASSWORD)
     expect(page.get_by_role("heading", level=1)).to_have_text("Good day, Ada")
-    _adds_a_customer(page, faults, width)
-    _is_stored(live_server, f"DAY{width}")
-    _imports(page, live_server, northwind(tmp_path))
-    _finds_and_follows(page, f"DAY{width}", f"Orchid Works {width}")
-    _takes_the_import_back(page)
+    _add_customer(page, faults, width)
+    _assert_stored(live_server, f"DAY{width}")
+    _import_workbook(page, live_server, northwind_workbook(tmp_path))
+    _find_and_open(page, f"DAY{width}", f"Orchid Works {width}")
+    _revert_import(page)
 
 
-def _adds_a_customer(page: Page, faults: Faults, width: int) -> None:
+def _add_customer(page: Page, faults: PageFaults, width: int) -> None:
     go_to(page, "Customers")
     page.get_by_role("link", name="Add customer").click()
     fill_core(page, f"Orchid Works {width}", f"DAY{width}", email="office at orchid")
@@ -50,13 +63,13 @@ def _adds_a_customer(page: Page, faults: Faults, width: int) -> None:
     field(page, "billing_lines-0-cost_per_unit").fill("24.5")
     faults.allow("status of 422")  # how the browser reports a form that is sent back
     save(page)
-    _corrects_the_error(page, width)
+    _correct_error(page, width)
 
 
-def _corrects_the_error(page: Page, width: int) -> None:
-    told = page.get_by_role("alert").filter(has_text="Not done yet")
-    expect(told).to_contain_text("office at orchid")
-    told.get_by_role("link", name="Email").click()
+def _correct_error(page: Page, width: int) -> None:
+    banner = page.get_by_role("alert").filter(has_text="Please correct the following")
+    expect(banner).to_contain_text("office at orchid")
+    banner.get_by_role("link", name="Email").click()
     expect(field(page, "email")).to_be_focused()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(f"office@orchid{width}.example")
@@ -68,7 +81,7 @@ def _corrects_the_error(page: Page, width: int) -> None:
     expect(page.get_by_role("status").filter(has_text="was added")).to_be_visible()
 
 
-def _is_stored(live_server: LiveServer, reference: str) -> None:
+def _assert_stored(live_server: LiveServer, reference: str) -> None:
     with live_server.app.app_context():
         customer = db.session.scalars(select(Customer).where(Customer.reference == reference)).one()
         assert customer.email == f"office@{reference.lower().replace('day', 'orchid')}.example"
@@ -84,19 +97,19 @@ def _is_stored(live_server: LiveServer, reference: str) -> None:
         assert (str(line.commodity), line.minimum_cost, line.cost_per_unit) == ("Rack space", 80, Decimal("24.5"))
 
 
-def _imports(page: Page, live_server: LiveServer, path: Path) -> None:
-    with live_server.paused("--queue bulk"):
+def _import_workbook(page: Page, live_server: LiveServer, path: Path) -> None:
+    with live_server.pause_processes("--queue bulk"):
         upload(page, path)
         expect(page.get_by_role("progressbar", name=f"Import {path.name}")).to_be_visible()
         expect(page.get_by_text("Waiting to start")).to_be_visible()
     expect(page.get_by_role("link", name=f"{NORTHWIND_ROWS} New")).to_be_visible()
-    with live_server.paused("--queue bulk"):
+    with live_server.pause_processes("--queue bulk"):
         page.get_by_role("button", name=f"Import {NORTHWIND_ROWS} rows").click()
         expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.get_by_text(f"{NORTHWIND_ROWS} customers were saved.")).to_be_visible()
 
 
-def _finds_and_follows(page: Page, reference: str, name: str) -> None:
+def _find_and_open(page: Page, reference: str, name: str) -> None:
     page.keyboard.press("/")
     page.keyboard.type(reference.lower())
     expect(page.get_by_role("option", name=name)).to_be_visible()
@@ -112,11 +125,11 @@ def _finds_and_follows(page: Page, reference: str, name: str) -> None:
     expect(page.get_by_role("listitem").filter(has_text="created the record")).to_contain_text(name)
 
 
-def _takes_the_import_back(page: Page) -> None:
+def _revert_import(page: Page) -> None:
     go_to(page, "Imports")
     page.get_by_role("row").filter(has_text="Done").first.get_by_role("link").click()
     page.get_by_role("link", name="Revert this import").click()
     page.get_by_role("button", name="Revert").click()
-    expect(page.get_by_text("Taken back")).to_be_visible()
+    expect(page.get_by_text("Reverted, except for values changed since")).to_be_visible()
     expect(page.get_by_text("since and stay as they are")).to_have_count(0)
     expect(page.get_by_role("row").nth(1).get_by_role("link")).to_have_count(0)

@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from customerhub.config import Settings
+from customerhub.core.config import Settings
 from jobs.queue import init_queue
-from tests.databases import settings_for
-from tests.jobs.mailing import use
-from tests.jobs.running import Running
-from tests.servers import Valkey
-from tests.world import filled, world
+from models import OutboxMessage
+from tests.support.databases import settings_for
+from tests.support.outbox_messages import DatabaseSession, enqueue_messages, use_mail_server
+from tests.support.running_processes import RunningCommand
+from tests.support.servers import Valkey
+from tests.support.two_organisations import filled_database, organisations
 
-__all__ = ["filled", "use", "world"]  # fixtures made elsewhere
+__all__ = ["filled_database", "organisations", "use_mail_server"]  # fixtures made elsewhere
 
-StartCommand = Callable[..., Running]
+StartCommand = Callable[..., RunningCommand]
 
 
 @pytest.fixture
@@ -34,24 +35,24 @@ def queue_server(hub_settings: Settings) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def queueing(hub_settings: Settings) -> Iterator[Flask]:
+def queueing_app(hub_settings: Settings) -> Iterator[Flask]:
     """Inside the context of an app that queues, and does nothing else."""
-    app = Flask("queueing")
+    app = Flask("queueing_app")
     init_queue(app, hub_settings)
     with app.app_context():
         yield app
-        for connection in app.extensions.values():
-            connection.close()
+        for server in app.extensions.values():
+            server.connection.close()
 
 
 @pytest.fixture
 def start(hub_settings: Settings, tmp_path: Path) -> Iterator[StartCommand]:
     """Starts `python WORDS...` over the folder of `hub_settings`."""
-    started: list[Running] = []
+    started: list[RunningCommand] = []
 
-    def start(*words: str, **environment: str) -> Running:
+    def start(*words: str, **environment: str) -> RunningCommand:
         surroundings = {"HUB_DATA_DIR": str(hub_settings.data_dir), "HUB_SECRET_KEY": "tests", **environment}
-        started.append(Running(list(words), tmp_path / f"{len(started)}.log", surroundings))
+        started.append(RunningCommand(list(words), tmp_path / f"{len(started)}.log", surroundings))
         return started[-1]
 
     yield start
@@ -61,7 +62,13 @@ def start(hub_settings: Settings, tmp_path: Path) -> Iterator[StartCommand]:
 
 @pytest.fixture
 def start_worker(start: StartCommand) -> StartCommand:
-    def start_worker(queue: str = "default") -> Running:
+    def start_worker(queue: str = "default") -> RunningCommand:
         return start("-m", "flask", "--app", "app", "worker", "--queue", queue)
 
     return start_worker
+
+
+@pytest.fixture
+def messages(session: DatabaseSession) -> list[OutboxMessage]:
+    """Three that are due, the first the longest."""
+    return enqueue_messages(3)

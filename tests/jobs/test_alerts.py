@@ -7,21 +7,21 @@ import time_machine
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import select
 
-from customerhub import history
-from customerhub.periodic import Unfinished
-from customerhub.permissions import Actor
+from customerhub.core import history
+from customerhub.core.job_runs import IncompleteRun
+from customerhub.core.permissions import Actor
 from jobs import alerts
 from jobs.schedule import SCHEDULE
 from models import Alert, ComplianceDocument, Customer, History
 from models.base import db
 from models.enums import AlertRule
-from tests.jobs.slowness import too_slow
-from tests.people import make_customer, make_organisation, system
+from tests.support.people import make_customer, make_organisation, system_actor
+from tests.support.slow_jobs import slow_statements
 
 
-def with_document(organisation, expiry_date) -> Customer:
+def add_customer_with_document(organisation, expiry_date) -> Customer:
     customer = make_customer(organisation)
-    with history.acting(system(organisation), "test"):
+    with history.act_as(system_actor(organisation), "test"):
         customer.compliance_documents.append(
             ComplianceDocument(organisation_id=organisation.id, certificate="ISO", expiry_date=expiry_date)
         )
@@ -29,7 +29,7 @@ def with_document(organisation, expiry_date) -> Customer:
     return customer
 
 
-def warned() -> set[int]:
+def warned_customer_ids() -> set[int]:
     """The customers of whom it is warned that a document has expired."""
     standing = Alert.closed_at.is_(None), Alert.rule == AlertRule.DOCUMENT
     return set(db.session.scalars(select(Alert.customer_id).where(*standing)))
@@ -44,43 +44,43 @@ def noon():
 
 def test_every_organisation_is_asked_by_its_own_day(session, noon):
     london, kiribati, closed = (make_organisation(name) for name in ("London", "Kiribati", "Closed"))
-    with history.acting(system(london), "test"):
+    with history.act_as(system_actor(london), "test"):
         london.timezone, kiribati.timezone, closed.active = "Europe/London", "Pacific/Kiritimati", False
         session.commit()
     yesterday = noon - timedelta(days=1)
-    keys = {organisation.name: with_document(organisation, noon).id for organisation in (london, kiribati)}
-    late = {with_document(organisation, yesterday).id for organisation in (london, kiribati)}
-    with_document(closed, yesterday)
+    keys = {organisation.name: add_customer_with_document(organisation, noon).id for organisation in (london, kiribati)}
+    late = {add_customer_with_document(organisation, yesterday).id for organisation in (london, kiribati)}
+    add_customer_with_document(closed, yesterday)
     alerts.review()
-    assert warned() == {keys["Kiribati"], *late}
+    assert warned_customer_ids() == {keys["Kiribati"], *late}
 
 
 def test_a_second_time_changes_nothing_and_what_is_mended_goes(session, noon):
-    customer = with_document(make_organisation(), noon - timedelta(days=1))
+    customer = add_customer_with_document(make_organisation(), noon - timedelta(days=1))
     for _ in range(3):
         alerts.review()
     entries = session.scalars(select(History).where(History.table_name == "alert")).all()
     assert [(entry.action, entry.source, entry.actor_name) for entry in entries] == [
         ("created", "daily rules", "system")
     ]
-    with history.acting(Actor(None, customer.organisation_id), "test"):
+    with history.act_as(Actor(None, customer.organisation_id), "test"):
         customer.compliance_documents[0].expiry_date = noon
         session.commit()
     alerts.review()
-    assert warned() == set()
+    assert warned_customer_ids() == set()
     last = session.scalars(select(History).where(History.table_name == "alert").order_by(History.id.desc())).first()
     assert (last.action, list(last.changes)) == ("changed", ["closed_at"])
 
 
 def test_one_organisation_that_fails_stops_no_other(session, noon, caplog):
     broken, sound = make_organisation("Broken"), make_organisation("Sound")
-    with history.acting(system(broken), "test"):
+    with history.act_as(system_actor(broken), "test"):
         broken.timezone = "Nowhere/Land"
         session.commit()
-    customer = with_document(sound, noon - timedelta(days=1))
-    with pytest.raises(Unfinished, match="of 1 of 2 organisations could not be reviewed"):
+    customer = add_customer_with_document(sound, noon - timedelta(days=1))
+    with pytest.raises(IncompleteRun, match="of 1 of 2 organisations could not be reviewed"):
         alerts.review()
-    assert warned() == {customer.id}
+    assert warned_customer_ids() == {customer.id}
     assert f"the alerts of organisation {broken.id} could not be reviewed" in caplog.text
 
 
@@ -93,10 +93,12 @@ def test_it_is_in_the_schedule_every_hour():
 
 
 def test_a_job_that_took_too_long_ends_at_once(session, noon):
-    customers = [with_document(make_organisation(name), noon - timedelta(days=1)) for name in ("Slow", "Next")]
-    with pytest.raises(JobTimeoutException), too_slow("INSERT INTO alert"):
+    customers = [
+        add_customer_with_document(make_organisation(name), noon - timedelta(days=1)) for name in ("Slow", "Next")
+    ]
+    with pytest.raises(JobTimeoutException), slow_statements("INSERT INTO alert"):
         alerts.review()
     db.session.rollback()
-    assert warned() == set()
+    assert warned_customer_ids() == set()
     alerts.review()
-    assert warned() == {customer.id for customer in customers}
+    assert warned_customer_ids() == {customer.id for customer in customers}

@@ -7,13 +7,13 @@ import time_machine
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import select, text
 
-from customerhub.periodic import Unfinished
-from jobs.organisations import organisation_ids
+from customerhub.core.job_runs import IncompleteRun
+from jobs.per_organisation import organisation_ids
 from jobs.reminders import remind
 from models import Reminder
 from models.base import db
-from tests.jobs.slowness import too_slow
-from tests.notifications.book import make_book
+from tests.support.reminder_data import make_reminder_org
+from tests.support.slow_jobs import slow_statements
 
 DAY = date(2026, 6, 1)
 
@@ -26,14 +26,14 @@ def noon():
 
 
 def test_every_organisation_is_reminded_by_its_own_day(session, noon):
-    london, kiribati, closed = make_book("London"), make_book("Kiribati"), make_book("Closed")
-    london.change(london.organisation, timezone="Europe/London")
-    kiribati.change(kiribati.organisation, timezone="Pacific/Kiritimati")
-    closed.change(closed.organisation, active=False)
+    london, kiribati, closed = make_reminder_org("London"), make_reminder_org("Kiribati"), make_reminder_org("Closed")
+    london.change_row(london.organisation, timezone="Europe/London")
+    kiribati.change_row(kiribati.organisation, timezone="Pacific/Kiritimati")
+    closed.change_row(closed.organisation, active=False)
     tomorrow = date(2026, 6, 2)
     for book in (london, kiribati, closed):
         for day in (DAY, tomorrow):
-            book.customer(start=day, frequency=12)
+            book.make_customer(start=day, frequency=12)
     db.session.commit()
     assert remind() == "3 reminders planned"
     found = db.session.execute(select(Reminder.organisation_id, Reminder.due_on, Reminder.as_of)).all()
@@ -44,24 +44,24 @@ def test_every_organisation_is_reminded_by_its_own_day(session, noon):
 
 def test_one_that_fails_stops_no_other(session, noon):
     """A time zone that there is not, written past every check."""
-    broken, whole = make_book("Broken"), make_book("Whole")
+    broken, whole = make_reminder_org("Broken"), make_reminder_org("Whole")
     for book in (broken, whole):
-        book.customer(start=DAY)
+        book.make_customer(start=DAY)
     db.session.commit()
     db.session.execute(text("UPDATE organisation SET timezone = 'Nowhere/At_all' WHERE id = :id"), {"id": broken.id})
     db.session.commit()
-    with pytest.raises(Unfinished, match="1 reminders planned; of 1 organisations they could not be"):
+    with pytest.raises(IncompleteRun, match="1 reminders planned; failed for 1 organisations"):
         remind()
     assert set(db.session.scalars(select(Reminder.organisation_id))) == {whole.id}
 
 
 def test_a_job_that_took_too_long_ends_at_once(session, noon):
     """It does not go on with the next organisation, for which RQ would kill it a minute later."""
-    books = [make_book("Slow"), make_book("Next")]
+    books = [make_reminder_org("Slow"), make_reminder_org("Next")]
     for book in books:
-        book.customer(start=DAY)
+        book.make_customer(start=DAY)
     db.session.commit()
-    with pytest.raises(JobTimeoutException), too_slow("INSERT INTO reminder"):
+    with pytest.raises(JobTimeoutException), slow_statements("INSERT INTO reminder"):
         remind()
     db.session.rollback()
     assert db.session.scalars(select(Reminder)).all() == []

@@ -13,151 +13,153 @@ from redis import Redis
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 
-from customerhub.errors import NotAllowed, WrongState
-from customerhub.permissions import Actor
-from jobs import registries, steering
-from jobs.queue import BULK, DEFAULT, JOB_TIMEOUTS, QueueAway, enqueue, get_queue
-from jobs.registries import Place
+from customerhub.core.errors import NotAllowed, WrongState
+from customerhub.core.permissions import Actor
+from jobs.monitoring import job_control, queue_contents
+from jobs.monitoring.queue_contents import JobState
+from jobs.queue import BULK, DEFAULT, JOB_TIMEOUTS, QueueUnavailable, enqueue, get_queue
 from models import User
 from models.base import db
 from models.enums import Role
-from tests.jobs import work
-from tests.jobs.registering import ids_at, put_aside, put_failed, snapshot
-from tests.servers import Valkey, wait_until
-from tests.world import World
+from tests.support import sample_jobs
+from tests.support.queued_jobs import add_failed_jobs, list_job_ids, move_job, server_contents
+from tests.support.servers import Valkey, wait_until
+from tests.support.two_organisations import TwoOrganisations
 
 SYSTEM = Actor(None, 0)
-ACTS = {"retry": steering.retry, "discard": steering.discard, "cancel": steering.cancel}
+ACTIONS = {"retry": job_control.retry, "discard": job_control.discard, "cancel": job_control.cancel}
 POSSIBLE = {
-    "retry": {Place.FAILED, Place.LATER},
-    "discard": {Place.FAILED},
-    "cancel": {Place.WAITING, Place.LATER},
+    "retry": {JobState.FAILED, JobState.SCHEDULED},
+    "discard": {JobState.FAILED},
+    "cancel": {JobState.WAITING, JobState.SCHEDULED},
 }
 
 
 @pytest.fixture
-def notes(tmp_path: Path) -> Path:
+def notes_file(tmp_path: Path) -> Path:
     """The file that jobs write to."""
-    return tmp_path / "notes"
+    return tmp_path / "notes_file"
 
 
 @pytest.fixture
-def server(queue_server: Valkey, queueing: Flask) -> Redis:
+def server(queue_server: Valkey, queueing_app: Flask) -> Redis:
     """A connection to the queue server of the test, which is empty."""
     return get_queue().connection
 
 
-def lines(notes: Path) -> list[str]:
-    return notes.read_text().splitlines() if notes.exists() else []
+def read_lines(notes_file: Path) -> list[str]:
+    return notes_file.read_text().splitlines() if notes_file.exists() else []
 
 
-def where(job_id: str) -> Place | None:
-    found = registries.find(DEFAULT, job_id)
-    return found.place if found else None
+def state_of_job(job_id: str) -> JobState | None:
+    found = queue_contents.find_job(DEFAULT, job_id)
+    return found.state if found else None
 
 
-def traces_of(job_id: str, server: Redis) -> list[bytes]:
+def job_keys(job_id: str, server: Redis) -> list[bytes]:
     """The keys of the server that still know of a job."""
-    return [key for key, held in snapshot(server).items() if job_id.encode() in key or job_id.encode() in held]
+    return [
+        key for key, content in server_contents(server).items() if job_id.encode() in key or job_id.encode() in content
+    ]
 
 
-def job_at(place: Place) -> Job:
-    job = get_queue().enqueue(work.write, "nowhere", "x")
-    if place is not Place.WAITING:
-        put_aside(job, place)
+def make_job_in(place: JobState) -> Job:
+    job = get_queue().enqueue(sample_jobs.write, "nowhere", "x")
+    if place is not JobState.WAITING:
+        move_job(job, place)
     return job
 
 
-def test_a_failed_job_is_tried_again_by_a_worker(server: Redis, start_worker: Callable[..., Any], notes: Path) -> None:
+def test_a_failed_job_is_tried_again_by_a_worker(
+    server: Redis, start_worker: Callable[..., Any], notes_file: Path
+) -> None:
     start_worker()
-    job = get_queue().enqueue(work.fail, str(notes))
-    other = get_queue().enqueue(work.fail, str(notes))
+    job = get_queue().enqueue(sample_jobs.fail, str(notes_file))
+    other = get_queue().enqueue(sample_jobs.fail, str(notes_file))
     wait_until(lambda: [each.get_status() for each in (job, other)] == [JobStatus.FAILED] * 2)
-    steering.retry(DEFAULT, job.id, actor=SYSTEM)
-    wait_until(lambda: len(lines(notes)) == 3)
+    job_control.retry(DEFAULT, job.id, actor=SYSTEM)
+    wait_until(lambda: len(read_lines(notes_file)) == 3)
     wait_until(lambda: job.get_status() is JobStatus.FAILED)
-    assert set(ids_at(Place.FAILED)) == {job.id, other.id}
-    steering.discard(DEFAULT, job.id, actor=SYSTEM)
-    assert ids_at(Place.FAILED) == [other.id]
-    assert traces_of(job.id, server) == []
-    assert traces_of(other.id, server) != []
+    assert set(list_job_ids(JobState.FAILED)) == {job.id, other.id}
+    job_control.discard(DEFAULT, job.id, actor=SYSTEM)
+    assert list_job_ids(JobState.FAILED) == [other.id]
+    assert job_keys(job.id, server) == []
+    assert job_keys(other.id, server) != []
 
 
 def test_a_job_that_is_tried_again_is_the_same_job(server: Redis) -> None:
     """Here nobody can read its data, and not a byte of it changes."""
-    job = get_queue().enqueue(work.write, "here", "x", meta={"periodic": True}, job_timeout=77, ttl=500)
-    put_aside(job, Place.FAILED)
+    job = get_queue().enqueue(sample_jobs.write, "here", "x", meta={"periodic": True}, job_timeout=77, ttl=500)
+    move_job(job, JobState.FAILED)
     before = server.hgetall(job.key)
-    steering.retry(DEFAULT, job.id, actor=SYSTEM)
+    job_control.retry(DEFAULT, job.id, actor=SYSTEM)
     after = server.hgetall(job.key)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     assert changed <= {b"status", b"enqueued_at", b"started_at", b"ended_at", b"last_heartbeat", b"exc_info"}
     assert after[b"meta"] == before[b"meta"]
     assert Job.fetch(job.id, connection=server).args == ("here", "x")
-    assert (ids_at(Place.WAITING), ids_at(Place.FAILED)) == ([job.id], [])
+    assert (list_job_ids(JobState.WAITING), list_job_ids(JobState.FAILED)) == ([job.id], [])
 
 
-def test_a_cancelled_job_is_never_run(server: Redis, start_worker: Callable[..., Any], notes: Path) -> None:
-    jobs = [enqueue(work.write, str(notes), str(number)) for number in range(3)]
-    steering.cancel(DEFAULT, jobs[1].id, actor=SYSTEM)
-    assert traces_of(jobs[1].id, server) == []
+def test_a_cancelled_job_is_never_run(server: Redis, start_worker: Callable[..., Any], notes_file: Path) -> None:
+    jobs = [enqueue(sample_jobs.write, str(notes_file), str(number)) for number in range(3)]
+    job_control.cancel(DEFAULT, jobs[1].id, actor=SYSTEM)
+    assert job_keys(jobs[1].id, server) == []
     start_worker()
     wait_until(lambda: jobs[2].get_status() is JobStatus.FINISHED)
-    assert lines(notes) == ["0", "2"]
+    assert read_lines(notes_file) == ["0", "2"]
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("place", Place)
-def test_what_can_be_done_depends_on_where_a_job_is(server: Redis, act: str, place: Place) -> None:
-    job, bystander = job_at(place), job_at(place)
-    before = snapshot(server)
+@pytest.mark.parametrize("act", ACTIONS)
+@pytest.mark.parametrize("place", JobState)
+def test_what_can_be_done_depends_on_where_a_job_is(server: Redis, act: str, place: JobState) -> None:
+    job, bystander = make_job_in(place), make_job_in(place)
+    before = server_contents(server)
     if place not in POSSIBLE[act]:
         with pytest.raises(WrongState):
-            ACTS[act](DEFAULT, job.id, actor=SYSTEM)
-        assert snapshot(server) == before
+            ACTIONS[act](DEFAULT, job.id, actor=SYSTEM)
+        assert server_contents(server) == before
     else:
-        ACTS[act](DEFAULT, job.id, actor=SYSTEM)
-        assert where(job.id) is (Place.WAITING if act == "retry" else None)
-        assert (traces_of(job.id, server) == []) is (act != "retry")
-    assert where(bystander.id) is place
+        ACTIONS[act](DEFAULT, job.id, actor=SYSTEM)
+        assert state_of_job(job.id) is (JobState.WAITING if act == "retry" else None)
+        assert (job_keys(job.id, server) == []) is (act != "retry")
+    assert state_of_job(bystander.id) is place
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", ACTIONS)
 def test_a_job_that_is_gone_cannot_be_steered(server: Redis, act: str) -> None:
     with pytest.raises(WrongState):
-        ACTS[act](DEFAULT, "never-was", actor=SYSTEM)
-    [lost] = put_failed(1)
+        ACTIONS[act](DEFAULT, "never-was", actor=SYSTEM)
+    [lost] = add_failed_jobs(1)
     server.delete(Job.key_for(lost))
     if act == "discard":  # what is left of it goes
-        steering.discard(DEFAULT, lost, actor=SYSTEM)
-        assert traces_of(lost, server) == []
+        job_control.discard(DEFAULT, lost, actor=SYSTEM)
+        assert job_keys(lost, server) == []
     else:
         with pytest.raises(WrongState):
-            ACTS[act](DEFAULT, lost, actor=SYSTEM)
+            ACTIONS[act](DEFAULT, lost, actor=SYSTEM)
 
 
 def test_what_is_no_job_can_only_be_discarded(server: Redis) -> None:
-    broken, sound = put_failed(2)
+    broken, sound = add_failed_jobs(2)
     server.hset(Job.key_for(broken), "status", "confused")
     with pytest.raises(WrongState, match="Discard it"):
-        steering.retry(DEFAULT, broken, actor=SYSTEM)
-    steering.discard(DEFAULT, broken, actor=SYSTEM)
-    assert traces_of(broken, server) == []
-    assert ids_at(Place.FAILED) == [sound]
+        job_control.retry(DEFAULT, broken, actor=SYSTEM)
+    job_control.discard(DEFAULT, broken, actor=SYSTEM)
+    assert job_keys(broken, server) == []
+    assert list_job_ids(JobState.FAILED) == [sound]
 
 
 @pytest.mark.parametrize(("one", "other"), [("retry", "retry"), ("retry", "discard"), ("discard", "discard")])
-def test_of_two_at_once_one_is_told_that_somebody_was_faster(
-    server: Redis, queueing: Flask, one: str, other: str
-) -> None:
-    for job_id in put_failed(15):
+def test_of_two_at_once_one_gets_a_conflict(server: Redis, queueing_app: Flask, one: str, other: str) -> None:
+    for job_id in add_failed_jobs(15):
         barrier = Barrier(2)
 
         def steer(act: str, job_id: str = job_id, barrier: Barrier = barrier) -> bool:
-            with queueing.app_context():
+            with queueing_app.app_context():
                 barrier.wait()
                 try:
-                    ACTS[act](DEFAULT, job_id, actor=SYSTEM)
+                    ACTIONS[act](DEFAULT, job_id, actor=SYSTEM)
                 except WrongState:
                     return False
                 return True
@@ -167,84 +169,86 @@ def test_of_two_at_once_one_is_told_that_somebody_was_faster(
         assert sorted(done) == [False, True]
         was_retried = (one, other)[done.index(True)] == "retry"
         assert get_queue().get_job_ids().count(job_id) == was_retried
-        assert (where(job_id) is Place.WAITING) is was_retried
+        assert (state_of_job(job_id) is JobState.WAITING) is was_retried
 
 
 def test_a_job_that_a_worker_takes_is_not_cancelled(
-    server: Redis, start_worker: Callable[..., Any], notes: Path
+    server: Redis, start_worker: Callable[..., Any], notes_file: Path
 ) -> None:
     """Each of many jobs is either run or cancelled, never both and never neither."""
-    jobs = [enqueue(work.write, str(notes), str(number)) for number in range(40)]
+    jobs = [enqueue(sample_jobs.write, str(notes_file), str(number)) for number in range(40)]
     start_worker()
-    wait_until(lambda: lines(notes))
+    wait_until(lambda: read_lines(notes_file))
     cancelled = set()
     for number, job in enumerate(jobs):
         try:
-            steering.cancel(DEFAULT, job.id, actor=SYSTEM)
+            job_control.cancel(DEFAULT, job.id, actor=SYSTEM)
         except WrongState:
             continue
         cancelled.add(str(number))
-    wait_until(lambda: len(lines(notes)) + len(cancelled) >= 40)
+    wait_until(lambda: len(read_lines(notes_file)) + len(cancelled) >= 40)
     time.sleep(0.3)
     assert cancelled
-    assert sorted(lines(notes)) == sorted({str(number) for number in range(40)} - cancelled)
+    assert sorted(read_lines(notes_file)) == sorted({str(number) for number in range(40)} - cancelled)
 
 
-def test_all_failed_jobs_are_tried_again_once(server: Redis, start_worker: Callable[..., Any], notes: Path) -> None:
+def test_all_failed_jobs_are_tried_again_once(
+    server: Redis, start_worker: Callable[..., Any], notes_file: Path
+) -> None:
     """They fail at once and come back; they are not tried over and over."""
     start_worker()
     for _ in range(12):
-        get_queue().enqueue(work.fail, str(notes))
-    waiting = enqueue(work.write, str(notes), "not one of them", queue=BULK)
-    wait_until(lambda: len(ids_at(Place.FAILED)) == 12)
-    assert steering.all_failed(steering.retry, DEFAULT, actor=SYSTEM) == (12, 0)
-    wait_until(lambda: len(ids_at(Place.FAILED)) == 12 and len(lines(notes)) == 24)
-    assert steering.all_failed(steering.discard, DEFAULT, actor=SYSTEM) == (12, 0)
-    assert registries.counts()[DEFAULT][Place.FAILED] == 0
-    assert ids_at(Place.WAITING, BULK) == [waiting.id]
-    assert len(lines(notes)) == 24
+        get_queue().enqueue(sample_jobs.fail, str(notes_file))
+    waiting = enqueue(sample_jobs.write, str(notes_file), "not one of them", queue=BULK)
+    wait_until(lambda: len(list_job_ids(JobState.FAILED)) == 12)
+    assert job_control.apply_to_failed_jobs(job_control.retry, DEFAULT, actor=SYSTEM) == (12, 0)
+    wait_until(lambda: len(list_job_ids(JobState.FAILED)) == 12 and len(read_lines(notes_file)) == 24)
+    assert job_control.apply_to_failed_jobs(job_control.discard, DEFAULT, actor=SYSTEM) == (12, 0)
+    assert queue_contents.count_jobs()[DEFAULT][JobState.FAILED] == 0
+    assert list_job_ids(JobState.WAITING, BULK) == [waiting.id]
+    assert len(read_lines(notes_file)) == 24
 
 
 def test_thousands_are_worked_through_within_the_time_there_is(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_failed(400)
-    monkeypatch.setattr(steering, "ALL_SECONDS", 0.0)
-    assert steering.all_failed(steering.discard, DEFAULT, actor=SYSTEM) == (0, 400)
-    assert registries.counts()[DEFAULT][Place.FAILED] == 400
+    add_failed_jobs(400)
+    monkeypatch.setattr(job_control, "MAX_BULK_SECONDS", 0.0)
+    assert job_control.apply_to_failed_jobs(job_control.discard, DEFAULT, actor=SYSTEM) == (0, 400)
+    assert queue_contents.count_jobs()[DEFAULT][JobState.FAILED] == 400
     monkeypatch.undo()
     begin = time.monotonic()
-    assert steering.all_failed(steering.discard, DEFAULT, actor=SYSTEM) == (400, 0)
-    assert time.monotonic() - begin < steering.ALL_SECONDS
+    assert job_control.apply_to_failed_jobs(job_control.discard, DEFAULT, actor=SYSTEM) == (400, 0)
+    assert time.monotonic() - begin < job_control.MAX_BULK_SECONDS
     assert server.keys("rq:job:*") == server.keys("rq:results:*") == []
 
 
-@pytest.mark.parametrize("act", ACTS)
-def test_without_a_server_nothing_is_steered(queue_server: Valkey, queueing: Flask, act: str) -> None:
+@pytest.mark.parametrize("act", ACTIONS)
+def test_without_a_server_nothing_is_steered(queue_server: Valkey, queueing_app: Flask, act: str) -> None:
     queue_server.kill()
-    with pytest.raises(QueueAway):
-        ACTS[act](DEFAULT, "some-job", actor=SYSTEM)
-    with pytest.raises(QueueAway):
-        steering.all_failed(ACTS[act], DEFAULT, actor=SYSTEM)
+    with pytest.raises(QueueUnavailable):
+        ACTIONS[act](DEFAULT, "some-job", actor=SYSTEM)
+    with pytest.raises(QueueUnavailable):
+        job_control.apply_to_failed_jobs(ACTIONS[act], DEFAULT, actor=SYSTEM)
 
 
-def test_only_who_may_steers_jobs(world: World) -> None:
-    people = [world.ours.users[role] for role in Role]
-    [job_id] = put_failed(1)
-    before = snapshot(get_queue().connection)
+def test_only_who_may_steers_jobs(organisations: TwoOrganisations) -> None:
+    people = [organisations.own.users[role] for role in Role]
+    [job_id] = add_failed_jobs(1)
+    before = server_contents(get_queue().connection)
     for key in people:
-        actor = Actor.of(db.session.get_one(User, key))
-        for act in ACTS.values():
+        actor = Actor.from_user(db.session.get_one(User, key))
+        for act in ACTIONS.values():
             with pytest.raises(NotAllowed):
                 act(DEFAULT, job_id, actor=actor)
             with pytest.raises(NotAllowed):
-                steering.all_failed(act, DEFAULT, actor=actor)
-    assert snapshot(get_queue().connection) == before
-    steering.retry(DEFAULT, job_id, actor=Actor.of(db.session.get_one(User, world.platform_user)))
-    assert where(job_id) is Place.WAITING
+                job_control.apply_to_failed_jobs(act, DEFAULT, actor=actor)
+    assert server_contents(get_queue().connection) == before
+    job_control.retry(DEFAULT, job_id, actor=Actor.from_user(db.session.get_one(User, organisations.platform_user)))
+    assert state_of_job(job_id) is JobState.WAITING
 
 
 def test_the_registry_is_rqs_own(server: Redis) -> None:
     """What is discarded here is gone for RQ, too."""
-    ids = put_failed(2)
-    steering.discard(DEFAULT, ids[0], actor=SYSTEM)
+    ids = add_failed_jobs(2)
+    job_control.discard(DEFAULT, ids[0], actor=SYSTEM)
     assert FailedJobRegistry(DEFAULT, connection=server).get_job_ids() == [ids[1]]
     assert JOB_TIMEOUTS.keys() == {DEFAULT, BULK}

@@ -8,78 +8,88 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import scoped_session
 
-from customerhub import clock
-from customerhub.customers.importing import runs, steps
+from customerhub.core import clock
+from customerhub.customers.importing import transitions, worker_steps
 from jobs import exports, queue
 from jobs.schedule import SCHEDULE
 from models import CustomerImport, ListExport
 from models.base import db
 from models.enums import TransferState
-from tests.customers.conftest import House, make_house
-from tests.customers.importing import checked, confirm, saved, the_import, upload
-from tests.customers.workbooks import good_row, written
+from tests.customerhub.customers.conftest import ImportOrg, make_import_org
+from tests.support.imports import confirm_import, get_import, import_and_save, upload_and_check, upload_import
+from tests.support.workbooks import build_workbook, valid_row
 
-S = TransferState
-AT_REST = {S.DONE, S.FAILED, S.CANCELLED, S.REVERTED, S.READY}  # the last one until a person confirms
-NOT_OF_EXPORTS = {S.CHECKING, S.SAVING}
+State = TransferState
+IDLE_STATES = {
+    State.DONE,
+    State.FAILED,
+    State.CANCELLED,
+    State.REVERTED,
+    State.READY,
+}  # the last one until a person confirms
+IMPORT_ONLY_STATES = {State.CHECKING, State.SAVING}
 
 
-def queued_import(house: House) -> int:
-    return upload(written([good_row(1)]), house)
+def queued_import(import_org: ImportOrg) -> int:
+    return upload_import(build_workbook([valid_row(1)]), import_org)
 
 
-def half_checked(house: House) -> int:
-    import_id = queued_import(house)
-    assert steps.claim_check(import_id)
+def half_checked_import(import_org: ImportOrg) -> int:
+    import_id = queued_import(import_org)
+    assert worker_steps.claim_check(import_id)
     return import_id
 
 
-def confirmed(house: House) -> int:
-    import_id = checked(written([good_row(1)]), house)
-    confirm(import_id, house)
+def confirmed_import(import_org: ImportOrg) -> int:
+    import_id = upload_and_check(build_workbook([valid_row(1)]), import_org)
+    confirm_import(import_id, import_org)
     return import_id
 
 
-def being_reverted(house: House) -> int:
-    import_id = saved(written([good_row(1)]), house)
-    runs.revert_import(the_import(import_id, house), actor=house.actor)
+def reverting_import(import_org: ImportOrg) -> int:
+    import_id = import_and_save(build_workbook([valid_row(1)]), import_org)
+    transitions.revert_import(get_import(import_id, import_org), actor=import_org.actor)
     return import_id
 
 
-def queued_export(house: House) -> int:
-    made = ListExport(
-        organisation_id=house.id, user_id=house.user.id, screen="departments", title="Departments", format="csv",
+def queued_export(import_org: ImportOrg) -> int:
+    export = ListExport(
+        organisation_id=import_org.id,
+        user_id=import_org.user.id,
+        screen="departments",
+        title="Departments",
+        format="csv",
         query={"address": "?", "columns": []},
-    )  # fmt: skip
-    db.session.add(made)
+    )
+    db.session.add(export)
     db.session.flush()
-    return made.id
+    return export.id
 
 
-def half_written(house: House) -> int:
-    export_id = queued_export(house)
+def half_written_export(import_org: ImportOrg) -> int:
+    export_id = queued_export(import_org)
     assert exports._claim(export_id)
     return export_id
 
 
 # What leads to each state that something is done in, and the state behind it.
-CASES: dict[tuple[Any, TransferState], tuple[Callable[[House], int], TransferState]] = {
-    (CustomerImport, S.QUEUED): (queued_import, S.READY),
-    (CustomerImport, S.CHECKING): (half_checked, S.READY),
-    (CustomerImport, S.SAVING): (confirmed, S.DONE),
-    (CustomerImport, S.RUNNING): (being_reverted, S.REVERTED),
-    (ListExport, S.QUEUED): (queued_export, S.DONE),
-    (ListExport, S.RUNNING): (half_written, S.DONE),
+CASES: dict[tuple[Any, TransferState], tuple[Callable[[ImportOrg], int], TransferState]] = {
+    (CustomerImport, State.QUEUED): (queued_import, State.READY),
+    (CustomerImport, State.CHECKING): (half_checked_import, State.READY),
+    (CustomerImport, State.SAVING): (confirmed_import, State.DONE),
+    (CustomerImport, State.RUNNING): (reverting_import, State.REVERTED),
+    (ListExport, State.QUEUED): (queued_export, State.DONE),
+    (ListExport, State.RUNNING): (half_written_export, State.DONE),
 }
 
 
 def test_every_state_is_thought_of() -> None:
-    under_way = set(S) - AT_REST
+    under_way = set(State) - IDLE_STATES
     assert {state for kind, state in CASES if kind is CustomerImport} == under_way
-    assert {state for kind, state in CASES if kind is ListExport} == under_way - NOT_OF_EXPORTS
+    assert {state for kind, state in CASES if kind is ListExport} == under_way - IMPORT_ONLY_STATES
 
 
-def sweep() -> list[Any]:
+def run_sweeps() -> list[Any]:
     """Do what the schedule does every few minutes; the jobs that this queues."""
     for entry in SCHEDULE:
         if entry.function.__name__ == "resume":
@@ -90,17 +100,17 @@ def sweep() -> list[Any]:
 @pytest.mark.parametrize(("kind", "state"), CASES, ids=lambda part: getattr(part, "__name__", str(part)))
 def test_what_lost_its_job_is_taken_up(session: scoped_session[Any], kind: Any, state: TransferState) -> None:
     prepare, behind = CASES[kind, state]
-    key = prepare(make_house(session))
+    key = prepare(make_import_org(session))
     db.session.commit()
     assert db.session.get_one(kind, key, populate_existing=True).state is state
     db.session.commit()
-    assert sweep() == []  # somebody may be at work on it
-    earlier = clock.now() - timedelta(hours=1)
-    moments = {"created_at": earlier, "started_at": earlier, "heard_at": earlier}
+    assert run_sweeps() == []  # somebody may be at work on it
+    earlier = clock.get_now() - timedelta(hours=1)
+    moments = {"created_at": earlier, "started_at": earlier, "claimed_until": earlier}
     db.session.execute(update(kind).values(moments).execution_options(synchronize_session=False))
     db.session.commit()
-    [job] = sweep()
+    [job] = run_sweeps()
     job.func(*job.args)
     assert db.session.get_one(kind, key, populate_existing=True).state is behind
     job.delete()
-    assert sweep() == []
+    assert run_sweeps() == []

@@ -1,5 +1,5 @@
-"""What the tests of tables can ask for: the two filled organisations."""
+"""What the tests of tables can ask for: the two organisations with rows in every table."""
 
-from tests.world import filled, world
+from tests.support.two_organisations import filled_database, organisations
 
-__all__ = ["filled", "world"]  # fixtures made elsewhere
+__all__ = ["filled_database", "organisations"]  # fixtures made elsewhere

@@ -7,18 +7,18 @@ import pytest
 from sqlalchemy import CheckConstraint, Enum, Table, UniqueConstraint, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from customerhub import clock, history
-from customerhub.customers.records import DETAILS
-from customerhub.permissions import Actor
+from customerhub.core import clock, history
+from customerhub.core.permissions import Actor
+from customerhub.customers.records import DETAIL_TABLES
 from models import Department, Organisation
 from models.base import Base, db
 from models.enums import Role
-from tests.factories import FACTORIES
-from tests.world import World
+from tests.support.factories import FACTORIES
+from tests.support.two_organisations import TwoOrganisations
 
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}
-LINKS = [(table, key) for table in TABLES.values() for key in table.foreign_key_constraints]
-TENANT_LINKS = [(table, key) for table, key in LINKS if len(key.elements) == 2]
+FOREIGN_KEYS = [(table, key) for table in TABLES.values() for key in table.foreign_key_constraints]
+TENANT_FOREIGN_KEYS = [(table, key) for table, key in FOREIGN_KEYS if len(key.elements) == 2]
 ENUMS = [(table, column) for table in TABLES.values() for column in table.columns if isinstance(column.type, Enum)]
 VOCABULARIES = {f"ck_{table.name}_{column.type.name}" for table, column in ENUMS}
 CHECKS = {
@@ -35,7 +35,7 @@ UNIQUES = [
 ]
 
 # References that need no organisation: their rows are one's own, reached through an owner that has one.
-OWN = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
+OWN_COLUMNS = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
 # Who acted may have been a visitor from another organisation.
 VISITORS = {
     "customer_import.user_id",
@@ -53,10 +53,10 @@ VISITORS = {
 COUNTED = {"alert", "merged_customer"}
 
 # What each check of the database refuses, by its name.
-BAD: dict[str, dict[str, Any]] = {
+BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_address_country": {"country": "D"},
     "ck_approval_task_customer": {"customer_id": None},
-    "ck_approval_task_decided": {"decided_at": clock.now()},
+    "ck_approval_task_decided": {"decided_at": clock.get_now()},
     "ck_billing_line_active": {"active_from": date(2025, 2, 1), "active_to": date(2025, 1, 31)},
     "ck_billing_line_costs": {"cost_per_unit": -1},
     "ck_blacklist_entry_who": {"customer_id": None, "identity_key": None, "registration_key": None},
@@ -98,7 +98,7 @@ BAD: dict[str, dict[str, Any]] = {
 }
 
 
-def refusal(statement: Any) -> str:
+def refusal_text(statement: Any) -> str:
     """What the database says when it refuses `statement`; blank where it does not."""
     try:
         with db.session.begin_nested() as savepoint:
@@ -109,145 +109,157 @@ def refusal(statement: Any) -> str:
     return ""
 
 
-def changed(table: Table, world: World, *where: Any, **values: Any) -> Any:
+def update_statement(table: Table, organisations: TwoOrganisations, *where: Any, **values: Any) -> Any:
     """A statement that changes one of our rows."""
     if table.name == "organisation":
-        where = (*where, table.c.id == world.ours.id)
+        where = (*where, table.c.id == organisations.own.id)
     elif "organisation_id" in table.c:
-        where = (*where, table.c.organisation_id == world.ours.id)
+        where = (*where, table.c.organisation_id == organisations.own.id)
     if "id" not in table.c:
-        return update(table).where(*where, table.c.customer_id == world.ours.customers[0]).values(values)
+        return update(table).where(*where, table.c.customer_id == organisations.own.customers[0]).values(values)
     one = db.session.scalar(select(func.min(table.c.id)).where(*where))
     assert one is not None, f"there is no row of {table.name} to try it on"
     return update(table).where(table.c.id == one).values(values)
 
 
-def suited(table: Table, column: str) -> tuple[Any, ...]:
+def row_condition(table: Table, column: str) -> tuple[Any, ...]:
     """Which rows may have a value in `column` at all."""
     roles = {"dealer_id": Role.PARTNER, "customer_id": Role.CUSTOMER}
     return (table.c.role == roles[column],) if table.name == "hub_user" else ()
 
 
-def beside(table: Table) -> dict[str, Any]:
+def companion_values(table: Table) -> dict[str, Any]:
     """What else has to change in a row that is given to another owner: nobody has two main accounts."""
     return {"is_main": False} if table.name == "account" else {}
 
 
-def pointing_column(key: Any) -> str:
+def referring_column(key: Any) -> str:
     return next(element.parent.name for element in key.elements if element.parent.name != "organisation_id")
 
 
 def test_every_reference_carries_its_organisation():
     loose = {
         f"{table.name}.{key.elements[0].parent.name}"
-        for table, key in LINKS
+        for table, key in FOREIGN_KEYS
         if len(key.elements) == 1 and key.elements[0].target_fullname != "organisation.id"
     }
-    assert loose == OWN | VISITORS
-    for table, key in TENANT_LINKS:
+    assert loose == OWN_COLUMNS | VISITORS
+    for table, key in TENANT_FOREIGN_KEYS:
         columns = {element.parent.name: element.column.name for element in key.elements}
         assert columns.pop("organisation_id") == "organisation_id", (table.name, key.name)
         assert list(columns.values()) == ["id"], (table.name, key.name)
 
 
-def test_a_reference_into_another_organisation_is_refused(world: World):
-    sides = [db.session.get_one(Organisation, side.id) for side in (world.ours, world.theirs)]
-    accepted, refused = [], []
-    for table, key in TENANT_LINKS:
-        column = pointing_column(key)
-        ours, theirs = (FACTORIES[key.referred_table.name](organisation=side).id for side in sides)
-        where, more = suited(table, column), beside(table)
-        if "foreign key" not in refusal(changed(table, world, *where, **more, **{column: theirs})).lower():
-            accepted.append(f"{table.name}.{column}")
-        if refusal(changed(table, world, *where, **more, **{column: ours})):
-            refused.append(f"{table.name}.{column}")
-    assert accepted == []
-    assert refused == []
+def test_a_reference_into_another_organisation_is_refused(organisations: TwoOrganisations):
+    sides = [db.session.get_one(Organisation, side.id) for side in (organisations.own, organisations.foreign)]
+    accepted_rows, refused_rows = [], []
+    for table, key in TENANT_FOREIGN_KEYS:
+        column = referring_column(key)
+        own_id, foreign_id = (FACTORIES[key.referred_table.name](organisation=side).id for side in sides)
+        where, more = row_condition(table, column), companion_values(table)
+        if (
+            "foreign key"
+            not in refusal_text(update_statement(table, organisations, *where, **more, **{column: foreign_id})).lower()
+        ):
+            accepted_rows.append(f"{table.name}.{column}")
+        if refusal_text(update_statement(table, organisations, *where, **more, **{column: own_id})):
+            refused_rows.append(f"{table.name}.{column}")
+    assert accepted_rows == []
+    assert refused_rows == []
 
 
-def test_a_reference_to_nothing_is_refused(world: World):
+def test_a_reference_to_nothing_is_refused(organisations: TwoOrganisations):
     accepted = []
-    for table, key in TENANT_LINKS:
-        column = pointing_column(key)
-        statement = changed(table, world, *suited(table, column), **beside(table), **{column: 10**9})
-        if "foreign key" not in refusal(statement).lower():
+    for table, key in TENANT_FOREIGN_KEYS:
+        column = referring_column(key)
+        statement = update_statement(
+            table, organisations, *row_condition(table, column), **companion_values(table), **{column: 10**9}
+        )
+        if "foreign key" not in refusal_text(statement).lower():
             accepted.append(f"{table.name}.{column}")
     assert accepted == []
 
 
-def test_a_row_cannot_be_moved_to_another_organisation(world: World):
+def test_a_row_cannot_be_moved_to_another_organisation(organisations: TwoOrganisations):
     """Whatever refers to it, and what it refers to, would stay behind."""
-    refused = refusal(changed(TABLES["location"], world, organisation_id=world.theirs.id))
-    assert "foreign key" in refused.lower()
+    message = refusal_text(
+        update_statement(TABLES["location"], organisations, organisation_id=organisations.foreign.id)
+    )
+    assert "foreign key" in message.lower()
 
 
-def test_the_number_of_a_deleted_row_is_never_given_again(world: World):
+def test_the_number_of_a_deleted_row_is_never_given_again(organisations: TwoOrganisations):
     """Whoever got it would show the history of the deleted one as its own."""
-    with history.acting(Actor(None, world.ours.id), "test"):
-        gone = Department(organisation_id=world.ours.id, name="Gone")
-        db.session.add(gone)
+    with history.act_as(Actor(None, organisations.own.id), "test"):
+        deleted_row = Department(organisation_id=organisations.own.id, name="Gone")
+        db.session.add(deleted_row)
         db.session.flush()
-        number = gone.id
-        db.session.delete(gone)
+        number = deleted_row.id
+        db.session.delete(deleted_row)
         db.session.flush()
-        new = Department(organisation_id=world.ours.id, name="New")
+        new = Department(organisation_id=organisations.own.id, name="New")
         db.session.add(new)
         db.session.flush()
     assert new.id > number
 
 
-def test_a_word_outside_of_a_vocabulary_is_refused(world: World):
+def test_a_word_outside_of_a_vocabulary_is_refused(organisations: TwoOrganisations):
     for table, column in ENUMS:
-        message = refusal(changed(table, world, **{column.name: func.lower("Junk")}))
+        message = refusal_text(update_statement(table, organisations, **{column.name: func.lower("Junk")}))
         # Where the meaning of another column hangs on it, that check may come first.
         assert f"ck_{table.name}_" in message, f"{table.name}.{column.name}"
 
 
 @pytest.mark.parametrize("table", [pytest.param(table, id=table.name) for table in TABLES.values() if "id" in table.c])
-def test_doubles_are_refused(world: World, table: Table):
+def test_doubles_are_refused(organisations: TwoOrganisations, table: Table):
     uniques = [constraint for other, constraint in UNIQUES if other is table]
     for constraint in uniques:
         others = {column.name for other in uniques for column in other.columns} - {c.name for c in constraint.columns}
-        message = refusal(doubled(table, world, constraint, others))
-        told = ", ".join(f"{table.name}.{column.name}" for column in constraint.columns)
-        assert f'"{constraint.name}"' in message or message == f"UNIQUE constraint failed: {told}"
+        message = refusal_text(duplicate_statement(table, organisations, constraint, others))
+        column_names = ", ".join(f"{table.name}.{column.name}" for column in constraint.columns)
+        assert f'"{constraint.name}"' in message or message == f"UNIQUE constraint failed: {column_names}"
 
 
-def doubled(table: Table, world: World, constraint: UniqueConstraint, others: set[str]) -> Any:
+def duplicate_statement(
+    table: Table, organisations: TwoOrganisations, constraint: UniqueConstraint, others: set[str]
+) -> Any:
     """A statement that adds a row with the same values in `constraint`, and different ones in `others`."""
     filled = {column.name: "K" for column in constraint.columns if column.name.endswith("_key") and column.nullable}
     if filled:
-        db.session.connection().execute(changed(table, world, **filled))
-    mine = (table.c.organisation_id == world.ours.id,) if "organisation_id" in table.c else ()
-    first = select(table).where(*mine).order_by(table.c.id).limit(1)
+        db.session.connection().execute(update_statement(table, organisations, **filled))
+    own_rows = (table.c.organisation_id == organisations.own.id,) if "organisation_id" in table.c else ()
+    first = select(table).where(*own_rows).order_by(table.c.id).limit(1)
     row = dict(db.session.connection().execute(first).mappings().one())
     row["id"] = 10**6
     varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
     varied |= {name: row[name] + 10**6 for name in others if name.endswith("_id") and name != "organisation_id"}
-    return insert(table).values(row | varied | beside(table))
+    return insert(table).values(row | varied | companion_values(table))
 
 
-def test_a_customer_has_one_main_account(world: World):
+def test_a_customer_has_one_main_account(organisations: TwoOrganisations):
     table = TABLES["account"]
-    owner = {"organisation_id": world.ours.id, "customer_id": world.ours.customers[0], "balance": 0}
-    add = insert(table).values(owner | {"created_at": clock.now(), "number": "SECOND"})
-    assert refusal(add.values(is_main=False)) == ""
-    assert "account" in refusal(add.values(is_main=True))
+    owner = {"organisation_id": organisations.own.id, "customer_id": organisations.own.customers[0], "balance": 0}
+    add = insert(table).values(owner | {"created_at": clock.get_now(), "number": "SECOND"})
+    assert refusal_text(add.values(is_main=False)) == ""
+    assert "account" in refusal_text(add.values(is_main=True))
 
 
 def test_only_the_details_of_a_record_go_with_it():
     """Whatever else refers to a customer keeps it, also from those who look at nothing before they delete."""
-    going = {table.name for table, key in TENANT_LINKS
-             if key.referred_table.name == "customer" and key.ondelete == "CASCADE"}  # fmt: skip
-    assert going <= set(DETAILS) | COUNTED
+    going = {
+        table.name
+        for table, key in TENANT_FOREIGN_KEYS
+        if key.referred_table.name == "customer" and key.ondelete == "CASCADE"
+    }
+    assert going <= set(DETAIL_TABLES) | COUNTED
 
 
-def test_values_out_of_bounds_are_refused(world: World):
+def test_values_out_of_bounds_are_refused(organisations: TwoOrganisations):
     """Each check is tried, and each is met by the rows that there are."""
-    assert BAD.keys() == CHECKS - VOCABULARIES
-    for name, values in BAD.items():
+    assert BAD_VALUES.keys() == CHECKS - VOCABULARIES
+    for name, values in BAD_VALUES.items():
         table = max((t for t in TABLES.values() if name.startswith(f"ck_{t.name}_")), key=lambda t: len(t.name))
-        message = refusal(changed(table, world, **values))
+        message = refusal_text(update_statement(table, organisations, **values))
         assert f'"{name}"' in message or message == f"CHECK constraint failed: {name}", name
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.keys import exact_key, folded, number_key
+from models.keys import exact_key, fold_text, number_key, remove_invisible
 
 TEXTS = st.text(max_size=12)
 
@@ -25,22 +25,22 @@ TEXTS = st.text(max_size=12)
     ],
 )
 def test_names_are_the_same_whatever_their_case_and_accents(text, same_as):
-    assert folded(text) == folded(same_as)
+    assert fold_text(text) == fold_text(same_as)
 
 
 @pytest.mark.parametrize(("one", "other"), [("Café 1", "Café 2"), ("A B", "AB"), ("Müller", "Mueller"), ("김", "박")])
 def test_different_names_stay_different(one, other):
-    assert folded(one) != folded(other)
+    assert fold_text(one) != fold_text(other)
 
 
 @given(TEXTS)
 def test_folding_again_changes_nothing(text):
-    assert folded(folded(text)) == folded(text)
+    assert fold_text(fold_text(text)) == fold_text(text)
 
 
 @given(TEXTS)
 def test_case_never_counts(text):
-    assert folded(text.upper()) == folded(text) == folded(text.lower())
+    assert fold_text(text.upper()) == fold_text(text) == fold_text(text.lower())
 
 
 @pytest.mark.parametrize(("one", "other"), [("7", "007"), ("A-1", "A1"), ("a b", "ab"), ("1", "１"), ("Zoe", "Zoë")])
@@ -70,11 +70,24 @@ def test_numbers_are_the_same_whatever_their_spaces_and_signs(one, other):
     assert number_key(one) == number_key(other)
 
 
-@pytest.mark.parametrize("other", [
-    "HRB ١٢٣٤٥", "HRB १२३४५", "HRB ❶❷❸❹❺", "HRB ①②③④⑤", "𝐇𝐑𝐁 𝟏𝟐𝟑𝟒𝟓", "ＨＲＢ１２３４５",  # other digits
-    "НRВ 12345", "нrв 12345", "ΗRΒ 12345", "ηrβ 12345",  # Cyrillic and Greek letters that look the same
-    "H\u200dR\u00adB\u200b1\u20602345", "H\u0301R\u030aB 12345", "ĤŘB 12345",  # signs and accents
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        "HRB ١٢٣٤٥",
+        "HRB १२३४५",
+        "HRB ❶❷❸❹❺",
+        "HRB ①②③④⑤",
+        "𝐇𝐑𝐁 𝟏𝟐𝟑𝟒𝟓",
+        "ＨＲＢ１２３４５",  # other digits
+        "НRВ 12345",
+        "нrв 12345",
+        "ΗRΒ 12345",
+        "ηrβ 12345",  # Cyrillic and Greek letters that look the same
+        "H\u200dR\u00adB\u200b1\u20602345",
+        "H\u0301R\u030aB 12345",
+        "ĤŘB 12345",  # signs and accents
+    ],
+)
 def test_numbers_are_the_same_that_look_the_same(other):
     assert number_key(other) == "HRB12345"
 
@@ -96,3 +109,22 @@ def test_keys_of_keys_are_themselves(text):
 @given(st.text(st.sampled_from("aA1 -._/"), max_size=8), st.sampled_from([" ", "-", ".", "_", "/"]))
 def test_a_sign_more_never_changes_a_number(text, sign):
     assert number_key(f"{sign}{text}{sign}") == number_key(text)
+
+
+INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2064\u2800\u3164\ufe0f\ufeff"
+
+
+@pytest.mark.parametrize("character", INVISIBLE)
+def test_what_nobody_sees_makes_no_difference(character):
+    for text in ("ALFKI", "Zoë", "김치", "می‌خواهم"):
+        for changed in (character + text, text + character, text[:2] + character + text[2:]):
+            assert exact_key(changed) == exact_key(text)
+            assert fold_text(changed) == fold_text(text)
+            assert number_key(changed) == number_key(text)
+    assert exact_key(character) is None
+    assert fold_text(f" {character} ") == ""
+
+
+@pytest.mark.parametrize("text", ["Zoë", "東京", "김치", "नमस्ते", "مرحبا", "A\u00a0B", "א", "ﬁ"])
+def test_what_people_see_stays(text):
+    assert remove_invisible(text) == text

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import IntegrityError
 
+import models
 from app import create_app
-from customerhub import clock
+from customerhub.core import clock
 from models import Customer, OutboxMessage
 from models.base import db
-from tests import factories as make
-from tests.databases import Databases, settings_for
+from tests.support import factories as make
+from tests.support.databases import Databases, settings_for
 
 SQLITE_SEARCH = "customer_search"
 
@@ -23,24 +24,24 @@ SQLITE_SEARCH = "customer_search"
 @pytest.fixture
 def app_over(databases: Databases, tmp_path: Any) -> Iterator[Any]:
     """Makes apps over copies of the migrated database, which tests may take apart."""
-    made: list[Flask] = []
+    apps: list[Flask] = []
 
-    def over(name: str) -> Flask:
-        made.append(create_app(settings_for(databases.fresh(name), tmp_path / name)))
-        return made[-1]
+    def make_app(name: str) -> Flask:
+        apps.append(create_app(settings_for(databases.create(name), tmp_path / name)))
+        return apps[-1]
 
-    yield over
-    for app in made:
+    yield make_app
+    for app in apps:
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
 
 
-def tables(connection: Connection) -> set[str]:
+def list_tables(connection: Connection) -> set[str]:
     return {name for name in inspect(connection).get_table_names() if not name.startswith(SQLITE_SEARCH)}
 
 
-def described(inspector: Inspector, table: str) -> dict[str, Any]:
+def describe_table(inspector: Inspector, table: str) -> dict[str, Any]:
     """Everything of a table that the database can tell."""
     return {
         "columns": {
@@ -49,18 +50,21 @@ def described(inspector: Inspector, table: str) -> dict[str, Any]:
         },
         "key": inspector.get_pk_constraint(table)["constrained_columns"],
         "foreign keys": {
-            (key["name"], tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"]),
-             key["options"].get("ondelete"))
+            (
+                key["name"],
+                tuple(key["constrained_columns"]),
+                key["referred_table"],
+                tuple(key["referred_columns"]),
+                key["options"].get("ondelete"),
+            )
             for key in inspector.get_foreign_keys(table)
         },
-        "unique": {
-            (key["name"], tuple(key["column_names"])) for key in inspector.get_unique_constraints(table)
-        },
+        "unique": {(key["name"], tuple(key["column_names"])) for key in inspector.get_unique_constraints(table)},
         "checks": {(key["name"], " ".join(key["sqltext"].split())) for key in inspector.get_check_constraints(table)},
         "indexes": {
             (key["name"], tuple(key["column_names"]), bool(key["unique"])) for key in inspector.get_indexes(table)
         },
-    }  # fmt: skip
+    }
 
 
 def test_alembic_finds_nothing_to_migrate(app_over):
@@ -69,8 +73,8 @@ def test_alembic_finds_nothing_to_migrate(app_over):
 
 
 def test_migrations_make_what_the_models_describe(app_over):
-    migrated, made = app_over("migrated"), app_over("made")
-    with made.app_context():
+    migrated, created = app_over("migrated"), app_over("made")
+    with created.app_context():
         downgrade(revision="base")
         with db.engine.begin() as connection:
             connection.execute(text("DROP TABLE alembic_version"))
@@ -78,26 +82,26 @@ def test_migrations_make_what_the_models_describe(app_over):
                 connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
         db.metadata.create_all(db.engine)
         inspector = inspect(db.engine)
-        wanted = {table: described(inspector, table) for table in tables_of(db.engine)}
+        expected_tables = {table: describe_table(inspector, table) for table in model_tables(db.engine)}
     with migrated.app_context():
         inspector = inspect(db.engine)
-        found = {table: described(inspector, table) for table in tables_of(db.engine)}
-    assert found.keys() == wanted.keys() | {"alembic_version"}
-    for table, wanted_parts in wanted.items():
+        actual_tables = {table: describe_table(inspector, table) for table in model_tables(db.engine)}
+    assert actual_tables.keys() == expected_tables.keys() | {"alembic_version"}
+    for table, wanted_parts in expected_tables.items():
         for part, expected in wanted_parts.items():
-            assert found[table][part] == expected, (table, part)
+            assert actual_tables[table][part] == expected, (table, part)
 
 
-def tables_of(engine: Any) -> set[str]:
+def model_tables(engine: Any) -> set[str]:
     with engine.connect() as connection:
-        return tables(connection)
+        return list_tables(connection)
 
 
 def test_down_leaves_nothing_and_up_again_works(app_over):
     app = app_over("down_and_up")
     with app.app_context():
         downgrade(revision="base")
-        assert tables_of(db.engine) == {"alembic_version"}
+        assert model_tables(db.engine) == {"alembic_version"}
         with db.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 left = connection.scalars(text("SELECT name FROM sqlite_master WHERE name <> 'alembic_version'"))
@@ -111,11 +115,11 @@ def test_down_leaves_nothing_and_up_again_works(app_over):
 def test_down_works_on_a_database_in_use(app_over):
     with app_over("used").app_context():
         customer = make.CustomerFactory()
-        make.CustomerGroupFactory(organisation=make.models.Organisation(id=1), parent_id=customer.id)
+        make.CustomerGroupFactory(organisation=models.Organisation(id=1), parent_id=customer.id)
         db.session.commit()
         db.session.remove()
-        downgrade(revision="base")
-        assert tables_of(db.engine) == {"alembic_version"}
+        downgrade(revision="base", x_arg=["drop-rows"])
+        assert model_tables(db.engine) == {"alembic_version"}
 
 
 def test_a_migration_takes_links_out_of_subjects(app_over):
@@ -132,14 +136,36 @@ def test_a_migration_takes_links_out_of_subjects(app_over):
 
 def add_message(number: int, **values: Any) -> None:
     """A message as the tables of before had it, in an organisation of its own."""
-    now = clock.now()
+    now = clock.get_now()
     with db.engine.begin() as connection:
-        add_row(connection, "organisation", id=number, name=f"Telecom {number}", name_key=f"telecom {number}",
-                currency="EUR", timezone="UTC", country="GB", date_format="31 Jan 2026", approval_policy="all",
-                reminder_days="30", active=True, created_at=now)  # fmt: skip
-        message = {"id": number, "organisation_id": number, "reason_key": f"reason {number}", "purpose": "review due",
-                   "recipient": "reviewer@hub.example", "subject": "Review", "text_body": "It is due.",
-                   "html_body": "<p>It is due.</p>", "state": "waiting", "attempts": 0, "created_at": now}  # fmt: skip
+        add_row(
+            connection,
+            "organisation",
+            id=number,
+            name=f"Telecom {number}",
+            name_key=f"telecom {number}",
+            currency="EUR",
+            timezone="UTC",
+            country="GB",
+            date_format="31 Jan 2026",
+            approval_policy="all",
+            reminder_days="30",
+            active=True,
+            created_at=now,
+        )
+        message = {
+            "id": number,
+            "organisation_id": number,
+            "reason_key": f"reason {number}",
+            "purpose": "review due",
+            "recipient": "reviewer@hub.example",
+            "subject": "Review",
+            "text_body": "It is due.",
+            "html_body": "<p>It is due.</p>",
+            "state": "waiting",
+            "attempts": 0,
+            "created_at": now,
+        }
         add_row(connection, "outbox_message", **message | values)
 
 

@@ -1,20 +1,20 @@
-"""What the tests of screens can ask for beside `app` and `client`: two filled organisations and people in them."""
+"""What the tests of screens can ask for beside `app` and `client`: two organisations and people in them."""
 
 from collections.abc import Callable
 
 import pytest
 
 from models.enums import Role
-from tests.browsing import Browser
-from tests.world import World, filled, world
+from tests.support.browser_client import Browser
+from tests.support.two_organisations import TwoOrganisations, filled_database, organisations
 
-__all__ = ["filled", "world"]  # fixtures made elsewhere
+__all__ = ["filled_database", "organisations"]  # fixtures made elsewhere
 
 
 @pytest.fixture
-def as_role(world: World) -> Callable[[Role], Browser]:
+def as_role(organisations: TwoOrganisations) -> Callable[[Role], Browser]:
     """A browser in which somebody of our organisation with this role is signed in."""
-    return lambda role: Browser(world.app, world.ours.users[role])
+    return lambda role: Browser(organisations.app, organisations.own.users[role])
 
 
 @pytest.fixture
@@ -25,3 +25,13 @@ def admin(as_role: Callable[[Role], Browser]) -> Browser:
 @pytest.fixture
 def agent(as_role: Callable[[Role], Browser]) -> Browser:
     return as_role(Role.AGENT)
+
+
+@pytest.fixture
+def first_browser(organisations: TwoOrganisations) -> Browser:
+    return Browser(organisations.app, organisations.own.users[Role.AGENT])
+
+
+@pytest.fixture
+def second_browser(organisations: TwoOrganisations) -> Browser:
+    return Browser(organisations.app, organisations.own.users[Role.MANAGER])

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
-from sqlalchemy.engine import Engine
+from sqlalchemy import func, select
 
 import models
 from models.base import db
 from models.enums import Role
-from tests import factories as make
-from tests.browsing import Browser, form_of
-from tests.views.screen_table import NOBODY, SCREENS, Screen, fresh
-from tests.world import World
-from views.admin import SCREENS as SHOWN
+from tests.support import factories as make
+from tests.support.browser_client import Browser, parse_form
+from tests.support.screen_operations import NOBODY
+from tests.support.screen_rows import numbered
+from tests.support.screen_table import SCREENS, Screen
+from tests.support.statements import record_statements
+from tests.support.two_organisations import TwoOrganisations
+from views.admin import SCREENS as HUB_SCREENS
 
 PEOPLE = ("stranger", "customer", "partner", "agent", "manager", "admin", "platform")
 
@@ -26,12 +28,12 @@ PEOPLE = ("stranger", "customer", "partner", "agent", "manager", "admin", "platf
 class Visit:
     """Somebody at a screen. `writes` are the statements of the last request that change data."""
 
-    world: World
+    organisations: TwoOrganisations
     endpoint: str
     screen: Screen
     browser: Browser
     person: str
-    helper: Browser
+    colleague: Browser
 
     def __post_init__(self) -> None:
         self.writes: list[str] = []
@@ -47,149 +49,150 @@ class Visit:
     @property
     def key(self) -> int:
         if self.endpoint == "exports":  # one's own
-            mine = select(models.ListExport.id).where(models.ListExport.user_id == self.browser.user_id)
-            return db.session.scalar(mine) or self.world.ours.row(models.ListExport)
+            own_exports = select(models.ListExport.id).where(models.ListExport.user_id == self.browser.user_id)
+            return db.session.scalar(own_exports) or self.organisations.own.row_id(models.ListExport)
         if self.endpoint == "history":  # on the first page, and of what everybody knows of who sees the history
             newest = select(func.max(models.History.id)).where(
-                models.History.organisation_id == self.world.ours.id, models.History.table_name != "hub_user"
+                models.History.organisation_id == self.organisations.own.id, models.History.table_name != "hub_user"
             )
             return db.session.scalars(newest).one()
-        return self.screen.row_of(self.world.ours)
+        return self.screen.row_of(self.organisations.own)
 
     def marker(self) -> str:
         named = getattr(self.row, "title", None) or getattr(self.row, "subject", None)
         return self.screen.marker or named or str(self.row)
 
     def get(self, path: str, **kwargs: Any) -> Any:
-        return self._watched(self.browser.get, path, **kwargs)
+        return self._record_writes(self.browser.get, path, **kwargs)
 
     def post(self, path: str, data: Any = None) -> Any:
-        return self._watched(self.browser.post, path, data=data)
+        return self._record_writes(self.browser.post, path, data=data)
 
-    def _watched(self, call: Callable[..., Any], path: str, **kwargs: Any) -> Any:
-        def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-            if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
-                self.writes.append(statement)
-
+    def _record_writes(self, call: Callable[..., Any], path: str, **kwargs: Any) -> Any:
         db.session.commit()
-        self.writes.clear()
-        event.listen(Engine, "before_cursor_execute", note)
-        try:
-            return call(f"{self.home}{path}", **kwargs)
-        finally:
-            event.remove(Engine, "before_cursor_execute", note)
+        with record_statements() as statements:
+            answer = call(f"{self.home}{path}", **kwargs)
+        self.writes = [text for text in statements if text.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE"))]
+        return answer
 
 
 Outcome = tuple[Any, bool]  # the answer, and whether what the route is for came about
 
 
-def lists(visit: Visit) -> Outcome:
-    answer = visit.get(f"/?search={visit.marker()}" if visit.endpoint == "users" else visit.screen.listed)
+def lists_rows(visit: Visit) -> Outcome:
+    answer = visit.get(f"/?search={visit.marker()}" if visit.endpoint == "users" else visit.screen.list_query)
     return answer, visit.marker() in answer.text
 
 
-def shows(visit: Visit) -> Outcome:
+def shows_record(visit: Visit) -> Outcome:
     answer = visit.get(f"/details/?id={visit.key}")
     return answer, visit.marker() in answer.text
 
 
 def opens_form(visit: Visit) -> Outcome:
     answer = visit.get(f"/edit/?id={visit.key}")
-    return answer, "version" in form_of(answer.text)
+    return answer, "version" in parse_form(answer.text)
 
 
-def saves(visit: Visit) -> Outcome:
-    path, value = f"/edit/?id={visit.key}", fresh("Changed")
-    entered = visit.helper.form(visit.home + path) | {visit.screen.changed: value}
+def saves_record(visit: Visit) -> Outcome:
+    path, value = f"/edit/?id={visit.key}", numbered("Changed")
+    entered = visit.colleague.read_form(visit.home + path) | {visit.screen.edited_column: value}
     answer = visit.post(path, entered)
-    return answer, hasattr(visit.row, visit.screen.changed) and getattr(visit.row, visit.screen.changed) == value
+    return answer, hasattr(visit.row, visit.screen.edited_column) and getattr(
+        visit.row, visit.screen.edited_column
+    ) == value
 
 
 def opens_new_form(visit: Visit) -> Outcome:
     answer = visit.get("/new/")
-    return answer, "version" in form_of(answer.text)
+    return answer, "version" in parse_form(answer.text)
 
 
-def adds(visit: Visit) -> Outcome:
-    before = count_of(visit.screen.model)
-    answer = visit.post("/new/", visit.helper.form(f"{visit.home}/new/") | visit.screen.new(visit.world))
-    return answer, count_of(visit.screen.model) == before + 1
+def adds_record(visit: Visit) -> Outcome:
+    before = count_rows(visit.screen.model)
+    answer = visit.post(
+        "/new/", visit.colleague.read_form(f"{visit.home}/new/") | visit.screen.new_values(visit.organisations)
+    )
+    return answer, count_rows(visit.screen.model) == before + 1
 
 
 def chooses_operation(visit: Visit) -> Outcome:
-    name = next(iter(visit.screen.acts), "delete")
+    name = next(iter(visit.screen.operations), "delete")
     answer = visit.post("/action/", {"rowid": str(visit.key), "action": name})
     return answer, answer.status_code == 303 and f"/operation/{name}/" in answer.location
 
 
-def exports(visit: Visit) -> Outcome:
+def exports_list(visit: Visit) -> Outcome:
     answer = visit.get("/export/csv/")
     return answer, answer.mimetype == "text/csv" and "attachment" in answer.headers["Content-Disposition"]
 
 
-def exports_at_once(visit: Visit) -> Outcome:
+def exports_immediately(visit: Visit) -> Outcome:
     answer = visit.post("/export/xlsx/")
     return answer, answer.data.startswith(b"PK")
 
 
-def looks_up(visit: Visit) -> Outcome:
-    answer = visit.get(f"/ajax/lookup/?name={visit.screen.lookup or 'customer.account_manager_id'}&query=o")
+def looks_up_rows(visit: Visit) -> Outcome:
+    answer = visit.get(f"/ajax/lookup/?name={visit.screen.lookup_url or 'customer.account_manager_id'}&query=o")
     return answer, answer.is_json and len(answer.json) > 0
 
 
-def flask_admins_own_update(visit: Visit) -> Outcome:
+def updates_by_flask_admin(visit: Visit) -> Outcome:
     answer = visit.post("/ajax/update/", {"list_form_pk": str(visit.key), "name": "Changed"})
     return answer, bool(visit.writes)
 
 
-def flask_admins_own_delete(visit: Visit) -> Outcome:
+def deletes_by_flask_admin(visit: Visit) -> Outcome:
     answer = visit.post("/delete/", {"id": str(visit.key)})
     return answer, bool(visit.writes)
 
 
-def count_of(model: Any) -> int:
+def count_rows(model: Any) -> int:
     return db.session.query(model).count()
 
 
-COMMON: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Callable[[Visit], Outcome]]] = {
-    ("index_view", "GET"): (lambda screen: screen.sees, lists),
-    ("details_view", "GET"): (lambda screen: screen.sees, shows),
-    ("edit_view", "GET"): (lambda screen: screen.edits, opens_form),
-    ("edit_view", "POST"): (lambda screen: screen.edits, saves),
+COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Callable[[Visit], Outcome]]] = {
+    ("index_view", "GET"): (lambda screen: screen.readers, lists_rows),
+    ("details_view", "GET"): (lambda screen: screen.readers, shows_record),
+    ("edit_view", "GET"): (lambda screen: screen.editors, opens_form),
+    ("edit_view", "POST"): (lambda screen: screen.editors, saves_record),
     ("create_view", "GET"): (lambda screen: screen.creators, opens_new_form),
-    ("create_view", "POST"): (lambda screen: screen.creators, adds),
-    ("action_view", "POST"): (lambda screen: first_act(screen), chooses_operation),
-    ("export", "GET"): (lambda screen: screen.sees, exports),
-    ("export", "POST"): (lambda screen: screen.sees, exports_at_once),
-    ("ajax_lookup", "GET"): (lambda screen: screen.edits if screen.lookup else NOBODY, looks_up),
-    ("ajax_update", "POST"): (lambda screen: NOBODY, flask_admins_own_update),
-    ("delete_view", "POST"): (lambda screen: NOBODY, flask_admins_own_delete),
+    ("create_view", "POST"): (lambda screen: screen.creators, adds_record),
+    ("action_view", "POST"): (lambda screen: first_operation_roles(screen), chooses_operation),
+    ("export", "GET"): (lambda screen: screen.readers, exports_list),
+    ("export", "POST"): (lambda screen: screen.readers, exports_immediately),
+    ("ajax_lookup", "GET"): (lambda screen: screen.editors if screen.lookup_url else NOBODY, looks_up_rows),
+    ("ajax_update", "POST"): (lambda screen: NOBODY, updates_by_flask_admin),
+    ("delete_view", "POST"): (lambda screen: NOBODY, deletes_by_flask_admin),
 }
 
 
-def first_act(screen: Screen) -> frozenset[str]:
-    return next(iter(screen.acts.values())).roles if screen.acts else NOBODY
+def first_operation_roles(screen: Screen) -> frozenset[str]:
+    return next(iter(screen.operations.values())).roles if screen.operations else NOBODY
 
 
-def visits(world: World, endpoint: str) -> list[Visit]:
+def list_visits(organisations: TwoOrganisations, endpoint: str) -> list[Visit]:
     """Everybody at one screen."""
-    known = {role.value: world.ours.users[role] for role in Role} | {"platform": world.platform_user, "stranger": None}
-    helper = Browser(world.app, world.platform_user)
+    user_ids = {role.value: organisations.own.users[role] for role in Role} | {
+        "platform": organisations.platform_user,
+        "stranger": None,
+    }
+    helper = Browser(organisations.app, organisations.platform_user)
     if endpoint == "exports":
         for person in ("manager", "agent", "platform"):
-            make_export(world, known[person])
+            make_export(organisations, user_ids[person])
     return [
-        Visit(world, endpoint, SCREENS[endpoint], Browser(world.app, known[person]), person, helper)
+        Visit(organisations, endpoint, SCREENS[endpoint], Browser(organisations.app, user_ids[person]), person, helper)
         for person in PEOPLE
-    ]  # fmt: skip
+    ]
 
 
-def make_export(world: World, user_id: int | None) -> None:
-    make.ListExportFactory(organisation_id=world.ours.id, user_id=user_id)
+def make_export(organisations: TwoOrganisations, user_id: int | None) -> None:
+    make.ListExportFactory(organisation_id=organisations.own.id, user_id=user_id)
     db.session.commit()
 
 
-def judge(visit: Visit, allowed: frozenset[str], outcome: Outcome, route: str) -> None:
+def check_outcome(visit: Visit, allowed: frozenset[str], outcome: Outcome, route: str) -> None:
     answer, happened = outcome
     where = f"{visit.person} at {visit.endpoint}.{route}: {answer.status_code} {answer.location or ''}"
     assert happened == (visit.person in allowed), where
@@ -197,7 +200,7 @@ def judge(visit: Visit, allowed: frozenset[str], outcome: Outcome, route: str) -
         assert answer.status_code < 400, where
         return
     assert visit.writes == [], where
-    assert visit.marker() not in answer.text or visit.person in visit.screen.sees, where
+    assert visit.marker() not in answer.text or visit.person in visit.screen.readers, where
     if visit.person == "stranger":
         assert answer.status_code in (302, 303), where
         assert answer.location.startswith("/sign-in"), where
@@ -206,31 +209,32 @@ def judge(visit: Visit, allowed: frozenset[str], outcome: Outcome, route: str) -
 
 
 @pytest.mark.parametrize("endpoint", SCREENS)
-def test_a_screen_does_for_each_role_what_it_may_and_nothing_else(world: World, endpoint: str):
-    for visit in visits(world, endpoint):
-        for (view, method), (allowed, call) in COMMON.items():
-            judge(visit, allowed(visit.screen), call(visit), f"{view} {method}")
+@pytest.mark.slow
+def test_a_screen_does_for_each_role_what_it_may_and_nothing_else(organisations: TwoOrganisations, endpoint: str):
+    for visit in list_visits(organisations, endpoint):
+        for (view, method), (allowed, call) in COMMON_VIEWS.items():
+            check_outcome(visit, allowed(visit.screen), call(visit), f"{view} {method}")
 
 
-@pytest.mark.parametrize("endpoint", [endpoint for endpoint, screen in SCREENS.items() if screen.acts])
-def test_an_operation_is_run_by_those_who_may(world: World, endpoint: str):
-    for visit in visits(world, endpoint):
-        for name, act in visit.screen.acts.items():
-            row = act.row(world)
+@pytest.mark.parametrize("endpoint", [endpoint for endpoint, screen in SCREENS.items() if screen.operations])
+def test_an_operation_is_run_by_those_who_may(organisations: TwoOrganisations, endpoint: str):
+    for visit in list_visits(organisations, endpoint):
+        for name, act in visit.screen.operations.items():
+            row = act.row(organisations)
             model, key = type(row), row.id
-            path = f"/operation/{name}/?id={key}" + "".join(f"&id={more}" for more in act.also(world))
+            path = f"/operation/{name}/?id={key}" + "".join(f"&id={more}" for more in act.further_rows(organisations))
             answer = visit.get(path)
-            judge(visit, act.roles, (answer, 'class="operation"' in answer.text), f"{name} GET")
+            check_outcome(visit, act.roles, (answer, 'class="operation"' in answer.text), f"{name} GET")
             assert visit.writes == []
-            assert not act.done(db.session.get(model, key)), "opening the page did it"
-            answer = visit.post(path, act.entered(world))
-            judge(visit, act.roles, (answer, act.done(db.session.get(model, key))), f"{name} POST")
+            assert not act.is_done(db.session.get(model, key)), "opening the page did it"
+            answer = visit.post(path, act.form_values(organisations))
+            check_outcome(visit, act.roles, (answer, act.is_done(db.session.get(model, key))), f"{name} POST")
 
 
-def test_every_screen_and_operation_is_in_the_table(world: World):
-    with world.app.test_request_context():
-        views = {endpoint: (view, model) for view, model, endpoint in SHOWN}
+def test_every_screen_and_operation_is_in_the_table(organisations: TwoOrganisations):
+    with organisations.app.test_request_context():
+        views = {endpoint: (view, model) for view, model, endpoint in HUB_SCREENS}
     assert views.keys() == SCREENS.keys()
     for endpoint, (view, model) in views.items():
         assert model is SCREENS[endpoint].model
-        assert {operation.name for operation in view.operations} == SCREENS[endpoint].acts.keys(), endpoint
+        assert {operation.name for operation in view.operations} == SCREENS[endpoint].operations.keys(), endpoint

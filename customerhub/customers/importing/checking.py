@@ -1,34 +1,42 @@
-"""Rows of cells judged: each becomes values to save, or reasons why not.
+"""Checking rows of cells: each becomes values to save, or errors.
 
 The rules are those of the customer form. Rows go through in chunks, so that memory and the number of queries stay
 small however long the workbook is.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from itertools import islice
 from typing import Any, Final
 
+from customerhub.core import dates
+from customerhub.core.errors import Invalid
+from customerhub.core.organisation_dates import organisation_date_format
+from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import BY_FIELD, COLUMNS, Column, Reads, header_of
-from customerhub.customers.importing.comparing import Known, changes, load_known, merged
-from customerhub.customers.importing.names import Names, load_names
-from customerhub.customers.importing.sheet import DAYS_FROM_1904, BadCell, Cell, as_text
-from customerhub.customers.importing.statistics import keep_statistics
-from customerhub.errors import Invalid
+from customerhub.customers.importing.analyze import update_statistics
+from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, Column, header_of
+from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
+from customerhub.customers.importing.lookups import Lookup, load_lookups
 from models import Customer
-from models.enums import RowOutcome
-from models.keys import exact_key, folded
+from models.base import column_length
+from models.enums import DateFormat, RowOutcome
+from models.keys import exact_key, fold_text
 
-CHUNK: Final = 1_000  # rows
-KEPT_CELLS: Final = 5_000  # how many different cells of a column are remembered with what they mean
+CHUNK_SIZE: Final = 1_000  # rows
+MAX_CACHED_CELLS: Final = 5_000  # how many different cells of a column are remembered with what they mean
 
 # A few letters become many when they are made comparable, such as the one ligature for a whole Arabic phrase.
-_LONGEST_KEY: Final[int] = Customer.__table__.c.reference_key.type.length  # type: ignore[attr-defined]
-_LONGEST_SORT_NAME: Final[int] = Customer.__table__.c.sort_name.type.length  # type: ignore[attr-defined]
+_MAX_KEY_LENGTH: Final = column_length(Customer.reference_key)
+_MAX_SORT_NAME_LENGTH: Final = column_length(Customer.sort_name)
 
-_NOT_SHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+_EXCEL_DIGITS: Final = 15  # of a number; those behind are lost
+_ROUNDED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")  # as Excel shows a number of many digits
+_TYPE_AGAIN: Final = "Format the cell as text and type it again"
+
+_UNPRINTABLE_REPLACEMENTS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,8 @@ class Problem:
 class CheckedRow:
     """A row of the workbook and what is to become of it.
 
-    `values` holds what its cells mean, by field, blank ones left out; `changed` the (before, after) of each field that
-    differs from the `known` customer. `notice` is what is to be told of a row that was saved.
+    `values` holds what its cells mean, by field, blank ones left out; `changes` the (before, after) of each field that
+    differs from the `existing` customer. `notice` is shown with a row that was saved.
     """
 
     number: int
@@ -52,8 +60,8 @@ class CheckedRow:
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     key: str | None = None
-    known: Known | None = None
-    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    existing: ExistingCustomer | None = None
+    changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     customer_id: int | None = None
     notice: str | None = None
 
@@ -61,62 +69,65 @@ class CheckedRow:
     def outcome(self) -> RowOutcome:
         if self.problems:
             return RowOutcome.ERROR
-        if self.known is None:
+        if self.existing is None:
             return RowOutcome.NEW
-        return RowOutcome.CHANGED if self.changed else RowOutcome.UNCHANGED
+        return RowOutcome.CHANGED if self.changes else RowOutcome.UNCHANGED
 
 
-Read = Callable[[Any], Any]
+CellReader = Callable[[Any], Any]
 
 
-class Checker:
+class RowChecker:
     """Judges the rows of one workbook for one organisation. `from_1904` where its dates count from 1904."""
 
     def __init__(self, organisation_id: int, *, from_1904: bool = False) -> None:
         self.organisation_id = organisation_id
-        self.names = load_names(organisation_id)
-        self._seen: dict[str, int] = {}
-        shift = DAYS_FROM_1904 if from_1904 else 0
-        self._readers: list[tuple[Column, Read, dict[Cell, tuple[Any, str]] | None]] = [
-            (column, _reader(column, self.names, shift), {} if column.repeats else None) for column in COLUMNS
+        self.lookups = load_lookups(organisation_id)
+        self._first_row_numbers: dict[str, int] = {}
+        self._first_rows_of_customers: dict[int, int] = {}
+        day_offset = DAYS_FROM_1904 if from_1904 else 0
+        date_format = organisation_date_format(organisation_id)
+        self._readers: list[tuple[Column, CellReader, dict[Any, tuple[Any, str]] | None]] = [
+            (column, _build_reader(column, self.lookups, date_format, day_offset), {} if column.is_cacheable else None)
+            for column in COLUMNS
         ]
-        self._retired = {name: names for name, names in self.names.items() if names.retired}
+        self._lookups_with_retired = {name: names for name, names in self.lookups.items() if names.retired}
 
-    def chunks(self, rows: Iterable[tuple[int, list[Cell]]], *, lock: bool = False) -> Iterator[list[CheckedRow]]:
+    def check_rows(self, rows: Iterable[tuple[int, list[Cell]]], *, lock: bool = False) -> Iterator[list[CheckedRow]]:
         """The rows, checked and compared with the customers there are, about a thousand at a time.
 
         With `lock` these customers are kept from changing until the transaction ends.
         """
-        keep_statistics()
+        update_statistics()
         source = iter(rows)
-        while chunk := [self._checked(number, cells) for number, cells in islice(source, CHUNK)]:
+        while chunk := [self._read_row(number, cells) for number, cells in islice(source, CHUNK_SIZE)]:
             keys = [row.key for row in chunk if row.key is not None]
-            known = load_known(self.organisation_id, keys, lock=lock)
+            existing_customers = load_existing(self.organisation_id, keys, lock=lock)
             for row in chunk:
-                self._compare(row, known.get(row.key) if row.key is not None else None)
+                self._compare(row, existing_customers.get(row.key) if row.key is not None else None)
             yield chunk
 
-    def _checked(self, number: int, cells: list[Cell]) -> CheckedRow:
+    def _read_row(self, number: int, cells: list[Cell]) -> CheckedRow:
         """What each cell means by itself."""
         row = CheckedRow(number, cells)
         values = row.values
-        for cell, (column, read, remembered) in zip(cells, self._readers, strict=True):
+        for cell, (column, read, cached_values) in zip(cells, self._readers, strict=True):
             if cell is None:
                 continue
-            if remembered is None:
-                value, reason = _tried(read, cell)
-            elif (kept := remembered.get(cell)) is not None:
-                value, reason = kept
+            if cached_values is None:
+                value, reason = _read_cell(read, cell)
+            elif (cached_value := cached_values.get(cell)) is not None:
+                value, reason = cached_value
             else:
-                if len(remembered) >= KEPT_CELLS:
-                    remembered.clear()
-                value, reason = remembered[cell] = _tried(read, cell)
+                if len(cached_values) >= MAX_CACHED_CELLS:
+                    cached_values.clear()
+                value, reason = cached_values[cell] = _read_cell(read, cell)
             if reason:
                 row.problems.append(Problem(column.header, reason))
             elif value is not None:
                 values[column.field] = value
         self._identify(row)
-        if (name := values.get("name")) and not name.isascii() and len(folded(name)) > _LONGEST_SORT_NAME:
+        if (name := values.get("name")) and not name.isascii() and len(fold_text(name)) > _MAX_SORT_NAME_LENGTH:
             row.problems.append(Problem("name", "This name is too long"))
         return row
 
@@ -127,48 +138,58 @@ class Checker:
             return
         row.key = exact_key(reference)
         assert row.key is not None
-        if len(row.key) > _LONGEST_KEY:
+        if len(row.key) > _MAX_KEY_LENGTH:
             row.problems.append(Problem("reference", "This reference is too long"))
-        first = self._seen.setdefault(row.key, row.number)
+        first = self._first_row_numbers.setdefault(row.key, row.number)
         if first != row.number:
-            row.problems.append(Problem("reference", f"Row {first} has this reference too"))
+            row.problems.append(Problem("reference", f"Row {first} has the same reference"))
 
-    def _compare(self, row: CheckedRow, known: Known | None) -> None:
+    def _compare(self, row: CheckedRow, existing: ExistingCustomer | None) -> None:
         """What the cells mean together, and with what is known of the customer."""
-        row.known = known
-        row.customer_id = known["id"] if known else None
-        whole = merged(known, row.values)
-        refused = {problem.column for problem in row.problems}
+        row.existing = existing
+        row.customer_id = existing["id"] if existing else None
+        if existing is not None:
+            self._refuse_second_row(row, existing)
+        merged_values = merge_values(existing, row.values)
+        refused_columns = {problem.column for problem in row.problems}
         # Whose row it is stays unknown where the reference cannot be read: nothing can be said to be missing then.
-        missing = [] if row.key is None and "reference" in refused else rules.missing_particulars(whole)
-        for name, message in (*_disagreements(whole, refused), *missing):
+        missing = [] if row.key is None and "reference" in refused_columns else rules.list_missing_fields(merged_values)
+        for name, message in (*_list_conflicts(merged_values, refused_columns), *missing):
             header = header_of(name)
-            if header not in refused:
+            if header not in refused_columns:
                 row.problems.append(Problem(header, message))
-        for name, names in self._retired.items():
-            self._refuse_retired(row, name, names)
-        if known is not None and not row.problems:
-            row.changed = changes(known, row.values)
+        for name, lookup in self._lookups_with_retired.items():
+            self._refuse_retired(row, name, lookup)
+        if existing is not None and not row.problems:
+            row.changes = compare_values(existing, row.values)
 
-    def _refuse_retired(self, row: CheckedRow, name: str, names: Names) -> None:
+    def _refuse_second_row(self, row: CheckedRow, existing: ExistingCustomer) -> None:
+        """A customer that others were merged into has several references, and keeps the one it has."""
+        if existing["reference_key"] != row.key:
+            row.values.pop("reference", None)
+        first = self._first_rows_of_customers.setdefault(existing["id"], row.number)
+        if first != row.number and self._first_row_numbers.get(row.key or "") == row.number:
+            row.problems.append(Problem("reference", f"Row {first} is the same customer, {existing['name']}"))
+
+    def _refuse_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
         """What is no longer in use may stay, but not come anew."""
-        chosen = row.values.get(name)
-        if chosen is None or (row.known is not None and row.known[name] == chosen):
+        chosen_ids = row.values.get(name)
+        if chosen_ids is None or (row.existing is not None and row.existing[name] == chosen_ids):
             return
         try:
-            names.refuse_retired(chosen)
+            lookup.refuse_retired(chosen_ids)
         except Invalid as error:
-            row.problems.append(Problem(BY_FIELD[name].header, error.message))
+            row.problems.append(Problem(COLUMNS_BY_FIELD[name].header, error.message))
 
 
-def _disagreements(values: dict[str, Any], refused: set[str]) -> Iterator[tuple[str, str]]:
+def _list_conflicts(values: dict[str, Any], refused_columns: set[str]) -> Iterator[tuple[str, str]]:
     """(field, message) of values that do not go together; those of refused cells are not looked at."""
     pairs = (
         (rules.check_year_end, "year_end_day", "year_end_month"),
-        (rules.check_review, "review_start_date", "review_frequency"),
+        (rules.check_review_schedule, "review_start_date", "review_frequency"),
     )
     for check, one, other in pairs:
-        if refused and (header_of(one) in refused or header_of(other) in refused):
+        if refused_columns and (header_of(one) in refused_columns or header_of(other) in refused_columns):
             continue
         try:
             check(values.get(one), values.get(other))
@@ -176,44 +197,71 @@ def _disagreements(values: dict[str, Any], refused: set[str]) -> Iterator[tuple[
             yield error.field or one, error.message
 
 
-def _tried(read: Read, cell: Cell) -> tuple[Any, str]:
+def _read_cell(read: CellReader, cell: Cell) -> tuple[Any, str]:
     """(what `cell` means, "") or (None, why it means nothing)."""
     if isinstance(cell, BadCell):
         return None, cell.reason
     try:
         return read(cell), ""
     except Invalid as error:
-        return None, error.message.translate(_NOT_SHOWN)
+        return None, error.message.translate(_UNPRINTABLE_REPLACEMENTS)
 
 
-def _reader(column: Column, names: dict[str, Names], shift: int) -> Read:
-    """What makes a value of a cell of `column`. `shift` is added to the serial numbers of days."""
-    if column.reads is Reads.DATE:
-        return lambda cell: _day(column, cell, shift)
-    if column.reads is Reads.NAME:
-        find: Callable[[str], Any] = names[column.field].find
-    elif column.reads is Reads.NAMES:
-        find = names[column.field].find_all
+def _build_reader(column: Column, lookups: dict[str, Lookup], date_format: DateFormat, day_offset: int) -> CellReader:
+    """What makes a value of a cell of `column`. `day_offset` is added to the serial numbers of days."""
+    if column.cell_type is CellType.DATE:
+        return lambda cell: _read_date(cell, date_format, day_offset)
+    if column.cell_type is CellType.IDENTIFIER:
+        return lambda cell: column.clean(_read_identifier(cell))
+    if column.cell_type is CellType.NUMBER:
+        return lambda cell: column.clean(format_cell(cell.value if isinstance(cell, FormattedNumber) else cell))
+    if column.cell_type is CellType.NAME:
+        find: Callable[[str], Any] = lookups[column.field].get_id
+    elif column.cell_type is CellType.NAMES:
+        find = lookups[column.field].get_ids
     else:
         find = column.clean
-    return lambda cell: find(cell if isinstance(cell, str) else as_text(cell))
+    return lambda cell: find(cell if isinstance(cell, str) else format_cell(cell))
 
 
-def _day(column: Column, cell: Any, shift: int) -> date | None:
+def _read_date(cell: Value, date_format: DateFormat, day_offset: int) -> date | None:
     if isinstance(cell, str):
-        day: date | None = column.clean(cell)
-        return day
+        return dates.parse_date(cell, date_format)
+    if isinstance(cell, FormattedNumber):
+        cell = cell.value
+    if isinstance(cell, bool):
+        raise Invalid(f"{format_cell(cell)} is not a date")
     if isinstance(cell, (int, float)):
-        return rules.from_serial(cell + shift)
+        return dates.date_from_serial(cell, day_offset=day_offset)
     if isinstance(cell, date):
-        return rules.in_reach(cell)
-    raise Invalid(f"{as_text(cell)} is a time, not a date")
+        return dates.require_date_in_range(cell)
+    raise Invalid(f"{format_cell(cell)} is a time, not a date")
 
 
-def shown_cells(cells: list[Cell]) -> dict[str, str]:
-    """What was read, by header, as text; cells without a value are left out."""
-    return {
-        column.header: as_text(cell).translate(_NOT_SHOWN)
-        for column, cell in zip(COLUMNS, cells, strict=True)
-        if cell is not None and not isinstance(cell, BadCell)
-    }
+def _read_identifier(cell: Value) -> str:
+    """What was typed, as a text. Raises Invalid where Excel kept something else of it."""
+    text = format_cell(cell)
+    if isinstance(cell, str):
+        if _ROUNDED_NUMBER.fullmatch(cell.strip()):
+            raise Invalid(f"Excel shortened the number to {cell.strip()}. {_TYPE_AGAIN}")
+    elif isinstance(cell, (bool, date, time)):
+        kind = "a time" if isinstance(cell, time) else "a date"
+        raise Invalid(f"Excel turned this into {text if isinstance(cell, bool) else f'{kind}, {text}'}. {_TYPE_AGAIN}")
+    elif isinstance(cell, (int, float)) and len(text.strip("-0.")) > _EXCEL_DIGITS:
+        raise Invalid(f"Excel keeps {_EXCEL_DIGITS} digits of a number, this one has more. {_TYPE_AGAIN}")
+    return text
+
+
+def format_cells(row: CheckedRow) -> dict[str, str]:
+    """What was read, by header, as a text that is read as the same again, in any workbook and date format.
+
+    Cells without a value are left out.
+    """
+    texts = {}
+    for column, cell in zip(COLUMNS, row.cells, strict=True):
+        if cell is None or isinstance(cell, BadCell):
+            continue
+        value = row.values.get(column.field) if column.cell_type is CellType.DATE else None
+        text = value.isoformat() if value is not None else format_cell(cell)
+        texts[column.header] = text.translate(_UNPRINTABLE_REPLACEMENTS)
+    return texts

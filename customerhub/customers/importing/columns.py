@@ -2,18 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum, auto
 from typing import Any, Final
 
+from customerhub.core import validation
+from customerhub.core.dates import format_date
 from customerhub.customers import rules
 from customerhub.customers.records import CLEANERS
+from models.enums import DateFormat
 
 
-class Reads(Enum):
+class CellType(Enum):
     """How the cells of a column are read."""
 
-    TEXT = auto()  # `clean` takes a text; a number stands for its digits
-    DATE = auto()  # a date, or Excel's serial number, or a text that `clean` takes
+    TEXT = auto()  # `clean` takes a text; a number stands for what its cell shows
+    IDENTIFIER = auto()  # the same, but Excel must not have made a date, TRUE or a rounded number of what was typed
+    NUMBER = auto()  # `clean` takes a text; a number stands for its digits, whatever its cell shows beside them
+    DATE = auto()  # a date, or Excel's serial number, or a text as the organisation writes dates
     NAME = auto()  # the name of one set-up row
     NAMES = auto()  # the names of several, comma separated
 
@@ -22,28 +28,34 @@ class Reads(Enum):
 class Column:
     """A column of the workbook.
 
-    `field` is what it fills: a column of the customer, or `address` or `departments`. `recorded` is the name of it in
-    the history. `repeats` where many rows hold the same few values.
+    `field` is what it fills: a column of the customer, or `address` or `departments`. `history_field` is the name of it
+    in the history; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
     """
 
     header: str
     field: str
-    explained: str
+    explanation: str
     example: str
-    reads: Reads = Reads.TEXT
+    cell_type: CellType = CellType.TEXT
     clean: Callable[[str], Any] = str
-    recorded: str = ""
-    needed: bool = False
-    repeats: bool = False
+    history_field: str = ""
+    is_required: bool = False
+    is_cacheable: bool = False
     width: int = 20
 
     @property
     def history_name(self) -> str:
-        return self.recorded or self.field
+        return self.history_field or self.field
+
+    def format_example(self, date_format: DateFormat) -> str:
+        """The example as an organisation that writes dates in `date_format` writes it."""
+        if self.cell_type is CellType.DATE:
+            return format_date(date.fromisoformat(self.example), date_format)
+        return self.example
 
 
-def _address(text: str) -> str | None:
-    return rules.clean_text(text, longest=rules.LONGEST["address"], lines=True)
+def _clean_address(text: str) -> str | None:
+    return validation.clean_text(text, max_length=validation.MAX_LENGTHS["address"], multiline=True)
 
 
 COLUMNS: Final = (
@@ -52,82 +64,91 @@ COLUMNS: Final = (
         "name",
         "The customer's name",
         "Alfreds Futterkiste",
+        cell_type=CellType.IDENTIFIER,
         clean=CLEANERS["name"],
-        needed=True,
+        is_required=True,
         width=32,
     ),
     Column(
         "reference",
         "reference",
-        "Your short code, different for each customer. A row whose reference is known changes that customer; any other "
-        "row makes a new one. 7 and 007 are different references",
+        "Your unique short code of the customer. A row with a known reference updates that customer; any other row "
+        "creates a new one. 7 and 007 are different references",
         "ALFKI",
+        cell_type=CellType.IDENTIFIER,
         clean=CLEANERS["reference"],
-        needed=True,
+        is_required=True,
         width=14,
     ),
     Column(
         "address",
         "address",
-        "The mailing address, whole",
+        "The full mailing address",
         "Obere Str. 57, 12209 Berlin",
-        clean=_address,
+        clean=_clean_address,
         width=36,
     ),
-    Column("contactNumber", "contact_number", "Telephone", "+49 30 0074321", clean=CLEANERS["contact_number"]),
+    Column(
+        "contactNumber",
+        "contact_number",
+        "Telephone",
+        "+49 30 0074321",
+        cell_type=CellType.IDENTIFIER,
+        clean=CLEANERS["contact_number"],
+    ),
     Column(
         "email",
         "email",
-        "One email address, or several with commas between them",
+        "One email address, or several separated with commas",
         "accounts@alfreds.example",
         clean=CLEANERS["email"],
-        needed=True,
+        is_required=True,
         width=32,
     ),
     Column(
         "reviewStartDate",
         "review_start_date",
-        "The day of the first review. Needs a reviewFrequency",
-        "31/01/2026",
-        Reads.DATE,
-        rules.clean_date,
-        repeats=True,
+        "The date of the first review. Requires reviewFrequency",
+        "2026-01-31",
+        CellType.DATE,
+        is_cacheable=True,
         width=16,
     ),
     Column(
         "reviewFrequency",
         "review_frequency",
-        "Months between reviews, 1 to 12. Needs a reviewStartDate",
+        "Months between reviews, 1 to 12. Requires reviewStartDate",
         "3 Months",
+        cell_type=CellType.NUMBER,
         clean=rules.clean_frequency,
-        repeats=True,
+        is_cacheable=True,
         width=16,
     ),
     Column(
         "reviewerEmail",
         "reviewer_email",
-        "Who is told that a review is due",
+        "The email address for review reminders",
         "reviewer@hub.example",
         clean=CLEANERS["reviewer_email"],
-        repeats=True,
+        is_cacheable=True,
         width=26,
     ),
     Column(
         "notificationMessage",
         "review_template_id",
-        "The notification template for reviews, by its name",
+        "The name of the notification template for reviews",
         "Customer review",
-        Reads.NAME,
-        recorded="review_template",
-        repeats=True,
+        CellType.NAME,
+        history_field="review_template",
+        is_cacheable=True,
     ),
     Column(
         "creditCheckCompany",
         "credit_check_company",
-        "Who checked the credit",
+        "The company that checked the credit",
         "Experian",
         clean=CLEANERS["credit_check_company"],
-        repeats=True,
+        is_cacheable=True,
     ),
     Column(
         "risk",
@@ -135,79 +156,80 @@ COLUMNS: Final = (
         "Low, Medium or High",
         "Low",
         clean=rules.clean_risk,
-        needed=True,
-        repeats=True,
+        is_required=True,
+        is_cacheable=True,
         width=10,
     ),
     Column(
         "financialEndDay",
         "year_end_day",
-        "The day on which the financial year ends, 1 to 31. Needs a financialEndMonth",
+        "The last day of the financial year, 1 to 31. Requires financialEndMonth",
         "31",
+        cell_type=CellType.NUMBER,
         clean=rules.clean_day_of_month,
-        repeats=True,
+        is_cacheable=True,
         width=16,
     ),
     Column(
         "financialEndMonth",
         "year_end_month",
-        "The month in which the financial year ends, as a number or a name",
+        "The last month of the financial year, as a number or a name",
         "12",
+        cell_type=CellType.NUMBER,
         clean=rules.clean_month,
-        repeats=True,
+        is_cacheable=True,
         width=18,
     ),
     Column(
         "relationshipNote",
         "relationship_note",
-        "What there is to know of an existing relationship",
+        "Details of an existing relationship",
         "Customer since 1996",
         clean=CLEANERS["relationship_note"],
-        repeats=True,
+        is_cacheable=True,
         width=32,
     ),
     Column(
         "startDate",
         "start_date",
-        "The day on which they became a customer",
-        "31/01/2025",
-        Reads.DATE,
-        rules.clean_date,
-        needed=True,
-        repeats=True,
+        "The start date of the customer relationship",
+        "2025-01-31",
+        CellType.DATE,
+        is_required=True,
+        is_cacheable=True,
         width=16,
     ),
     Column(
         "regionName",
         "region_id",
-        "A region of your set-up, by its name",
+        "The name of a region in your set-up",
         "Europe",
-        Reads.NAME,
-        recorded="region",
-        needed=True,
-        repeats=True,
+        CellType.NAME,
+        history_field="region",
+        is_required=True,
+        is_cacheable=True,
     ),
     Column(
         "department",
         "departments",
-        "One department of your set-up, or several with commas between them: they replace those the customer has",
+        "One department in your set-up, or several separated with commas. Replaces the customer's current departments",
         "Sales, Operations",
-        Reads.NAMES,
-        needed=True,
-        repeats=True,
+        CellType.NAMES,
+        is_required=True,
+        is_cacheable=True,
         width=24,
     ),
 )
 
 HEADERS: Final = tuple(column.header for column in COLUMNS)
-BY_FIELD: Final = {column.field: column for column in COLUMNS}
-NEEDED: Final = "reference"  # without this column no row can be told from another
-OWN: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
+COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
+KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
+ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
 
 # The columns of the customer's own table that an import fills.
-FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
+CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
 
 
 def header_of(field: str | None) -> str:
-    """The header over `field`, for telling where something is wrong."""
-    return BY_FIELD[field].header if field in BY_FIELD else (field or "")
+    """The header of `field`, for error messages."""
+    return COLUMNS_BY_FIELD[field].header if field in COLUMNS_BY_FIELD else (field or "")

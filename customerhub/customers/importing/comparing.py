@@ -3,126 +3,160 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 
-from customerhub import history
+from customerhub.core import history
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import BY_FIELD, COLUMNS, FIELDS
-from customerhub.customers.importing.names import Names
-from models import Address, Customer, customer_department
+from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CUSTOMER_FIELDS
+from customerhub.customers.importing.lookups import Lookup
+from models import Address, Customer, MergedCustomer, customer_department
 from models.base import db
-from models.customer import DERIVED_FROM
+from models.customer import SOURCE_COLUMNS
 from models.enums import AddressKind
 
 # One customer as the import sees it: columns by name, `address` as its four parts or None, `departments` as ids.
-Known = dict[str, Any]
+ExistingCustomer = dict[str, Any]
 
 ADDRESS_PARTS = ("lines", "postal_code", "city", "country")
-KNOWN_COLUMNS = tuple(dict.fromkeys(
-    ("id", "version", "reference_key", "is_prospect", "existing_relationship", "portal_access", *FIELDS, *DERIVED_FROM)
-))  # fmt: skip
+LOADED_COLUMNS = tuple(
+    dict.fromkeys(
+        (
+            "id",
+            "version",
+            "reference_key",
+            "is_prospect",
+            "existing_relationship",
+            "portal_access",
+            *CUSTOMER_FIELDS,
+            *SOURCE_COLUMNS,
+        )
+    )
+)
 
 
-def load_known(organisation_id: int, keys: Collection[str], *, lock: bool = False) -> dict[str, Known]:
-    """The customers with these reference keys, by key. With `lock` nobody changes them until the transaction ends."""
-    found = _load(organisation_id, Customer.reference_key.in_(keys), lock)
-    return {known["reference_key"]: known for known in found.values()}
+def load_existing(organisation_id: int, keys: Collection[str], *, lock: bool = False) -> dict[str, ExistingCustomer]:
+    """The customers with these reference keys, by key; for the key of a customer that was merged away the one that took
+    its place. With `lock` nobody changes them until the transaction ends.
+    """
+    customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock)
+    found = {existing["reference_key"]: existing for existing in customers.values()}
+    survivor_ids = _load_survivor_ids(organisation_id, [key for key in keys if key not in found])
+    if survivor_ids:
+        survivors = _load_customers(organisation_id, Customer.id.in_(set(survivor_ids.values())), lock)
+        found |= {key: survivors[row_id] for key, row_id in survivor_ids.items() if row_id in survivors}
+    return found
 
 
-def load_known_by_id(organisation_id: int, ids: Collection[int]) -> dict[int, Known]:
+def _load_survivor_ids(organisation_id: int, keys: Collection[str]) -> dict[str, int]:
+    """The ids of the customers that took the place of one with these reference keys; none where there are several."""
+    if not keys:
+        return {}
+    merged = select(MergedCustomer.reference_key, func.min(MergedCustomer.into_id)).where(
+        MergedCustomer.organisation_id == organisation_id, MergedCustomer.reference_key.in_(keys)
+    )
+    only_one = merged.group_by(MergedCustomer.reference_key).having(
+        func.min(MergedCustomer.into_id) == func.max(MergedCustomer.into_id)
+    )
+    return {key: row_id for key, row_id in db.session.execute(only_one) if key is not None}
+
+
+def load_existing_by_id(organisation_id: int, ids: Collection[int]) -> dict[int, ExistingCustomer]:
     """Those with these ids, by id; nobody changes them until the transaction ends."""
-    return _load(organisation_id, Customer.id.in_(ids), lock=True)
+    return _load_customers(organisation_id, Customer.id.in_(ids), lock=True)
 
 
-def _load(organisation_id: int, condition: ColumnElement[bool], lock: bool) -> dict[int, Known]:
+def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: bool) -> dict[int, ExistingCustomer]:
     query = (
-        select(*(getattr(Customer, name) for name in KNOWN_COLUMNS))
+        select(*(getattr(Customer, name) for name in LOADED_COLUMNS))
         .where(Customer.organisation_id == organisation_id, condition)
         .order_by(Customer.id)
     )
     if lock:
         query = query.with_for_update(of=Customer)
-    found: dict[int, Known] = {}
+    customers: dict[int, ExistingCustomer] = {}
     for row in db.session.execute(query):
-        known = dict(zip(KNOWN_COLUMNS, row, strict=True))
-        found[known["id"]] = known | {"address": None, "departments": ()}
-    if found:
-        _add_addresses(found)
-        _add_departments(found)
-    return found
+        existing = dict(zip(LOADED_COLUMNS, row, strict=True))
+        customers[existing["id"]] = existing | {"address": None, "departments": ()}
+    if customers:
+        _add_addresses(customers)
+        _add_departments(customers)
+    return customers
 
 
-def _add_addresses(found: dict[int, Known]) -> None:
+def _add_addresses(customers: dict[int, ExistingCustomer]) -> None:
     parts = [getattr(Address, part) for part in ADDRESS_PARTS]
     query = select(Address.customer_id, *parts).where(
-        and_(Address.customer_id.in_(found), Address.kind == AddressKind.MAILING)
+        and_(Address.customer_id.in_(customers), Address.kind == AddressKind.MAILING)
     )
     for customer_id, *address in db.session.execute(query):
-        found[customer_id]["address"] = tuple(address)
+        customers[customer_id]["address"] = tuple(address)
 
 
-def _add_departments(found: dict[int, Known]) -> None:
+def _add_departments(customers: dict[int, ExistingCustomer]) -> None:
     link = customer_department.c
-    query = select(link.customer_id, link.department_id).where(link.customer_id.in_(found)).order_by(link.department_id)
+    query = (
+        select(link.customer_id, link.department_id).where(link.customer_id.in_(customers)).order_by(link.department_id)
+    )
     for customer_id, department_id in db.session.execute(query):
-        found[customer_id]["departments"] += (department_id,)
+        customers[customer_id]["departments"] += (department_id,)
 
 
-def merged(known: Known | None, values: dict[str, Any]) -> dict[str, Any]:
+def merge_values(existing: ExistingCustomer | None, values: dict[str, Any]) -> dict[str, Any]:
     """The customer as it would be with `values`, to be judged by the rules."""
-    if known is None:
+    if existing is None:
         return values
     # A prospect has a contact, which no column of the workbook can take away.
-    return {**known, **values, "contacts": True}
+    return {**existing, **values, "contacts": True}
 
 
-def changes(known: Known, values: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def compare_values(existing: ExistingCustomer, values: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """(before, after) of each field in which `values` differ from the customer, and of what follows from them."""
-    changed: dict[str, tuple[Any, Any]] = {}
+    differences: dict[str, tuple[Any, Any]] = {}
     for name, value in values.items():
-        before = known[name]
+        before = existing[name]
         if name == "address":
-            if before is None or value not in (before[0] if not any(before[1:]) else None, one_line(before)):
-                changed[name] = (before, (value, None, None, None))
+            if before is None or value not in (before[0] if not any(before[1:]) else None, format_address(before)):
+                differences[name] = (before, (value, None, None, None))
         elif before != value:
-            changed[name] = (before, value)
-    if changed:
-        for name, implied in rules.implied(known | values).items():
-            if known[name] != implied:
-                changed[name] = (known[name], implied)
-    return changed
+            differences[name] = (before, value)
+    if differences:
+        for name, derived_value in rules.derive_values(existing | values).items():
+            if existing[name] != derived_value:
+                differences[name] = (existing[name], derived_value)
+    return differences
 
 
-def one_line(address: Iterable[str | None]) -> str:
+def format_address(address: Iterable[str | None]) -> str:
     """The parts of an address as they are shown."""
     return ", ".join(part for part in address if part)
 
 
-def readable(name: str, value: Any, names: dict[str, Names]) -> Any:
+def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
     """A value of the field `name` as people read it."""
     if value is None:
         return None
-    if name in names:
-        return names[name].shown(value)
+    if name in lookups:
+        return lookups[name].format_names(value)
     if name == "address":
-        return value if isinstance(value, str) else one_line(value)
-    return history.shown(value)
+        return value if isinstance(value, str) else format_address(value)
+    return history.display_value(value)
 
 
-def recorded_changes(changed: dict[str, tuple[Any, Any]], names: dict[str, Names]) -> dict[str, Any]:
+def build_history_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
     """[before, after] by the names that the history uses."""
     return {
-        BY_FIELD[name].history_name if name in BY_FIELD else name: [
-            readable(name, before, names), readable(name, after, names)
+        COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name: [
+            format_value(name, before, lookups),
+            format_value(name, after, lookups),
         ]
-        for name, (before, after) in changed.items()
-    }  # fmt: skip
+        for name, (before, after) in changes.items()
+    }
 
 
-def previewed_changes(changed: dict[str, tuple[Any, Any]], names: dict[str, Names]) -> dict[str, Any]:
+def build_preview_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
     """[before, after] by the headers of the workbook."""
     return {
-        column.header: [readable(column.field, part, names) for part in changed[column.field]]
+        column.header: [format_value(column.field, part, lookups) for part in changes[column.field]]
         for column in COLUMNS
-        if column.field in changed
+        if column.field in changes
     }

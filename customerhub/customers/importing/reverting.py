@@ -1,4 +1,4 @@
-"""An import taken back, row by row, as far as nobody has touched the customers since."""
+"""Reverting an import, row by row, except for customers that were changed since."""
 
 import enum
 from collections import Counter
@@ -9,45 +9,45 @@ from typing import Any, Final
 
 from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, null, select, update
 
-from customerhub import history
-from customerhub.customers import rules, unused_users
-from customerhub.customers.importing.checking import CHUNK, CheckedRow, Problem
-from customerhub.customers.importing.columns import BY_FIELD, COLUMNS, Reads, header_of
-from customerhub.customers.importing.comparing import Known, load_known_by_id
-from customerhub.customers.importing.names import Names, load_names
-from customerhub.customers.importing.reverting_users import PortalUsers
-from customerhub.customers.importing.saving import CUSTOMER, Saver
-from customerhub.errors import Conflict, Invalid
-from customerhub.links import told
+from customerhub.core import history
+from customerhub.core.errors import Conflict, Invalid
+from customerhub.core.references import describe_references
+from customerhub.customers import rules, unused_portal_users
+from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
+from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, header_of
+from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
+from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.reverting_users import ImportedPortalUsers
+from customerhub.customers.importing.saving import CUSTOMER_TABLE, RowSaver
 from models import History, ImportRow
-from models.base import Base, db
+from models.base import Base, db, get_table
 from models.enums import Risk, RowOutcome
 
 # What an import makes with a customer, and what therefore goes with it.
-OWN_TABLES: Final = ("account", "address", "alert", "approval_task", "customer_department")
-DATES: Final = frozenset(column.field for column in COLUMNS if column.reads is Reads.DATE)
+IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "customer_department")
+DATE_FIELDS: Final = frozenset(column.field for column in COLUMNS if column.cell_type is CellType.DATE)
 # Fields that mean something only together.
-PAIRS: Final = (
+DEPENDENT_FIELDS: Final = (
     (rules.check_year_end, "year_end_day", "year_end_month"),
-    (rules.check_review, "review_start_date", "review_frequency"),
+    (rules.check_review_schedule, "review_start_date", "review_frequency"),
 )
-SINCE: Final = "Changed since the import, so it stays as it is"
+CHANGED_SINCE: Final = "Changed since the import, so not reverted"
 
 
 @dataclass
-class Reverted:
+class RevertResult:
     """What came of a revert: how many customers stay as they are, and how many users that are gone were mailed."""
 
-    kept: int = 0
-    mailed: int = 0
+    skipped_count: int = 0
+    mailed_count: int = 0
 
 
-def undo_of(row: CheckedRow) -> dict[str, Any]:
+def build_undo(row: CheckedRow) -> dict[str, Any]:
     """What a revert of `row` has to know: before and after of each field it changed, in plain values."""
-    return {name: [plain(before), plain(after)] for name, (before, after) in row.changed.items()}
+    return {name: [serialize_value(before), serialize_value(after)] for name, (before, after) in row.changes.items()}
 
 
-def plain(value: Any) -> Any:
+def serialize_value(value: Any) -> Any:
     """A value of a field as JSON keeps it."""
     if isinstance(value, enum.Enum):
         return value.value
@@ -56,11 +56,11 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def unplain(name: str, value: Any) -> Any:
+def deserialize_value(name: str, value: Any) -> Any:
     """The value of the field `name` from what JSON kept."""
     if value is None:
         return None
-    if name in DATES:
+    if name in DATE_FIELDS:
         return date.fromisoformat(value)
     if name == "risk":
         return Risk(value)
@@ -69,195 +69,208 @@ def unplain(name: str, value: Any) -> Any:
 
 def revert_rows(
     import_id: int, *, organisation_id: int, source: str, progress: Callable[[int], object] | None = None
-) -> Reverted:
+) -> RevertResult:
     """Take back the rows of an import that the history calls `source`, with the portal users that it made.
 
-    Each row of a customer that has to stay as it is tells why in its errors. Raises Conflict where somebody changes a
-    customer at the same moment.
+    Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
+    changes a customer at the same moment.
     """
-    names = load_names(organisation_id)
-    result = Reverted()
+    lookups = load_lookups(organisation_id)
+    result = RevertResult()
     done = 0
-    _forget_notices(import_id)
-    for rows in _chunks(import_id):
-        customers = load_known_by_id(organisation_id, [row.customer_id for row in rows if row.customer_id])
-        touched = _touched(organisation_id, source, customers)
+    _clear_notices(import_id)
+    for rows in _iterate_chunks(import_id):
+        customers = load_existing_by_id(organisation_id, [row.customer_id for row in rows if row.customer_id])
+        changed_ids = _find_changed_ids(organisation_id, source, customers)
         new = [row for row in rows if row.outcome is RowOutcome.NEW]
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
-        users = PortalUsers([row.customer_id for row in rows if row.customer_id], organisation_id, source)
-        problems = _delete_new(new, customers, touched, users, organisation_id)
-        problems |= _restore(changed, customers, names, users, organisation_id)
-        _tell(import_id, problems)
-        result.kept += len(problems)
-        result.mailed += sum(each.is_told for each in users.gone)
+        users = ImportedPortalUsers([row.customer_id for row in rows if row.customer_id], organisation_id, source)
+        problems = _delete_new(new, customers, changed_ids, users, organisation_id)
+        problems |= _restore(changed, customers, lookups, users, organisation_id)
+        _save_problems(import_id, problems)
+        result.skipped_count += len(problems)
+        result.mailed_count += sum(each.has_been_mailed for each in users.removed_users)
         done += len(rows)
         if progress:
             progress(done)
     return result
 
 
-def _chunks(import_id: int) -> Iterator[list[Any]]:
+def _iterate_chunks(import_id: int) -> Iterator[list[Any]]:
     """The rows that saved something, in chunks."""
-    last = 0
+    last_row_number = 0
     while rows := list(
         db.session.execute(
             select(ImportRow.row_number, ImportRow.outcome, ImportRow.customer_id, ImportRow.undo)
             .where(
                 ImportRow.import_id == import_id,
-                ImportRow.row_number > last,
+                ImportRow.row_number > last_row_number,
                 ImportRow.outcome.in_((RowOutcome.NEW, RowOutcome.CHANGED)),
             )
             .order_by(ImportRow.row_number)
-            .limit(CHUNK)
+            .limit(CHUNK_SIZE)
         )
     ):
-        last = rows[-1].row_number
+        last_row_number = rows[-1].row_number
         yield rows
 
 
-def _touched(organisation_id: int, source: str, ids: Collection[int]) -> set[int]:
+def _find_changed_ids(organisation_id: int, source: str, ids: Collection[int]) -> set[int]:
     """Those of the customers that, or whose parts, were changed by anything but the import."""
-    theirs = History.organisation_id == organisation_id, History.customer_id.in_(ids)
-    query = select(History.customer_id).where(*theirs, History.source != source).distinct()
+    conditions = History.organisation_id == organisation_id, History.customer_id.in_(ids)
+    query = select(History.customer_id).where(*conditions, History.source != source).distinct()
     return {number for number in db.session.scalars(query) if number is not None}
 
 
 def _delete_new(
-    rows: list[Any], customers: dict[int, Known], touched: set[int], users: PortalUsers, organisation_id: int
+    rows: list[Any],
+    customers: dict[int, ExistingCustomer],
+    changed_ids: set[int],
+    users: ImportedPortalUsers,
+    organisation_id: int,
 ) -> dict[int, list[Problem]]:
     """Delete the customers that the import made; (row → why) of those that stay."""
-    there = [row for row in rows if row.customer_id in customers]
-    untouched = [row for row in there if row.customer_id not in touched]
-    links = _links([row.customer_id for row in untouched])
-    going = unused_users.links_with(list(users.unused.values()))
+    existing_rows = [row for row in rows if row.customer_id in customers]
+    unchanged_rows = [row for row in existing_rows if row.customer_id not in changed_ids]
+    link_counts = _count_links([row.customer_id for row in unchanged_rows])
+    removable_counts = unused_portal_users.count_linked_rows(list(users.unused_by_customer.values()))
     problems = {
-        row.row_number: [Problem("name", users.why_staying.get(row.customer_id, SINCE))]
-        for row in there
-        if row.customer_id in touched
+        row.row_number: [Problem("name", users.retention_reasons.get(row.customer_id, CHANGED_SINCE))]
+        for row in existing_rows
+        if row.customer_id in changed_ids
     }
-    gone = []
-    for row in untouched:
-        if linked := Counter(links.get(row.customer_id, {})) - going.get(row.customer_id, Counter()):
-            problems[row.row_number] = [Problem("name", f"Linked with {told(linked.items())} since, so it stays")]
+    deleted_customers = []
+    for row in unchanged_rows:
+        if remaining_links := Counter(link_counts.get(row.customer_id, {})) - removable_counts.get(
+            row.customer_id, Counter()
+        ):
+            reason = f"Linked with {describe_references(remaining_links.items())} since the import, so not deleted"
+            problems[row.row_number] = [Problem("name", reason)]
         else:
-            gone.append(customers[row.customer_id])
-    if gone:
-        users.take_back([known["id"] for known in gone])
-        history.record(_deleted(known, organisation_id) for known in gone)
+            deleted_customers.append(customers[row.customer_id])
+    if deleted_customers:
+        users.remove_unused([known["id"] for known in deleted_customers])
+        history.record(_build_deleted_entry(known, organisation_id) for known in deleted_customers)
         result = db.session.connection().execute(
-            delete(CUSTOMER).where(CUSTOMER.c.id.in_([known["id"] for known in gone]))
+            delete(CUSTOMER_TABLE).where(CUSTOMER_TABLE.c.id.in_([known["id"] for known in deleted_customers]))
         )
-        if result.rowcount != len(gone):
-            raise Conflict("Somebody else changed a customer at the same moment. Try again")
+        if result.rowcount != len(deleted_customers):
+            raise Conflict("A customer was changed by another user at the same time. Try again")
     return problems
 
 
-def _links(ids: Collection[int]) -> dict[int, dict[str, int]]:
+def _count_links(ids: Collection[int]) -> dict[int, dict[str, int]]:
     """customer → table → number of rows, of everything that refers to these customers beside what an import makes."""
-    found: dict[int, dict[str, int]] = {}
-    for table, column in _references():
+    link_counts: dict[int, dict[str, int]] = {}
+    for table, column in _iterate_references():
         query = select(column, func.count()).where(column.in_(ids)).group_by(column)
         for number, count in db.session.execute(query):
-            counts = found.setdefault(number, {})
+            counts = link_counts.setdefault(number, {})
             counts[table.name] = counts.get(table.name, 0) + count
-    return found
+    return link_counts
 
 
-def _references() -> Iterator[tuple[Table, Any]]:
+def _iterate_references() -> Iterator[tuple[Table, Any]]:
     """Every column of another table that holds the id of a customer."""
     for table in Base.metadata.sorted_tables:
-        if table.name in OWN_TABLES:
+        if table.name in IGNORED_TABLES:
             continue
         for constraint in table.constraints:
             if isinstance(constraint, ForeignKeyConstraint):
                 for element in constraint.elements:
-                    if element.column.table is CUSTOMER and element.column.name == "id":
+                    if element.column.table is CUSTOMER_TABLE and element.column.name == "id":
                         yield table, element.parent
 
 
-def _deleted(known: Known, organisation_id: int) -> dict[str, Any]:
-    return history.entry(
+def _build_deleted_entry(existing: ExistingCustomer, organisation_id: int) -> dict[str, Any]:
+    return history.build_entry(
         organisation_id=organisation_id,
         action="deleted",
         table="customer",
-        row_id=known["id"],
-        customer_id=known["id"],
-        title=known["name"],
-        changes={name: [known[name], None] for name in ("name", "reference", "account_number", "email")},
+        row_id=existing["id"],
+        customer_id=existing["id"],
+        title=existing["name"],
+        changes={name: [existing[name], None] for name in ("name", "reference", "account_number", "email")},
     )
 
 
 def _restore(
-    rows: list[Any], customers: dict[int, Known], names: dict[str, Names], users: PortalUsers, organisation_id: int
+    rows: list[Any],
+    customers: dict[int, ExistingCustomer],
+    lookups: dict[str, Lookup],
+    users: ImportedPortalUsers,
+    organisation_id: int,
 ) -> dict[int, list[Problem]]:
     """Put back what the import changed, where it still is as the import left it; (row → why) of what stays.
 
     Who keeps the email address keeps the portal user that came with it. The portal stays open to whom it has a user.
     """
     problems: dict[int, list[Problem]] = {}
-    back, alone = [], []
+    restored_rows, user_removal_ids = [], []
     for row in rows:
-        known = customers.get(row.customer_id)
-        if known is None:
-            problems[row.row_number] = [Problem("name", "The customer is no longer there")]
+        existing = customers.get(row.customer_id)
+        if existing is None:
+            problems[row.row_number] = [Problem("name", "The customer no longer exists")]
             continue
         undo = dict(row.undo or {})
-        if known["id"] in users.having:
+        if existing["id"] in users.customer_ids_with_user:
             undo.pop("portal_access", None)
-        restored, stays = _restorable(known, undo, names)
-        if "email" in undo and "email" not in restored:
-            restored.pop("portal_access", None)
+        restored_values, row_problems = _split_restorable(existing, undo, lookups)
+        if "email" in undo and "email" not in restored_values:
+            restored_values.pop("portal_access", None)
         else:
-            alone.append(known["id"])
-        if known["id"] in users.why_staying:
-            stays.append(Problem("email", users.why_staying[known["id"]]))
-        if stays:
-            problems[row.row_number] = stays
-        if restored:
-            back.append(CheckedRow(row.row_number, [], known=known, changed=restored, customer_id=known["id"]))
-    if back:
-        Saver(organisation_id, names).change(back)
-    users.take_back(alone)
+            user_removal_ids.append(existing["id"])
+        if existing["id"] in users.retention_reasons:
+            row_problems.append(Problem("email", users.retention_reasons[existing["id"]]))
+        if row_problems:
+            problems[row.row_number] = row_problems
+        if restored_values:
+            restored_rows.append(
+                CheckedRow(row.row_number, [], existing=existing, changes=restored_values, customer_id=existing["id"])
+            )
+    if restored_rows:
+        RowSaver(organisation_id, lookups).update_rows(restored_rows)
+    users.remove_unused(user_removal_ids)
     return problems
 
 
-def _restorable(
-    known: Known, undo: dict[str, list[Any]], names: dict[str, Names]
+def _split_restorable(
+    existing: ExistingCustomer, undo: dict[str, list[Any]], lookups: dict[str, Lookup]
 ) -> tuple[dict[str, tuple[Any, Any]], list[Problem]]:
     """((present, former) of each field that can be put back; why the others cannot)."""
-    restored, stays = {}, []
+    restored_values, row_problems = {}, []
     for name, (before, after) in undo.items():
-        if plain(known[name]) != after:
-            stays.append(Problem(header_of(name), SINCE))
-        elif name in names and not names[name].has(unplain(name, before)):
-            stays.append(Problem(header_of(name), "What it was before is no longer in the set-up"))
+        if serialize_value(existing[name]) != after:
+            row_problems.append(Problem(header_of(name), CHANGED_SINCE))
+        elif name in lookups and not lookups[name].has_all(deserialize_value(name, before)):
+            row_problems.append(Problem(header_of(name), "The previous value is no longer in the set-up"))
         else:
-            restored[name] = (known[name], unplain(name, before))
-    for check, *pair in PAIRS:
-        whole = known | {name: after for name, (_, after) in restored.items()}
+            restored_values[name] = (existing[name], deserialize_value(name, before))
+    for check, *pair in DEPENDENT_FIELDS:
+        merged_values = existing | {name: after for name, (_, after) in restored_values.items()}
         try:
-            check(*(whole[name] for name in pair))
+            check(*(merged_values[name] for name in pair))
         except Invalid as error:
             for name in pair:
-                if restored.pop(name, None):
-                    stays.append(Problem(BY_FIELD[name].header, error.message))
-    whole = known | {name: after for name, (_, after) in restored.items()} | {"contacts": True}
-    for name, message in rules.missing_particulars(whole):
-        if restored.pop(name, None):
-            stays.append(Problem(header_of(name), message))
-    return restored, stays
+                if restored_values.pop(name, None):
+                    row_problems.append(Problem(COLUMNS_BY_FIELD[name].header, error.message))
+    merged_values = existing | {name: after for name, (_, after) in restored_values.items()} | {"contacts": True}
+    for name, message in rules.list_missing_fields(merged_values):
+        if restored_values.pop(name, None):
+            row_problems.append(Problem(header_of(name), message))
+    return restored_values, row_problems
 
 
-def _forget_notices(import_id: int) -> None:
-    """What was told of the rows when they were saved; what they tell from now on is what came of the revert."""
-    saved = ImportRow.outcome.in_((RowOutcome.NEW, RowOutcome.CHANGED))
-    db.session.execute(update(ImportRow).where(ImportRow.import_id == import_id, saved).values(errors=null()))
+def _clear_notices(import_id: int) -> None:
+    """Remove the notices of the save; from now on the rows show the result of the revert."""
+    was_saved = ImportRow.outcome.in_((RowOutcome.NEW, RowOutcome.CHANGED))
+    db.session.execute(update(ImportRow).where(ImportRow.import_id == import_id, was_saved).values(errors=null()))
 
 
-def _tell(import_id: int, problems: dict[int, list[Problem]]) -> None:
+def _save_problems(import_id: int, problems: dict[int, list[Problem]]) -> None:
     """Keep with each row why its customer stays as it is."""
     if problems:
-        table: Any = ImportRow.__table__
+        table = get_table(ImportRow)
         db.session.connection().execute(
             update(table)
             .where(table.c.import_id == import_id, table.c.row_number == bindparam("number"))

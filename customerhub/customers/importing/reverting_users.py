@@ -1,58 +1,62 @@
-"""What becomes of the portal users that came with an import when it is taken back."""
+"""The portal users that came with an import, when it is reverted."""
 
 from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import select, update
 
-from customerhub.customers import unused_users
-from customerhub.customers.importing.saving import CUSTOMER
-from customerhub.customers.portal_users import LEFT_OUT
-from customerhub.customers.unused_users import Unused
+from customerhub.customers import unused_portal_users
+from customerhub.customers.importing.saving import CUSTOMER_TABLE
+from customerhub.customers.portal_users import NOT_CREATED_ACTION
+from customerhub.customers.unused_portal_users import UnusedPortalUser
 from models import History, User
 from models.base import db
 
-SIGNED_IN: Final = "Its portal user has signed in since, so both stay"
-USER_CHANGED: Final = "Its portal user was changed since the import and stays"
+USER_SIGNED_IN: Final = "Its portal user has signed in since the import, so both are kept"
+USER_CHANGED: Final = "Its portal user was changed since the import, so it is kept"
 
 
-class PortalUsers:
+class ImportedPortalUsers:
     """The portal users of these customers: those that the import made and nobody used go, the others stay."""
 
     def __init__(self, customer_ids: Collection[int], organisation_id: int, source: str) -> None:
-        theirs = History.organisation_id == organisation_id, History.customer_id.in_(customer_ids)
-        of_users = *theirs, History.table_name == "hub_user"
-        of_import = History.source == source
-        made = set(_read(History.row_id, *of_users, of_import, History.action == "created"))
-        changed = set(_read(History.row_id, *of_users, ~of_import))
-        self._left_out = set(_read(History.row_id, *theirs, of_import, History.action == LEFT_OUT))
-        self.unused = {
+        customer_conditions = History.organisation_id == organisation_id, History.customer_id.in_(customer_ids)
+        user_conditions = *customer_conditions, History.table_name == "hub_user"
+        is_import = History.source == source
+        created_ids = set(_select_values(History.row_id, *user_conditions, is_import, History.action == "created"))
+        changed_ids = set(_select_values(History.row_id, *user_conditions, ~is_import))
+        self._not_created_ids = set(
+            _select_values(History.row_id, *customer_conditions, is_import, History.action == NOT_CREATED_ACTION)
+        )
+        self.unused_by_customer = {
             each.customer_id: each
-            for each in unused_users.unused_of(customer_ids)
-            if each.user_id in made and each.user_id not in changed
+            for each in unused_portal_users.list_unused_users(customer_ids)
+            if each.user_id in created_ids and each.user_id not in changed_ids
         }
-        self.gone: list[Unused] = []
-        self.why_staying: dict[int, str] = {}
-        self.having: set[int] = set()  # the customers to whom a portal user is left
+        self.removed_users: list[UnusedPortalUser] = []
+        self.retention_reasons: dict[int, str] = {}
+        self.customer_ids_with_user: set[int] = set()  # the customers to whom a portal user is left
         columns: tuple[Any, ...] = (User.id, User.customer_id, User.last_sign_in_at)
         for user_id, owner, signed_in in db.session.execute(select(*columns).where(columns[1].in_(customer_ids))):
-            if owner in self.unused and self.unused[owner].user_id == user_id:
+            if owner in self.unused_by_customer and self.unused_by_customer[owner].user_id == user_id:
                 continue
-            self.having.add(owner)
-            if user_id in made:
-                self.why_staying[owner] = SIGNED_IN if signed_in else USER_CHANGED
+            self.customer_ids_with_user.add(owner)
+            if user_id in created_ids:
+                self.retention_reasons[owner] = USER_SIGNED_IN if signed_in else USER_CHANGED
 
-    def take_back(self, customer_ids: Collection[int]) -> None:
+    def remove_unused(self, customer_ids: Collection[int]) -> None:
         """Remove those of these customers that nobody used; to the customers it is as if there had never been one."""
-        wanted = set(customer_ids)
-        gone = [each for owner, each in self.unused.items() if owner in wanted]
-        unused_users.remove(gone)
-        self.gone += gone
-        owners = ({each.customer_id for each in gone} | self._left_out & wanted) - self.having
+        selected_ids = set(customer_ids)
+        unused_of_selected = [each for owner, each in self.unused_by_customer.items() if owner in selected_ids]
+        unused_portal_users.delete_unused_users(unused_of_selected)
+        self.removed_users += unused_of_selected
+        reset_ids = (
+            {each.customer_id for each in unused_of_selected} | self._not_created_ids & selected_ids
+        ) - self.customer_ids_with_user
         db.session.connection().execute(
-            update(CUSTOMER).where(CUSTOMER.c.id.in_(owners)).values(portal_invited_at=None)
+            update(CUSTOMER_TABLE).where(CUSTOMER_TABLE.c.id.in_(reset_ids)).values(portal_invited_at=None)
         )
 
 
-def _read(column: Any, *where: Any) -> Any:
+def _select_values(column: Any, *where: Any) -> Any:
     return db.session.scalars(select(column).where(*where))

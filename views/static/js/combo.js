@@ -1,8 +1,18 @@
 // Boxes that suggest while you type: SmartSearch ([data-suggest]) and lookup fields ([data-lookup]).
 
-const WAIT = 140;
-const made = new WeakSet();
+const TYPING_PAUSE = 140; // ms
+const SLOW_ANSWER = 300; // ms, after which people are told that the search is still on
+const NOT_CHOSEN = 'Choose one from the list, or clear the box';
+const initialised = new WeakSet();
 let serial = 0;
+
+// What moves the page waits for the pointer to be lifted: a button that moved away under it would not be clicked.
+let isPointerDown = false;
+addEventListener('pointerdown', () => { isPointerDown = true; }, true);
+for (const kind of ['pointerup', 'pointercancel']) addEventListener(kind, () => { isPointerDown = false; }, true);
+function onceLifted(action) {
+  if (isPointerDown) addEventListener('pointerup', () => setTimeout(action), { once: true, capture: true }); else action();
+}
 
 function element(tag, text, className) {
   const node = document.createElement(tag);
@@ -22,8 +32,11 @@ function dot(colour) {
   return svg;
 }
 
-// address(query) gives the URL, draw(item) the row's contents, pick(item) is called with the chosen one.
-function combobox(input, { address, draw, pick, minimum, onLeave }) {
+// query() is what is searched for now, address(query) gives the URL, draw(item) the row's contents; pick(item) is called
+// with the chosen one, onLeave(items) when the focus goes, with what was found for the text in the box.
+// What was found for one text cannot be chosen once another stands in the box: `items` is empty from the first letter
+// typed until the answer to the last, and an answer that another search has overtaken is dropped.
+function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter, onEscape }) {
   const list = element('ul', '', 'options');
   list.id = `options-${++serial}`;
   list.setAttribute('role', 'listbox');
@@ -34,10 +47,11 @@ function combobox(input, { address, draw, pick, minimum, onLeave }) {
   input.setAttribute('aria-autocomplete', 'list');
   input.setAttribute('aria-expanded', 'false');
   input.setAttribute('aria-controls', list.id);
-  let items = [], at = -1, timer = 0, asked = null;
+  let items = [], activeIndex = -1, timer = 0, slowTimer = 0, request = null;
 
   const rows = () => list.querySelectorAll('[role="option"]');
-  function position() {
+  const isIdle = () => !items.length && !timer && !request;
+  function positionList() {
     const box = input.getBoundingClientRect();
     list.style.width = `${innerWidth < 900 ? box.width : Math.max(box.width, 320)}px`;
     const below = innerHeight - box.bottom > Math.min(list.scrollHeight, 320) + 12 || box.top < 240;
@@ -45,90 +59,107 @@ function combobox(input, { address, draw, pick, minimum, onLeave }) {
     list.style.bottom = below ? 'auto' : `${innerHeight - box.top + 4}px`;
     list.style.left = `${Math.max(8, Math.min(box.left, innerWidth - list.offsetWidth - 8))}px`;
   }
-  function open() { list.hidden = false; input.setAttribute('aria-expanded', 'true'); position(); }
-  function shut() {
+  function openList() { list.hidden = false; input.setAttribute('aria-expanded', 'true'); positionList(); }
+  function dropResults() {
     clearTimeout(timer);
-    asked?.abort();
-    list.hidden = true;
-    at = -1;
-    input.setAttribute('aria-expanded', 'false');
-    input.removeAttribute('aria-activedescendant');
+    clearTimeout(slowTimer);
+    request?.abort();
+    timer = 0;
+    request = null;
+    items = [];
+    markActive(-1);
+    list.setAttribute('aria-busy', 'true');
+    rows().forEach((row) => row.setAttribute('aria-disabled', 'true'));
   }
-  function mark(index) {
-    at = index;
-    rows().forEach((row, n) => row.setAttribute('aria-selected', String(n === at)));
-    const row = rows()[at];
+  function closeList() {
+    dropResults();
+    list.hidden = true;
+    input.setAttribute('aria-expanded', 'false');
+  }
+  function markActive(index) {
+    activeIndex = index;
+    rows().forEach((row, n) => row.setAttribute('aria-selected', String(n === activeIndex)));
+    const row = rows()[activeIndex];
     if (row) { input.setAttribute('aria-activedescendant', row.id); row.scrollIntoView({ block: 'nearest' }); } else input.removeAttribute('aria-activedescendant');
   }
-  function say(text) {
+  function showMessage(text) {
     const line = element('li', text, 'said');
     line.setAttribute('role', 'status');
     list.replaceChildren(line);
-    open();
+    openList();
   }
-  function fill(found, query) {
-    items = found;
-    if (!items.length) { say(query ? `Nothing found for “${query}”` : 'Nothing to choose from yet'); return; }
+  function showResults(results, text) {
+    items = results;
+    if (!items.length) { showMessage(text ? `No results for “${text}”` : 'No options available'); return; }
     list.replaceChildren(...items.map((item, n) => {
       const row = element('li');
       row.id = `${list.id}-${n}`;
       row.setAttribute('role', 'option');
       row.setAttribute('aria-selected', 'false');
       row.append(...draw(item));
-      row.addEventListener('pointermove', () => { if (at !== n) mark(n); });
-      row.addEventListener('mousedown', (event) => event.preventDefault());
-      row.addEventListener('click', () => { shut(); pick(item); });
+      row.addEventListener('pointermove', () => { if (items[n] === item && activeIndex !== n) markActive(n); });
+      row.addEventListener('click', () => { if (items[n] === item) choose(item); });
       return row;
     }));
-    open();
-    mark(-1);
+    openList();
+    markActive(-1);
   }
-  async function ask(query) {
-    asked?.abort();
-    asked = new AbortController();
+  function choose(item) { closeList(); pick(item); }
+  async function search() {
+    dropResults();
+    const text = query(), own = new AbortController();
+    request = own;
+    const tellWaiting = () => showMessage('Searching…');
+    if (!list.hidden && !rows().length) tellWaiting(); else slowTimer = setTimeout(tellWaiting, SLOW_ANSWER);
     try {
-      const answer = await fetch(address(query), { signal: asked.signal, headers: { Accept: 'application/json' } });
-      if (!answer.ok) throw new Error(String(answer.status));
-      fill(await answer.json(), query);
-    } catch (error) {
-      if (error.name !== 'AbortError') say('Could not search just now. Please try again.');
+      const response = await fetch(address(text), { signal: own.signal, headers: { Accept: 'application/json' } });
+      if (!response.ok) throw new Error(String(response.status));
+      const results = await response.json();
+      if (request === own) showResults(results, text);
+    } catch {
+      if (request === own) showMessage('Search failed. Please try again.');
     }
+    if (request !== own) return;
+    clearTimeout(slowTimer);
+    request = null;
+    list.removeAttribute('aria-busy');
   }
-  function later(query) {
-    clearTimeout(timer);
-    if (query.length < minimum) { shut(); return; }
-    timer = setTimeout(() => ask(query), WAIT);
-  }
-  input.addEventListener('input', () => later(input.value.trim()));
-  input.addEventListener('click', () => { if (list.hidden && minimum === 0) ask(''); });
-  input.addEventListener('blur', () => { shut(); onLeave?.(); });
+  input.addEventListener('input', () => {
+    dropResults();
+    if (query().length < minimum) closeList(); else timer = setTimeout(search, TYPING_PAUSE);
+  });
+  list.addEventListener('mousedown', (event) => event.preventDefault()); // the focus stays in the box
+  input.addEventListener('click', () => { if (isIdle() && query().length >= minimum) search(); });
+  input.addEventListener('blur', () => { const found = items; closeList(); onLeave?.(found); });
   input.addEventListener('keydown', (event) => {
-    const open = !list.hidden;
+    if (event.isComposing) return;
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       event.preventDefault();
-      if (!open) { if (minimum === 0 || input.value.trim()) ask(minimum === 0 ? '' : input.value.trim()); return; }
-      const size = rows().length;
-      if (size) mark((at + (event.key === 'ArrowDown' ? 1 : at < 0 ? 0 : -1) + size) % size);
-    } else if (event.key === 'Enter' && open && items[at]) {
+      if (items.length) markActive((activeIndex + (event.key === 'ArrowDown' ? 1 : activeIndex < 0 ? 0 : -1) + items.length) % items.length);
+      else if (isIdle() && (query() || minimum === 0)) search();
+    } else if (event.key === 'Enter' && items[activeIndex]) {
       event.preventDefault();
-      const item = items[at];
-      shut();
-      pick(item);
-    } else if (event.key === 'Escape' && open) {
+      choose(items[activeIndex]);
+    } else if (event.key === 'Enter') {
+      onEnter?.(event);
+    } else if (event.key === 'Escape' && !list.hidden) {
       event.preventDefault();
       event.stopPropagation();
-      shut();
+      closeList();
+    } else if (event.key === 'Escape') {
+      onEscape?.(event);
     }
   });
-  addEventListener('resize', () => { if (!list.hidden) position(); });
-  document.addEventListener('scroll', (event) => { if (!list.hidden && event.target !== list) position(); }, true);
+  addEventListener('resize', () => { if (!list.hidden) positionList(); });
+  document.addEventListener('scroll', (event) => { if (!list.hidden && event.target !== list) positionList(); }, true);
 }
 
 function smartSearch(form) {
   const input = form.querySelector('input[name="q"]');
   combobox(input, {
     minimum: 2,
-    address: (query) => `${form.dataset.suggest}${form.dataset.suggest.includes('?') ? '&' : '?'}q=${encodeURIComponent(query)}`,
+    query: () => input.value.trim(),
+    address: (text) => `${form.dataset.suggest}${form.dataset.suggest.includes('?') ? '&' : '?'}q=${encodeURIComponent(text)}`,
     draw: (item) => {
       const text = element('span');
       text.append(element('span', item.label));
@@ -139,32 +170,73 @@ function smartSearch(form) {
   });
 }
 
+// The id that is sent is always that of the text in the box: of text that nobody has chosen yet it is none, and such
+// text is not sent but pointed out, unless the field only says for whom a preview is shown.
 function lookup(box) {
   const [hidden, input] = box.querySelectorAll('input');
-  let label = input.value;
-  const set = (id, text) => {
-    hidden.setAttribute('value', id);
-    hidden.value = id;
-    input.value = label = text;
-    hidden.dispatchEvent(new Event('change', { bubbles: true }));
-    input.dispatchEvent(new Event('change', { bubbles: true }));
-  };
+  const isSent = !box.closest('[data-preview]');
+  const note = element('span', NOT_CHOSEN, 'field-error');
+  note.setAttribute('role', 'alert');
+  let chosen = { id: hidden.value, label: hidden.value ? input.value.trim() : '' };
+  let announcedId = hidden.value, isAnnouncing = false;
+  const typed = () => input.value.trim();
+  const isUnchosen = () => typed() !== '' && typed() !== chosen.label;
+
+  function update(isPointedOut) {
+    hidden.value = typed() === chosen.label ? chosen.id : '';
+    input.setCustomValidity(isSent && isUnchosen() ? NOT_CHOSEN : '');
+    if (isPointedOut && isSent && isUnchosen()) {
+      box.after(note);
+      input.setAttribute('aria-invalid', 'true');
+    } else if (note.isConnected) {
+      note.remove();
+      input.removeAttribute('aria-invalid');
+    }
+  }
+  function announce() {
+    if (announcedId === hidden.value) return;
+    announcedId = hidden.value;
+    isAnnouncing = true;
+    for (const field of [hidden, input]) field.dispatchEvent(new Event('change', { bubbles: true }));
+    isAnnouncing = false;
+  }
+  function set(id, text) {
+    chosen = { id: String(id), label: text.trim() };
+    input.value = text;
+    update();
+    announce();
+  }
   combobox(input, {
     minimum: 0,
-    address: (query) => `${box.dataset.lookup}${box.dataset.lookup.includes('?') ? '&' : '?'}query=${encodeURIComponent(query)}&limit=20`,
+    query: () => (isUnchosen() ? typed() : ''),
+    address: (text) => `${box.dataset.lookup}${box.dataset.lookup.includes('?') ? '&' : '?'}query=${encodeURIComponent(text)}&limit=20`,
     draw: ([, text]) => [element('span', text)],
-    pick: ([id, text]) => set(String(id), text),
-    onLeave: () => { if (!input.value.trim() && hidden.value) set('', ''); else if (input.value !== label) input.value = label; },
+    pick: ([id, text]) => set(id, text),
+    onLeave: (found) => {
+      const text = typed().toLowerCase();
+      const same = isUnchosen() ? found.filter(([, label]) => label.trim().toLowerCase() === text) : [];
+      if (!text) set('', ''); else if (same.length === 1) set(...same[0]); else { announce(); onceLifted(() => update(true)); }
+    },
+    onEnter: (event) => { if (isUnchosen()) event.preventDefault(); },
+    onEscape: (event) => {
+      if (!isUnchosen()) return;
+      event.preventDefault();
+      event.stopPropagation();
+      set(chosen.id, chosen.label);
+    },
   });
+  input.addEventListener('input', () => update());
+  // Default values are filled in from outside.
+  hidden.addEventListener('change', () => { if (!isAnnouncing) { announcedId = hidden.value; set(hidden.value, input.value); } });
   box.querySelector('.lookup-clear')?.addEventListener('click', () => { set('', ''); input.focus(); });
 }
 
-function start(target) {
+function initialise(target) {
   const box = target.closest?.('[data-suggest], [data-lookup]');
-  if (!box || made.has(box)) return;
-  made.add(box);
+  if (!box || initialised.has(box)) return;
+  initialised.add(box);
   if (box.dataset.suggest) smartSearch(box); else lookup(box);
 }
-document.addEventListener('focusin', (event) => start(event.target));
-document.addEventListener('pointerdown', (event) => start(event.target), true);
-if (document.activeElement) start(document.activeElement);
+document.addEventListener('focusin', (event) => initialise(event.target));
+document.addEventListener('pointerdown', (event) => initialise(event.target), true);
+if (document.activeElement) initialise(document.activeElement);

@@ -1,43 +1,47 @@
-// "Load default values" fills what nobody has typed into yet, and leaves the rest of the form alone.
+// "Load default values" fills the fields that were not edited yet and leaves the others unchanged.
 
 const chooser = document.querySelector('form[data-fill]');
 const form = document.querySelector('form.edit');
-const typed = new Set();
-const filled = new Map();
-let filling = false;
+const editedNames = new Set();
+const filledValues = new Map();
+let isFilling = false, isLoading = false;
 
-for (const kind of ['input', 'change']) form?.addEventListener(kind, ({ target }) => { if (!filling && target !== form && target.name) typed.add(target.name.replace(/-text$/, '')); });
+// By its name alone: the box of a look-up has the name of what is sent as its id.
+const fieldOf = (name) => form.querySelector(`[name="${CSS.escape(name)}"]`);
+const boxOf = (field) => field.closest('.lookup')?.querySelector('input.input');
 
-function isFree(name, usual) {
-  const { value } = form.elements[name];
-  return !value || filled.get(name) === value || (value === usual && !typed.has(name));
+for (const kind of ['input', 'change']) form?.addEventListener(kind, ({ target }) => { if (!isFilling && target !== form && target.name) editedNames.add(target.name.replace(/-text$/, '')); });
+
+function isUntouched(name, initial) {
+  const field = fieldOf(name), { value } = field;
+  if (!value) return !boxOf(field)?.value.trim();
+  return filledValues.get(name) === value || (value === initial && !editedNames.has(name));
 }
 
-function fill(name, { value, text }) {
-  const field = form.elements[name];
+function fillField(name, { value, text }) {
+  const field = fieldOf(name), box = boxOf(field);
   field.value = value;
-  const box = field.closest('.lookup');
-  if (box) {
-    field.setAttribute('value', value);
-    box.querySelector('input.input').value = text;
-  }
-  filled.set(name, field.value);
+  if (box) box.value = text;
+  filledValues.set(name, field.value);
   field.dispatchEvent(new Event('change', { bubbles: true }));
 }
 
 chooser?.addEventListener('submit', async (event) => {
   event.preventDefault();
-  const says = chooser.querySelector('[role="status"]');
+  if (isLoading) return; // what was asked for first would be filled in last
+  isLoading = true;
+  const status = chooser.querySelector('[role="status"]');
   const address = `${chooser.dataset.fill}?${new URLSearchParams(new FormData(chooser))}`;
-  const answer = await fetch(address, { headers: { Accept: 'application/json' } }).catch(() => null);
-  if (!answer?.ok) { says.textContent = 'Could not load them just now. Please try again.'; return; }
+  const response = await fetch(address, { headers: { Accept: 'application/json' } }).catch(() => null);
+  isLoading = false;
+  if (!response?.ok) { status.textContent = 'Default values could not be loaded. Please try again.'; return; }
   let count = 0, kept = 0;
-  filling = true;
-  for (const [name, given] of Object.entries(await answer.json())) {
-    if (!form.elements[name] || form.elements[name].value === given.value) continue;
-    if (isFree(name, given.usual)) { fill(name, given); count += 1; } else kept += 1;
+  isFilling = true;
+  for (const [name, preset] of Object.entries(await response.json())) {
+    if (!fieldOf(name) || fieldOf(name).value === preset.value) continue;
+    if (isUntouched(name, preset.usual)) { fillField(name, preset); count += 1; } else kept += 1;
   }
-  filling = false;
-  const told = count === 1 ? '1 field filled' : `${count} fields filled`;
-  says.textContent = kept ? `${told}, ${kept} kept as you typed` : told;
+  isFilling = false;
+  const summary = count === 1 ? '1 field filled' : `${count} fields filled`;
+  status.textContent = kept ? `${summary}, ${kept} kept as entered` : summary;
 });

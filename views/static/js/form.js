@@ -1,14 +1,14 @@
 // Forms: unsaved changes, sending once, showing a password, conditional fields, previews, dropping a file.
 
 const forms = document.querySelectorAll('form[data-guard]');
-const changed = new WeakSet();
-let leaving = false;
+const changedForms = new WeakSet();
+let isLeaving = false;
 
 forms.forEach((form) => {
-  for (const kind of ['input', 'change']) form.addEventListener(kind, (event) => { if (event.target.name || event.target === form) changed.add(form); });
+  for (const kind of ['input', 'change']) form.addEventListener(kind, (event) => { if (event.target.name || event.target === form) changedForms.add(form); });
 });
 addEventListener('beforeunload', (event) => {
-  if (!leaving && [...forms].some((form) => changed.has(form))) event.preventDefault();
+  if (!isLeaving && [...forms].some((form) => changedForms.has(form))) event.preventDefault();
 });
 
 document.addEventListener('submit', (event) => {
@@ -18,12 +18,12 @@ document.addEventListener('submit', (event) => {
   setTimeout(() => {
     if (event.defaultPrevented) return;
     form.dataset.busy = '1';
-    leaving = true;
+    isLeaving = true;
     event.submitter?.setAttribute('aria-busy', 'true');
   });
 });
 addEventListener('pageshow', () => {
-  leaving = false;
+  isLeaving = false;
   document.querySelectorAll('form[data-busy]').forEach((form) => delete form.dataset.busy);
   document.querySelectorAll('[aria-busy]').forEach((button) => button.removeAttribute('aria-busy'));
 });
@@ -36,22 +36,43 @@ summary?.addEventListener('click', (event) => {
   const target = event.target.closest('a[href^="#"]') && document.getElementById(event.target.hash.slice(1));
   if (!target) return;
   event.preventDefault();
+  const field = fieldToCorrect(target);
+  reveal(field);
   setTimeout(() => {
-    const field = target.matches('input, select, textarea') ? target : target.querySelector('[aria-invalid="true"], input:not([type="hidden"]), select, textarea');
-    (field ?? target).focus();
-    (field ?? target).scrollIntoView({ block: 'center' });
+    if (!field.matches('input, select, textarea, button')) field.tabIndex = -1;
+    field.focus();
+    field.scrollIntoView({ block: 'center' });
   });
 });
 
+// What is to be corrected in a group of boxes or a list: the first that is wrong, else the first there is to fill in.
+function fieldToCorrect(target) {
+  const FIELDS = 'input:not([type="hidden"], .sr), select, textarea';
+  if (target.matches(FIELDS)) return target;
+  const first = (selector) => target.querySelector(selector);
+  return first('[aria-invalid="true"]') ?? (target.matches('[data-inline]') ? first(`[data-rows] :is(${FIELDS})`) ?? first('[data-add]') : first(FIELDS)) ?? target;
+}
+
+// Opens whatever a field stands in that is closed or hidden; tabs.js follows the event.
+function reveal(field) {
+  for (let part = field; part; part = part.parentElement) {
+    if (part.matches('details')) part.open = true;
+    if (part.matches('.field[data-show-when]')) { part.dataset.revealed = ''; part.hidden = false; }
+  }
+  field.dispatchEvent(new Event('reveal', { bubbles: true }));
+}
+// The browser objects to nothing that cannot be seen: otherwise nothing would be sent, without a word.
+document.addEventListener('invalid', (event) => reveal(event.target), true);
+
 document.addEventListener('click', (event) => {
-  const eye = event.target.closest('[data-reveal]');
-  if (eye) {
-    const input = document.getElementById(eye.dataset.reveal);
-    const shown = input.type === 'password';
-    input.type = shown ? 'text' : 'password';
-    eye.setAttribute('aria-pressed', String(shown));
-    const use = eye.querySelector('use');
-    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, shown ? '#eye-off' : '#eye'));
+  const toggle = event.target.closest('[data-reveal]');
+  if (toggle) {
+    const input = document.getElementById(toggle.dataset.reveal);
+    const isHidden = input.type === 'password';
+    input.type = isHidden ? 'text' : 'password';
+    toggle.setAttribute('aria-pressed', String(isHidden));
+    const use = toggle.querySelector('use');
+    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, isHidden ? '#eye-off' : '#eye'));
   }
   const demo = event.target.closest('[data-fill-email]');
   if (demo) {
@@ -62,31 +83,33 @@ document.addEventListener('click', (event) => {
   }
 });
 
-// data-show-when="kind=company|partner": shown while the field `kind` has one of these values.
+// data-show-when="kind=company|partner": shown while the field `kind` has one of these values, or to be corrected.
 const valueOf = (form, name) => {
   const field = form.elements[name];
   if (!field) return '';
   return field.type === 'checkbox' ? (field.checked ? 'y' : '') : field.value;
 };
-function conditions(form) {
+function updateConditionalFields(form) {
   form.querySelectorAll('[data-show-when]').forEach((box) => {
     if (!box.classList.contains('field')) return;
-    const [name, wanted] = box.dataset.showWhen.split('=');
-    const shown = wanted.split('|').includes(valueOf(form, name));
-    box.hidden = !shown;
+    const [name, values] = box.dataset.showWhen.split('=');
+    const isShown = values.split('|').includes(valueOf(form, name)) || box.classList.contains('invalid') || box.dataset.revealed !== undefined;
+    box.hidden = !isShown;
     box.querySelectorAll('[required], [data-was-required]').forEach((input) => {
-      if (!shown && input.required) input.dataset.wasRequired = '1';
-      input.required = shown && (input.required || input.dataset.wasRequired === '1');
+      if (!isShown && input.required) input.dataset.wasRequired = '1';
+      input.required = isShown && (input.required || input.dataset.wasRequired === '1');
     });
   });
 }
 document.querySelectorAll('form:has([data-show-when])').forEach((form) => {
-  conditions(form);
-  form.addEventListener('change', () => conditions(form));
+  updateConditionalFields(form);
+  form.addEventListener('change', () => updateConditionalFields(form));
 });
 
-const later = (act, wait) => { let timer; return (...given) => { clearTimeout(timer); timer = setTimeout(() => act(...given), wait); }; };
-const texts = (form) => {
+const debounce = (action, wait) => { let timer; return (...args) => { clearTimeout(timer); timer = setTimeout(() => action(...args), wait); }; };
+// Of several answers on their way only that to the last question counts; for the others, and for failures, it is null.
+const lastAnswer = (ask) => { let number = 0; return async () => { const own = ++number; const answer = await ask().catch(() => null); return own === number ? { answer } : null; }; };
+const dataWithoutFiles = (form) => {
   const data = new FormData(form);
   for (const [name, value] of [...data]) if (value instanceof File) data.delete(name);
   return data;
@@ -95,29 +118,34 @@ const texts = (form) => {
 // A block that shows what the values mean, as they change: POSTs the form, gets {lines: [text]}.
 document.querySelectorAll('[data-live]').forEach((block) => {
   const form = block.closest('form');
-  const follow = later(async () => {
-    const answer = await fetch(block.dataset.live, { method: 'POST', body: texts(form) }).catch(() => null);
-    if (!answer?.ok) return;
-    const { lines } = await answer.json();
-    block.querySelector('ul').replaceChildren(...lines.map((line) => Object.assign(document.createElement('li'), { textContent: line })));
+  const ask = lastAnswer(async () => {
+    const response = await fetch(block.dataset.live, { method: 'POST', body: dataWithoutFiles(form) });
+    return response.ok ? response.json() : null;
+  });
+  const update = debounce(async () => {
+    const lines = (await ask())?.answer?.lines;
+    if (lines) block.querySelector('ul').replaceChildren(...lines.map((line) => Object.assign(document.createElement('li'), { textContent: line })));
   }, 250);
-  block.closest('.tab-panel')?.addEventListener('change', follow);
-  if (block.dataset.follows) form.elements[block.dataset.follows].addEventListener('change', follow);
+  block.closest('.tab-panel')?.addEventListener('change', update);
+  if (block.dataset.follows) form.elements[block.dataset.follows].addEventListener('change', update);
 });
 
 // The preview of an operation follows its form: POST with preview=1 answers the same page, of which one part is taken.
 document.querySelectorAll('form[data-refresh]').forEach((form) => {
   const part = form.querySelector('[data-swap]');
-  form.addEventListener('change', later(async () => {
-    const data = texts(form);
+  const ask = lastAnswer(async () => {
+    const data = dataWithoutFiles(form);
     data.append('preview', '1');
+    const response = await fetch(location.href, { method: 'POST', body: data });
+    return response.ok ? response.text() : null;
+  });
+  form.addEventListener('change', debounce(async () => {
     part.setAttribute('aria-busy', 'true');
-    const answer = await fetch(location.href, { method: 'POST', body: data }).catch(() => null);
-    if (answer?.ok) {
-      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      const fresh = page.querySelector(`[data-swap="${part.dataset.swap}"]`);
-      if (fresh) part.replaceChildren(...fresh.childNodes);
-    }
+    const last = await ask();
+    if (!last) return;
+    const page = last.answer && new DOMParser().parseFromString(last.answer, 'text/html');
+    const fresh = page?.querySelector(`[data-swap="${part.dataset.swap}"]`);
+    if (fresh) part.replaceChildren(...fresh.childNodes);
     part.removeAttribute('aria-busy');
   }, 300));
 });

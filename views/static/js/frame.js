@@ -36,8 +36,10 @@ document.addEventListener('toggle', (event) => {
 document.addEventListener('click', (event) => {
   for (const menu of menus()) if (!menu.contains(event.target)) close(menu);
 });
+// Pressing the mouse on text in a menu gives the focus to what holds the menu and may have it, such as main: that is no
+// leaving of the menu.
 document.addEventListener('focusin', (event) => {
-  for (const menu of menus()) if (!menu.contains(event.target)) close(menu);
+  for (const menu of menus()) if (!menu.contains(event.target) && !event.target.contains(menu)) close(menu);
 });
 addEventListener('resize', () => menus().forEach(place));
 document.addEventListener('scroll', (event) => {
@@ -105,8 +107,8 @@ document.addEventListener('change', (event) => {
 });
 
 // Tabs that do not fit on one line move into a menu at its end. Without this script they wrap.
-function spill(bar) {
-  const tabs = bar.spilled ?? (bar.spilled = [...bar.querySelectorAll(':scope > .tab')]);
+function moveOverflowingTabs(bar) {
+  const tabs = bar.allTabs ?? (bar.allTabs = [...bar.querySelectorAll(':scope > .tab')]);
   let more = bar.querySelector('.tab-more');
   if (!more) {
     more = document.createElement('details');
@@ -130,18 +132,18 @@ function spill(bar) {
   }
 }
 document.querySelectorAll('[data-overflow]').forEach((bar) => {
-  if (bar.querySelector(':scope > .tab')) new ResizeObserver(() => spill(bar)).observe(bar);
+  if (bar.querySelector(':scope > .tab')) new ResizeObserver(() => moveOverflowingTabs(bar)).observe(bar);
 });
 
 // A table that does not scroll needs no tab stop.
-const fit = new ResizeObserver((entries) => {
+const tableObserver = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const scrolls = target.scrollWidth > target.clientWidth + 1;
     if (target.dataset.fit !== undefined) target.classList.toggle('fits', !scrolls);
     if (scrolls) target.tabIndex = 0; else target.removeAttribute('tabindex');
   }
 });
-document.querySelectorAll('.table-wrap').forEach((wrap) => fit.observe(wrap));
+document.querySelectorAll('.table-wrap').forEach((wrap) => tableObserver.observe(wrap));
 
 // Switches that stay as they were left.
 for (const box of document.querySelectorAll('input[data-keep]')) {

@@ -1,11 +1,11 @@
 // Lists inside a form: adding, removing and taking back rows, and picking from the list beside them.
 
-function add(list, prepare) {
+function addRow(list, prepare) {
   const number = Number(list.dataset.next);
   list.dataset.next = String(number + 1);
-  const mould = document.createElement('template');
-  mould.innerHTML = list.querySelector(':scope > template').innerHTML.replaceAll('__n__', String(number));
-  const row = mould.content.firstElementChild;
+  const template = document.createElement('template');
+  template.innerHTML = list.querySelector(':scope > template').innerHTML.replaceAll('__n__', String(number));
+  const row = template.content.firstElementChild;
   list.querySelector('[data-rows]').append(row);
   const prefix = `${list.dataset.inline}-${number}-`;
   prepare?.(row, prefix);
@@ -18,12 +18,12 @@ function add(list, prepare) {
 
 document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-add]');
-  if (button) add(button.closest('[data-inline]'));
+  if (button) addRow(button.closest('[data-inline]'));
   const choice = event.target.closest('[data-pick]');
   if (!choice) return;
   const list = choice.closest('[data-inline]');
   const { picker } = choice.closest('[data-picker]').dataset;
-  add(list, (row, prefix) => {
+  addRow(list, (row, prefix) => {
     const field = [...row.querySelectorAll('input, select')].find((each) => each.name === prefix + picker);
     if (!field) return;
     for (const [name, value] of Object.entries(JSON.parse(choice.dataset.pickValues))) {
@@ -45,9 +45,9 @@ document.addEventListener('change', (event) => {
   const row = box.closest('[data-row]');
   const list = row.closest('[data-inline]');
   if (row.dataset.new !== undefined) {
-    const near = row.nextElementSibling ?? row.previousElementSibling;
+    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
     row.remove();
-    (near?.querySelector('.remove input') ?? list.querySelector('[data-add]'))?.focus();
+    (neighbour?.querySelector('.remove input') ?? list.querySelector('[data-add]'))?.focus();
     list.closest('form')?.dispatchEvent(new Event('input'));
     return;
   }
@@ -59,14 +59,14 @@ document.addEventListener('change', (event) => {
 
 document.addEventListener('input', (event) => {
   if (!event.target.matches('[data-pick-search]')) return;
-  const wanted = event.target.value.trim().toLowerCase();
+  const query = event.target.value.trim().toLowerCase();
   const box = event.target.closest('.picker');
-  let found = 0;
+  let matches = 0;
   box.querySelectorAll('li').forEach((item) => {
-    item.hidden = !item.textContent.toLowerCase().includes(wanted);
-    if (!item.hidden) found += 1;
+    item.hidden = !item.textContent.toLowerCase().includes(query);
+    if (!item.hidden) matches += 1;
   });
-  box.querySelector('[data-pick-none]').hidden = found > 0;
+  box.querySelector('[data-pick-none]').hidden = matches > 0;
 });
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || !event.target.matches('[data-pick-search]')) return;

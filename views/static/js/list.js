@@ -1,39 +1,34 @@
 // Lists: ticking rows, opening a row by clicking it, choosing columns, finding a filter.
 
 const bar = document.getElementById('bulk');
-const ticks = () => [...document.querySelectorAll('[name="rowid"]')];
-const alls = document.querySelectorAll('[data-tick-all]');
-let last = null;
+const checkboxes = () => [...document.querySelectorAll('[name="rowid"]')];
+const selectAllBoxes = document.querySelectorAll('[data-tick-all]');
+let lastClicked = null;
 
-function count() {
-  const every = ticks();
-  const on = every.filter((tick) => tick.checked).length;
-  const more = bar.querySelector('[data-all]');
+function updateSelection() {
+  const all = checkboxes();
+  const on = all.filter((tick) => tick.checked).length;
   bar.querySelector('[data-count]').textContent = `${on} selected`;
-  alls.forEach((all) => {
-    all.checked = on > 0 && on === every.length;
-    all.indeterminate = on > 0 && on < every.length;
+  selectAllBoxes.forEach((box) => {
+    box.checked = on > 0 && on === all.length;
+    box.indeterminate = on > 0 && on < all.length;
   });
-  if (more) {
-    more.hidden = on < every.length;
-    if (more.hidden) more.querySelector('input').checked = false;
-  }
 }
 
 if (bar) {
   document.addEventListener('click', (event) => {
     if (!event.target.matches('[name="rowid"]')) return;
-    const every = ticks();
-    if (event.shiftKey && last) {
-      const [from, to] = [every.indexOf(last), every.indexOf(event.target)].sort((a, b) => a - b);
-      every.slice(from, to + 1).forEach((tick) => { tick.checked = event.target.checked; });
+    const all = checkboxes();
+    if (event.shiftKey && lastClicked) {
+      const [from, to] = [all.indexOf(lastClicked), all.indexOf(event.target)].sort((a, b) => a - b);
+      all.slice(from, to + 1).forEach((tick) => { tick.checked = event.target.checked; });
     }
-    last = event.target;
-    count();
+    lastClicked = event.target;
+    updateSelection();
   });
-  alls.forEach((all) => all.addEventListener('change', () => { ticks().forEach((tick) => { tick.checked = all.checked; }); count(); }));
-  bar.querySelector('[data-untick]')?.addEventListener('click', () => { ticks().forEach((tick) => { tick.checked = false; }); count(); });
-  addEventListener('pageshow', count);
+  selectAllBoxes.forEach((box) => box.addEventListener('change', () => { checkboxes().forEach((tick) => { tick.checked = box.checked; }); updateSelection(); }));
+  bar.querySelector('[data-untick]')?.addEventListener('click', () => { checkboxes().forEach((tick) => { tick.checked = false; }); updateSelection(); });
+  addEventListener('pageshow', updateSelection);
 }
 
 // A click anywhere on a row opens it; with a modifier, in a new tab. Selecting text does not.
@@ -44,7 +39,7 @@ document.querySelectorAll('tr[data-href]').forEach((row) => row.addEventListener
 
 document.querySelectorAll('[data-reorder]').forEach((form) => {
   const list = form.querySelector('ol');
-  let held = null;
+  let draggedRow = null;
   form.addEventListener('click', (event) => {
     const button = event.target.closest('[data-move]');
     if (!button) return;
@@ -56,24 +51,24 @@ document.querySelectorAll('[data-reorder]').forEach((form) => {
   });
   list.querySelectorAll('li').forEach((row) => { row.draggable = true; });
   list.addEventListener('dragstart', (event) => {
-    held = event.target.closest('li');
-    held.classList.add('dragged');
+    draggedRow = event.target.closest('li');
+    draggedRow.classList.add('dragged');
     event.dataTransfer.effectAllowed = 'move';
   });
   list.addEventListener('dragover', (event) => {
     const over = event.target.closest('li');
-    if (!held || !over || over === held) return;
+    if (!draggedRow || !over || over === draggedRow) return;
     event.preventDefault();
     const box = over.getBoundingClientRect();
-    if (event.clientY < box.top + box.height / 2) over.before(held); else over.after(held);
+    if (event.clientY < box.top + box.height / 2) over.before(draggedRow); else over.after(draggedRow);
   });
-  list.addEventListener('dragend', () => { held?.classList.remove('dragged'); held = null; });
+  list.addEventListener('dragend', () => { draggedRow?.classList.remove('dragged'); draggedRow = null; });
 });
 
 document.querySelectorAll('[data-narrow]').forEach((box) => box.addEventListener('input', () => {
-  const wanted = box.value.trim().toLowerCase();
+  const query = box.value.trim().toLowerCase();
   box.parentElement.querySelectorAll('details.filter').forEach((filter) => {
-    filter.hidden = !filter.querySelector('summary').textContent.toLowerCase().includes(wanted);
+    filter.hidden = !filter.querySelector('summary').textContent.toLowerCase().includes(query);
   });
 }));
 // A filter that is opened is ready to be typed into.

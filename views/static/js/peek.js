@@ -1,26 +1,26 @@
 // Resting on a link with data-peek shows a summary: {title, sub, items: [[label, value]]}.
 
-const known = new Map();
-let card = null, timer = 0, over = null;
+const summaries = new Map();
+let card = null, timer = 0, activeLink = null;
 
 const node = (tag, text, className) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: className ?? '' });
 
-function hide() {
+function hideCard() {
   clearTimeout(timer);
-  over?.removeAttribute('aria-describedby');
+  activeLink?.removeAttribute('aria-describedby');
   card?.remove();
-  card = over = null;
+  card = activeLink = null;
 }
 
-async function show(link) {
+async function showCard(link) {
   const address = link.dataset.peek;
-  if (!known.has(address)) {
-    const answer = await fetch(address, { headers: { Accept: 'application/json' } }).catch(() => null);
-    if (!answer?.ok) return;
-    known.set(address, await answer.json());
+  if (!summaries.has(address)) {
+    const response = await fetch(address, { headers: { Accept: 'application/json' } }).catch(() => null);
+    if (!response?.ok) return;
+    summaries.set(address, await response.json());
   }
-  if (over !== link) return;
-  const { title, sub, items } = known.get(address);
+  if (activeLink !== link) return;
+  const { title, sub, items } = summaries.get(address);
   card = node('div', '', 'peek');
   card.id = 'peek';
   card.setAttribute('role', 'tooltip');
@@ -39,24 +39,24 @@ async function show(link) {
   card.style.left = `${Math.max(8, Math.min(at.left, innerWidth - card.offsetWidth - 8))}px`;
   card.style.top = `${below ? at.bottom + 6 : Math.max(8, at.top - card.offsetHeight - 6)}px`;
   link.setAttribute('aria-describedby', 'peek');
-  card.addEventListener('pointerleave', hide);
+  card.addEventListener('pointerleave', hideCard);
 }
 
-function begin(link, wait) {
-  if (link === over) return;
-  hide();
-  over = link;
-  timer = setTimeout(() => show(link), wait);
+function showLater(link, wait) {
+  if (link === activeLink) return;
+  hideCard();
+  activeLink = link;
+  timer = setTimeout(() => showCard(link), wait);
 }
 
 document.addEventListener('pointerover', (event) => {
   if (event.pointerType === 'touch') return;
   const link = event.target.closest?.('[data-peek]');
-  if (link) begin(link, 350); else if (over && !card?.contains(event.target)) hide();
+  if (link) showLater(link, 350); else if (activeLink && !card?.contains(event.target)) hideCard();
 });
 document.addEventListener('focusin', (event) => {
   const link = event.target.closest?.('[data-peek]');
-  if (link?.matches(':focus-visible')) begin(link, 500); else hide();
+  if (link?.matches(':focus-visible')) showLater(link, 500); else hideCard();
 });
-document.addEventListener('keydown', (event) => { if (event.key === 'Escape') hide(); });
-addEventListener('scroll', hide, { passive: true, capture: true });
+document.addEventListener('keydown', (event) => { if (event.key === 'Escape') hideCard(); });
+addEventListener('scroll', hideCard, { passive: true, capture: true });

@@ -2,10 +2,10 @@
 
 const block = document.querySelector('[data-poll]');
 const number = new Intl.NumberFormat(document.documentElement.lang || undefined);
-const QUICKEST = 250, USUAL = 1200, SLOWEST = 20000; // ms: short work is over before the usual pause
+const QUICKEST = 250, REGULAR = 1200, SLOWEST = 20000; // ms: short work is over before the usual pause
 let wait = QUICKEST;
 
-function show(state) {
+function showState(state) {
   const bar = block.querySelector('progress');
   if (state.total) { bar.max = state.total; bar.value = state.done ?? 0; } else bar.removeAttribute('value');
   block.querySelector('[data-done]').textContent = number.format(state.done ?? 0) + (state.total ? ` of ${number.format(state.total)}` : '');
@@ -15,10 +15,10 @@ function show(state) {
   if (chip && state.state === 'running') { chip.textContent = 'Running'; chip.className = 'chip chip-blue'; }
   const share = state.total ? `${Math.floor(100 * (state.done ?? 0) / state.total)} % · ` : '';
   document.title = share + document.title.replace(/^\d+ % · /, '');
-  problems(state.problems ?? []);
+  showProblems(state.problems ?? []);
 }
 
-function problems(list) {
+function showProblems(list) {
   const box = document.querySelector('[data-problems]');
   box.hidden = !list.length;
   const icon = box.dataset.icon;
@@ -43,15 +43,15 @@ function problems(list) {
 
 async function poll() {
   try {
-    const answer = await fetch(block.dataset.poll, { headers: { Accept: 'application/json' }, cache: 'no-store' });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const state = await answer.json();
+    const response = await fetch(block.dataset.poll, { headers: { Accept: 'application/json' }, cache: 'no-store' });
+    if (!response.ok) throw new Error(String(response.status));
+    const state = await response.json();
     if (['done', 'failed', 'cancelled'].includes(state.state)) { location.reload(); return; }
-    show(state);
-    wait = Math.min(wait * 1.5, USUAL);
+    showState(state);
+    wait = Math.min(wait * 1.5, REGULAR);
   } catch {
-    block.querySelector('[data-left]').textContent = 'No connection just now. Trying again; the work goes on.';
-    wait = Math.min(Math.max(wait, USUAL) * 2, SLOWEST);
+    block.querySelector('[data-left]').textContent = 'Connection lost. Retrying; processing continues in the background.';
+    wait = Math.min(Math.max(wait, REGULAR) * 2, SLOWEST);
   }
   setTimeout(poll, document.hidden ? Math.max(wait, 6000) : wait);
 }

@@ -6,7 +6,7 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
   const panels = links.map((link) => document.getElementById(link.hash.slice(1)));
   const form = box.closest('form');
 
-  function show(index, focus, silent) {
+  function showTab(index, focus, silent) {
     links.forEach((link, n) => {
       const on = n === index;
       link.setAttribute('aria-selected', String(on));
@@ -29,26 +29,26 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
     link.setAttribute('aria-controls', panels[n].id);
     panels[n].setAttribute('role', 'tabpanel');
     panels[n].setAttribute('aria-labelledby', link.id);
-    link.addEventListener('click', (event) => { event.preventDefault(); show(n); });
+    link.addEventListener('click', (event) => { event.preventDefault(); showTab(n); });
   });
   bar.addEventListener('keydown', (event) => {
     const here = links.indexOf(document.activeElement);
     const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: links.length - 1 }[event.key];
     if (here < 0 || to === undefined) return;
     event.preventDefault();
-    show((to + links.length) % links.length, true);
+    showTab((to + links.length) % links.length, true);
   });
   // A field the browser objects to is brought into view before it says so.
   if (form) form.noValidate = true;
   form?.addEventListener('submit', (event) => {
-    const wrong = event.submitter?.formNoValidate ? null : form.querySelector(':invalid:not(fieldset)');
-    if (!wrong) return;
+    const invalidField = event.submitter?.formNoValidate ? null : form.querySelector(':invalid:not(fieldset)');
+    if (!invalidField) return;
     event.preventDefault();
-    const index = panels.findIndex((panel) => panel.contains(wrong));
-    if (index >= 0) show(index);
-    const dialog = wrong.closest('dialog:not([open])');
-    dialog?.showModal();
-    wrong.reportValidity();
+    invalidField.reportValidity();
+  });
+  box.addEventListener('reveal', (event) => {
+    const index = panels.findIndex((panel) => panel.contains(event.target));
+    if (index >= 0) showTab(index);
   });
   document.addEventListener('click', (event) => {
     const link = event.target.closest?.('a[href^="#"]');
@@ -56,12 +56,11 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
     const target = document.getElementById(link.hash.slice(1));
     const index = panels.findIndex((panel) => panel.contains(target));
     if (index < 0) return;
-    show(index);
-    target.closest('dialog:not([open])')?.showModal();
+    showTab(index);
     if (target === panels[index]) { event.preventDefault(); links[index].focus(); }
   });
 
-  const wrong = panels.findIndex((panel) => panel.dataset.wrong !== undefined);
-  const named = links.findIndex((link) => link.hash === location.hash);
-  show(wrong >= 0 ? wrong : Math.max(named, 0), false, true);
+  const invalidIndex = panels.findIndex((panel) => panel.dataset.wrong !== undefined);
+  const namedIndex = links.findIndex((link) => link.hash === location.hash);
+  showTab(invalidIndex >= 0 ? invalidIndex : Math.max(namedIndex, 0), false, true);
 });

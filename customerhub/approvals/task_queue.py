@@ -1,0 +1,51 @@
+"""The queue of approval tasks: who gets the next one, and how many wait."""
+
+from typing import Final
+
+from sqlalchemy import and_, func, select
+
+from customerhub.core.permissions import Actor
+from models import ApprovalTask, Organisation, User
+from models.base import db
+from models.enums import Role, TaskAssignment, TaskState
+
+MOST_COUNTED: Final = 99
+
+
+def find_next_assignee_id(organisation: Organisation, actor: Actor) -> int | None:
+    """The agent who gets the next task, where the organisation hands them out by itself; never the one who asks."""
+    if organisation.task_assignment is TaskAssignment.BY_HAND:
+        return None
+    in_turn = organisation.task_assignment is TaskAssignment.IN_TURN
+    load = func.max(ApprovalTask.id) if in_turn else func.count(ApprovalTask.id)
+    task_conditions = [ApprovalTask.organisation_id == organisation.id, ApprovalTask.assignee_id == User.id]
+    task_conditions += [] if in_turn else [ApprovalTask.state == TaskState.OPEN]
+    agent_conditions = (User.organisation_id == organisation.id, User.role == Role.AGENT, User.active)
+    agent_id: int | None = db.session.scalar(
+        select(User.id)
+        .outerjoin(ApprovalTask, and_(*task_conditions))
+        .where(*agent_conditions, User.id != (actor.id or 0))
+        .group_by(User.id)
+        .order_by(func.coalesce(load, 0), User.id)
+        .limit(1)
+    )
+    return agent_id
+
+
+def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
+    """How many open tasks are `actor`'s, and how many are nobody's; beyond MOST_COUNTED only that there are more."""
+    own = ApprovalTask.assignee_id == actor.id
+    free = ApprovalTask.assignee_id.is_(None)
+    counts = (
+        select(func.count())
+        .select_from(
+            select(ApprovalTask.id)
+            .where(ApprovalTask.organisation_id == actor.organisation_id, which, ApprovalTask.state == TaskState.OPEN)
+            .limit(MOST_COUNTED + 1)
+            .subquery()
+        )
+        .scalar_subquery()
+        for which in (own, free)
+    )
+    own_count, unassigned_count = db.session.execute(select(*counts)).one()
+    return own_count, unassigned_count

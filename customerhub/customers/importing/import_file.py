@@ -1,0 +1,148 @@
+"""Importing a workbook: read, checked, compared and, if requested, saved, all in one transaction."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO
+
+from customerhub.core.permissions import Actor, Permission, require_permission
+from customerhub.core.xlsx.table import Table, open_table
+from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
+from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
+from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
+from customerhub.customers.importing.saving import RowSaver, lock_organisation
+from models.enums import RowOutcome
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass
+class RowCounts:
+    """How many rows came out how."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    error: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.new + self.changed + self.unchanged + self.error
+
+    def add_rows(self, rows: list[CheckedRow]) -> None:
+        outcomes = [row.outcome for row in rows]
+        for outcome in RowOutcome:
+            setattr(self, outcome.value, getattr(self, outcome.value) + outcomes.count(outcome))
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why a cell of a row was refused. `row` is the number that Excel shows."""
+
+    row: int
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowNotice:
+    """A notice about a row that was saved. `row` is the number that Excel shows."""
+
+    row: int
+    text: str
+
+
+@dataclass
+class ImportResult:
+    """What an import found, and whether it `is_saved`. `ignored_columns` are those of the file that mean nothing "
+    "here."""
+
+    counts: RowCounts = field(default_factory=RowCounts)
+    errors: list[RowError] = field(default_factory=list)
+    notices: list[RowNotice] = field(default_factory=list)
+    ignored_columns: list[str] = field(default_factory=list)
+    is_saved: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts, the errors and, where there are any, the notices, in plain values."""
+        values = {
+            "new": self.counts.new,
+            "changed": self.counts.changed,
+            "unchanged": self.counts.unchanged,
+            "errors": [{"row": error.row, "column": error.column, "reason": error.reason} for error in self.errors],
+        }
+        notices = [{"row": notice.row, "text": notice.text} for notice in self.notices]
+        return values | ({"notices": notices} if notices else {})
+
+
+def import_rows(
+    table: Table, *, organisation_id: int, counts: RowCounts, save: bool = False, good_rows_only: bool = False
+) -> Iterator[list[CheckedRow]]:
+    """The rows of `table`, checked, in chunks, each counted in `counts` and saved before it is given out.
+
+    Without `good_rows_only` nothing more is saved from the first row in error on: the caller undoes the rest.
+    """
+    checker = RowChecker(organisation_id, from_1904=table.from_1904)
+    saver = RowSaver(organisation_id, checker.lookups) if save else None
+    for rows in checker.check_rows(table.read_rows(), lock=save):
+        counts.add_rows(rows)
+        if saver and (good_rows_only or not counts.error):
+            saver.save_rows(rows)
+        yield rows
+
+
+def import_open_file(
+    file: BinaryIO,
+    *,
+    actor: Actor,
+    max_rows: int,
+    dry_run: bool = False,
+    good_rows_only: bool = False,
+    errors_file: IO[bytes] | None = None,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Import the workbook `file` into the organisation of `actor`.
+
+    Where the result says that `is_saved` is False the caller undoes the transaction. The rows in error go into
+    `errors_file` as a workbook. `progress` gets the rows done and about how many there are. Raises UnusableFile
+    where the file cannot be used, Conflict where somebody else was faster: then it may be tried again.
+    """
+    require_permission(actor, Permission.CUSTOMERS_IMPORT)
+    result = ImportResult()
+    if not dry_run:
+        lock_organisation(actor.organisation_id)
+    with open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows) as table:
+        total = table.count_rows(max_rows)
+        result.ignored_columns = table.ignored_columns
+        errors_workbook = ErrorsWorkbook(errors_file) if errors_file else None
+        chunks = import_rows(
+            table,
+            organisation_id=actor.organisation_id,
+            counts=result.counts,
+            save=not dry_run,
+            good_rows_only=good_rows_only,
+        )
+        for rows in chunks:
+            _collect_errors(rows, result, errors_workbook)
+            result.notices += [RowNotice(row.number, row.notice) for row in rows if row.notice]
+            if progress:
+                progress(result.counts.total, max(total, result.counts.total))
+        if errors_workbook:
+            errors_workbook.close()
+    _conclude_import(result, is_saved=not dry_run and (good_rows_only or not result.errors))
+    return result
+
+
+def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:
+    """Notices describe what was done: there are none where nothing is saved."""
+    result.is_saved = is_saved
+    if not is_saved:
+        result.notices.clear()
+
+
+def _collect_errors(rows: list[CheckedRow], result: ImportResult, errors_workbook: ErrorsWorkbook | None) -> None:
+    for row in rows:
+        if row.problems:
+            result.errors += [RowError(row.number, problem.column, problem.reason) for problem in row.problems]
+            if errors_workbook:
+                errors = [{"column": problem.column, "reason": problem.reason} for problem in row.problems]
+                errors_workbook.add_row(row.number, format_cells(row), errors)

@@ -1,0 +1,90 @@
+"""The set-up rows that cells refer to by name, and names for what the history and the preview show."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from customerhub.core import validation
+from customerhub.core.errors import Invalid
+from models import CatalogItem, Department, NotificationTemplate
+from models.base import db
+from models.enums import CatalogType, TemplatePurpose
+from models.keys import fold_text
+
+MAX_SUGGESTIONS = 5  # how many names a refusal lists
+
+
+class Lookup:
+    """The rows of one list of set-up data, by name. Those no longer in use are known, but not to be chosen anew."""
+
+    def __init__(self, noun: str, rows: list[tuple[int, str, bool]]) -> None:
+        self._noun = noun
+        self._ids = {fold_text(name): number for number, name, _ in rows}
+        self._names = {number: name for number, name, _ in rows}
+        self.retired = frozenset(number for number, _, active in rows if not active)
+
+    @property
+    def choices(self) -> list[str]:
+        """The names in use, in the order of the lists."""
+        return [name for number, name in self._names.items() if number not in self.retired]
+
+    def get_id(self, text: str) -> int:
+        """The id of the row called `text`, whatever its case and accents. Raises Invalid."""
+        row_id = self._ids.get(fold_text(text))
+        if row_id is None:
+            raise Invalid(f"“{text.strip()[:60]}” is not a {self._noun}{self._describe_choices()}")
+        return row_id
+
+    def get_ids(self, text: str) -> tuple[int, ...]:
+        """The ids of the rows named in `text`, with commas between them, in ascending order."""
+        if fold_text(text) in self._ids:
+            return (self._ids[fold_text(text)],)
+        return tuple(sorted({self.get_id(name) for name in validation.split_names(text)}))
+
+    def format_names(self, chosen_ids: int | tuple[int, ...] | None) -> str | None:
+        """The name or names behind what `get_id` or `get_ids` gave."""
+        if chosen_ids is None or chosen_ids == ():
+            return None
+        if isinstance(chosen_ids, int):
+            return self._names.get(chosen_ids, f"#{chosen_ids}")
+        return ", ".join(sorted(self._names.get(number, f"#{number}") for number in chosen_ids))
+
+    def has_all(self, chosen_ids: int | tuple[int, ...] | None) -> bool:
+        """Whether what was chosen is still there."""
+        if chosen_ids is None:
+            return True
+        numbers = (chosen_ids,) if isinstance(chosen_ids, int) else chosen_ids
+        return all(number in self._names for number in numbers)
+
+    def refuse_retired(self, chosen_ids: int | tuple[int, ...]) -> None:
+        """Raises Invalid where a row that is no longer in use is among `chosen_ids`."""
+        for number in (chosen_ids,) if isinstance(chosen_ids, int) else chosen_ids:
+            if number in self.retired:
+                raise Invalid(f"“{self._names[number]}” is no longer in use{self._describe_choices()}")
+
+    def _describe_choices(self) -> str:
+        choices = self.choices
+        if not choices:
+            return f". There is none yet: add a {self._noun} under Set-up"
+        more = " …" if len(choices) > MAX_SUGGESTIONS else ""
+        return f": {', '.join(choices[:MAX_SUGGESTIONS])}{more}"
+
+
+def load_lookups(organisation_id: int) -> dict[str, Lookup]:
+    """What the columns that hold names choose from, by the field they fill."""
+    templates = NotificationTemplate.purpose == TemplatePurpose.REVIEW
+    return {
+        "region_id": _load_lookup("region", CatalogItem, organisation_id, CatalogItem.type == CatalogType.REGION),
+        "review_template_id": _load_lookup("notification template", NotificationTemplate, organisation_id, templates),
+        "departments": _load_lookup("department", Department, organisation_id),
+    }
+
+
+def _load_lookup(noun: str, model: Any, organisation_id: int, *more: Any) -> Lookup:
+    order = (model.position, model.name_key) if model is CatalogItem else (model.name_key,)
+    rows = db.session.execute(
+        select(model.id, model.name, model.active)
+        .where(model.organisation_id == organisation_id, *more)
+        .order_by(*order, model.id)
+    )
+    return Lookup(noun, [(number, name, active) for number, name, active in rows])

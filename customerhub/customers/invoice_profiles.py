@@ -1,0 +1,87 @@
+"""Invoice profiles: whom the invoices of a contract go to, and whether the client's NDA stands."""
+
+from typing import Any, Final
+
+from sqlalchemy import event, func, select
+
+from customerhub.core import history
+from customerhub.core.database import save_changes
+from customerhub.core.errors import Invalid, StillLinked
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.references import describe_references
+from customerhub.core.row_validation import Problems, clean_row
+from models import Contract, Customer, InvoiceProfile
+from models.base import db
+from models.enums import ContractStatus, ProfileStatus
+from models.keys import fold_text
+
+NAME_TAKEN: Final = "An invoice profile with this name already exists"
+PROFILE_COMPLETED: Final = "Invoice profile completed"
+
+
+def list_profile_problems(profile: InvoiceProfile) -> Problems:
+    """A completed profile keeps an NDA: its contracts are live by it. Another file may take its place."""
+    if profile.status is ProfileStatus.COMPLETED and profile.nda_file_id is None:
+        return [("nda_file_id", "The NDA of a completed profile cannot be removed. Choose another file to replace it")]
+    return []
+
+
+def add_profile(customer: Customer, *, name: str, email: str, actor: Actor) -> InvoiceProfile:
+    """Add an invoice profile without an NDA to `customer`. Raises Invalid with the field at fault."""
+    require_permission(actor, Permission.CONTRACTS_ADD)
+    require_access(actor, customer)
+    profile = InvoiceProfile(organisation_id=customer.organisation_id, customer_id=customer.id, name=name, email=email)
+    problems = clean_row(profile)
+    if fold_text(profile.name or "") in {fold_text(known.name) for known in customer.invoice_profiles}:
+        problems.append(("name", NAME_TAKEN))
+    if problems:
+        raise Invalid.from_problems(problems)
+    with save_changes():
+        customer.invoice_profiles.append(profile)
+    return profile
+
+
+def complete_by_file(profile: InvoiceProfile) -> bool:
+    """A profile that is saved with a file is completed at once; whether it was not before.
+
+    Its contracts follow with `activate_contracts`, once it is flushed.
+    """
+    if profile.nda_file_id is None or profile.status is ProfileStatus.COMPLETED:
+        return False
+    profile.status = ProfileStatus.COMPLETED
+    return True
+
+
+def activate_contracts(profile: InvoiceProfile) -> None:
+    """Take the contracts that waited for `profile` live.
+
+    Called in the transaction that completes it, after the flush. A transaction that adds a contract with it at
+    the same time holds the profile until it commits, so by now that contract is seen.
+    """
+    if profile.status is not ProfileStatus.COMPLETED:
+        return
+    query = (
+        select(Contract)
+        .where(Contract.invoice_profile_id == profile.id, Contract.status.in_(STATUS_AFTER_COMPLETION))
+        .order_by(Contract.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    with save_changes():
+        contracts = list(db.session.scalars(query))
+    with history.with_reason(f"{PROFILE_COMPLETED}: {profile}"), save_changes():
+        for contract in contracts:
+            contract.status = STATUS_AFTER_COMPLETION[contract.status]
+
+
+@event.listens_for(InvoiceProfile, "before_delete")
+def _refuse_deletion_with_contracts(_mapper: Any, connection: Any, profile: InvoiceProfile) -> None:
+    """A profile with contracts cannot be deleted by any form."""
+    count = connection.scalar(select(func.count()).where(Contract.invoice_profile_id == profile.id))
+    if count:
+        text = f"The profile {profile} has {describe_references([('contract', count)])} and cannot be deleted"
+        raise StillLinked(text, "invoice_profiles")
+
+
+# What nobody chooses: the invoice profile of a contract is completed.
+STATUS_AFTER_COMPLETION: Final = {ContractStatus.DRAFT: ContractStatus.LIVE}

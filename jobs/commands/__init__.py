@@ -1,0 +1,21 @@
+"""The commands, run by hand: `flask --app app COMMAND` in a checkout, `customer-hub COMMAND` where it is installed."""
+
+import click
+
+from jobs.commands.customers import import_customers, remind, report, synthesize_command
+from jobs.commands.database import downgrade_command
+from jobs.commands.installation import create_user, demo, init, password_link, up, worker
+
+COMMANDS: tuple[click.Command, ...] = (
+    init,
+    demo,
+    up,
+    worker,
+    downgrade_command,
+    create_user,
+    password_link,
+    import_customers,
+    synthesize_command,
+    remind,
+    report,
+)

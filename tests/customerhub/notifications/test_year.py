@@ -1,0 +1,205 @@
+"""A year of 200 customers: the daily job runs with gaps, again, twice at once and is killed; nothing is missing,
+doubled or late beyond the gap, by an account that walks over the calendar.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from customerhub.core import history
+from models import ComplianceDocument, Customer, OutboxMessage, Reminder
+from models.base import db
+from tests.customerhub.notifications.reference_calendar import ExpectedReminder, ReminderAudit, ReminderSubject
+from tests.support.reminder_data import ReminderOrg, make_reminder_org
+
+ROOT = Path(__file__).resolve().parents[3]
+FIRST, DAYS, CUSTOMERS = date(2025, 3, 1), 365, 200
+LONGEST_GAP, KILLS = 10, 16
+Change = tuple[Any, int, str, Any]  # model, id, column, value
+
+
+@dataclass
+class JobRun:
+    """The job was begun for a day, and came to its end or was killed. `changes` happened before it."""
+
+    day: date
+    changes: list[Change] = field(default_factory=list)
+    run_count: int = 1
+    runs_together: bool = False
+    killed: bool = False
+
+
+class Worker:
+    """A process that does the daily job."""
+
+    def __init__(self, settings: Any) -> None:
+        self._environment = os.environ | {
+            "DATABASE_URL": settings.database_url,
+            "HUB_DATA_DIR": str(settings.data_dir),
+            "HUB_SECRET_KEY": "tests",
+            "REDIS_URL": settings.redis_url,
+        }
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.processes.reminding_process"],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    def send_day(self, organisation_id: int, day: date) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{organisation_id} {day}\n")
+        self._process.stdin.flush()
+
+    def read_answer(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.stop()
+        self._process = self._start()
+
+    def stop(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._process.wait(60)
+
+
+def make_subjects(reminder_org: ReminderOrg, dice: random.Random) -> None:
+    """Customers with reviews at every frequency, and documents that expire all over the year."""
+    for number in range(CUSTOMERS):
+        start = FIRST + timedelta(days=dice.randrange(-400, 330))
+        if number % 7 == 0:
+            start = start.replace(month=dice.choice((1, 3, 5, 7, 8, 10, 12)), day=31)
+        customer = reminder_org.make_customer(
+            start=start,
+            frequency=number % 12 + 1,
+            reviewer_email=None if number % 11 == 0 else f"r{number}@hub.example",
+        )
+        for _ in range(dice.choice((0, 1, 1, 2))):
+            reminder_org.make_document(
+                customer, FIRST + timedelta(days=dice.randrange(-30, 420)), reviewer_email="docs@hub.example"
+            )
+    db.session.commit()
+
+
+def plan_runs(dice: random.Random, customers: list[int], documents: list[int]) -> list[JobRun]:
+    """Which days the job runs for, and what people change between them."""
+    runs: list[JobRun] = []
+    day = FIRST
+    while day < FIRST + timedelta(days=DAYS):
+        changes: list[Change] = []
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            expiry = day + timedelta(days=dice.randrange(-5, 200))
+            possible: list[Change] = [
+                (ComplianceDocument, dice.choice(documents), "expiry_date", expiry),
+                (Customer, dice.choice(customers), "reviewer_email", dice.choice((None, "new@hub.example"))),
+                (Customer, dice.choice(customers), "review_frequency", dice.randrange(1, 13)),
+            ]
+            changes.append(dice.choice(possible))
+        runs.append(JobRun(day, changes, run_count=dice.choice((1, 1, 1, 2)), runs_together=dice.random() < 0.2))
+        day += timedelta(days=1 if dice.random() < 0.8 else dice.randrange(1, LONGEST_GAP + 1))
+    for run in dice.sample(runs[1:], KILLS):
+        run.killed = True
+    return runs
+
+
+def run_jobs(run: JobRun, reminder_org: ReminderOrg, workers: list[Worker], dice: random.Random) -> None:
+    with history.act_as(reminder_org.system, "test"):
+        for model, key, column, value in run.changes:
+            setattr(db.session.get_one(model, key), column, value)
+        db.session.commit()
+    if run.killed:
+        workers[0].send_day(reminder_org.id, run.day)
+        time.sleep(dice.random() * 0.12)
+        workers[0].kill()
+        return
+    for _ in range(run.run_count):
+        busy = workers if run.runs_together else workers[:1]
+        for worker in busy:
+            worker.send_day(reminder_org.id, run.day)
+        for worker in busy:
+            worker.read_answer()
+
+
+def build_subjects() -> list[ReminderSubject]:
+    reviews = [
+        ReminderSubject(row.id, row.reviewer_email, start=row.review_start_date, frequency=row.review_frequency or 0)
+        for row in db.session.scalars(select(Customer))
+    ]
+    documents = [
+        ReminderSubject(row.id, row.reviewer_email, expiry=row.expiry_date)
+        for row in db.session.scalars(select(ComplianceDocument))
+    ]
+    return reviews + documents
+
+
+def list_planned_reminders() -> dict[ExpectedReminder, tuple[date, str]]:
+    rows = db.session.execute(
+        select(Reminder, OutboxMessage.recipient).join(OutboxMessage, OutboxMessage.id == Reminder.message_id)
+    ).all()
+    reminders = {
+        (row.kind.value, row.document_id or row.customer_id, row.due_on, row.days_before): (row.as_of, recipient)
+        for row, recipient in rows
+    }
+    assert len(reminders) == len(rows) == db.session.scalar(select(func.count()).select_from(OutboxMessage))
+    return reminders
+
+
+ATTRIBUTES = {"reviewer_email": "recipient", "expiry_date": "expiry", "review_frequency": "frequency"}
+
+
+def apply_changes(run: JobRun, subjects: list[ReminderSubject]) -> None:
+    for model, key, column, value in run.changes:
+        is_document = model is ComplianceDocument
+        for subject in subjects:
+            if subject.key == key and (subject.expiry is not None) is is_document:
+                setattr(subject, ATTRIBUTES[column], value)
+
+
+@pytest.mark.parametrize("seed", [1])
+@pytest.mark.slow
+def test_a_year(session, settings, seed):
+    dice = random.Random(seed)
+    reminder_org = make_reminder_org()
+    make_subjects(reminder_org, dice)
+    customers = list(db.session.scalars(select(Customer.id)))
+    documents = list(db.session.scalars(select(ComplianceDocument.id)))
+    subjects, runs = build_subjects(), plan_runs(dice, customers, documents)
+    db.session.commit()
+    workers = [Worker(settings) for _ in range(2)]
+    try:
+        for run in runs:
+            run_jobs(run, reminder_org, workers, dice)
+    finally:
+        for worker in workers:
+            worker.stop()
+    account, wrong = ReminderAudit(subjects, list_planned_reminders()), []
+    for run in runs:
+        apply_changes(run, subjects)
+        wrong += list(account.check_day(run.day, ended=not run.killed))
+    assert wrong == []
+    assert account.unexpected_reminders() == []
+    assert len(account.planned) > 2 * CUSTOMERS  # there was something to remind of
+    gaps = {(later.day - run.day).days for run, later in pairwise(runs)}
+    assert max(gaps) >= 5

@@ -1,5 +1,0 @@
-"""Two filled organisations, made elsewhere."""
-
-from tests.world import filled, world
-
-__all__ = ["filled", "world"]

@@ -1,0 +1,113 @@
+"""One factory for each table: rows that are right as they stand, so that a test names only what it is about.
+
+`DepartmentFactory(organisation=ours)` flushes the row, recorded in the history as made by a test.
+"""
+
+from tests.support.factories.approvals import (
+    AlertFactory,
+    ApprovalTaskFactory,
+    BlacklistEntryFactory,
+    TaskCommentFactory,
+)
+from tests.support.factories.base import OrganisationFactory, OrganisationRow, Row, StoredFileFactory, related_id
+from tests.support.factories.contracts import ContractFactory, CustomerOrderFactory
+from tests.support.factories.customers import (
+    AccountFactory,
+    AddressFactory,
+    BillingLineFactory,
+    ComplianceDocumentFactory,
+    ContactFactory,
+    CustomerFactory,
+    CustomerGroupFactory,
+    CustomerPartFactory,
+    InvoiceProfileFactory,
+    LegalEntityFactory,
+    MergedCustomerFactory,
+    ReviewFactory,
+)
+from tests.support.factories.mail import OutboxAttachmentFactory, OutboxMessageFactory, ReminderFactory
+from tests.support.factories.setup import (
+    BilledUserFactory,
+    BusinessEntityFactory,
+    CatalogItemFactory,
+    CommodityFactory,
+    CustomerStatusFactory,
+    DealerFactory,
+    DefaultValueSetFactory,
+    DepartmentFactory,
+    InvoiceTypeFactory,
+    LocationFactory,
+    NotificationTemplateFactory,
+    PaymentMethodFactory,
+    PaymentTermsFactory,
+    ProductFactory,
+    TariffFactory,
+    TariffRateFactory,
+    VatRateFactory,
+)
+from tests.support.factories.transfers import (
+    CustomerImportFactory,
+    ImportRowFactory,
+    ListExportFactory,
+    PeriodicRunFactory,
+)
+from tests.support.factories.users import SavedViewFactory, UserFactory
+
+__all__ = [
+    "FACTORIES",
+    "AccountFactory",
+    "AddressFactory",
+    "AlertFactory",
+    "ApprovalTaskFactory",
+    "BilledUserFactory",
+    "BillingLineFactory",
+    "BlacklistEntryFactory",
+    "BusinessEntityFactory",
+    "CatalogItemFactory",
+    "CommodityFactory",
+    "ComplianceDocumentFactory",
+    "ContactFactory",
+    "ContractFactory",
+    "CustomerFactory",
+    "CustomerGroupFactory",
+    "CustomerImportFactory",
+    "CustomerOrderFactory",
+    "CustomerPartFactory",
+    "CustomerStatusFactory",
+    "DealerFactory",
+    "DefaultValueSetFactory",
+    "DepartmentFactory",
+    "ImportRowFactory",
+    "InvoiceProfileFactory",
+    "InvoiceTypeFactory",
+    "LegalEntityFactory",
+    "ListExportFactory",
+    "LocationFactory",
+    "MergedCustomerFactory",
+    "NotificationTemplateFactory",
+    "OrganisationFactory",
+    "OrganisationRow",
+    "OutboxAttachmentFactory",
+    "OutboxMessageFactory",
+    "PaymentMethodFactory",
+    "PaymentTermsFactory",
+    "PeriodicRunFactory",
+    "ProductFactory",
+    "ReminderFactory",
+    "ReviewFactory",
+    "Row",
+    "SavedViewFactory",
+    "StoredFileFactory",
+    "TariffFactory",
+    "TariffRateFactory",
+    "TaskCommentFactory",
+    "UserFactory",
+    "VatRateFactory",
+    "related_id",
+]
+
+FACTORIES: dict[str, type[Row]] = {
+    kind._meta.model.__tablename__: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Row) and not kind._meta.abstract
+}

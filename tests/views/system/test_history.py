@@ -1,0 +1,60 @@
+"""The history as each role reads it: nothing of tables whose screens they may not open."""
+
+import pytest
+from sqlalchemy import func, select
+
+import models
+from customerhub.core import history
+from customerhub.core.permissions import Actor
+from models.base import db
+from models.enums import Role
+from tests.support.browser_client import Browser
+from tests.support.two_organisations import TwoOrganisations
+
+HOME = "/admin/history/"
+SECRET = "Wanda Whoever"
+
+
+@pytest.fixture
+def entry(organisations: TwoOrganisations) -> int:
+    """What history tells of the account of somebody at our first customer."""
+    with history.act_as(Actor(None, organisations.own.id), "test"):
+        person = models.User(
+            organisation_id=organisations.own.id,
+            email="wanda@x.example",
+            name=SECRET,
+            role=Role.CUSTOMER,
+            customer_id=organisations.own.customers[0],
+        )
+        db.session.add(person)
+        db.session.commit()
+    return db.session.scalars(select(func.max(models.History.id)).where(models.History.title == SECRET)).one()
+
+
+def list_pages(organisations: TwoOrganisations, entry: int) -> list[str]:
+    record = f"/admin/customers/details/?id={organisations.own.customers[0]}&tab=history"
+    return [
+        HOME,
+        f"{HOME}?search=Wanda",
+        f"{HOME}?f=table:is:hub_user",
+        f"{HOME}details/?id={entry}",
+        f"{HOME}export/csv/",
+        record,
+    ]
+
+
+def test_accounts_are_for_those_who_see_accounts(organisations: TwoOrganisations, agent: Browser, entry: int):
+    for url in list_pages(organisations, entry):
+        answer = agent.get(url)
+        assert answer.status_code == (404 if "details/?id" in url and "history/details" in url else 200), url
+        page_text = answer.text.replace('value="Wanda"', "")
+        assert SECRET not in page_text, url
+        assert "wanda@x.example" not in page_text, url
+    assert "0 changes" in agent.get(f"{HOME}?f=table:is:hub_user").text
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMIN])
+def test_those_who_do_read_all_of_it(organisations: TwoOrganisations, role: Role, entry: int):
+    browser = Browser(organisations.app, organisations.own.users[role])
+    for url in list_pages(organisations, entry):
+        assert SECRET in browser.get(url).text, url

@@ -1,0 +1,207 @@
+"""Contracts: what customers have signed, and the status of each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import joinedload
+from wtforms import DateField, Form
+from wtforms.validators import InputRequired
+
+from customerhub.contracts import contracts, transitions
+from customerhub.contracts.risks import build_combined_risk_column
+from customerhub.core.permissions import Actor
+from models import BusinessEntity, Contract, Customer, InvoiceProfile
+from models.enums import ContractStatus, Risk
+from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
+from views.cells.customers import CustomerFilter, customer_link
+from views.contracts.customer_owned import (
+    CUSTOMER_FIELD,
+    CustomerOwnedField,
+    CustomerOwnedSource,
+    CustomerOwnedView,
+    connections_column,
+    customer_column,
+)
+from views.contracts.customer_tab import build_orders_table
+from views.contracts.transitions import reason_field, transition_operation
+from views.framework.chips import risk_chip
+from views.framework.choices import Source
+from views.framework.columns import Column
+from views.framework.edit_page import DetailsPage
+from views.framework.filters import Filter
+from views.framework.formatting import current_formats, format_amount, format_date, get_today
+from views.http.urls import path_to
+
+
+class ReasonForm(Form):
+    reason = reason_field("Reason")
+
+
+class EndForm(Form):
+    end_date = DateField("End date", [InputRequired("Enter the end date")])
+    reason = reason_field("Reason")
+
+
+def _begin_with_end_date(rows: Sequence[Contract], _actor: Actor) -> dict[str, Any]:
+    """The end that was agreed stays unless another is entered; blank where the contracts have several."""
+    agreed_dates = {row.end_date for row in rows}
+    if len(agreed_dates) > 1:
+        return {}
+    return {"end_date": agreed_dates.pop() or get_today()}
+
+
+class ContractView(CustomerOwnedView):
+    noun = "contract"
+    title = "Contracts"
+    empty_text = "Contracts are added for live customers. A contract goes live when its invoice profile is completed."
+    columns = (
+        Column("name", "Name", lambda row: row.name, sort=Contract.name),
+        Column("number", "Number", lambda row: row.number, sort=Contract.number, collapsed_format="{}"),
+        customer_column(Contract),
+        Column("status", "Status", status_chip, sort=Contract.status),
+        Column("rag", "Risk", overall_risk_chip),
+        connections_column(Contract),
+        Column("value", "Value", value_cell, sort=Contract.value, align="right", collapsed_format="worth {}"),
+        Column(
+            "start_date",
+            "Start",
+            lambda row: format_date(row.start_date),
+            sort=Contract.start_date,
+            align="right",
+            collapsed_format="from {}",
+        ),
+        Column(
+            "end_date",
+            "End",
+            lambda row: format_date(row.end_date) or None,
+            sort=Contract.end_date,
+            align="right",
+            collapsed_format="until {}",
+        ),
+        Column(
+            "account",
+            "Account",
+            lambda row: row.account.number,
+            default_visible=False,
+            load_options=(joinedload(Contract.account),),
+        ),
+        Column(
+            "profile",
+            "Invoice profile",
+            lambda row: profile_cell(row.invoice_profile),
+            default_visible=False,
+            load_options=(joinedload(Contract.invoice_profile),),
+        ),
+        Column(
+            "entity",
+            "Business entity",
+            lambda row: str(row.business_entity or "") or None,
+            default_visible=False,
+            load_options=(joinedload(Contract.business_entity),),
+        ),
+        Column("supplier", "Supplier", lambda row: row.supplier, default_visible=False),
+        Column("business_risk", "Business risk", lambda row: risk_chip(row.business_risk), default_visible=False),
+        Column("contract_risk", "Contract risk", lambda row: risk_chip(row.contract_risk), default_visible=False),
+    )
+    filters = (
+        Filter("status", "Status", Contract.status, "select", members=ContractStatus, nullable=False),
+        Filter("risk", "Risk", build_combined_risk_column(), "select", members=Risk),
+        CustomerFilter("customer", "Customer", Contract.customer_id, nullable=False),
+        Filter("start_date", "Start", Contract.start_date, "date", nullable=False),
+        Filter("end_date", "End", Contract.end_date, "date"),
+        Filter("connections", "Connections", Contract.connections, "number", nullable=False),
+        Filter("value", "Value", Contract.value, "number"),
+        Filter("entity", "Business entity", Contract.business_entity_id, "select", source=Source(BusinessEntity)),
+        Filter("supplier", "Supplier", Contract.supplier),
+    )
+    search_columns = (Contract.number, Contract.name)
+    search_hint = "Number, name, customer"
+    default_order = (Contract.id.desc(),)
+    load_options = (LOAD_CUSTOMER[Contract],)
+    fields = (
+        CUSTOMER_FIELD,
+        "name",
+        "number",
+        "invoice_profile_id",
+        "connections",
+        "start_date",
+        "end_date",
+        "value",
+        "business_entity_id",
+        "supplier",
+        "business_risk",
+        "contract_risk",
+    )
+    field_args = {**CustomerOwnedView.field_args, "end_date": {"description": "Leave blank for open-ended"}}
+    owned_fields = {
+        "invoice_profile_id": CustomerOwnedField(
+            "Invoice profile",
+            [InputRequired("Choose an invoice profile")],
+            owned_source=CustomerOwnedSource(InvoiceProfile),
+            description="The contract goes live when this profile is completed",
+        )
+    }
+    operations = tuple(
+        transition_operation(
+            transitions.CONTRACT_STATUSES,
+            transition,
+            contracts.change_contract_status,
+            form=EndForm if transition.required_inputs else ReasonForm,
+            icon={"end": "stop", "live": "run"}.get(transition.name, "clock"),
+            danger=transition.name == "end",
+            initial_values=_begin_with_end_date if transition.required_inputs else None,
+        )
+        for transition in transitions.CONTRACT_STATUSES.choices
+    )
+    save = staticmethod(contracts.save_contract)
+
+    def default_values(self, customer: Customer | None) -> dict[str, Any]:
+        entities = [key for key, _, active in Source(BusinessEntity).list_choices() if active]
+        default_entity_id = customer.business_entity_id if customer else None
+        return {
+            "start_date": get_today(),
+            "business_entity_id": default_entity_id or (entities[0] if len(entities) == 1 else None),
+        }
+
+    def edit_refusal(self, row: Contract) -> str | None:
+        return contracts.edit_refusal_reason(row)
+
+    def _edit_banners(self, customer: Customer, row: Any) -> list[dict[str, Any]]:
+        banners = super()._edit_banners(customer, row)
+        if CustomerOwnedSource(InvoiceProfile, customer_id=customer.id).list_choices():
+            return banners
+        edit = f"{path_to('customers.edit_view', customer.id)}#profiles"
+        link = {"label": "Add an invoice profile", "url": edit}
+        return [*banners, {"kind": "warning", "text": f"{customer} has no invoice profile yet.", "link": link}]
+
+    def fill_header(self, page: DetailsPage, row: Contract) -> None:
+        chips = (
+            status_chip(row),
+            overall_risk_chip(row) and {**overall_risk_chip(row), "chip": f"{overall_risk_chip(row)['chip']} risk"},
+        )
+        page.chips = [{"label": chip["chip"], "tone": chip["tone"]} for chip in chips if chip]
+        page.meta = [
+            ("Customer", customer_link(row.customer)),
+            ("Account", row.account.number),
+            ("Connections", f"{row.connections:,}"),
+            ("Start", format_date(row.start_date)),
+        ]
+
+    def fill_details(self, page: DetailsPage, row: Contract, _tab: str) -> None:
+        value = f"{format_amount(row.value)} {current_formats().currency}" if row.value is not None else None
+        terms = (
+            ("Name", row.name),
+            ("Invoice profile", profile_cell(row.invoice_profile)),
+            ("Value", value),
+            ("Start", format_date(row.start_date)),
+            ("End", format_date(row.end_date)),
+            ("Business entity", str(row.business_entity or "") or None),
+            ("Supplier", row.supplier),
+        )
+        risks = (
+            ("Business risk", risk_chip(row.business_risk)),
+            ("Contract risk", risk_chip(row.contract_risk)),
+            ("Overall risk", overall_risk_chip(row)),
+        )
+        page.sections += [self.build_section(row, "Terms", terms), self.build_section(row, "Risk", risks)]
+        page.tables.append(build_orders_table(row.customer, self.actor, contract=row))

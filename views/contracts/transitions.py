@@ -1,0 +1,47 @@
+"""The transitions of contracts and orders as operations."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wtforms import Form, TextAreaField
+from wtforms.validators import Length, Optional
+
+from customerhub.contracts.contracts import LONGEST_REASON
+from customerhub.core.permissions import Actor, Permission
+from customerhub.core.state_machine import StateMachine, Transition
+from views.framework.forms import clean_input
+from views.framework.operation import Operation
+
+
+def reason_field(label: str) -> TextAreaField:
+    """What somebody may say of a transition."""
+    return TextAreaField(label, [Optional(), Length(max=LONGEST_REASON)], filters=[clean_input])
+
+
+def transition_operation(
+    machine: StateMachine[Any, Any],
+    transition: Transition[Any, Any],
+    action: Callable[..., object],
+    *,
+    form: type[Form],
+    icon: str,
+    danger: bool = False,
+    initial_values: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None,
+) -> Operation:
+    """A transition that `action` makes of a contract or order, with what the form asks for."""
+
+    def run(row: Any, *, actor: Actor, **values: Any) -> None:
+        action(row, transition, actor=actor, **values)
+
+    return Operation(
+        name=transition.name,
+        label=transition.label or transition.name,
+        permission=Permission.CONTRACTS_EDIT,
+        run=run,
+        explanation=transition.explanation,
+        form=form,
+        initial_values=initial_values,
+        unavailable_reason=lambda row, actor: machine.refusal_reason(transition, row, actor),
+        icon=icon,
+        danger=danger,
+    )

@@ -1,0 +1,290 @@
+"""Customers: the list, the form with its tabs, and the operations on them."""
+
+from typing import Any
+
+from flask import abort, flash, g, jsonify, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy import Select
+from sqlalchemy.orm import joinedload
+from werkzeug.exceptions import NotFound
+
+from customerhub.core.permissions import Permission
+from customerhub.customers.default_values import list_value_sets, load_values
+from customerhub.customers.merging import find_survivor_id
+from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
+from customerhub.customers.search import build_search_condition, select_matching_ids, select_matching_rows
+from customerhub.customers.statuses import find_default_status
+from models import CatalogItem, Customer, CustomerStatus, Department
+from models.enums import CatalogType
+from views.approvals.alerts import RAISE
+from views.approvals.blacklist import REMOVAL, REQUEST
+from views.approvals.operations import STAGE_OPERATIONS
+from views.cells.customers import build_missing_setup_banners
+from views.contracts import customer_tab as contracts_tab
+from views.customers import form as form
+from views.customers import record
+from views.customers.columns import COLUMNS, FILTERS
+from views.customers.duplicate_warning import DuplicateWarningMixin
+from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, OtherCustomerForm
+from views.customers.operations import ASSIGN
+from views.customers.report import REPORT
+from views.customers.reviews import RECORD
+from views.framework import formatting
+from views.framework.choices import Source
+from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.forms import format_value
+from views.framework.list_page import COUNT_LIMIT, ListArgs
+from views.framework.model_view import HubModelView
+from views.framework.operation import Operation, OperationPage
+from views.framework.screen import ViewResponse
+from views.http.urls import parse_id, path_to
+from views.users import customer_tab as portal_tab
+
+DELETE = Operation(
+    name="delete",
+    label="Delete",
+    past_tense="deleted",
+    permission=Permission.CUSTOMERS_DELETE,
+    run=delete_customer,
+    unavailable_reasons=lambda customers, _actor: deletion_refusal_reasons(customers),
+    explanation="Customers without linked records are deleted immediately, including their contacts, addresses and "
+    "portal "
+    "users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be deleted: drop "
+    "them instead. Personal data stays in the history of changes and, for imported customers, in the rows and the "
+    "workbook of the import: this does not erase it.",
+    icon="trash",
+    danger=True,
+    deletes_rows=True,
+)
+
+# Set-up data that no customer can do without: what it is called and where it is added.
+REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
+    (Source(CatalogItem, CatalogType.REGION), "region", "catalogs", {"type": "region"}),
+    (Source(Department), "department", "departments", {}),
+    (Source(CustomerStatus), "status", "statuses", {}),
+)
+
+
+class CustomerView(DuplicateWarningMixin, HubModelView):
+    noun = "customer"
+    title = "Customers"
+    empty_text = "Add your first customer or import a spreadsheet."
+    columns = COLUMNS
+    filters = FILTERS
+    search_columns = (Customer.search_text,)
+    search_hint = "Name, reference, account no., email, phone"
+    default_order = (Customer.sort_name,)
+    choice_sources = tuple(source for source, *_ in REQUIRED_SETUP)
+    load_options = (joinedload(Customer.status),)
+    fields = form.MAIN
+    tabs = form.TABS
+    inlines = form.INLINES
+    field_args = form.FIELD_ARGS
+    operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    view_permission = Permission.CUSTOMERS_VIEW
+    edit_permission = Permission.CUSTOMERS_EDIT
+    save = staticmethod(save_customer)
+
+    def search_condition(self, search: str) -> Any:
+        return build_search_condition(search)
+
+    def count_query(self, query: Select[Any], args: ListArgs) -> Select[Any]:
+        if not args.search:
+            return super().count_query(query, args)
+        return select_matching_ids(query, args.search, None if args.exact else COUNT_LIMIT)
+
+    def page_query(self, query: Select[Any], args: ListArgs, total: int) -> Select[Any]:
+        if not args.search:
+            return query
+        return select_matching_rows(
+            query, args.search, total=total, max_counted=COUNT_LIMIT, offset=args.page * args.page_size
+        )
+
+    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
+        actions = super().menu_actions(args)
+        if self.actor.has_permission(Permission.CUSTOMERS_IMPORT):
+            actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
+        return actions
+
+    def get_one(self, id: Any) -> Any:
+        """The customer; one that was merged away leads to the one that took its place."""
+        try:
+            return super().get_one(id)
+        except NotFound:
+            merged_id = parse_id(str(id)) if request.method == "GET" else None
+            survivor = None if merged_id is None else find_survivor_id(merged_id, actor=self.actor)
+            if survivor is None:
+                raise
+            url_values: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict(), "id": survivor}
+            return abort(redirect(url_for(request.endpoint or "", **url_values)))
+
+    @expose("/operation/<operation>/", methods=("GET", "POST"))
+    def operation_view(self, operation: str) -> ViewResponse:
+        """As every operation; merging is of two, and of one begins by choosing the other."""
+        ids = list(dict.fromkeys(request.args.getlist("id")))
+        if len(ids) == 1 and (operation == MERGE.name or request.method == "GET"):
+            self._get_operation(operation)
+            customer = self.get_one(ids[0])
+            if operation == MERGE.name:
+                return self._choose_other(customer)
+        elif operation == MERGE.name and len(ids) > 2 and self.actor.has_permission(MERGE.permission):
+            flash(f"{TWO_REQUIRED_TEXT}.", "warning")
+            return redirect(url_for("customers.index_view"), 303)
+        response = super().operation_view(operation)
+        if operation != MERGE.name or request.method != "POST":
+            return response
+        return self._after_merging(ids) or response
+
+    def _after_merging(self, ids: list[str]) -> ViewResponse | None:
+        """To the one of the two that stays; None where they are two still."""
+        survivors = [find_survivor_id(int(key), actor=self.actor) for key in ids]
+        for survivor in filter(None, survivors):
+            flash("Customers merged.", "success")
+            return redirect(path_to("customers.details_view", survivor), 303)
+        return None
+
+    def _choose_other(self, customer: Customer) -> ViewResponse:
+        other_form = OtherCustomerForm(request.form if request.method == "POST" else None)
+        other_form.other_id.first = customer.id
+        status = 200
+        if request.method == "POST":
+            if other_form.validate():
+                return redirect(self.operation_url(MERGE.name, [customer.id, other_form.other_id.data]), 303)
+            status = 422
+        g.crumb = MERGE.label
+        page = OperationPage(
+            title=f"Merge {customer}",
+            explanation="Choose the duplicate. The differences are shown before anything is changed.",
+            form=other_form,
+            button="Compare",
+            back_url=self.url_of(customer),
+        )
+        return self.render("screens/operation.html", page=page), status
+
+    def operation_lookups(self) -> dict[str, Any]:
+        return super().operation_lookups() | {"merge.other_id": Source(Customer)}
+
+    # --- Form ----------------------------------------------------------------------------------------------
+
+    def form_banners(self) -> list[dict[str, Any]]:
+        return self.list_banners()
+
+    def list_banners(self) -> list[dict[str, Any]]:
+        return build_missing_setup_banners(self._missing_setup(), self.actor)
+
+    def _missing_setup(self) -> list[tuple[str, str]]:
+        """(noun, address to add one) of each kind of set-up data that a customer needs and that there is none of."""
+        missing = [
+            (noun, url_for(f"{screen}.create_view", **more))
+            for source, noun, screen, more in REQUIRED_SETUP
+            if not any(active for _, _, active in source.list_choices())
+        ]
+        if find_default_status(self.actor.organisation_id) is None and "status" not in dict(missing):
+            missing.append(("status with billing", url_for("statuses.create_view")))
+        return missing
+
+    def initial_values(self) -> dict[str, Any]:
+        return self._default_field_values() | self._chosen_default_values()
+
+    def _default_field_values(self) -> dict[str, Any]:
+        defaults = {"start_date": formatting.get_today(), "existing_relationship": False, "portal_access": True}
+        status = find_default_status(self.actor.organisation_id)  # where there is none, a banner says so
+        return defaults | ({"status_id": status.id} if status else {})
+
+    def _edit_page(self, bound_form: Any, row: Any) -> EditPage:
+        if row is not None:
+            form.offer_statuses(bound_form, row)
+        page = super()._edit_page(bound_form, row)
+        page.columns = 3
+        page.live["portal"] = self._portal_plan(bound_form, row)
+        if row is not None:
+            page.tab_tables["contracts"] = [contracts_tab.build_contracts_table(row, self.actor)]
+        else:
+            default_sets = list_value_sets(actor=self.actor)
+            page.load_default = {
+                "url": url_for("customers.create_view"),
+                "fill_url": url_for("customers.default_values"),
+                "choices": [(s.id, s.name) for s in default_sets],
+            }
+        return page
+
+    @expose("/default-values/")
+    def default_values(self) -> Any:
+        """What a set of default values puts into the form of a new customer: {field: {value, text, usual}}.
+
+        `usual` is what the field of an empty form holds.
+        """
+        if not self.can_create:
+            abort(404)
+        values = self._chosen_default_values()
+        bound_form, default_form = (
+            self._create_form_class(None, data=each) for each in (values, self._default_field_values())
+        )
+        return jsonify(
+            {
+                name: {
+                    "value": format_value(bound_form[name].data),
+                    "text": getattr(bound_form[name], "current_text", ""),
+                    "usual": format_value(default_form[name].data),
+                }
+                for name in values
+                if name in bound_form
+            }
+        )
+
+    def _chosen_default_values(self) -> dict[str, Any]:
+        set_id = parse_id(request.args.get("defaults", ""))
+        return {} if set_id is None else load_values(set_id, actor=self.actor)
+
+    def form_tabs(self, page: Any) -> Any:
+        """The contracts stand before the profiles that they follow."""
+        tabs = super().form_tabs(page)
+        return tabs if page.is_new else (*tabs[:-1], form.CONTRACTS, tabs[-1])
+
+    def _render_form(self, page: Any) -> Any:
+        """The review tab shows the next dates, and follows what is typed."""
+        review = {
+            "title": "Next reviews",
+            "url": url_for("customers.review_dates"),
+            "lines": form.list_review_dates(
+                format_value(page.form["review_start_date"].data), format_value(page.form["review_frequency"].data)
+            ),
+        }
+        page.live["review"] = review
+        return super()._render_form(page)
+
+    def _portal_plan(self, bound_form: Any, row: Any) -> dict[str, Any]:
+        """The portal tab shows what saving does about the first portal user, and follows the email address."""
+        url = url_for("customers.portal_plan", id=row.id if row else None)
+        lines = portal_tab.describe_portal_plan(format_value(bound_form["email"].data), row)
+        return {"title": "Portal users", "url": url, "follows": "email", "lines": lines}
+
+    @expose("/portal-plan/", methods=("POST",))
+    def portal_plan(self) -> Any:
+        """What saving the customer with the email address that is being typed does, as lines of text."""
+        if not self.can_edit:
+            abort(403)
+        row = self.get_one(request.args["id"]) if "id" in request.args else None
+        return jsonify({"lines": portal_tab.describe_portal_plan(request.form.get("email", ""), row)})
+
+    @expose("/review-dates/", methods=("POST",))
+    def review_dates(self) -> Any:
+        """The next review dates for a start and a frequency that are being typed, as lines of text."""
+        start = request.form.get("review_start_date", "")
+        return jsonify({"lines": form.list_review_dates(start, request.form.get("review_frequency", ""))})
+
+    # --- Record --------------------------------------------------------------------------------------------
+
+    def details_tabs(self, row: Customer, active: str) -> list[dict[str, Any]]:
+        return record.build_tabs(row, active, self.actor)
+
+    def fill_header(self, page: DetailsPage, row: Customer) -> None:
+        record.fill_header(page, row)
+
+    def fill_details(self, page: DetailsPage, row: Customer, tab: str) -> None:
+        record.fill_tab(page, row, tab, self)
+
+    @expose("/peek/")
+    def peek(self) -> Any:
+        """The details shown when hovering over a customer's name."""
+        return jsonify(record.build_peek(self.get_one(request.args.get("id", ""))))

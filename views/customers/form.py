@@ -1,0 +1,211 @@
+"""The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from customerhub.core.dates import parse_date
+from customerhub.core.errors import Invalid
+from customerhub.core.money import format_unit_price
+from customerhub.customers import rules
+from customerhub.customers.review_schedule import list_next_due_dates
+from customerhub.customers.statuses import list_choosable_behaviours
+from models import (
+    Address,
+    BillingLine,
+    Commodity,
+    ComplianceDocument,
+    Contact,
+    Customer,
+    CustomerStatus,
+    InvoiceProfile,
+    LegalEntity,
+)
+from models.base import db
+from models.enums import DateFormat
+from views.framework.choices import Source
+from views.framework.formatting import format_amount, format_date, get_today
+from views.framework.forms import Inline
+
+MAIN = (
+    "name",
+    "reference",
+    "account_number",
+    "kind",
+    "customer_type",
+    "is_prospect",
+    "email",
+    "contact_number",
+    "website",
+    "region_id",
+    "departments",
+    "risk",
+    "start_date",
+    "category_id",
+    "identity_number",
+    "registration_number",
+    "registration_date",
+    "vat_number",
+    "vat_registration_date",
+)
+
+FINANCIAL = (
+    "year_end_day",
+    "year_end_month",
+    "credit_check_company",
+    "total_spend",
+    "credit_limit",
+    "existing_relationship",
+    "relationship_note",
+)
+REVIEW = ("review_start_date", "review_frequency", "reviewer_email", "review_template_id", "automatic_report")
+BILLING = (
+    "status_id",
+    "billing_cycle",
+    "billing_day",
+    "payment_method_id",
+    "payment_terms_id",
+    "vat_rate_id",
+    "empty_or_low",
+    "low_usage_minimum",
+    "business_entity_id",
+    "bill_length_mailed",
+    "bill_length_downloaded",
+    "bill_length_printed",
+    "invoice_types",
+    "subscription_type_id",
+    "number_of_users",
+    "default_tariff_id",
+    "markup",
+    "annual_increase_percent",
+    "annual_increase_date",
+    "billing_lines",
+)
+PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
+MARKETING = ("segment_id", "channel_id", "promotional_emails")
+
+TABS = (
+    ("financial", "Financial", FINANCIAL),
+    ("review", "Review", REVIEW),
+    ("compliance", "Compliance", ("compliance_documents",)),
+    ("billing", "Billing", BILLING),
+    ("people", "Account team", PEOPLE),
+    ("marketing", "Marketing", MARKETING),
+    ("contacts", "Contacts", ("contacts",)),
+    ("addresses", "Addresses", ("addresses", "correspondence_modes", "legal_entities")),
+    ("portal", "Portal", ("portal_access",)),
+    ("profiles", "Invoice profiles", ("invoice_profiles",)),
+)
+CONTRACTS = ("contracts", "Contracts", ())  # of a customer that there is: they are shown, and changed by themselves
+
+
+def build_commodity_picker() -> dict[str, Any]:
+    """The commodities to pick billing lines from; a line begins with the prices of its commodity."""
+    labels_by_id = {key: label for key, label, active in Source(Commodity).list_choices() if active}
+    rows = db.session.execute(
+        select(Commodity.id, Commodity.unit, Commodity.default_minimum_cost, Commodity.default_cost_per_unit).where(
+            Commodity.id.in_(labels_by_id)
+        )
+    )
+    prices_by_id = {key: (unit, format_amount(least), format_unit_price(each)) for key, unit, least, each in rows}
+    return {
+        "title": "Commodities",
+        "field": "commodity_id",
+        "choices": [
+            (key, label, f"{each} per {unit}", {"minimum_cost": least, "cost_per_unit": each})
+            for key, label in labels_by_id.items()
+            for unit, least, each in [prices_by_id[key]]
+        ],
+    }
+
+
+INLINES = (
+    Inline(
+        "compliance_documents",
+        ComplianceDocument,
+        ("certificate", "expiry_date", "reviewer_email", "template_id", "file_id"),
+        label="Compliance documents",
+        add_label="+ Add document",
+    ),
+    Inline(
+        "billing_lines",
+        BillingLine,
+        (
+            "commodity_id",
+            "minimum_cost",
+            "cost_per_unit",
+            "location_id",
+            "department_id",
+            "billed_user_id",
+            "active_from",
+            "active_to",
+        ),
+        label="Billing lines",
+        add_label="+ Add line",
+        picker=build_commodity_picker,
+    ),
+    Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
+    Inline(
+        "addresses",
+        Address,
+        ("kind", "lines", "postal_code", "city", "country"),
+        label="Addresses",
+        add_label="+ Add address",
+    ),
+    Inline(
+        "legal_entities",
+        LegalEntity,
+        ("name", "registration_number", "vat_number", "address", "business_entity_id"),
+        label="Legal entities",
+        add_label="+ Add legal entity",
+    ),
+    Inline(
+        "invoice_profiles",
+        InvoiceProfile,
+        ("name", "email", "nda_file_id"),
+        label="Invoice profiles",
+        add_label="+ Add profile",
+    ),
+)
+
+FIELD_ARGS: dict[str, dict[str, Any]] = {
+    "region_id": {"marked_required": True},
+    "departments": {"marked_required": True},
+    "start_date": {"marked_required": True},
+    "risk": {"marked_required": True},
+    "account_number": {"required": False, "description": "Leave blank to assign automatically"},
+    "reference": {"marked_required": True, "description": "Unique short code, e.g. ACME"},
+    "email": {"marked_required": True, "description": "Separate several with commas"},
+    "is_prospect": {"description": "Required for prospects: name, identity or registration number and one contact"},
+    "identity_number": {"render_kw": {"data-show-when": "kind=consumer"}},
+    "registration_number": {"render_kw": {"data-show-when": "kind=company"}},
+    "registration_date": {"render_kw": {"data-show-when": "kind=company"}},
+    "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
+    "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
+    "status_id": {"required": False},
+    "review_frequency": {"description": "1 to 12"},
+    "automatic_report": {"description": "Attach the performance report to the reminder"},
+    "annual_increase_percent": {"description": "For reports only; prices are not changed"},
+    "low_usage_minimum": {
+        "description": "Invoices below this amount get a Low Usage Charge for the difference",
+        "render_kw": {"data-show-when": "empty_or_low=low usage charge"},
+    },
+    "billing_day": {"description": "1 to 31; the last day in shorter months"},
+    "portal_access": {"description": "If off, portal users see nothing after signing in"},
+}
+
+
+def offer_statuses(form: Any, row: Customer) -> None:
+    """Let the form of `row` offer the statuses that its present one may be changed to by editing."""
+    form["status_id"].source = Source(CustomerStatus, behaviours=list_choosable_behaviours(row.status.behaviour))
+
+
+def list_review_dates(start: str, frequency: str) -> list[str]:
+    """The next review dates in words, or what is missing to calculate them."""
+    try:
+        first, months = parse_date(start, DateFormat.ISO), rules.clean_frequency(frequency)
+    except Invalid:
+        return []
+    if first is None or months is None:
+        return ["Enter a start date and a frequency to see the next reviews."]
+    return [format_date(due) for due in list_next_due_dates(first, months, get_today())]

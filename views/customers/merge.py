@@ -1,0 +1,150 @@
+"""Merging two customers: which one stays, which of their values, and what moves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wtforms import Form, SelectChoice, SelectField, ValidationError
+
+from customerhub.core.errors import Invalid
+from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.merging import (
+    count_rows_to_move,
+    list_differing_fields,
+    merge_customers,
+    merge_refusal_reason,
+)
+from models import Customer
+from views.framework.choices import Source
+from views.framework.columns import plain_text
+from views.framework.display import display_value, label_for, noun_of
+from views.framework.formatting import format_date, local_date
+from views.framework.forms import RequiredMarker
+from views.framework.labels import capitalize_first
+from views.framework.operation import Operation
+from views.framework.row_fields import LookupField
+
+FIRST, SECOND, KEEP = "first", "second", ""
+TWO_REQUIRED_TEXT = "Select two customers: one to keep and one to merge into it"
+# What a customer is linked to through tables of pairs.
+PAIR_TABLE_NOUNS = {"customer_department": "department", "customer_invoice_type": "invoice type"}
+
+
+class OtherCustomerField(LookupField):
+    """Another customer than the `first`."""
+
+    first: int | None = None
+
+    def pre_validate(self, form: Any) -> None:
+        super().pre_validate(form)
+        if self.data is None:
+            raise ValidationError("Choose a customer")
+        if self.data == self.first:
+            raise ValidationError("Choose a different customer")
+
+
+class OtherCustomerForm(Form):
+    """With which other customer one is to be merged."""
+
+    other_id = OtherCustomerField("Merge with", [RequiredMarker()], source=Source(Customer), lookup="merge.other_id")
+
+
+def _build_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
+    """Which one stays, and for each field in which they differ whose value."""
+    if len(rows) != 2:
+        return Form
+    first, second = rows
+    fields: dict[str, Any] = {
+        "survivor": SelectField(
+            "Record to keep",
+            choices=[SelectChoice(FIRST, _describe_customer(first)), SelectChoice(SECOND, _describe_customer(second))],
+            description="It keeps its number, status and stage, and its values unless chosen otherwise below. "
+            "Links to the other record lead to it.",
+            render_kw={"data-wide": "1"},
+        )
+    }
+    for name in list_differing_fields(first, second):
+        values = [_field_text(row, name) for row in rows]
+        options = ((KEEP, "Keep"), (FIRST, values[0]), (SECOND, values[1]))
+        choices = [SelectChoice(*each) for each in options]
+        fields[f"field_{name}"] = SelectField(
+            label_for(Customer, name), choices=choices, default=_default_side(rows, name)
+        )
+    return type("MergeForm", (Form,), fields)
+
+
+def _default_side(rows: Sequence[Any], name: str) -> str:
+    """Where only one of the two has a value, it is that."""
+    has_values = [getattr(row, name) not in (None, "", []) for row in rows]
+    if all(has_values) or not any(has_values):
+        return KEEP
+    return FIRST if has_values[0] else SECOND
+
+
+def _field_text(row: Any, name: str) -> str:
+    return plain_text(display_value(row, name)) or "(blank)"
+
+
+def _describe_customer(customer: Customer) -> str:
+    return f"{customer.name}, {customer.account_number}, since {format_date(local_date(customer.created_at))}"
+
+
+def _order_by_survivor(rows: Sequence[Any], survivor: str | None) -> tuple[Any, Any]:
+    return (rows[1], rows[0]) if survivor == SECOND else (rows[0], rows[1])
+
+
+def _merge(rows: Sequence[Any], *, actor: Actor, survivor: str = FIRST, **chosen_sides: str) -> None:
+    if len(rows) != 2:
+        raise Invalid(TWO_REQUIRED_TEXT)
+    kept_customer, merged_customer = _order_by_survivor(rows, survivor)
+    taken_fields = [name.removeprefix("field_") for name, side in chosen_sides.items() if side not in (KEEP, survivor)]
+    merge_customers(kept_customer, merged_customer, fields_from_other=taken_fields, actor=actor)
+
+
+def _preview(rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
+    """What moves, and what the record that stays will hold."""
+    if len(rows) != 2:
+        return []
+    survivor = values.get("survivor") or FIRST
+    kept_customer, merged_customer = _order_by_survivor(rows, survivor)
+    refusal_reason = merge_refusal_reason(kept_customer, merged_customer)
+    moved_rows = [
+        [capitalize_first(PAIR_TABLE_NOUNS.get(table) or noun_of(table)), str(count)]
+        for table, count in count_rows_to_move(merged_customer)
+    ]
+    value_rows = []
+    for name in list_differing_fields(kept_customer, merged_customer):
+        side = values.get(f"field_{name}") or survivor
+        kept_side, discarded_side = (
+            (kept_customer, merged_customer) if side == survivor else (merged_customer, kept_customer)
+        )
+        value_rows.append([label_for(Customer, name), _field_text(kept_side, name), _field_text(discarded_side, name)])
+    return [
+        {
+            "title": f"Records to be moved from {merged_customer.name} to {kept_customer.name}",
+            "columns": [{"label": "Records"}, {"label": "Count", "align": "right"}],
+            "rows": moved_rows,
+            "empty": refusal_reason or "No linked records.",
+        },
+        {
+            "title": "Resulting values",
+            "columns": [{"label": "Field"}, {"label": "Kept"}, {"label": "Discarded"}],
+            "rows": value_rows,
+            "empty": "No differences.",
+        },
+    ]
+
+
+MERGE = Operation(
+    name="merge",
+    label="Merge",
+    past_tense="merged",
+    permission=Permission.CUSTOMERS_MERGE,
+    run=_merge,
+    form=_build_form,
+    preview=_preview,
+    all_or_none=True,
+    explanation="Merges two customers. All linked records are moved to the customer to keep; issued documents do not "
+    "change. This cannot be undone.",
+    icon="merge",
+    danger=True,
+)

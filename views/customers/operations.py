@@ -1,0 +1,40 @@
+"""The operations on customers, each as one declaration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wtforms import Form
+
+from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.records import assign_account_manager
+from models import User
+from models.base import db
+from views.framework.choices import Source
+from views.framework.operation import Operation
+from views.framework.operation_forms import begin_with_shared
+from views.framework.row_fields import ExplicitRowField
+
+
+def _build_assign_form(_rows: Sequence[Any], _actor: Actor) -> type[Form]:
+    staff = [(key, name) for key, name, active in Source(User, staff_only=True).list_choices() if active]
+    manager = ExplicitRowField("Account manager", choices=staff, none_label="Unassigned")
+    return type("AssignForm", (Form,), {"manager_id": manager})
+
+
+def _assign_manager(customer: Any, *, manager_id: int | None, actor: Actor) -> None:
+    manager = db.session.get(User, manager_id) if manager_id else None
+    assign_account_manager(customer, manager=manager, actor=actor)
+
+
+ASSIGN = Operation(
+    name="assign",
+    label="Assign account manager",
+    past_tense="assigned",
+    button="Assign to {}",
+    permission=Permission.CUSTOMERS_ASSIGN,
+    run=_assign_manager,
+    form=_build_assign_form,
+    initial_values=begin_with_shared(manager_id="account_manager_id"),
+    explanation="Assigns the selected person. The previous account manager is kept in the history.",
+    icon="user",
+)

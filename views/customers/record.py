@@ -1,0 +1,315 @@
+"""The record of a customer: header, details in sections, and the summary beside them."""
+
+from calendar import month_name
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import func, select
+
+from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.alerts import EXPIRES_SOON_DAYS
+from customerhub.customers.review_schedule import list_next_due_dates
+from models import (
+    ApprovalTask,
+    BillingLine,
+    ComplianceDocument,
+    Contract,
+    Customer,
+    InvoiceProfile,
+    User,
+)
+from models.base import db
+from views.approvals import customer_tab as approvals_tab
+from views.contracts import customer_tab as contracts_tab
+from views.customers import reviews
+from views.customers.form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE
+from views.framework.chips import risk_chip, stage_chip, yes_no_chip
+from views.framework.display import display_value, label_for, table_of
+from views.framework.eager_loading import load_relations
+from views.framework.edit_page import DetailsPage
+from views.framework.formatting import (
+    current_formats,
+    format_amount,
+    format_date,
+    format_datetime,
+    format_percent,
+    get_today,
+)
+from views.framework.labels import member_label
+from views.framework.uploads import file_link as file_told
+from views.notifications import customer_tab as messages_tab
+from views.users import customer_tab as portal_tab
+
+IDENTITY_FIELDS = (
+    "kind",
+    "customer_type",
+    "category_id",
+    "identity_number",
+    "registration_number",
+    "registration_date",
+    "vat_number",
+    "vat_registration_date",
+    "region_id",
+    "departments",
+)
+# What the record tells in one line with another field, and what that line is called.
+SECONDARY_FIELDS = ("year_end_month", "bill_length_downloaded", "bill_length_printed", "annual_increase_date")
+COMBINED_LABELS = {
+    "year_end_day": "Year end",
+    "bill_length_mailed": "Invoice detail",
+    "annual_increase_percent": "Annual increase",
+}
+CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_modes")
+
+
+def build_tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
+    """The tabs of the record, with how much is behind each."""
+    counts = db.session.execute(
+        select(
+            *(
+                select(func.count()).select_from(model).where(model.customer_id == row.id).scalar_subquery()
+                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contract)
+            )
+        )
+    ).one()
+    tab_entries = [
+        ("", "Overview", None),
+        ("contracts", "Contracts", counts[5]),
+        ("profiles", "Invoice profiles", counts[0]),
+        ("billing-lines", "Billing lines", counts[1]),
+        ("compliance", "Compliance", counts[2]),
+        ("reviews", "Reviews", None),
+        ("tasks", "Tasks", counts[4]),
+        ("portal", "Portal users", counts[3]),
+    ]
+    tab_entries.append(("messages", "Messages", None))
+    if actor.has_permission(Permission.HISTORY_VIEW):
+        tab_entries.append(("history", "History", None))
+    record_url = url_for("customers.details_view")
+    return [
+        {
+            "name": name,
+            "label": label,
+            "count": count,
+            "active": name == active,
+            "url": f"{record_url}?id={row.id}" + (f"&tab={name}" if name else ""),
+        }
+        for name, label, count in tab_entries
+    ]
+
+
+def fill_tab(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
+    """The overview has sections and a summary, the other tabs their table."""
+    inlines = {inline.name: inline for inline in INLINES}
+    edit_url = url_for("customers.edit_view", id=row.id) if view.can_edit else None
+    if tab == "contracts":
+        page.tables = contracts_tab.build_tables(row, view.actor)
+    elif tab == "profiles":
+        page.tables = [_profiles_table(row, edit_url)]
+    elif tab == "billing-lines":
+        page.tables = [
+            {**table_of(row, inlines["billing_lines"]), **_empty_state(edit_url, "billing", "No billing lines yet")}
+        ]
+    elif tab == "compliance":
+        page.tables = [_compliance_table(row, edit_url)]
+    elif tab == "reviews":
+        page.tables = reviews.build_tables(row, view.operation_url(reviews.RECORD.name, [row.id]))
+    elif tab == "messages":
+        page.tables = messages_tab.build_tables(row, view.actor)
+    elif tab == "tasks":
+        page.tables = [approvals_tab.build_tasks_table(row)]
+    elif tab == "portal":
+        portal_tab.fill_portal_tab(page, row, view.actor)
+    else:
+        _fill_overview(page, row, edit_url)
+        page.tables = [
+            table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities") if getattr(row, name)
+        ]
+        page.summary = _summary_blocks(row)
+
+
+def fill_header(page: DetailsPage, row: Customer) -> None:
+    page.title = row.name
+    page.chips = [
+        {"label": chip["chip"], "tone": chip.get("tone", "neutral"), "colour": chip.get("colour")}
+        for chip in (
+            {"chip": row.status.name, "colour": row.status.colour},
+            risk_chip(row.risk) and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
+            stage_chip(row.stage),
+            {"chip": "Prospect", "tone": "blue"} if row.is_prospect else None,
+        )
+        if chip
+    ]
+    page.banners += approvals_tab.build_alert_banners(row)
+    page.subtitle = approvals_tab.describe_merged(row)
+    page.meta = [
+        ("Account no.", row.account_number),
+        ("Reference", row.reference),
+        ("Account manager", row.account_manager.name if row.account_manager else None),
+        ("Customer since", format_date(row.start_date)),
+    ]
+
+
+def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> None:
+    groups = (
+        ("Identity", "", IDENTITY_FIELDS),
+        ("Contact details", "", CONTACT_FIELDS),
+        ("Financial", "#financial", FINANCIAL),
+        ("Billing", "#billing", tuple(name for name in BILLING if name != "billing_lines")),
+        ("Account team", "#people", PEOPLE),
+        ("Marketing", "#marketing", MARKETING),
+    )
+    for title, anchor, names in groups:
+        items = [
+            (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name))
+            for name in names
+            if name not in SECONDARY_FIELDS
+        ]
+        page.sections.append({"title": title, "items": items, "edit_url": f"{edit_url}{anchor}" if edit_url else None})
+
+
+def _field_value(row: Customer, name: str) -> Any:
+    if name == "year_end_day":
+        return f"{row.year_end_day} {month_name[row.year_end_month or 0]}" if row.year_end_day else None
+    if name == "bill_length_mailed":
+        lengths = row.bill_length_mailed, row.bill_length_downloaded, row.bill_length_printed
+        return "Email: {}, download: {}, print: {}".format(*(length.value for length in lengths))
+    if name == "annual_increase_percent" and row.annual_increase_percent is not None:
+        since = f" from {format_date(row.annual_increase_date)}" if row.annual_increase_date else ""
+        return format_percent(row.annual_increase_percent) + since
+    if name == "website" and row.website:
+        return {"text": row.website, "url": row.website}
+    if name == "promotional_emails" and row.promotional_set_at:
+        changed_by = db.session.get(User, row.promotional_set_by_id) if row.promotional_set_by_id else None
+        since = f"since {format_datetime(row.promotional_set_at)}" + (f", by {changed_by.name}" if changed_by else "")
+        return [yes_no_chip(row.promotional_emails), since]
+    return display_value(row, name)
+
+
+def _choose_credit_tone(used: Decimal, limit: Decimal) -> str:
+    if used > limit:
+        return "red"
+    return "amber" if used > limit * Decimal("0.8") else "accent"
+
+
+def _summary_blocks(row: Customer) -> list[dict[str, Any]]:
+    currency = current_formats().currency
+    balance = row.balance
+    blocks: list[dict[str, Any]] = [{"title": "Balance", "figure": f"{format_amount(balance)} {currency}"}]
+    if row.credit_limit:
+        used = max(balance, Decimal(0))
+        tone = _choose_credit_tone(used, row.credit_limit)
+        text = f"{format_amount(used)} of {format_amount(row.credit_limit)} {currency} credit used"
+        blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
+    else:
+        blocks[0]["text"] = "No credit limit set."
+    blocks.append(contracts_tab.build_accounts_block(row))
+    blocks.append(contracts_tab.build_summary_block(row))
+    blocks.insert(0, approvals_tab.build_approval_block(row))
+    blocks.append(_review_block(row))
+    expiring = [
+        document
+        for document in row.compliance_documents
+        if (document.expiry_date - get_today()).days <= EXPIRES_SOON_DAYS
+    ]
+    if row.compliance_documents:
+        blocks.append(
+            {
+                "title": "Compliance",
+                "url": f"{url_for('customers.details_view')}?id={row.id}&tab=compliance",
+                "items": [(document.certificate, _expiry_chip(document)) for document in expiring] or None,
+                "empty": f"{len(row.compliance_documents)} valid, none expires within {EXPIRES_SOON_DAYS} days.",
+            }
+        )
+    return blocks
+
+
+def _review_block(row: Customer) -> dict[str, Any]:
+    if row.review_start_date is None or row.review_frequency is None:
+        return {"title": "Next reviews", "empty": "No reviews planned. Set them under Edit, Review."}
+    dates = list_next_due_dates(row.review_start_date, row.review_frequency, get_today())
+    lines = [(_format_days_until(due), format_date(due)) for due in dates]
+    return {
+        "title": "Next reviews",
+        "items": lines,
+        "text": f"Reminders go to {row.reviewer_email}." if row.reviewer_email else "No reviewer email set.",
+    }
+
+
+def _format_days_until(due: date) -> str:
+    days = (due - get_today()).days
+    return {0: "Today", 1: "Tomorrow"}.get(days, f"In {days} days")
+
+
+def _expiry_chip(document: ComplianceDocument) -> dict[str, Any]:
+    days_left = (document.expiry_date - get_today()).days
+    if days_left < 0:
+        return {"chip": f"expired {format_date(document.expiry_date)}", "tone": "red"}
+    if days_left <= EXPIRES_SOON_DAYS:
+        return {"chip": f"expires {format_date(document.expiry_date)}", "tone": "amber"}
+    return {"chip": f"valid to {format_date(document.expiry_date)}", "tone": "green"}
+
+
+def _empty_state(edit_url: str | None, tab: str, title: str) -> dict[str, Any]:
+    """An empty state that leads to the form's tab."""
+    action = {"label": "Edit customer", "url": f"{edit_url}#{tab}"} if edit_url else None
+    return {"empty": {"title": title, "text": "Add them on the customer's form.", "action": action}}
+
+
+def _file_cell(file_id: int | None) -> Any:
+    file_link = file_told(file_id) if file_id else None
+    return {"text": file_link["name"], "url": file_link["url"], "sub": file_link["size"]} if file_link else None
+
+
+def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+    return {
+        "title": "Compliance documents",
+        "columns": [{"label": label} for label in ("Certificate", "Expires", "Reviewer", "Template", "File")],
+        "rows": [
+            [
+                document.certificate,
+                _expiry_chip(document),
+                document.reviewer_email,
+                document.template.name if document.template else None,
+                _file_cell(document.file_id),
+            ]
+            for document in load_relations(row.compliance_documents)
+        ],
+        **_empty_state(edit_url, "compliance", "No compliance documents yet"),
+    }
+
+
+def _profiles_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+    tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
+    return {
+        "title": "Invoice profiles",
+        "columns": [{"label": label} for label in ("Name", "Email", "Status", "Client NDA")],
+        "rows": [
+            [
+                profile.name,
+                profile.email,
+                {"chip": profile.status.value, "tone": tones[profile.status.value]},
+                _file_cell(profile.nda_file_id),
+            ]
+            for profile in load_relations(row.invoice_profiles)
+        ],
+        **_empty_state(edit_url, "profiles", "No invoice profiles yet"),
+    }
+
+
+def build_peek(row: Customer) -> dict[str, Any]:
+    """The summary that hovering over the customer's name shows."""
+    return {
+        "title": row.name,
+        "sub": f"{row.status.name}, {member_label(row.stage)}",
+        "items": [
+            ["Account no.", row.account_number],
+            ["Reference", row.reference or "–"],
+            ["Risk", row.risk.value if row.risk else "–"],
+            ["Balance", f"{format_amount(row.balance)} {current_formats().currency}"],
+            ["Region", row.region.name if row.region else "–"],
+            ["Account manager", row.account_manager.name if row.account_manager else "–"],
+        ],
+    }

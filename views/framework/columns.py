@@ -1,0 +1,60 @@
+"""The columns and filters of a list, as data, and the cells of their values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list.
+
+    `value` gives what a row shows; an export writes `export_text`, or the same as plain text. `sort` is what it sorts
+    by: a column or several. `default_visible` tells whether it is shown until somebody chooses otherwise. Where the
+    list is narrow, what has `collapsed_format` is no column of its own: it stands under the first one, in these words,
+    such as "{} a month"; `collapse_first` is what folds where other columns still have room. What is `no_truncate`
+    takes several lines rather than being cut, and on a phone has them to itself.
+    """
+
+    name: str
+    label: str
+    value: Callable[[Any], Cell]
+    sort: Any = None
+    align: str = "left"
+    default_visible: bool = True
+    load_options: tuple[Any, ...] = ()
+    export_text: Callable[[Any], str | None] | None = None
+    collapsed_format: str = ""
+    collapse_first: bool = False
+    no_truncate: bool = False
+
+    def format_export(self, row: Any) -> str:
+        return (self.export_text(row) or "") if self.export_text else plain_text(self.value(row))
+
+    @property
+    def collapse_class(self) -> str:
+        """How the column gives way: early, later or, blank, not at all."""
+        if not self.collapsed_format:
+            return ""
+        return "early" if self.collapse_first else "later"
+
+    def collapsed_value(self, row: Any) -> Cell:
+        """What stands under the first column of `row` where the list is narrow; blank where nothing does."""
+        cell = self.value(row) if self.collapsed_format else None
+        if isinstance(cell, dict) and "chip" in cell:
+            return cell
+        text = self.format_export(row) if cell else ""
+        return self.collapsed_format.format(text) if text else ""
+
+
+def plain_text(cell: Cell) -> str:
+    """What an export writes for a cell."""
+    if cell is None:
+        return ""
+    if isinstance(cell, dict):
+        return str(cell.get("text") or cell.get("chip") or "")
+    if isinstance(cell, list):
+        return ", ".join(plain_text(part) for part in cell)
+    return cell.striptags() if hasattr(cell, "striptags") else str(cell)

@@ -1,0 +1,275 @@
+"""A list page: the arguments of its address, its page of rows, and the context of its template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import flash, request
+from sqlalchemy import Select, UnaryExpression, func, literal_column, select
+from werkzeug.datastructures import MultiDict
+
+from customerhub.core.errors import Invalid
+from customerhub.customers.search import SORT_LAST_OPTION
+from models.base import db
+from views.framework.choices import Source
+from views.framework.columns import Column
+from views.framework.filters import Filter, combine_conditions
+from views.framework.paging import Pager, build_pager, parse_page
+
+PAGE_SIZES = (20, 50, 100)
+COUNT_LIMIT = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
+
+
+@dataclass(frozen=True)
+class ListArgs:
+    """What the address of a list asks for. `filters` are (name, operator, value)."""
+
+    page: int = 0
+    page_size: int = PAGE_SIZES[0]
+    sort: str = ""
+    descending: bool = False
+    search: str = ""
+    filters: tuple[tuple[str, str, str], ...] = ()
+    exact: bool = False
+
+    def query_string(self, **changes: Any) -> str:
+        """The query string of this list with some of it changed; starts at the first page unless told."""
+        args = replace(self, **{"page": 0, **changes})
+        pairs: list[tuple[str, Any]] = [("f", ":".join(parts)) for parts in args.filters]
+        if args.search:
+            pairs.append(("search", args.search))
+        if args.sort:
+            pairs.append(("sort", args.sort))
+        if args.descending:
+            pairs.append(("desc", 1))
+        if args.page_size != PAGE_SIZES[0]:
+            pairs.append(("page_size", args.page_size))
+        if args.page:
+            pairs.append(("page", args.page))
+        if args.exact:
+            pairs.append(("exact", 1))
+        return "?" + urlencode(pairs)
+
+    def form_fields(self) -> list[tuple[str, str]]:
+        """What a form on this page carries along: all but the search and the page."""
+        pairs = [("f", ":".join(parts)) for parts in self.filters]
+        if self.sort:
+            pairs.append(("sort", self.sort))
+        if self.descending:
+            pairs.append(("desc", "1"))
+        if self.page_size != PAGE_SIZES[0]:
+            pairs.append(("page_size", str(self.page_size)))
+        return pairs
+
+
+def parse_list_args(
+    parameters: MultiDict[str, str], columns: Sequence[Column], filters: Sequence[Filter], default_page_size: int
+) -> ListArgs:
+    """What `parameters` asks for; what it asks for in vain is left out."""
+    filters_by_name = {item.name: item for item in filters}
+    conditions = []
+    requested_filters = [text.split(":", 2) for text in parameters.getlist("f")]
+    if parameters.get("filter"):
+        requested_filters.append([parameters["filter"], parameters.get("op", ""), parameters.get("value", "").strip()])
+    for parts in requested_filters[:20]:
+        if (
+            len(parts) == 3
+            and parts[0] in filters_by_name
+            and parts[1] in dict(filters_by_name[parts[0]].list_operators())
+        ):
+            conditions.append((parts[0], parts[1], parts[2][:200]))
+    size = parameters.get("page_size", default_page_size, type=int)
+    sortable = {column.name for column in columns if column.sort is not None}
+    sort = parameters.get("sort", "")
+    return ListArgs(
+        page=parse_page(parameters),
+        page_size=size if size in PAGE_SIZES else PAGE_SIZES[0],
+        sort=sort if sort in sortable else "",
+        descending=parameters.get("desc") == "1",
+        search=parameters.get("search", "").strip()[:200],
+        filters=tuple(dict.fromkeys(conditions)),
+        exact=parameters.get("exact") == "1",
+    )
+
+
+def apply_filters(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> tuple[Select[Any], list[str]]:
+    """`query` with the filters of `args`, and a sentence on each that does not fit and is left out."""
+    filters_by_name = {item.name: item for item in filters}
+    conditions, errors = [], []
+    for name, operator, value in args.filters:
+        try:
+            conditions.append((filters_by_name[name], filters_by_name[name].build_condition(operator, value)))
+        except Invalid as error:
+            errors.append(error.message)
+    return query.where(*combine_conditions(conditions)), errors
+
+
+def flash_filter_errors(errors: Sequence[str]) -> None:
+    """Tell the person who looks at the list about filters that do not fit."""
+    for message in errors:
+        flash(message, "warning")
+
+
+def count_rows(ids: Select[Any], args: ListArgs) -> tuple[int, set[int]]:
+    """How many `ids` there are, counted up to COUNTED + 1 unless `args` wants it exactly; and where a search finds
+    one or two, these, so that nobody needs to look for them again."""
+    rows = ids.order_by(None) if args.exact else ids.order_by(None).limit(COUNT_LIMIT + 1)
+    if not args.search:
+        plain = rows.with_only_columns(literal_column("1"), maintain_column_froms=True).subquery()
+        return db.session.scalar(select(func.count()).select_from(plain)) or 0, set()
+    key = rows.subquery().c[0]
+    total, first, last = db.session.execute(select(func.count(key), func.min(key), func.max(key))).one()
+    return total, {first, last} if 0 < total <= 2 else set()
+
+
+def load_page(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs, load: Sequence[Any]) -> list[Any]:
+    """The rows of one page, and one more where there is a next page.
+
+    The keys are found first, in the index alone, and only the rows of the page are read: page 5,000 costs little
+    more than the first.
+    """
+    sorts = [_without_index(key) for key in order] if query.get_execution_options().get(SORT_LAST_OPTION) else order
+    keys = (
+        query.with_only_columns(model.id, maintain_column_froms=True)
+        .order_by(*sorts)
+        .limit(args.page_size + 1)
+        .offset(args.page * args.page_size)
+        .subquery()
+    )
+    rows = select(model).join(keys, keys.c.id == model.id).order_by(*order).options(*load)
+    return list(db.session.scalars(rows).unique())
+
+
+def _without_index(key: Any) -> Any:
+    """A sort key that no index has in order."""
+    if isinstance(key, UnaryExpression):
+        return func.coalesce(key.element, key.element).desc()
+    return func.coalesce(key, key)
+
+
+def order_of(args: ListArgs, columns: Sequence[Column], default_order: Sequence[Any], model: Any) -> list[Any]:
+    """What to sort by; the key comes last, so that no row is shown twice or never."""
+    column = next((column for column in columns if column.name == args.sort), None)
+    keys = list(default_order) if column is None else _as_list(column.sort)
+    if column is not None or args.descending:
+        keys = [key.desc() if args.descending else key for key in keys]
+    return [*keys, model.id.desc() if args.descending else model.id]
+
+
+def _as_list(sort: Any) -> list[Any]:
+    return list(sort) if isinstance(sort, (tuple, list)) else [sort]
+
+
+@dataclass
+class ListPage:
+    """What templates/screens/list.html shows."""
+
+    title: str
+    subtitle: str | None = None
+    total_text: str = ""
+    exact_url: str | None = None
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    search: dict[str, str] | None = None
+    chips: list[dict[str, str]] = field(default_factory=list)
+    clear_url: str | None = None
+    filters: list[dict[str, Any]] = field(default_factory=list)
+    hidden_fields: list[tuple[str, str]] = field(default_factory=list)
+    tabs: list[dict[str, Any]] = field(default_factory=list)
+    tabs_label: str | None = None
+    save_view_url: str | None = None
+    column_picker: dict[str, Any] | None = None
+    page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)
+    pager: Pager | None = None
+    bulk: list[dict[str, Any]] = field(default_factory=list)
+    bulk_url: str | None = None
+    menu_actions: list[dict[str, Any]] = field(default_factory=list)
+    empty: dict[str, Any] | None = None
+    banners: list[dict[str, Any]] = field(default_factory=list)
+
+
+def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    entries = []
+    for column in columns:
+        is_sorted = args.sort == column.name
+        direction = "desc" if args.descending else "asc"
+        entries.append(
+            {
+                "name": column.name,
+                "label": column.label,
+                "align": column.align,
+                "folds": column.collapse_class,
+                "whole": column.no_truncate,
+                "sorted": direction if is_sorted else None,
+                "sort_url": args.query_string(sort=column.name, descending=is_sorted and not args.descending)
+                if column.sort is not None
+                else None,
+            }
+        )
+    return entries
+
+
+def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, str]]:
+    filters_by_name = {item.name: item for item in filters}
+    return [
+        {
+            "label": filters_by_name[name].describe(operator, value),
+            "remove_url": args.query_string(filters=tuple(f for f in args.filters if f != (name, operator, value))),
+        }
+        for name, operator, value in args.filters
+    ]
+
+
+def filter_sources(filters: Sequence[Filter]) -> list[Source]:
+    """What the select boxes of `filters` offer."""
+    return [item.source for item in filters if item.source is not None]
+
+
+def filter_menu(filters: Sequence[Filter]) -> list[dict[str, Any]]:
+    """The filters as the "Add filter" menu shows them."""
+    return [
+        {
+            "name": item.name,
+            "label": item.label,
+            "kind": "select" if item.kind == "yes" else item.kind,
+            "operators": item.list_operators(),
+            "options": item.list_options(),
+        }
+        for item in filters
+    ]
+
+
+def build_list_pager(args: ListArgs, total: int, row_count: int, has_more: bool) -> Pager:
+    """The links between pages. Beyond what was counted there is a next page and no last one."""
+    first = args.page * args.page_size
+    is_exact = total <= COUNT_LIMIT or args.exact
+    last_page = max((total - 1) // args.page_size, 0) if is_exact else None
+    of_all = f"{total:,}" if is_exact else f"{COUNT_LIMIT:,}+"
+    text = f"{first + 1:,} to {first + row_count:,} of {of_all}" if row_count else "No results on this page"
+    pages = {page for page in range(args.page - 1, args.page + 2) if page >= 0} | {0}
+    if last_page is not None:
+        pages = {page for page in pages if page <= last_page} | {last_page}
+    elif not has_more:
+        pages = {page for page in pages if page <= args.page}
+
+    def page_url(page: int) -> str:
+        return args.query_string(page=page, exact=args.exact)
+
+    links: list[tuple[str, str | None, bool]] = []
+    for page in sorted(pages):
+        if links and page - 1 not in pages:
+            links.append(("…", None, False))
+        links.append((f"{page + 1:,}", page_url(page), page == args.page))
+    return build_pager(args.page, has_more, page_url, text, links)
+
+
+def format_total(total: int, noun: tuple[str, str], exact: bool) -> str:
+    if total > COUNT_LIMIT and not exact:
+        return f"{COUNT_LIMIT:,}+ {noun[1]}"
+    return f"{total:,} {noun[0] if total == 1 else noun[1]}"
+
+
+def is_filter_form() -> bool:
+    """Whether the address came from the filter form and should be shortened."""
+    return "filter" in request.args

@@ -1,0 +1,201 @@
+"""The base of all screens: a Flask-Admin ModelView that checks the permission table and one access scope."""
+
+from typing import Any
+
+from flask import abort, current_app, redirect, request, url_for
+from flask_admin import expose
+from flask_admin.contrib.sqla import ModelView
+from flask_login import current_user
+from sqlalchemy import Select, select
+from werkzeug.wrappers import Response
+from wtforms import Form
+
+from customerhub.core.permissions import Permission
+from customerhub.core.references import pluralize
+from models.base import db
+from views.framework import choices, list_page, list_preferences
+from views.framework.columns import Column
+from views.framework.edit_page import EditMixin
+from views.framework.export import ExportMixin
+from views.framework.forms import build_form
+from views.framework.row_fields import MAX_LOOKED_UP
+from views.framework.screen import ViewResponse
+
+
+class HubModelView(EditMixin, ExportMixin, ModelView):
+    """A screen over one table. A subclass declares columns, filters, fields, inlines and operations."""
+
+    # How Flask-Admin is set up under all of it
+    column_auto_select_related = False
+    can_view_details = True
+    list_template = "screens/list.html"
+    create_template = edit_template = "screens/edit.html"
+    details_template = "screens/details.html"
+    named_filter_urls = True
+
+    def __init__(self, model: type[Any], endpoint: str, **kwargs: Any) -> None:
+        self.column_list = [column.name for column in self.columns]
+        self.column_sortable_list: list[str] = []
+        self.form_columns: list[str] = []
+        super().__init__(model, db, name=self.title, endpoint=endpoint, url=f"/admin/{endpoint}", **kwargs)
+
+    def scaffold_list_columns(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def scaffold_form(self) -> type[Form]:
+        return build_form(self.model, self.all_fields(), inlines=self.inlines, args=self.field_args)
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> Response:
+        if current_user.is_authenticated:
+            abort(403)
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+
+    can_delete = False  # deleting is an operation like any other
+
+    def get_query(self) -> Any:
+        return db.session.query(self.model).filter(
+            self.model.id.in_(self.base_query().with_only_columns(self.model.id))
+        )
+
+    def get_count_query(self) -> Any:
+        return self.get_query().with_entities(self.model.id).count
+
+    # --- The list ------------------------------------------------------------------------------------------
+
+    def count_query(self, query: Select[Any], args: list_page.ListArgs) -> Select[Any]:
+        """The ids of what is `apply_search`, to be counted. A long list may have a quicker way for that."""
+        return self.apply_search(query, args).with_only_columns(self.model.id, maintain_column_froms=True)
+
+    def page_query(self, query: Select[Any], args: list_page.ListArgs, total: int) -> Select[Any]:
+        """As `apply_search`, to be read a page at a time."""
+        return self.apply_search(query, args)
+
+    @expose("/")
+    def index_view(self) -> ViewResponse:
+        args = list_page.parse_list_args(request.args, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        if list_page.is_filter_form():
+            return redirect(url_for(f"{self.endpoint}.index_view") + args.query_string())
+        settings = list_preferences.load_settings(current_user.id, self.endpoint)
+        visible_columns = settings.visible_columns(self.columns)
+        filtered, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
+        list_page.flash_filter_errors(filter_errors)
+        total, known_ids = list_page.count_rows(self.count_query(filtered, args), args)
+        order = list_page.order_of(args, self.columns, self.default_order, self.model)
+        load_options = [*self.load_options, *(option for column in visible_columns for option in column.load_options)]
+        query = (
+            select(self.model).where(self.model.id.in_(known_ids))
+            if known_ids
+            else self.page_query(filtered, args, total)
+        )
+        rows = list_page.load_page(query, self.model, order, args, load_options) if total else []
+        has_more = len(rows) > args.page_size
+        return self.render(
+            self.list_template,
+            page=self._build_list_page(args, settings, visible_columns, rows[: args.page_size], total, has_more),
+        )
+
+    def _build_list_page(
+        self,
+        args: list_page.ListArgs,
+        settings: list_preferences.ListSettings,
+        visible_columns: list[Column],
+        rows: list[Any],
+        total: int,
+        has_more: bool,
+    ) -> list_page.ListPage:
+        choices.preload([*list_page.filter_sources(self.filters), *self.choice_sources])
+        is_unfiltered = not args.search and not args.filters
+        bulk = [
+            {"name": operation.name, "label": operation.label, "danger": operation.danger}
+            for operation in self.all_operations()
+            if operation.bulk
+        ]
+        return list_page.ListPage(
+            title=self.title,
+            subtitle=self.intro,
+            total_text=list_page.format_total(total, (self.noun, pluralize(self.noun)), args.exact),
+            exact_url=args.query_string(exact=True) if total > list_page.COUNT_LIMIT and not args.exact else None,
+            columns=list_page.column_headings(args, visible_columns),
+            rows=[self._build_list_row(row, visible_columns) for row in rows],
+            search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
+            chips=list_page.filter_chips(args, self.filters),
+            clear_url=args.query_string(filters=(), search=""),
+            filters=list_page.filter_menu(self.filters),
+            hidden_fields=args.form_fields(),
+            tabs=self.list_tabs(settings, args),
+            save_view_url=url_for("preferences.save_view", screen=self.endpoint),
+            column_picker=settings.column_picker(self.endpoint, self.columns),
+            page_sizes=[(n, args.query_string(page_size=n), n == args.page_size) for n in list_page.PAGE_SIZES],
+            pager=list_page.build_list_pager(args, total, len(rows), has_more),
+            bulk=bulk,
+            bulk_url=url_for(f"{self.endpoint}.action_view") if bulk else None,
+            menu_actions=self.menu_actions(args),
+            empty=self._empty_state(is_unfiltered),
+            banners=self.list_banners(),
+        )
+
+    def _build_list_row(self, row: Any, visible_columns: list[Column]) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "label": str(row),
+            "url": self.url_of(row),
+            "cells": [column.value(row) for column in visible_columns],
+            "folded": [
+                (column.collapse_class, cell) for column in visible_columns if (cell := column.collapsed_value(row))
+            ],
+        }
+
+    def list_tabs(self, settings: list_preferences.ListSettings, args: list_page.ListArgs) -> list[dict[str, Any]]:
+        """The saved views of this person."""
+        return settings.view_tabs(self.endpoint, args.query_string())
+
+    def menu_actions(self, args: list_page.ListArgs) -> list[dict[str, Any]]:
+        """What the grid button offers."""
+        actions = []
+        if self.can_create:
+            add = {
+                "label": f"Add {self.noun}",
+                "url": url_for(f"{self.endpoint}.create_view"),
+                "icon": "plus",
+            }
+            actions.append({**add, "primary": True})
+        if self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
+            for kind, label in (("xlsx", "Export to Excel"), ("csv", "Export to CSV")):
+                url = url_for(f"{self.endpoint}.export", export_type=kind) + args.query_string()
+                actions.append({"label": label, "url": url, "icon": "download"})
+        return actions
+
+    def list_banners(self) -> list[dict[str, Any]]:
+        """What people must know before they work on this list."""
+        return []
+
+    def _empty_state(self, is_unfiltered: bool) -> dict[str, Any]:
+        if not is_unfiltered:
+            return {
+                "title": "No results",
+                "text": "Try fewer filters or a different search term.",
+                "action": {"label": "Clear all", "url": "?"},
+            }
+        add = {"label": f"Add {self.noun}", "url": url_for(f"{self.endpoint}.create_view")} if self.can_create else None
+        return {"title": f"No {pluralize(self.noun)} yet", "text": self.empty_text, "action": add}
+
+    # --- Look-ups ------------------------------------------------------------------------------------------
+
+    @expose("/ajax/lookup/")
+    def ajax_lookup(self) -> Any:
+        """[[id, label], …] of rows that match what was typed into a look-up field, twenty at the most."""
+        form_sources = self.lookup_sources() if self.may_edit() else {}
+        source = (form_sources | self.operation_lookups()).get(request.args.get("name", ""))
+        if source is None:
+            abort(404)
+        text = request.args.get("query", "").strip()[:100]
+        limit = min(max(request.args.get("limit", 10, type=int), 1), MAX_LOOKED_UP)
+        return [[key, label] for key, label in source.search(text, limit)]
+
+    @expose("/ajax/update/", methods=("POST",))
+    def ajax_update(self) -> Any:
+        abort(404)
+
+    @expose("/delete/", methods=("POST",))
+    def delete_view(self) -> Any:
+        abort(404)

@@ -1,0 +1,179 @@
+"""The pages of operations: the chosen rows, a preview, and the result of each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import abort, flash, g, redirect, request, url_for
+from flask_admin import expose
+from wtforms import Form
+
+from customerhub.core.errors import Invalid
+from models.base import db
+from views.framework.form_binding import attach_errors, fields_of
+from views.framework.labels import capitalize_first
+from views.framework.operation import MAX_ROWS, Operation, OperationPage, run_operation, split_by_availability
+from views.framework.operation_forms import OperationForms, build_forms
+from views.framework.row_fields import LookupField
+from views.framework.screen import Screen, ViewResponse
+from views.http import form_tokens
+from views.http.urls import parse_id
+
+TOO_MANY_ROWS = f"You can select up to {MAX_ROWS} rows at a time."
+CHANGED_MEANWHILE = "Changed by another user after you opened this page. Please review it again"
+
+
+class OperationMixin(Screen):
+    """The operations of a HubModelView."""
+
+    def all_operations(self) -> list[Operation]:
+        """The operations that the actor may run at all."""
+        return [operation for operation in self.operations if self.actor.has_permission(operation.permission)]
+
+    def available_operations(self, row: Any) -> list[Operation]:
+        """The operations that the actor may run and that can be done to `row` now."""
+        return [
+            operation for operation in self.all_operations() if split_by_availability(operation, [row], self.actor)[0]
+        ]
+
+    def operation_url(self, operation: str, ids: Sequence[Any]) -> str:
+        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids))
+
+    def operation_lookups(self) -> dict[str, Any]:
+        """The rows that the look-up fields of the actor's operations choose from, by the field's look-up name."""
+        forms = [each.form for each in self.all_operations() if isinstance(each.form, type)]
+        fields = (unbound for form in forms for _, unbound in fields_of(form, LookupField))
+        return {unbound.kwargs["lookup"]: unbound.kwargs["source"] for unbound in fields}
+
+    @expose("/action/", methods=("POST",))
+    def action_view(self) -> ViewResponse:
+        """From the ticked rows of the list to the page of the operation."""
+        ids = request.form.getlist("rowid")
+        if not ids or len(ids) > MAX_ROWS:
+            flash(TOO_MANY_ROWS if ids else "Select one or more rows first.", "warning")
+            return redirect(url_for(f"{self.endpoint}.index_view"))
+        operation = self._get_operation(request.form.get("action", ""))
+        return redirect(self.operation_url(operation.name, ids), 303)
+
+    @expose("/operation/<operation>/", methods=("GET", "POST"))
+    def operation_view(self, operation: str) -> ViewResponse:
+        """What will happen, the form, the preview; on POST it is done and each row's result is shown."""
+        chosen = self._get_operation(operation)
+        is_submission = request.method == "POST" and "preview" not in request.form
+        duplicate = form_tokens.claim_token() if is_submission else None
+        if duplicate is not None and duplicate.is_same:
+            return duplicate.redirect_again(url_for(f"{self.endpoint}.index_view"))
+        rows = self._selected_rows(request.args.getlist("id"))
+        can, cannot = split_by_availability(chosen, rows, self.actor)
+        can, changed_rows = _split_unchanged(chosen, can)
+        cannot += changed_rows
+        g.crumb = chosen.label
+        forms = build_forms(chosen, rows, can, self.actor)
+        page = self._build_operation_page(chosen, forms.form, can, cannot)
+        page.row_columns = forms.columns
+        page.row_forms = [
+            (subject, forms.row_forms[row.id])
+            for subject, row in zip(page.subjects["can"], can, strict=True)
+            if row.id in forms.row_forms
+        ]
+        if duplicate is not None:
+            page.errors.append(form_tokens.SAVED_WITH_OTHER_ENTRIES)
+        elif is_submission and can and not (changed_rows and chosen.all_or_none) and forms.validate():
+            response = self._run(chosen, can, forms, page)
+            if response is not None:
+                return response
+        if chosen.preview and can:
+            page.refreshes_preview = forms.form is not None
+            page.preview = chosen.preview(can, forms.values, self.actor)
+        status = 422 if can and duplicate is None else 409
+        return self.render("screens/operation.html", page=page), status if is_submission else 200
+
+    def _get_operation(self, name: str) -> Operation:
+        operation = next((each for each in self.operations if each.name == name), None)
+        if operation is None:
+            abort(404)
+        if not self.actor.has_permission(operation.permission):
+            abort(403)
+        return operation
+
+    def _selected_rows(self, ids: Sequence[str]) -> list[Any]:
+        """The rows with these ids, in their order; 404 where one of them is not the actor's to know of.
+
+        Raises Invalid where they are more than LIMIT.
+        """
+        if len(ids) > MAX_ROWS:
+            raise Invalid(TOO_MANY_ROWS)
+        parsed_ids = [parse_id(text) for text in ids]
+        if not parsed_ids or None in parsed_ids:
+            abort(404)
+        keys = list(dict.fromkeys(parsed_ids))
+        found = (
+            db.session.scalars(self.base_query().where(self.model.id.in_(keys)).options(*self.load_options))
+            .unique()
+            .all()
+        )
+        if len(found) != len(keys):
+            abort(404)
+        by_key = {row.id: row for row in found}
+        return [by_key[key] for key in keys]
+
+    def _build_operation_page(
+        self, operation: Operation, form: Form | None, can: list[Any], cannot: list[tuple[Any, str]]
+    ) -> OperationPage:
+        rows = [*can, *(row for row, _ in cannot)]
+        title = operation.format_title(can or rows, self.noun)
+        return OperationPage(
+            title=title,
+            explanation=operation.explanation,
+            form=form,
+            subjects={
+                "can": [{"label": str(row), "url": self.url_of(row)} for row in can],
+                "cannot": [{"label": str(row), "url": self.url_of(row), "why": why} for row, why in cannot],
+            },
+            button=operation.format_button(can or rows, self.noun),
+            danger=operation.danger,
+            back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
+            hidden_fields=[("seen", f"{row.id}:{operation.row_version(row)}") for row in rows],
+            noun=self.noun,
+            past_tense=operation.past_tense,
+        )
+
+    def _run(
+        self, operation: Operation, rows: list[Any], forms: OperationForms, page: OperationPage
+    ) -> ViewResponse | None:
+        """Run it; None where what was typed is refused and the page is to be shown again."""
+        index = url_for(f"{self.endpoint}.index_view")
+        back = index if operation.deletes_rows else page.back_url or index
+        label = capitalize_first(str(rows[0]))
+        results = run_operation(operation, rows, forms.values, self.actor, self.url_of, forms.values_by_id)
+        result_url = operation.result_url if len(results) == 1 and results[0]["ok"] else None
+        if result_url is not None:
+            back = result_url(results[0]["return_value"])
+        if any(result["ok"] for result in results):
+            form_tokens.set_redirect(back)
+            db.session.commit()
+        else:
+            db.session.rollback()
+        skipped = [{**row, "ok": False, "text": row["why"]} for row in page.subjects["cannot"]]
+        if len(results) == 1 and not skipped:
+            if results[0]["ok"]:
+                if result_url is None:
+                    flash(f"{label} {operation.past_tense}", "success")
+                return redirect(back, 303)
+            if forms.form is not None:
+                page.errors += attach_errors(forms.form, results[0]["error"])
+                return None
+        page.results = [*results, *skipped]
+        page.back_url = index
+        return self.render("screens/operation.html", page=page)
+
+
+def _split_unchanged(operation: Operation, rows: Sequence[Any]) -> tuple[list[Any], list[tuple[Any, str]]]:
+    """The rows that are as the posted page showed them, and (row, why not) of the others."""
+    posted_versions = dict(text.split(":", 1) for text in request.form.getlist("seen") if ":" in text)
+    unchanged, changed = [], []
+    for row in rows:
+        if posted_versions.get(str(row.id), operation.row_version(row)) == operation.row_version(row):
+            unchanged.append(row)
+        else:
+            changed.append((row, CHANGED_MEANWHILE))
+    return unchanged, changed

@@ -1,0 +1,126 @@
+"""The declarations of a screen, its access check, and its rows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import abort, g
+from flask_login import current_user
+from sqlalchemy import ColumnElement, Select, or_
+from werkzeug.wrappers import Response
+from wtforms import Form
+
+from customerhub.core.permissions import Actor, Permission, select_visible
+from models.base import db
+from models.folding import contains_text
+from views.framework import list_page
+from views.framework.choices import Source
+from views.framework.columns import Column
+from views.framework.filters import Filter
+from views.framework.forms import Inline
+from views.framework.operation import Operation
+from views.http.actor import current_actor
+from views.http.urls import parse_id, path_to
+
+ViewResponse = str | Response | tuple[str, int]
+
+
+class Screen:
+    """The base of HubModelView and of the mixins for its pages.
+
+    Every row that it lists, counts, opens, edits, exports, looks up or acts on comes from `base_query()`, so rows
+    outside the actor's access scope cannot be reached.
+    """
+
+    # Declared by the screen
+    noun: str = "row"
+    title: str = ""
+    intro: str | None = None
+    columns: Sequence[Column] = ()
+    filters: Sequence[Filter] = ()
+    search_columns: Sequence[Any] = ()
+    search_hint: str = "Search by name"
+    default_order: Sequence[Any] = ()
+    load_options: Sequence[Any] = ()
+    fields: Sequence[str] = ()
+    field_args: dict[str, dict[str, Any]] = {}
+    tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
+    inlines: Sequence[Inline] = ()
+    operations: Sequence[Operation] = ()
+    choice_sources: Sequence[Source] = ()
+    view_permission: Permission = Permission.SETUP_VIEW
+    edit_permission: Permission | None = Permission.SETUP_EDIT
+    save: Callable[..., Any]  # (row, *, actor); of a screen that edits
+    empty_text: str = ""
+
+    # Set by Flask-Admin
+    model: Any
+    endpoint: str
+    render: Callable[..., str]
+    edit_template: str
+    details_template: str
+    _create_form_class: type[Form]
+    _edit_form_class: type[Form]
+
+    # --- Who may -------------------------------------------------------------------------------------------
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts: the person signed in, or the one whose job this is."""
+        return g.get("actor") or current_actor()
+
+    def is_accessible(self) -> bool:
+        return current_user.is_authenticated and self.actor.has_permission(self.view_permission)
+
+    def may_edit(self) -> bool:
+        return (
+            self.edit_permission is not None and bool(self.fields) and self.actor.has_permission(self.edit_permission)
+        )
+
+    @property
+    def can_create(self) -> bool:
+        return self.may_edit()
+
+    @property
+    def can_edit(self) -> bool:
+        return self.may_edit()
+
+    # --- What there is -------------------------------------------------------------------------------------
+
+    def all_fields(self) -> list[str]:
+        return [*self.fields, *(name for _, _, names in self.tabs for name in names)]
+
+    def base_query(self) -> Select[Any]:
+        """Every row that the actor may know of. All else starts here."""
+        return select_visible(self.model, self.actor)
+
+    def get_one(self, id: Any) -> Any:
+        """The row with this id; ends the request with 404 where the actor may not know of it."""
+        row_id = parse_id(str(id))
+        if row_id is None:
+            abort(404)
+        row = (
+            db.session.scalars(self.base_query().where(self.model.id == row_id).options(*self.load_options))
+            .unique()
+            .first()
+        )
+        if row is None:
+            abort(404)
+        return row
+
+    def url_of(self, row: Any) -> str:
+        return path_to(f"{self.endpoint}.details_view", row.id)
+
+    # --- What a list asks for ------------------------------------------------------------------------------
+
+    def filtered_query(self, args: list_page.ListArgs) -> tuple[Select[Any], list[str]]:
+        """What `args` asks for, and what is to be said of filters that do not fit."""
+        query, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
+        return self.apply_search(query, args), filter_errors
+
+    def apply_search(self, query: Select[Any], args: list_page.ListArgs) -> Select[Any]:
+        """The rows of `query` that the search text of `args` finds."""
+        return query.where(self.search_condition(args.search)) if args.search and self.search_columns else query
+
+    def search_condition(self, search: str) -> ColumnElement[bool]:
+        """The condition that a search text puts on the list."""
+        return or_(*(contains_text(column, search) for column in self.search_columns))

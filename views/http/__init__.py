@@ -1,0 +1,1 @@
+"""What applies to every request: actor, security, errors, form tokens, health."""

@@ -1,0 +1,163 @@
+"""Contracts and orders as a partner sees them, and the form that adds a contract for a live customer."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_login import login_required
+from sqlalchemy.orm import joinedload
+from wtforms import DateField, Form
+from wtforms.validators import InputRequired, NumberRange, Optional
+
+from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract
+from customerhub.contracts.eligibility import list_visible_alerts, refusal_reason
+from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.registration import require_dealer
+from models import Contract, Customer, CustomerOrder, InvoiceProfile
+from models.enums import Stage
+from views.cells.alerts import BANNERS
+from views.cells.contracts import requested_date_cell, status_chip, value_cell
+from views.contracts.customer_owned import CustomerOwnedField, CustomerOwnedSource
+from views.contracts.customer_tab import columns_of, count_by_status, describe_tallies, format_limit_note, list_newest
+from views.framework.fields import AmountField, WholeNumberField
+from views.framework.formatting import format_date, get_today
+from views.framework.portal_page import PortalPage
+from views.partner.forms import text_field
+from views.partner.requests import bp, build_menu, list_resubmission_errors, open_customer_request, run_and_commit
+
+NEW_PROFILE = "Create a new profile"
+SHOW_FOR_NEW_PROFILE = {"data-show-when": "invoice_profile_id="}
+
+
+class ContractForm(Form):
+    """A new contract, with one of the customer's invoice profiles or a new one."""
+
+    name = text_field("Contract name", 200, required=True)
+    invoice_profile_id = CustomerOwnedField(
+        "Invoice profile", [Optional()], owned_source=CustomerOwnedSource(InvoiceProfile), blank=NEW_PROFILE
+    )
+    profile_name = text_field("Name of the new profile", 120, render_kw={"maxlength": 120, **SHOW_FOR_NEW_PROFILE})
+    profile_email = text_field("Email for invoices", 254, render_kw={"maxlength": 254, **SHOW_FOR_NEW_PROFILE})
+    connections = WholeNumberField("Connections", [InputRequired("Required"), NumberRange(0, MOST_CONNECTIONS)])
+    start_date = DateField("Start", [InputRequired("Required")])
+    end_date = DateField("End", [Optional()], description="Leave blank for open-ended.")
+    value = AmountField("Value", [Optional()], decimals=2, limit=MOST_VALUE)
+
+
+def build_summary(row: Customer) -> dict[str, Any]:
+    """The summary of a live customer for its partner."""
+    items = [
+        ("Name", row.name),
+        ("Registration no.", row.registration_number or row.identity_number),
+        ("Registration date", format_date(row.registration_date) or None),
+        ("Payment type", str(row.payment_method or "") or None),
+        ("Category", str(row.category or "") or None),
+    ]
+    return {"title": "Summary", "items": items}
+
+
+def build_contracts_table(row: Customer) -> dict[str, Any]:
+    condition = Contract.customer_id == row.id
+    tallies_by_status = count_by_status(Contract, condition)
+    return {
+        "title": "Contracts",
+        "text": (describe_tallies(tallies_by_status) or "") + format_limit_note(tallies_by_status) or None,
+        "columns": columns_of("Number", "Name", "Connections", "Status", "Value", "Start", "End"),
+        "rows": [
+            [
+                each.number,
+                each.name,
+                f"{each.connections:,}",
+                status_chip(each),
+                value_cell(each),
+                format_date(each.start_date),
+                format_date(each.end_date) or None,
+            ]
+            for each in list_newest(Contract, condition)
+        ],
+        "empty": {"title": "No contracts yet", "text": "A contract goes live when its invoice profile is completed."},
+    }
+
+
+def build_orders_table(row: Customer) -> dict[str, Any]:
+    condition = CustomerOrder.customer_id == row.id
+    tallies_by_status = count_by_status(CustomerOrder, condition)
+    labels = ("Number", "Description", "Connections", "Status", "Contract", "Ordered", "Requested date", "Delivered")
+    return {
+        "title": "Orders",
+        "text": (describe_tallies(tallies_by_status) or "") + format_limit_note(tallies_by_status) or None,
+        "columns": columns_of(*labels),
+        "rows": [
+            [
+                each.number,
+                each.description,
+                f"{each.connections:,}",
+                status_chip(each),
+                each.contract.number if each.contract else None,
+                format_date(each.ordered_on),
+                requested_date_cell(each),
+                format_date(each.delivered_on) or None,
+            ]
+            for each in list_newest(CustomerOrder, condition, load=(joinedload(CustomerOrder.contract),))
+        ],
+        "empty": {"title": "No orders yet", "text": "Orders and their status appear here."},
+    }
+
+
+def add_live_sections(page: PortalPage, row: Customer, actor: Actor) -> PortalPage:
+    """`page` with what that of a live customer has beyond that of others."""
+    if row.stage is not Stage.BILLING:
+        return page
+    page = replace(
+        page,
+        cards=[build_summary(row), *page.cards],
+        tables=[build_orders_table(row), build_contracts_table(row), *page.tables],
+    )
+    if not actor.has_permission(Permission.CONTRACTS_ADD):
+        return page
+    problem = refusal_reason(row, actor=actor)
+    if problem is not None:
+        return replace(page, banners=[*page.banners, {"kind": "info", "text": f"{problem}."}])
+    url = url_for("partner.new_contract", customer_id=row.id)
+    return replace(page, actions=[{"label": "Add a contract", "url": url, "icon": "plus", "primary": True}])
+
+
+@bp.route("/customers/<int:customer_id>/contracts/new/", methods=["GET", "POST"])
+@login_required
+def new_contract(customer_id: int) -> Any:
+    """Add a contract for a live customer."""
+    actor, row, record_url, duplicate_submission = open_customer_request(customer_id)
+    require_dealer(actor)
+    problem = refusal_reason(row, actor=actor)
+    errors = list_resubmission_errors(duplicate_submission)
+    page = PortalPage(
+        title=f"Add a contract for {row.name}",
+        nav=build_menu("customers"),
+        banners=_banners(row, actor, problem),
+        errors=errors,
+        button="Add contract",
+        back_url=record_url,
+    )
+    status = 422 if request.method == "POST" else 200
+    if problem is not None:
+        card = {
+            "title": "Contract cannot be added",
+            "text": "Nothing was saved." if request.method == "POST" else None,
+            "action": {"label": f"Back to {row.name}", "url": record_url},
+        }
+        return replace(page, cards=[card]).render(), status
+    form: Any = ContractForm(request.form if request.method == "POST" else None, data={"start_date": get_today()})
+    form.invoice_profile_id.set_customer(row.id)
+    if request.method == "POST" and not errors and form.validate():
+        values = dict(form.data)
+        if run_and_commit(lambda: add_contract(row, **values, actor=actor), form, errors, lambda _: record_url):
+            flash(f"The contract {values['name']} was added.", "success")
+            return redirect(record_url, 303)
+    return replace(page, form=form).render(), status
+
+
+def _banners(row: Customer, actor: Actor, problem: str | None) -> list[dict[str, Any]]:
+    """Why it cannot be, and what the partner has to know before."""
+    refusal_banners = [{"kind": "error", "text": f"{problem}."}] if problem is not None else []
+    alerts = list_visible_alerts(row, actor=actor, as_of=get_today())
+    return refusal_banners + [{"kind": BANNERS[alert.severity], "text": alert.text} for alert in alerts]

@@ -1,0 +1,55 @@
+"""Cost center: the commodities that billing lines charge."""
+
+from typing import Any
+
+from flask import url_for
+
+from customerhub.core.money import format_unit_price
+from models import Commodity
+from views.framework.columns import Column
+from views.framework.formatting import format_amount
+from views.framework.list_page import ListArgs
+from views.setup.setup_view import SetupView, active_column, active_filter, name_column
+
+
+def cost_center_links(current: str) -> list[dict[str, Any]]:
+    """The way from one of the three cost center lists to the others."""
+    lists = (("commodities", "Commodities"), ("locations", "Locations"), ("billed-users", "Users to bill"))
+    return [
+        {"label": label, "url": url_for(f"{endpoint}.index_view"), "icon": "cost"}
+        for endpoint, label in lists
+        if endpoint != current
+    ]
+
+
+class CommodityView(SetupView):
+    noun = "commodity"
+    title = "Commodities"
+    intro = "Metered and charged items. Locations and users to bill are the other two lists of the cost center."
+    empty_text = "A commodity has a unit and default prices for billing lines."
+    columns = (
+        name_column(Commodity),
+        Column("unit", "Unit", lambda row: row.unit, sort=Commodity.unit),
+        Column(
+            "default_minimum_cost",
+            "Minimum cost",
+            lambda row: format_amount(row.default_minimum_cost),
+            sort=Commodity.default_minimum_cost,
+            align="right",
+        ),
+        Column(
+            "default_cost_per_unit",
+            "Cost per unit",
+            lambda row: format_unit_price(row.default_cost_per_unit),
+            sort=Commodity.default_cost_per_unit,
+            align="right",
+        ),
+        active_column(Commodity),
+    )
+    filters = (active_filter(Commodity),)
+    search_columns = (Commodity.name,)
+    default_order = (Commodity.name_key,)
+    fields = ("name", "unit", "default_minimum_cost", "default_cost_per_unit", "active")
+
+    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
+        return [*super().menu_actions(args), *cost_center_links(self.endpoint)]

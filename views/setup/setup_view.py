@@ -1,0 +1,45 @@
+"""What the plain set-up screens share: a name, an active flag, saving and deleting by one rule."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from customerhub.core.permissions import Permission
+from customerhub.setup.rows import delete_row, save_row
+from views.framework.chips import active_chip
+from views.framework.columns import Column
+from views.framework.filters import Filter
+from views.framework.model_view import HubModelView
+from views.framework.operation import Operation
+
+DELETE = Operation(
+    name="delete",
+    label="Delete",
+    past_tense="deleted",
+    permission=Permission.SETUP_EDIT,
+    run=delete_row,
+    explanation="Deleted immediately. Only possible if no other records refer to it; otherwise make it inactive.",
+    icon="trash",
+    danger=True,
+    deletes_rows=True,
+)
+
+
+class SetupView(HubModelView):
+    """A screen over one set-up table."""
+
+    save = staticmethod(save_row)
+    operations: Sequence[Operation] = (DELETE,)
+    view_permission = Permission.SETUP_VIEW
+    edit_permission: Permission | None = Permission.SETUP_EDIT
+
+
+def name_column(model: Any, label: str = "Name") -> Column:
+    return Column("name", label, lambda row: row.name, sort=getattr(model, "name_key", model.name))
+
+
+def active_column(model: Any) -> Column:
+    return Column("active", "Active", active_chip, sort=model.active)
+
+
+def active_filter(model: Any) -> Filter:
+    return Filter("active", "Active", model.active, "yes")

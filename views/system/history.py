@@ -1,0 +1,92 @@
+"""History: every change of every business row."""
+
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import Select
+
+from customerhub.core.history import UNTRACKED
+from customerhub.core.permissions import Permission, select_visible
+from models import Customer, History
+from models.base import db
+from views.framework.columns import Column
+from views.framework.display import changes_of, noun_of
+from views.framework.edit_page import DetailsPage
+from views.framework.filters import Filter
+from views.framework.formatting import format_datetime
+from views.framework.forms import MODELS_BY_TABLE
+from views.framework.labels import capitalize_first
+from views.framework.model_view import HubModelView
+from views.framework.timeline import describe_actor, describe_source, visibility_condition
+
+KINDS = tuple(
+    sorted(
+        ((name, capitalize_first(noun_of(name))) for name, model in MODELS_BY_TABLE.items() if model not in UNTRACKED),
+        key=lambda pair: pair[1],
+    )
+)
+
+
+def record_kind(entry: History) -> str:
+    return capitalize_first(noun_of(entry.table_name))
+
+
+def _changed_fields(entry: History) -> str:
+    names = [label for label, _, _ in changes_of(entry.table_name, entry.changes)]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+class HistoryView(HubModelView):
+    noun = "change"
+    title = "History"
+    intro = "Who changed what, when and from where."
+    empty_text = "Every change of a business record appears here."
+    columns = (
+        Column("at", "When", lambda row: format_datetime(row.at)),
+        Column("actor", "Who", lambda row: describe_actor(row)),
+        Column("record", "Record", lambda row: {"text": row.title, "sub": record_kind(row)}),
+        Column("action", "What", lambda row: capitalize_first(row.action)),
+        Column("changes", "Fields", _changed_fields, collapsed_format="{}"),
+        Column("source", "From", lambda row: describe_source(row.source), collapsed_format="from {}"),
+    )
+    filters = (
+        Filter("actor", "Who", History.actor_name, nullable=False),
+        Filter("table", "Kind of record", History.table_name, "select", choices=KINDS, nullable=False),
+        Filter("action", "What", History.action, nullable=False),
+        Filter("source", "From", History.source, nullable=False),
+    )
+    search_columns = (History.title,)
+    search_hint = "Search by name of the record"
+    default_order = (History.id.desc(),)
+    view_permission = Permission.HISTORY_VIEW
+    edit_permission = None
+
+    def base_query(self) -> Select[Any]:
+        return super().base_query().where(visibility_condition(self.actor))
+
+    def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
+        return []
+
+    def fill_details(self, page: DetailsPage, row: History, _tab: str) -> None:
+        page.title = f"{row.title}: {row.action}"
+        page.meta = [
+            ("When", format_datetime(row.at)),
+            ("Who", describe_actor(row)),
+            ("From", describe_source(row.source)),
+            ("Record", record_kind(row)),
+        ]
+        if row.reason:
+            page.sections.append({"title": "Reason", "text": row.reason})
+        if row.customer_id and db.session.scalar(
+            select_visible(Customer, self.actor).where(Customer.id == row.customer_id)
+        ):
+            url = url_for("customers.details_view", id=row.customer_id, tab="history")
+            page.actions = [{"label": "Customer history", "url": url, "icon": "history", "primary": True}]
+        page.tables = [
+            {
+                "title": "Fields",
+                "columns": [{"label": "Field"}, {"label": "Before"}, {"label": "After"}],
+                "rows": [list(change) for change in changes_of(row.table_name, row.changes)],
+                "empty": "No fields changed.",
+            }
+        ]

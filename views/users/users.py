@@ -1,0 +1,156 @@
+"""Users: who signs in, with which role."""
+
+from typing import Any
+
+from sqlalchemy.orm import joinedload
+
+from customerhub.core.permissions import Actor, Permission
+from customerhub.users import accounts
+from customerhub.users.links import VALID_HOURS, get_one_time_links
+from models import User
+from models.enums import Role, TemplatePurpose
+from views.framework.chips import active_chip
+from views.framework.columns import Column
+from views.framework.filters import Filter
+from views.framework.formatting import format_datetime
+from views.framework.labels import member_label
+from views.framework.model_view import HubModelView
+from views.framework.operation import Operation
+
+ROLE_TONES = {
+    Role.ADMIN: "violet",
+    Role.MANAGER: "blue",
+    Role.AGENT: "green",
+    Role.PARTNER: "amber",
+    Role.CUSTOMER: "grey",
+}
+
+
+def _invite(user: User, *, actor: Actor) -> None:
+    accounts.invite(user, links=get_one_time_links(), actor=actor)
+
+
+def _save(user: User, *, actor: Actor) -> User:
+    """The form hides what a role does not have; so does the account."""
+    if user.role is not Role.PARTNER:
+        user.dealer_id = None
+    if user.role is not Role.CUSTOMER:
+        user.customer_id, user.portal_permissions = None, []
+    return accounts.save_user(user, actor=actor)
+
+
+def _deactivate_refusal(user: User, _actor: Actor) -> str | None:
+    return None if user.active else "Already inactive"
+
+
+def _activate_refusal(user: User, _actor: Actor) -> str | None:
+    return "Already active" if user.active else None
+
+
+OPERATIONS = (
+    Operation(
+        name="invite",
+        label="Send password link",
+        past_tense="emailed",
+        permission=Permission.USERS_EDIT,
+        run=_invite,
+        unavailable_reason=lambda user, _actor: None if user.active else "Inactive",
+        explanation="Sends an email with a link to set a password. The link works once, for "
+        f"{VALID_HOURS[TemplatePurpose.WELCOME]} hours, or {VALID_HOURS[TemplatePurpose.RESET]} hours for a password "
+        "reset.",
+        icon="mail",
+    ),
+    Operation(
+        name="sign-out",
+        label="Sign out everywhere",
+        past_tense="signed out",
+        permission=Permission.USERS_EDIT,
+        run=accounts.end_sessions,
+        explanation="Ends all sessions of the user in all browsers.",
+        icon="sign-out",
+    ),
+    Operation(
+        name="deactivate",
+        label="Deactivate",
+        past_tense="deactivated",
+        permission=Permission.USERS_EDIT,
+        run=accounts.deactivate,
+        unavailable_reason=_deactivate_refusal,
+        explanation="The user is signed out everywhere and can no longer sign in. Their data is kept.",
+        icon="lock",
+    ),
+    Operation(
+        name="activate",
+        label="Activate",
+        past_tense="activated",
+        permission=Permission.USERS_EDIT,
+        run=accounts.activate,
+        unavailable_reason=_activate_refusal,
+        explanation="The user can sign in again with the previous password.",
+        icon="ok",
+    ),
+    Operation(
+        name="delete",
+        label="Delete",
+        past_tense="deleted",
+        permission=Permission.USERS_EDIT,
+        run=accounts.delete_user,
+        explanation="Deletes the account. Only possible if no other records refer to it; otherwise deactivate it.",
+        icon="trash",
+        danger=True,
+        deletes_rows=True,
+    ),
+)
+
+
+class UserView(HubModelView):
+    noun = "user"
+    title = "Users"
+    intro = "User accounts. Passwords are never shown or emailed: users set their own through a link."
+    empty_text = "Add the people who work with you."
+    columns = (
+        Column("name", "Name", lambda row: row.name, sort=User.name),
+        Column("email", "Email", lambda row: row.email, sort=User.email_key, collapsed_format="{}"),
+        Column(
+            "role", "Role", lambda row: {"chip": member_label(row.role), "tone": ROLE_TONES[row.role]}, sort=User.role
+        ),
+        Column(
+            "belongs_to",
+            "Belongs to",
+            lambda row: str(row.dealer or row.customer or "") or None,
+            load_options=(joinedload(User.dealer), joinedload(User.customer)),
+            collapsed_format="of {}",
+        ),
+        Column(
+            "last_sign_in_at",
+            "Last sign-in",
+            lambda row: format_datetime(row.last_sign_in_at),
+            sort=User.last_sign_in_at,
+            collapsed_format="last sign-in {}",
+        ),
+        Column("active", "Active", active_chip, sort=User.active),
+    )
+    filters = (
+        Filter("role", "Role", User.role, "select", members=Role, nullable=False),
+        Filter("active", "Active", User.active, "yes"),
+    )
+    search_columns = (User.name, User.email)
+    search_hint = "Search by name or email"
+    default_order = (User.role == Role.CUSTOMER, User.name)  # portal users, of whom there may be thousands, come last
+    fields = ("name", "email", "role", "active", "dealer_id", "customer_id", "portal_permissions")
+    tabs = (("grants", "Additional rights", ("data_protection", "platform")),)
+    field_args: dict[str, dict[str, Any]] = {
+        "dealer_id": {"description": "Sees this dealer's customers", "render_kw": {"data-show-when": "role=partner"}},
+        "customer_id": {"description": "Sees this customer's record", "render_kw": {"data-show-when": "role=customer"}},
+        "portal_permissions": {
+            "render_kw": {"data-show-when": "role=customer"},
+        },
+        "data_protection": {"description": "Can delete customers permanently"},
+        "platform": {
+            "description": "Can add organisations and switch between them",
+        },
+    }
+    operations = OPERATIONS
+    view_permission = Permission.USERS_VIEW
+    edit_permission = Permission.USERS_EDIT
+    save = staticmethod(_save)
