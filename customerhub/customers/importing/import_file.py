@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
+from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import Table, open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
-from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
+from customerhub.customers.importing.checking import CheckedRow, RowChecker, store_cells
+from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.customers.importing.saving import RowSaver, lock_organisation
 from models.enums import RowOutcome
@@ -110,10 +111,10 @@ def import_open_file(
     result = ImportResult()
     if not dry_run:
         lock_organisation(actor.organisation_id)
-    with open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows) as table:
+    with open_table(file, max_rows=max_rows, **HEADER_NAMES) as table:
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored_columns
-        errors_workbook = ErrorsWorkbook(errors_file) if errors_file else None
+        errors_workbook = _open_errors_workbook(errors_file, table, actor) if errors_file else None
         chunks = import_rows(
             table,
             organisation_id=actor.organisation_id,
@@ -132,6 +133,10 @@ def import_open_file(
     return result
 
 
+def _open_errors_workbook(file: IO[bytes], table: Table, actor: Actor) -> ErrorsWorkbook:
+    return ErrorsWorkbook(file, organisation_date_format(actor.organisation_id), from_1904=table.from_1904)
+
+
 def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:
     """Notices describe what was done: there are none where nothing is saved."""
     result.is_saved = is_saved
@@ -145,4 +150,4 @@ def _collect_errors(rows: list[CheckedRow], result: ImportResult, errors_workboo
             result.errors += [RowError(row.number, problem.column, problem.reason) for problem in row.problems]
             if errors_workbook:
                 errors = [{"column": problem.column, "reason": problem.reason} for problem in row.problems]
-                errors_workbook.add_row(row.number, format_cells(row), errors)
+                errors_workbook.add_row(row.number, store_cells(row), errors)

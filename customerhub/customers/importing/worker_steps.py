@@ -15,8 +15,8 @@ from customerhub.core.errors import Conflict, NotFound
 from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
-from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
+from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells, store_cells
+from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.comparing import build_preview_changes
 from customerhub.customers.importing.import_file import RowCounts
 from customerhub.customers.importing.lookups import Lookup
@@ -88,9 +88,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         organisation_id = stored_file.organisation_id
         file = exit_stack.enter_context(storage.open_file(stored_file))
         yield 0  # so that nobody waits for this transaction while the file is opened
-        table = exit_stack.enter_context(
-            open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows)
-        )
+        table = exit_stack.enter_context(open_table(file, max_rows=max_rows, **HEADER_NAMES))
         _renew(lease, total_rows=table.count_rows(max_rows), ignored_columns=table.ignored_columns)
         yield 0
         checker = RowChecker(organisation_id, from_1904=table.from_1904)
@@ -98,7 +96,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         for rows in checker.check_rows(table.read_rows()):
             counts.add_rows(rows)
             _renew(lease, **_count_columns(counts))
-            db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker.lookups) for row in rows])
+            db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker) for row in rows])
             yield counts.total
         _finish_check(lease, counts)
         yield counts.total
@@ -135,10 +133,16 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
     }
 
 
-def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) -> dict[str, Any]:
-    """What is kept of a checked row: its cells where they are all there is to show, its changes where there are any."""
-    cells = format_cells(row)
-    reference, name = cells.get("reference"), cells.get("name")
+def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[str, Any]:
+    """What is kept of a checked row: its cells where they are all there is to show, its changes where there are any.
+
+    The cells of a row in error are kept as they are, because they are given back; those of a new row as texts.
+    """
+    texts = format_cells(row)
+    reference, name = texts.get("reference"), texts.get("name")
+    cells: dict[str, Any] | None = texts if row.outcome is RowOutcome.NEW else None
+    if row.outcome is RowOutcome.ERROR:
+        cells = store_cells(row, from_1904=checker.from_1904)
     if name is None and row.existing:
         name = row.existing["name"]
     return {
@@ -148,8 +152,8 @@ def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) ->
         "reference": reference[:255] if reference else None,
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
-        "cells": cells if row.outcome in (RowOutcome.NEW, RowOutcome.ERROR) else None,
-        "changes": build_preview_changes(row.changes, lookups) or None,
+        "cells": cells,
+        "changes": build_preview_changes(row.changes, checker.lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -175,7 +179,7 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
     noticed_rows: list[int] = []
     with (
         storage.open_file(_get_file(import_id)) as file,
-        open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows) as table,
+        open_table(file, max_rows=max_rows, **HEADER_NAMES) as table,
     ):
         checker = RowChecker(actor.organisation_id, from_1904=table.from_1904)
         saver = RowSaver(actor.organisation_id, checker.lookups)
