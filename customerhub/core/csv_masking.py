@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_FORMULA: Final = r"[=+\-@|%＝＋－＠]"  # what begins a formula, in Excel with Japanese settings too
+_SIGNS: Final = "=+-@|%＝＋－＠"  # what begins a formula, in Excel with Japanese settings too
+_FORMULA: Final = f"[{re.escape(_SIGNS)}]"
 _HARMLESS: Final = re.compile(r"-?[0-9][0-9,.]*")  # a plain amount, such as -1,234.50
 _SKIPPED: Final = r"[\"'\t\r\n]*"  # what a spreadsheet may leave out in front of a formula
 _PLACE: Final = r"(?:\A|(?<=[;\t\n])|(?<=\r)(?!\n))"  # where a cell can begin
@@ -21,6 +22,8 @@ _UNMASKED: Final = re.compile(rf"\A'(?=[\"']*[\t\r\n])|{_PLACE}'(?={_SKIPPED}{_F
 # Whether a column has anything to mask, found in one go: its cells joined with a character that none of them has.
 _JOINT: Final = "\0"
 _SUSPECT: Final = re.compile(rf"\0[\"']*[\t\r\n]|[\0;\t\r\n]{_SKIPPED}{_FORMULA}")
+_FIRST: Final = frozenset(_SIGNS)
+_DIVIDING: Final = ";\t\r\n\"'"  # without any of these only the first character of a cell counts
 
 
 def mask_formulas(text: str) -> str:
@@ -34,7 +37,11 @@ def unmask_formulas(text: str) -> str:
 
 
 def mask_column(texts: Sequence[str]) -> Sequence[str]:
-    """`texts`, each masked. Much faster than one after the other where there is nothing to mask."""
-    if not _SUSPECT.search(_JOINT + _JOINT.join(texts)):
-        return texts
-    return [mask_formulas(text) for text in texts]
+    """`texts`, each masked. Many times as fast as one after the other where there is nothing to mask."""
+    joined = _JOINT + _JOINT.join(texts)
+    if any(sign in joined for sign in _DIVIDING):
+        return [mask_formulas(text) for text in texts] if _SUSPECT.search(joined) else texts
+    # One character is looked for many times as fast as two.
+    if any(sign in joined and _JOINT + sign in joined for sign in _SIGNS):
+        return [f"'{text}" if text[:1] in _FIRST and not _HARMLESS.fullmatch(text) else text for text in texts]
+    return texts

@@ -7,6 +7,7 @@ from customerhub.core.permissions import Permission
 from customerhub.setup.rows import delete_row, save_row
 from views.framework.chips import active_chip
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.model_view import HubModelView
 from views.framework.operation import Operation
@@ -34,11 +35,13 @@ class SetupView(HubModelView):
 
 
 def name_column(model: Any, label: str = "Name") -> Column:
-    return Column("name", label, lambda row: row.name, sort=getattr(model, "name_key", model.name))
+    sort = getattr(model, "name_key", model.name)
+    return Column("name", label, lambda row: row.name, sort=sort, export=Exported(model.name))
 
 
 def active_column(model: Any) -> Column:
-    return Column("active", "Active", active_chip, sort=model.active)
+    export = Exported(model.active, render=lambda active: "Active" if active else "Inactive")
+    return Column("active", "Active", active_chip, sort=model.active, export=export)
 
 
 def active_filter(model: Any) -> Filter:
