@@ -90,7 +90,7 @@ class ValueCache(dict[Any, Any]):
 
 
 def get_formatter(kind: CellKind, formats: SheetFormats) -> Callable[[Any], str]:
-    """What makes a text of a value of `kind` that is not None, as a CSV file writes it."""
+    """What makes a text of a value of `kind`, as a CSV file writes it; blank for None."""
     formatters: dict[CellKind, Callable[[Any], str]] = {
         CellKind.TEXT: str,
         CellKind.DATE: lambda day: format_date(day, formats.date_format),
@@ -101,7 +101,8 @@ def get_formatter(kind: CellKind, formats: SheetFormats) -> Callable[[Any], str]
         CellKind.COUNT: lambda count: f"{count:,}",
         CellKind.YES_NO: lambda value: "Yes" if value else "No",
     }
-    return formatters[kind]
+    format_value = formatters[kind]
+    return lambda value: "" if value is None else format_value(value)
 
 
 def write_csv(target: TextIO, headings: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
@@ -124,9 +125,9 @@ def write_csv_table(target: TextIO, columns: Sequence[SheetColumn], rows: Iterab
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
         texts = [
-            mask_column(["" if value is None else value for value in values])
+            mask_column([value or "" for value in values])
             if column.kind is CellKind.TEXT
-            else ["" if value is None else cache[value] for value in values]
+            else list(map(cache.__getitem__, values))
             for column, cache, values in zip(columns, caches, zip(*chunk, strict=True), strict=True)
         ]
         writer.writerows(zip(*texts, strict=True))

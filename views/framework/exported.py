@@ -6,13 +6,18 @@ the row that a row refers to is joined; what it shows of several rows is read fo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import BindParameter, Select, bindparam, select
 from sqlalchemy.orm import aliased
 
 from customerhub.core.spreadsheets import CellKind, Row, ValueCache
 from models.base import db
+
+_KEYS: Final[BindParameter[Any]] = bindparam(
+    "keys", expanding=True
+)  # the statement is made once, whichever rows it is to read
 
 
 class Related:
@@ -27,7 +32,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Gathered:
-    """`attribute` of all rows of the relation to many, as a tuple in the order of the relation."""
+    """`attribute` of all rows of a many-to-many relation, as a tuple in the order of the relation."""
 
     relation: Any
     attribute: Any
@@ -66,11 +71,13 @@ class ExportReader:
         self._gathered: list[Gathered] = []
         self._builders = [self._plan_column(each) for each in exports]
         self._needs_objects = any(not each.sources for each in exports)
-        self._query = self._joined.with_only_columns(*self._expressions, maintain_column_froms=True)
+        query = self._joined.with_only_columns(*self._expressions, maintain_column_froms=True)
+        self._query = query.where(model.id.in_(_KEYS))
+        self._gather_queries = {each: _select_gathered(each) for each in self._gathered}
 
     def read_rows(self, keys: Sequence[int]) -> list[Row]:
         """The values of the rows with these keys, in their order; a row that is gone is left out."""
-        selected = db.session.connection().execute(self._query.where(self._model.id.in_(keys)))
+        selected = db.session.connection().execute(self._query, {_KEYS.key: keys}).all()
         by_key = {row[0]: row for row in selected}
         objects = self._load_objects(keys) if self._needs_objects else by_key
         found = [key for key in keys if key in by_key and key in objects]
@@ -99,7 +106,7 @@ class ExportReader:
         if len(readers) > 1:
             return lambda columns, many, _rows: list(map(render, *(read(columns, many) for read in readers)))
         cache = ValueCache(render)
-        return lambda columns, many, _rows: [cache[value] for value in readers[0](columns, many)]
+        return lambda columns, many, _rows: list(map(cache.__getitem__, readers[0](columns, many)))
 
     def _plan_source(self, source: Any) -> Callable[[Any, Any], Sequence[Any]]:
         if isinstance(source, Gathered):
@@ -126,18 +133,27 @@ class ExportReader:
     # --- What is read beside it ----------------------------------------------------------------------------
 
     def _gather(self, source: Gathered, keys: Sequence[int]) -> list[tuple[Any, ...]]:
-        relation = source.relation.property
-        query = (
-            select(self._model.id, source.attribute)
-            .join(source.relation)
-            .where(self._model.id.in_(keys))
-            .order_by(*(relation.order_by or ()), inspect(relation.mapper.class_).primary_key[0])
-        )
+        rows = db.session.connection().execute(self._gather_queries[source], {_KEYS.key: keys}).all()
         values: dict[int, list[Any]] = {}
-        for key, value in db.session.connection().execute(query):
-            values.setdefault(key, []).append(value)
+        for row in sorted(rows, key=itemgetter(*range(2, len(rows[0])))) if rows else ():
+            values.setdefault(row[0], []).append(row[1])
         return [tuple(values.get(key, ())) for key in keys]
 
     def _load_objects(self, keys: Sequence[int]) -> dict[int, Any]:
         query = self._base_query.where(self._model.id.in_(keys)).options(*self._load_options)
         return {row.id: row for row in db.session.scalars(query).unique()}
+
+
+def _select_gathered(source: Gathered) -> Select[Any]:
+    """The key of the row, the value, and what the values of a row are sorted by, which the database does not do: it
+    would look through all the table's rows in that order.
+    """
+    relation = source.relation.property
+    (_, key_column), *_ = relation.synchronize_pairs
+    target = relation.mapper.class_
+    return (
+        select(key_column, source.attribute, *relation.order_by, target.id)
+        .select_from(relation.secondary)
+        .join(target, relation.secondaryjoin)
+        .where(key_column.in_(_KEYS))
+    )

@@ -63,7 +63,7 @@ def format_rows(table: exports.TableExport) -> list[list[str]]:
     """The rows as a CSV file writes them, but for apostrophes."""
     formatters = [get_formatter(column.kind, table.formats) for column in table.columns]
     return [
-        ["" if value is None else format_value(value) for format_value, value in zip(formatters, row, strict=True)]
+        [format_value(value) for format_value, value in zip(formatters, row, strict=True)]
         for row in table.load_rows(table.keys)
     ]
 
