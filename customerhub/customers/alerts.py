@@ -199,7 +199,7 @@ def _is_review_overdue(
 # The rule with most columns first: a union has the types of its first part.
 RULES: Final[dict[AlertRule, tuple[str, RuleQuery]]] = {
     AlertRule.REVIEW: ("A review is overdue: record it when it is done", _select_with_review),
-    AlertRule.BLACKLISTED: ("Blacklisted: not to be approved, contracted or reinstated", select_blacklisted_ids),
+    AlertRule.BLACKLISTED: ("Blacklisted: not to be approved or contracted", select_blacklisted_ids),
     AlertRule.CREDIT_LIMIT: ("The balance is above the credit limit", _select_over_credit_limit),
     AlertRule.DOCUMENT: ("A compliance document has expired", _select_with_expired_document),
 }

@@ -291,8 +291,7 @@ def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
             blocking_links.append(("account", count))
         if blocking_links:
             reasons[customer.id] = (
-                f"{customer.name} still has {describe_references(blocking_links)}. Drop the customer instead of "
-                "deleting it."
+                f"{customer.name} still has {describe_references(blocking_links)} and cannot be deleted."
             )
     return reasons
 
@@ -300,8 +299,8 @@ def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
 def delete_customer(customer: Customer, *, actor: Actor) -> None:
     """Delete `customer` at once, with the details of its record.
 
-    Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead. Raises
-    NotFound where somebody else has deleted it.
+    Raises StillLinked, saying what is linked, where anything more hangs on it, NotFound where somebody else has deleted
+    it.
     """
     require_permission(actor, Permission.CUSTOMERS_DELETE)
     require_access(actor, customer)

@@ -48,9 +48,8 @@ DELETE = Operation(
     run=delete_customer,
     unavailable_reasons=lambda customers, _actor: deletion_refusal_reasons(customers),
     explanation="Customers without linked records are deleted immediately, including their contacts, addresses and "
-    "portal "
-    "users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be deleted: drop "
-    "them instead. Personal data stays in the history of changes and, for imported customers, in the rows and the "
+    "portal users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be "
+    "deleted. Personal data stays in the history of changes and, for imported customers, in the rows and the "
     "workbook of the import: this does not erase it.",
     icon="trash",
     danger=True,

@@ -165,7 +165,7 @@ class UserView(HubModelView):
             "render_kw": {"data-show-when": "role=customer"},
         },
         "data_protection": {
-            "description": "Can delete customers permanently",
+            "description": "Reserved for deleting personal data; no action uses it yet",
             "render_kw": {"data-show-when": FOR_STAFF},
         },
         "platform": {
