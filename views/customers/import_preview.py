@@ -29,6 +29,7 @@ STATE_TEXTS = {
     S.REVERTED: "Reverted, except for values changed since.",
 }
 INVITATION_NOTE = "Saving creates a portal user for each new customer and emails them a link to choose a password."
+OWN_COLUMNS = ("name", "reference")  # of the page's table too
 DATE_COLUMNS = {column.header for column in COLUMNS if column.cell_type is CellType.DATE}
 
 
@@ -123,7 +124,9 @@ def _row(row: ImportRow, is_deleted: bool) -> dict[str, Any]:
         "errors": [_error_details(error, cells) for error in row.errors or []],
         "is_new": row.outcome is RowOutcome.NEW,
         "changes": [
-            (header, *(_format_value(header, value) for value in pair)) for header, pair in (row.changes or {}).items()
+            (header, *(_format_value(header, value) for value in pair))
+            for header, pair in (row.changes or {}).items()
+            if row.outcome is not RowOutcome.NEW or header not in OWN_COLUMNS
         ],
     }
 

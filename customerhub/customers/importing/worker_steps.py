@@ -144,7 +144,8 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
 def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) -> dict[str, Any]:
     """What is kept of a checked row: its cells where it is in error, what saving would change where it is not."""
     cells = format_cells(row)
-    reference, name = cells.get("reference"), cells.get("name")
+    texts = cells | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
+    reference, name = texts.get("reference"), texts.get("name")
     if name is None and row.existing:
         name = row.existing["name"]
     return {

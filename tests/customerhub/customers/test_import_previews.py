@@ -32,7 +32,7 @@ from tests.support.workbooks import (
 # A row as somebody types it, and what is saved of it, as the preview has to show it.
 TYPED = valid_row(
     1,
-    name="  Müller   GmbH ",
+    name="  Müller GmbH ",
     address="1 High Street, London",
     contactNumber=" +49 30 1234567 ",
     email="a@customer.example; b@customer.example;a@customer.example",
@@ -56,7 +56,16 @@ def shown_values(page: str) -> list[dict[str, str]]:
     """What the preview shows of each new row, by column."""
     rows = re.findall(r'<ul class="changes values">(.*?)</ul>', page, re.DOTALL)
     pattern = r'<span class="change-name">(.*?)</span>\s*<ins>(.*?)</ins>'
-    return [{name: unescape(value) for name, value in re.findall(pattern, row, re.DOTALL)} for row in rows]
+    own_columns = re.findall(r'data-label="Reference">(.*?)</td>\s*<td data-label="Name">(.*?)</td>', page, re.DOTALL)
+    return [
+        {name: unescape(value) for name, value in re.findall(pattern, row, re.DOTALL)}
+        | {"reference": strip_tags(reference), "name": strip_tags(name)}
+        for row, (reference, name) in zip(rows, own_columns, strict=True)
+    ]
+
+
+def strip_tags(html: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", html)).strip()
 
 
 def preview(browser: Browser, import_id: int) -> str:
@@ -78,6 +87,7 @@ def test_a_new_row_is_shown_as_it_will_be_saved(browser, import_org, date_format
         "department": "Sales",
         "notificationMessage": "Customer review",
     }
+    assert (shown["name"], shown["reference"]) == ("Müller GmbH", "REF1")
     assert shown["email"] == "a@customer.example, b@customer.example"
     assert (shown["reviewFrequency"], shown["financialEndMonth"]) == ("3", "12")
     assert shown["startDate"] == format_date(date(2020, 2, 29), date_format)
