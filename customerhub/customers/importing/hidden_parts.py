@@ -24,7 +24,7 @@ def describe_hidden_parts(table: Table) -> str | None:
         count = len(table.hidden_columns)
         noun = "column that is" if count == 1 else "columns that are"
         sentences.append(f"{count:,} {noun} hidden in Excel: {_list_first(table.hidden_columns, MAX_LISTED_COLUMNS)}")
-    return f"This import includes {' and '.join(sentences)}" if sentences else None
+    return f"This import includes {'; '.join(sentences)}" if sentences else None
 
 
 def _list_first(names: Sequence[object], limit: int) -> str:

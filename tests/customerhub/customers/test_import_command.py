@@ -292,9 +292,7 @@ def test_a_file_that_cannot_be_used_says_it_too(run, tmp_path, import_org):
 
 def test_what_is_hidden_in_excel_is_told(run, file, import_org):
     path = file(build_workbook([valid_row(1), valid_row(2)], hidden_rows=[3], hidden_columns=["risk"]))
-    told = (
-        "This import includes 1 row that is filtered out or hidden in Excel: 3 and 1 column that is hidden in Excel: "
-    )
+    told = "This import includes 1 row that is filtered out or hidden in Excel: 3; 1 column that is hidden in Excel: "
     told += "risk"
     assert f"{told}.\n" in run(path, "--dry-run")[1]
     assert run(path, "--json")[1]["hidden"] == told

@@ -191,7 +191,7 @@ def test_the_preview_tells_what_excel_hides(browser, import_org):
     page = preview(browser, upload_and_check(file, import_org))
     assert (
         "This import includes 16 rows that are filtered out or hidden in Excel: 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 6 "
-        "more and 2 columns that are hidden in Excel: email, risk" in unescape(page)
+        "more; 2 columns that are hidden in Excel: email, risk" in unescape(page)
     )
     assert len(shown_values(page)) == 20, "they are read all the same"
 
