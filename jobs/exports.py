@@ -44,12 +44,14 @@ class TableExport:
     """A list to be written: its columns, the keys of its rows, what reads some of them, and how dates are written.
 
     `load_rows` gives the values of the rows with these keys, in their order and without those that are gone meanwhile.
+    `notice` is what people must know of the file, such as that rows are missing.
     """
 
     columns: Sequence[SheetColumn]
     keys: Sequence[int]
     load_rows: Callable[[Sequence[int]], Sequence[Row]]
     formats: SheetFormats
+    notice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def _store(lease: Lease, task: _Task, path: Path) -> None:
             actor=actor,
             limit=MAX_FILE_BYTES,
         )
-        if not LEASES.release(lease, state=TransferState.DONE, finished_at=clock.get_now(), file_id=stored.id):
+        problem = task.content.notice if isinstance(task.content, TableExport) else None
+        end = {"state": TransferState.DONE, "finished_at": clock.get_now(), "problem": problem}
+        if not LEASES.release(lease, **end, file_id=stored.id):
             raise Superseded
         db.session.commit()
 

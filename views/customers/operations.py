@@ -6,6 +6,7 @@ from typing import Any
 from wtforms import Form
 
 from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.choice_rules import STAFF_ONLY
 from customerhub.customers.records import assign_account_manager
 from models import User
 from models.base import db
@@ -16,7 +17,7 @@ from views.framework.row_fields import ExplicitRowField
 
 
 def _build_assign_form(_rows: Sequence[Any], _actor: Actor) -> type[Form]:
-    staff = [(key, name) for key, name, active in Source(User, staff_only=True).list_choices() if active]
+    staff = [(key, name) for key, name, active in Source(User, STAFF_ONLY).list_choices() if active]
     manager = ExplicitRowField("Account manager", choices=staff, none_label="Unassigned")
     return type("AssignForm", (Form,), {"manager_id": manager})
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ from views.framework.screen import Screen, ViewResponse
 
 DIRECT_ROWS = 5000  # rows that are written while the browser waits
 MAX_ROWS = 1_000_000
+CUT_TEXT = "The list has more than {0:,} rows: only the first {0:,} are in the file. Filter the list to export the rest"
 
 
 class ExportMixin(Screen):
@@ -96,8 +98,9 @@ class ExportMixin(Screen):
         parameters = MultiDict(_parse_query(export.query["address"]))
         args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
         columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
-        keys, _ = self._row_ids(args, MAX_ROWS)
-        return self._build_table(columns, keys)
+        keys, _ = self._row_ids(args, MAX_ROWS + 1)
+        table = self._build_table(columns, keys[:MAX_ROWS])
+        return replace(table, notice=CUT_TEXT.format(MAX_ROWS)) if len(keys) > MAX_ROWS else table
 
     def _build_table(self, columns: Sequence[Column], keys: Sequence[int]) -> exports.TableExport:
         """The rows with these keys, in these columns."""

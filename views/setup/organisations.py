@@ -10,10 +10,10 @@ from models import Organisation
 from views.framework.columns import Column
 from views.framework.exported import Exported
 from views.framework.locales import code_name
-from views.framework.model_view import HubModelView
+from views.setup.setup_view import FixedFieldMixin
 
 
-class OrganisationView(HubModelView):
+class OrganisationView(FixedFieldMixin):
     noun = "organisation"
     title = "Organisation"
     intro = "Name, currency, reminders and signatory."

@@ -18,6 +18,7 @@ from customerhub.core.xlsx.table import open_table
 from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells, store_cells
 from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.comparing import build_preview_changes
+from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.import_file import RowCounts
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.reverting import build_undo, revert_rows
@@ -98,7 +99,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
             _renew(lease, **_count_columns(counts))
             db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker) for row in rows])
             yield counts.total
-        _finish_check(lease, counts)
+        _finish_check(lease, counts, describe_hidden_parts(table))
         yield counts.total
 
 
@@ -118,8 +119,13 @@ def _renew(lease: Lease, **values: Any) -> None:
     LEASES.renew(lease, now=clock.get_now(), **values)
 
 
-def _finish_check(lease: Lease, counts: RowCounts) -> None:
-    if not LEASES.release(lease, state=FINISH_CHECK.to_state, finished_at=clock.get_now(), total_rows=counts.total):
+def _finish_check(lease: Lease, counts: RowCounts, hidden_parts: str | None) -> None:
+    """The preview is ready. It says what is hidden in Excel, behind why it was checked again, if it was."""
+    reason = db.session.scalar(select(CustomerImport.problem).where(CustomerImport.id == lease.row_id))
+    reason = CHECKED_AGAIN if reason and reason.startswith(CHECKED_AGAIN) else None
+    values: dict[str, Any] = {"total_rows": counts.total, "finished_at": clock.get_now()}
+    values["problem"] = ". ".join(filter(None, (reason, hidden_parts)))[:500] or None
+    if not LEASES.release(lease, state=FINISH_CHECK.to_state, **values):
         raise Superseded
 
 
@@ -134,15 +140,11 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
 
 
 def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[str, Any]:
-    """What is kept of a checked row: its cells where they are all there is to show, its changes where there are any.
-
-    The cells of a row in error are kept as they are, because they are given back; those of a new row as texts.
+    """What is kept of a checked row: its cells as they are where it is in error, because they are given back; what
+    saving would change where it is not.
     """
-    texts = format_cells(row)
+    texts = format_cells(row) | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
     reference, name = texts.get("reference"), texts.get("name")
-    cells: dict[str, Any] | None = texts if row.outcome is RowOutcome.NEW else None
-    if row.outcome is RowOutcome.ERROR:
-        cells = store_cells(row, from_1904=checker.from_1904)
     if name is None and row.existing:
         name = row.existing["name"]
     return {
@@ -152,8 +154,8 @@ def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[s
         "reference": reference[:255] if reference else None,
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
-        "cells": cells,
-        "changes": build_preview_changes(row.changes, checker.lookups) or None,
+        "cells": store_cells(row, from_1904=checker.from_1904) if row.outcome is RowOutcome.ERROR else None,
+        "changes": build_preview_changes(row.saved_changes, checker.lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -219,7 +221,7 @@ def _compare_with_preview(import_id: int, rows: list[CheckedRow], lookups: dict[
             )
         )
     }
-    if previewed_rows != {row.number: (row.outcome, build_preview_changes(row.changes, lookups)) for row in rows}:
+    if previewed_rows != {row.number: (row.outcome, build_preview_changes(row.saved_changes, lookups)) for row in rows}:
         raise Conflict(CHECKED_AGAIN)
 
 
