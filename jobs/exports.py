@@ -18,7 +18,14 @@ from customerhub.core import clock, history, storage
 from customerhub.core.errors import HubError
 from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission, restore_actor
-from customerhub.core.spreadsheets import CONTENT_TYPES, split_into_chunks, write_file
+from customerhub.core.spreadsheets import (
+    CONTENT_TYPES,
+    Row,
+    SheetColumn,
+    SheetFormats,
+    split_into_chunks,
+    write_table,
+)
 from jobs.leased_work import leased_work, resume_lost
 from models import ListExport, Organisation, User
 from models.base import db, get_table
@@ -34,16 +41,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TableExport:
-    """A list to be written: its headings, which columns are numbers, the keys of its rows, and what reads some of them.
+    """A list to be written: its columns, the keys of its rows, what reads some of them, and how dates are written.
 
-    `load_cells` gives the cells of the rows with these keys, in their order and without those that are gone meanwhile.
+    `load_rows` gives the values of the rows with these keys, in their order and without those that are gone meanwhile.
     `notice` is what people must know of the file, such as that rows are missing.
     """
 
-    headings: list[str]
-    numeric_columns: set[int]
+    columns: Sequence[SheetColumn]
     keys: Sequence[int]
-    load_cells: Callable[[Sequence[int]], list[list[str]]]
+    load_rows: Callable[[Sequence[int]], Sequence[Row]]
+    formats: SheetFormats
     notice: str | None = None
 
 
@@ -133,7 +140,7 @@ def _write(lease: Lease) -> None:
             path.write_bytes(content.build_content())
             _record_progress(lease, done_rows=1)
         else:
-            write_file(path, task.kind, content.headings, content.numeric_columns, _rows(lease, content))
+            write_table(path, task.kind, content.columns, _rows(lease, content), content.formats)
         _store(lease, task, path)
 
 
@@ -150,12 +157,12 @@ def _load_task(export_id: int) -> _Task:
     return _Task(actor, content, export.format, file_name, CONTENT_TYPES[export.format])
 
 
-def _rows(lease: Lease, listing: TableExport) -> Iterator[list[str]]:
+def _rows(lease: Lease, listing: TableExport) -> Iterator[Row]:
     """The rows, each chunk told as done when it is written. Raises Superseded."""
     done_count = 0
     for keys in split_into_chunks(listing.keys):
         with read_only_transaction():
-            rows = listing.load_cells(keys)
+            rows = listing.load_rows(keys)
             db.session.rollback()
         yield from rows
         done_count += len(rows)

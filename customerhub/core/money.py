@@ -39,6 +39,11 @@ def format_unit_price(price: Decimal | None) -> str:
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
+def format_percent(percent: Decimal | None) -> str:
+    """A percentage with the decimals that it has: 19 %. Blank for None."""
+    return "" if percent is None else f"{percent.normalize():f} %"
+
+
 def parse_amount(text: str, *, places: int = 2) -> Decimal:
     """The amount that `text` writes with at most `places` decimals: "1,234.50", "1 234.50" or "1234.5".
 

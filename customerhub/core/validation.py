@@ -164,9 +164,3 @@ def clean_currency(text: str) -> str:
 def has_cents(currency: str) -> bool:
     """Whether amounts of a currency have the two decimals that are kept of them."""
     return get_currency_precision(currency) == _DECIMALS
-
-
-def split_names(text: str) -> list[str]:
-    """The names in a list with commas, semicolons or line breaks between them, each trimmed, once, in their order."""
-    names = (" ".join(part.split()) for part in re.split("[,;\n]", text))
-    return list(dict.fromkeys(name for name in names if name))

@@ -85,14 +85,14 @@ def write_as_other_worker(organisations: TwoOrganisations, export_id: int) -> No
     Context().run(run_export)
 
 
-class WatchedRows(list[list[str]]):
+class WatchedRows(list[Any]):
     """Rows that do something when they are about to be written to the file."""
 
-    def __init__(self, rows: list[list[str]], act: Callable[[], None]) -> None:
+    def __init__(self, rows: Sequence[Any], act: Callable[[], None]) -> None:
         super().__init__(rows)
         self._callback = act
 
-    def __iter__(self) -> Iterator[list[str]]:
+    def __iter__(self) -> Iterator[Any]:
         self._callback()
         return super().__iter__()
 
@@ -104,12 +104,12 @@ def watch_export(monkeypatch: pytest.MonkeyPatch, screen: str, callback: Callabl
     def build_watched_export(export: ListExport, actor: Actor) -> exports.TableExport:
         listing = source(export, actor)
 
-        def cells(keys: Sequence[int]) -> list[list[str]]:
-            rows = listing.load_cells(keys)
+        def load_rows(keys: Sequence[int]) -> Sequence[Any]:
+            rows = listing.load_rows(keys)
             callback("read")
             return WatchedRows(rows, lambda: callback("write"))
 
-        return replace(listing, load_cells=cells)
+        return replace(listing, load_rows=load_rows)
 
     monkeypatch.setitem(exports.get_builders(), screen, build_watched_export)
 

@@ -14,23 +14,25 @@ from pathlib import Path
 from app import create_app
 from customerhub.core import spreadsheets
 from customerhub.core.permissions import Actor
+from customerhub.core.spreadsheets import CellKind, Row, SheetColumn, SheetFormats
 from jobs import exports
 from jobs.processes import worker
 from jobs.queue import BULK
 from models import ListExport
+from models.enums import DateFormat
 
 KEYS = range(50)
 
 
 def main(notes: Path, seconds: float) -> int:
-    def cells(keys: Sequence[int]) -> list[list[str]]:
+    def load_rows(keys: Sequence[int]) -> Sequence[Row]:
         with notes.open("a", encoding="utf-8") as file:
             file.write(f"{os.getpid()} {keys[0]}\n")
         time.sleep(seconds)
-        return [[str(key)] for key in keys]
+        return [[key] for key in keys]
 
     def build_slow_export(_export: ListExport, _actor: Actor) -> exports.TableExport:
-        return exports.TableExport(["Key"], {0}, KEYS, cells)
+        return exports.TableExport([SheetColumn("Key", CellKind.COUNT)], KEYS, load_rows, SheetFormats(DateFormat.ISO))
 
     spreadsheets.CHUNK = 10
     app = create_app()

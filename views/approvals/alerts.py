@@ -7,6 +7,7 @@ from wtforms import DateField, Form, StringField
 from wtforms.validators import Length, Optional
 
 from customerhub.core.permissions import Permission
+from customerhub.core.spreadsheets import CellKind
 from customerhub.customers import alerts
 from models import Alert, CatalogItem, Customer
 from models.enums import AlertRule, Severity
@@ -14,6 +15,7 @@ from views.cells.alerts import severity_chip, state_chip
 from views.cells.customers import customer_link
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.exported import Exported, Related
 from views.framework.fields import ChoiceField
 from views.framework.filters import Filter
 from views.framework.formatting import format_date, format_datetime, local_date
@@ -48,7 +50,12 @@ class AlertView(HubModelView):
     intro = "Warnings about customers. Raise an alert on the customer's page; rules raise alerts every day."
     empty_text = "No alerts."
     columns = (
-        Column("text", "Alert", lambda row: row.text),
+        Column(
+            "text",
+            "Alert",
+            lambda row: row.text,
+            export=Exported(Alert.text),
+        ),
         Column("severity", "Severity", severity_chip, sort=Alert.severity),
         Column("state", "State", state_chip),
         Column(
@@ -57,6 +64,7 @@ class AlertView(HubModelView):
             lambda row: customer_link(row.customer),
             load_options=(joinedload(Alert.customer).joinedload(Customer.status),),
             export_text=lambda row: row.customer.name,
+            export=Exported(Related(Alert.customer, Customer.name)),
         ),
         Column("why", "Raised", lambda row: "By rule" if row.rule else "Manually", collapsed_format="{}"),
         Column(
@@ -64,6 +72,7 @@ class AlertView(HubModelView):
             "Type",
             lambda row: row.type.name if row.type else None,
             load_options=(joinedload(Alert.type),),
+            export=Exported(Related(Alert.type, CatalogItem.name)),
             collapsed_format="{}",
         ),
         Column(
@@ -72,6 +81,7 @@ class AlertView(HubModelView):
             lambda row: format_date(local_date(row.created_at)),
             sort=Alert.id,
             collapsed_format="since {}",
+            export=Exported(Alert.created_at, kind=CellKind.DATE, render=local_date),
         ),
         Column(
             "valid_until",
@@ -79,8 +89,15 @@ class AlertView(HubModelView):
             lambda row: format_date(row.valid_until),
             sort=Alert.valid_until,
             collapsed_format="until {}",
+            export=Exported(Alert.valid_until, kind=CellKind.DATE),
         ),
-        Column("closed_at", "Closed", lambda row: format_datetime(row.closed_at), default_visible=False),
+        Column(
+            "closed_at",
+            "Closed",
+            lambda row: format_datetime(row.closed_at),
+            default_visible=False,
+            export=Exported(Alert.closed_at, kind=CellKind.MOMENT),
+        ),
     )
     filters = (
         Filter("severity", "Severity", Alert.severity, "select", members=Severity, nullable=False),

@@ -11,10 +11,12 @@ from wtforms.validators import Length, Optional
 from customerhub.approvals import blacklist
 from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.core.permissions import Actor, Permission
+from customerhub.core.spreadsheets import CellKind
 from models import BlacklistEntry, Customer
 from views.cells.customers import customer_link
 from views.framework.chips import validity_chip
 from views.framework.columns import Column
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_date, format_datetime, get_today, local_date
 from views.framework.forms import RequiredMarker
@@ -86,7 +88,13 @@ class BlacklistView(HubModelView):
     intro = "Customers that must not be approved or contracted. Request an entry on the customer's page."
     empty_text = "No blacklist entries."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=BlacklistEntry.name),
+        Column(
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=BlacklistEntry.name,
+            export=Exported(BlacklistEntry.name),
+        ),
         Column("state", "State", state_chip),
         Column(
             "customer",
@@ -95,18 +103,43 @@ class BlacklistView(HubModelView):
             default_visible=False,
             load_options=(joinedload(BlacklistEntry.customer).joinedload(Customer.status),),
             export_text=lambda row: row.customer.name if row.customer else None,
+            export=Exported(Related(BlacklistEntry.customer, Customer.name)),
         ),
-        Column("identity_number", "Identity no.", lambda row: row.identity_number, collapsed_format="{}"),
-        Column("registration_number", "Registration no.", lambda row: row.registration_number, collapsed_format="{}"),
-        Column("reason", "Reason", lambda row: row.reason),
+        Column(
+            "identity_number",
+            "Identity no.",
+            lambda row: row.identity_number,
+            collapsed_format="{}",
+            export=Exported(BlacklistEntry.identity_number),
+        ),
+        Column(
+            "registration_number",
+            "Registration no.",
+            lambda row: row.registration_number,
+            collapsed_format="{}",
+            export=Exported(BlacklistEntry.registration_number),
+        ),
+        Column(
+            "reason",
+            "Reason",
+            lambda row: row.reason,
+            export=Exported(BlacklistEntry.reason),
+        ),
         Column(
             "created_at",
             "Since",
             lambda row: format_date(local_date(row.created_at)),
             sort=BlacklistEntry.id,
             collapsed_format="since {}",
+            export=Exported(BlacklistEntry.created_at, kind=CellKind.DATE, render=local_date),
         ),
-        Column("valid_until", "Valid until", lambda row: format_date(row.valid_until), sort=BlacklistEntry.valid_until),
+        Column(
+            "valid_until",
+            "Valid until",
+            lambda row: format_date(row.valid_until),
+            sort=BlacklistEntry.valid_until,
+            export=Exported(BlacklistEntry.valid_until, kind=CellKind.DATE),
+        ),
     )
     filters = (
         Filter("removed", "Removed", BlacklistEntry.removed_at, "date"),

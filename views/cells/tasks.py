@@ -5,10 +5,12 @@ from typing import Any
 from flask import url_for
 from sqlalchemy.orm import joinedload
 
-from models import ApprovalTask, Customer
+from customerhub.core.spreadsheets import CellKind
+from models import ApprovalTask, CatalogItem, Customer, Dealer, User
 from models.enums import TaskKind, TaskState
 from views.framework.chips import stage_chip
 from views.framework.columns import Cell, Column
+from views.framework.exported import Exported, Related
 from views.framework.formatting import format_amount, format_date, get_today, local_date
 from views.framework.labels import member_label
 
@@ -103,6 +105,7 @@ COLUMNS = (
         _name_cell,
         load_options=(joinedload(ApprovalTask.customer),),
         export_text=lambda task: task.subject,
+        export=Exported(ApprovalTask.subject),
     ),
     Column(
         "account_number",
@@ -110,10 +113,17 @@ COLUMNS = (
         _customer_attribute("account_number"),
         collapsed_format="{}",
         collapse_first=True,
+        export=Exported(Related(ApprovalTask.customer, Customer.account_number)),
     ),
-    Column("kind", "Request", kind_chip, sort=ApprovalTask.kind),
     Column(
-        "stage", "Stage", lambda task: stage_chip(task.customer.stage) if task.customer else None, collapsed_format="{}"
+        "kind", "Request", kind_chip, sort=ApprovalTask.kind, export=Exported(ApprovalTask.kind, render=member_label)
+    ),
+    Column(
+        "stage",
+        "Stage",
+        lambda task: stage_chip(task.customer.stage) if task.customer else None,
+        collapsed_format="{}",
+        export=Exported(Related(ApprovalTask.customer, Customer.stage), render=member_label),
     ),
     Column(
         "dealer",
@@ -122,6 +132,7 @@ COLUMNS = (
         collapsed_format="{}",
         collapse_first=True,
         load_options=(joinedload(ApprovalTask.customer).joinedload(Customer.dealer),),
+        export=Exported(Related(ApprovalTask.customer, Customer.dealer, Dealer.code)),
     ),
     Column(
         "type",
@@ -129,6 +140,11 @@ COLUMNS = (
         _type_cell,
         load_options=(joinedload(ApprovalTask.customer).joinedload(Customer.category),),
         export_text=_type_text,
+        export=Exported(
+            Related(ApprovalTask.customer, Customer.kind),
+            Related(ApprovalTask.customer, Customer.category, CatalogItem.name),
+            render=lambda kind, category: ", ".join(filter(None, (member_label(kind), category))),
+        ),
         collapsed_format="{}",
         collapse_first=True,
     ),
@@ -137,25 +153,51 @@ COLUMNS = (
         "Credit, billing ref",
         _references_cell,
         export_text=lambda task: ", ".join(_list_references(task)),
+        export=Exported(
+            Related(ApprovalTask.customer, Customer.credit_reference),
+            Related(ApprovalTask.customer, Customer.billing_reference),
+            render=lambda *references: ", ".join(filter(None, references)),
+        ),
         collapsed_format="{}",
         collapse_first=True,
     ),
-    Column("credit_reference", "Credit ref", _customer_attribute("credit_reference"), default_visible=False),
-    Column("billing_reference", "Billing ref", _customer_attribute("billing_reference"), default_visible=False),
+    Column(
+        "credit_reference",
+        "Credit ref",
+        _customer_attribute("credit_reference"),
+        default_visible=False,
+        export=Exported(Related(ApprovalTask.customer, Customer.credit_reference)),
+    ),
+    Column(
+        "billing_reference",
+        "Billing ref",
+        _customer_attribute("billing_reference"),
+        default_visible=False,
+        export=Exported(Related(ApprovalTask.customer, Customer.billing_reference)),
+    ),
     Column(
         "revenue",
         "Est. monthly revenue",
         lambda task: format_amount(task.customer.estimated_monthly_revenue) if task.customer else None,
         align="right",
         collapsed_format="{} a month",
+        export=Exported(Related(ApprovalTask.customer, Customer.estimated_monthly_revenue), kind=CellKind.AMOUNT),
     ),
-    Column("created_at", "Created", _created_cell, sort=ApprovalTask.id, collapsed_format="since {}"),
+    Column(
+        "created_at",
+        "Created",
+        _created_cell,
+        sort=ApprovalTask.id,
+        collapsed_format="since {}",
+        export=Exported(ApprovalTask.created_at, kind=CellKind.DATE, render=local_date),
+    ),
     Column("age", "Age", format_age, align="right", default_visible=False),
     Column(
         "assignee",
         "Assignee",
         lambda task: task.assignee.name if task.assignee else None,
         load_options=(joinedload(ApprovalTask.assignee),),
+        export=Exported(Related(ApprovalTask.assignee, User.name)),
     ),
     Column(
         "due_on",
@@ -163,13 +205,17 @@ COLUMNS = (
         due_cell,
         sort=(ApprovalTask.due_on, ApprovalTask.id),
         export_text=lambda task: format_date(task.due_on) if task.due_on else None,
+        export=Exported(ApprovalTask.due_on, kind=CellKind.DATE),
     ),
-    Column("state", "State", state_chip, default_visible=False),
+    Column(
+        "state", "State", state_chip, default_visible=False, export=Exported(ApprovalTask.state, render=member_label)
+    ),
     Column(
         "requester",
         "Requested by",
         lambda task: task.requester.name if task.requester else "System",
         default_visible=False,
         load_options=(joinedload(ApprovalTask.requester),),
+        export=Exported(Related(ApprovalTask.requester, User.name), render=lambda name: name or "System"),
     ),
 )

@@ -9,9 +9,10 @@ from wtforms import DateField, Form
 from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, transitions
-from customerhub.contracts.risks import build_combined_risk_column
+from customerhub.contracts.risks import build_combined_risk_column, combine_risks
 from customerhub.core.permissions import Actor
-from models import BusinessEntity, Contract, Customer, InvoiceProfile
+from customerhub.core.spreadsheets import CellKind
+from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.enums import ContractStatus, Risk
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
 from views.cells.customers import CustomerFilter, customer_link
@@ -29,8 +30,10 @@ from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import current_formats, format_amount, format_date, get_today
+from views.framework.labels import member_label
 from views.http.urls import path_to
 
 
@@ -56,13 +59,41 @@ class ContractView(CustomerOwnedView):
     title = "Contracts"
     empty_text = "Contracts are added for live customers. A contract goes live when its invoice profile is completed."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=Contract.name),
-        Column("number", "Number", lambda row: row.number, sort=Contract.number, collapsed_format="{}"),
+        Column(
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=Contract.name,
+            export=Exported(Contract.name),
+        ),
+        Column(
+            "number",
+            "Number",
+            lambda row: row.number,
+            sort=Contract.number,
+            collapsed_format="{}",
+            export=Exported(Contract.number),
+        ),
         customer_column(Contract),
-        Column("status", "Status", status_chip, sort=Contract.status),
-        Column("rag", "Risk", overall_risk_chip),
+        Column(
+            "status", "Status", status_chip, sort=Contract.status, export=Exported(Contract.status, render=member_label)
+        ),
+        Column(
+            "rag",
+            "Risk",
+            overall_risk_chip,
+            export=Exported(Contract.business_risk, Contract.contract_risk, render=combine_risks),
+        ),
         connections_column(Contract),
-        Column("value", "Value", value_cell, sort=Contract.value, align="right", collapsed_format="worth {}"),
+        Column(
+            "value",
+            "Value",
+            value_cell,
+            sort=Contract.value,
+            align="right",
+            collapsed_format="worth {}",
+            export=Exported(Contract.value, kind=CellKind.AMOUNT),
+        ),
         Column(
             "start_date",
             "Start",
@@ -70,6 +101,7 @@ class ContractView(CustomerOwnedView):
             sort=Contract.start_date,
             align="right",
             collapsed_format="from {}",
+            export=Exported(Contract.start_date, kind=CellKind.DATE),
         ),
         Column(
             "end_date",
@@ -78,6 +110,7 @@ class ContractView(CustomerOwnedView):
             sort=Contract.end_date,
             align="right",
             collapsed_format="until {}",
+            export=Exported(Contract.end_date, kind=CellKind.DATE),
         ),
         Column(
             "account",
@@ -85,6 +118,7 @@ class ContractView(CustomerOwnedView):
             lambda row: row.account.number,
             default_visible=False,
             load_options=(joinedload(Contract.account),),
+            export=Exported(Related(Contract.account, Account.number)),
         ),
         Column(
             "profile",
@@ -92,6 +126,11 @@ class ContractView(CustomerOwnedView):
             lambda row: profile_cell(row.invoice_profile),
             default_visible=False,
             load_options=(joinedload(Contract.invoice_profile),),
+            export=Exported(
+                Related(Contract.invoice_profile, InvoiceProfile.name),
+                Related(Contract.invoice_profile, InvoiceProfile.status),
+                render="{}, {}".format,
+            ),
         ),
         Column(
             "entity",
@@ -99,10 +138,29 @@ class ContractView(CustomerOwnedView):
             lambda row: str(row.business_entity or "") or None,
             default_visible=False,
             load_options=(joinedload(Contract.business_entity),),
+            export=Exported(Related(Contract.business_entity, BusinessEntity.name)),
         ),
-        Column("supplier", "Supplier", lambda row: row.supplier, default_visible=False),
-        Column("business_risk", "Business risk", lambda row: risk_chip(row.business_risk), default_visible=False),
-        Column("contract_risk", "Contract risk", lambda row: risk_chip(row.contract_risk), default_visible=False),
+        Column(
+            "supplier",
+            "Supplier",
+            lambda row: row.supplier,
+            default_visible=False,
+            export=Exported(Contract.supplier),
+        ),
+        Column(
+            "business_risk",
+            "Business risk",
+            lambda row: risk_chip(row.business_risk),
+            default_visible=False,
+            export=Exported(Contract.business_risk),
+        ),
+        Column(
+            "contract_risk",
+            "Contract risk",
+            lambda row: risk_chip(row.contract_risk),
+            default_visible=False,
+            export=Exported(Contract.contract_risk),
+        ),
     )
     filters = (
         Filter("status", "Status", Contract.status, "select", members=ContractStatus, nullable=False),

@@ -14,6 +14,7 @@ from wtforms import Form
 
 from customerhub.contracts.eligibility import build_eligible_condition, refusal_reason
 from customerhub.core.permissions import AccessScope, Permission, select_visible
+from customerhub.core.spreadsheets import CellKind
 from customerhub.customers.search import select_matching_ids
 from models import Contract, Customer, CustomerOrder, InvoiceProfile
 from models.base import db
@@ -23,6 +24,7 @@ from views.cells.customers import customer_link
 from views.framework.choices import Choice, Source
 from views.framework.columns import Column
 from views.framework.edit_page import EditPage
+from views.framework.exported import Exported, Related
 from views.framework.form_binding import submitted_data
 from views.framework.list_page import ListArgs
 from views.framework.model_view import HubModelView
@@ -103,12 +105,18 @@ def customer_column(model: type[Contract] | type[CustomerOrder]) -> Column:
         lambda row: customer_link(row.customer),
         load_options=(LOAD_CUSTOMER[model],),
         export_text=lambda row: row.customer.name,
+        export=Exported(Related(model.customer, Customer.name)),
     )
 
 
 def connections_column(model: type[Contract] | type[CustomerOrder]) -> Column:
     return Column(
-        "connections", "Connections", lambda row: f"{row.connections:,}", sort=model.connections, align="right"
+        "connections",
+        "Connections",
+        lambda row: f"{row.connections:,}",
+        sort=model.connections,
+        align="right",
+        export=Exported(model.connections, kind=CellKind.COUNT),
     )
 
 

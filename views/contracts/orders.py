@@ -9,6 +9,7 @@ from wtforms import DateField, Form
 from wtforms.validators import InputRequired, Optional
 
 from customerhub.contracts import orders, transitions
+from customerhub.core.spreadsheets import CellKind
 from models import Contract, Customer, CustomerOrder
 from models.enums import OrderStatus
 from views.cells.contracts import LOAD_CUSTOMER, contract_link, number_link, requested_date_cell, status_chip
@@ -24,8 +25,10 @@ from views.contracts.customer_owned import (
 from views.contracts.transitions import reason_field, transition_operation
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_date, get_today
+from views.framework.labels import member_label
 
 CONTRACTS = CustomerOwnedSource(Contract, statuses=orders.ORDERED_ON_STATUSES)
 
@@ -44,8 +47,21 @@ class OrderView(CustomerOwnedView):
     title = "Orders"
     empty_text = "Orders of connections for live customers, with their contracts."
     columns = (
-        Column("description", "Description", lambda row: row.description, sort=CustomerOrder.description),
-        Column("number", "Number", lambda row: row.number, sort=CustomerOrder.number, collapsed_format="{}"),
+        Column(
+            "description",
+            "Description",
+            lambda row: row.description,
+            sort=CustomerOrder.description,
+            export=Exported(CustomerOrder.description),
+        ),
+        Column(
+            "number",
+            "Number",
+            lambda row: row.number,
+            sort=CustomerOrder.number,
+            collapsed_format="{}",
+            export=Exported(CustomerOrder.number),
+        ),
         customer_column(CustomerOrder),
         Column(
             "contract",
@@ -53,9 +69,16 @@ class OrderView(CustomerOwnedView):
             lambda row: number_link(row.contract, "contracts") if row.contract else None,
             load_options=(joinedload(CustomerOrder.contract),),
             export_text=lambda row: row.contract.number if row.contract else None,
+            export=Exported(Related(CustomerOrder.contract, Contract.number)),
             collapsed_format="on {}",
         ),
-        Column("status", "Status", status_chip, sort=CustomerOrder.status),
+        Column(
+            "status",
+            "Status",
+            status_chip,
+            sort=CustomerOrder.status,
+            export=Exported(CustomerOrder.status, render=member_label),
+        ),
         connections_column(CustomerOrder),
         Column(
             "ordered_on",
@@ -64,8 +87,17 @@ class OrderView(CustomerOwnedView):
             sort=CustomerOrder.ordered_on,
             align="right",
             collapsed_format="ordered {}",
+            export=Exported(CustomerOrder.ordered_on, kind=CellKind.DATE),
         ),
-        Column("wanted_on", "Requested date", requested_date_cell, sort=CustomerOrder.wanted_on, align="right"),
+        Column(
+            "wanted_on",
+            "Requested date",
+            requested_date_cell,
+            sort=CustomerOrder.wanted_on,
+            align="right",
+            export_text=lambda row: format_date(row.wanted_on),
+            export=Exported(CustomerOrder.wanted_on, kind=CellKind.DATE),
+        ),
         Column(
             "delivered_on",
             "Delivered",
@@ -73,6 +105,7 @@ class OrderView(CustomerOwnedView):
             sort=CustomerOrder.delivered_on,
             align="right",
             collapsed_format="delivered {}",
+            export=Exported(CustomerOrder.delivered_on, kind=CellKind.DATE),
         ),
     )
     filters = (

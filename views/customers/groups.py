@@ -15,6 +15,7 @@ from views.cells.customers import customer_link
 from views.framework.chips import stage_chip
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage
+from views.framework.exported import Exported, Related
 from views.framework.formatting import current_formats, format_amount
 from views.framework.model_view import HubModelView
 from views.setup.setup_view import DELETE
@@ -28,15 +29,27 @@ class GroupView(HubModelView):
     intro = "Related customers under a parent."
     empty_text = "Group related customers: choose the group on the customer's form."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=CustomerGroup.name),
+        Column(
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=CustomerGroup.name,
+            export=Exported(CustomerGroup.name),
+        ),
         Column(
             "parent",
             "Parent",
             lambda row: customer_link(row.parent),
             load_options=(joinedload(CustomerGroup.parent).joinedload(Customer.status),),
             export_text=lambda row: row.parent.name if row.parent else None,
+            export=Exported(Related(CustomerGroup.parent, Customer.name)),
         ),
-        Column("note", "Note", lambda row: row.note),
+        Column(
+            "note",
+            "Note",
+            lambda row: row.note,
+            export=Exported(CustomerGroup.note),
+        ),
     )
     search_columns = (CustomerGroup.name,)
     default_order = (CustomerGroup.name,)

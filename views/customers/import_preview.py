@@ -7,7 +7,9 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import select
 
+from customerhub.core.xlsx.sheet import BadCell, format_cell
 from customerhub.customers.importing.columns import COLUMNS, CellType
+from customerhub.customers.importing.stored_cells import restore_cell
 from models import CustomerImport, ImportRow
 from models.enums import RowOutcome, TransferState
 from views.framework.formatting import format_date
@@ -108,8 +110,9 @@ def _rows(imported: CustomerImport, outcome: str) -> tuple[list[dict[str, Any]],
 
 def _error_details(error: dict[str, str], cells: dict[str, Any]) -> tuple[str, str, Any]:
     """Column, reason and what the cell held, where the reason does not say it already."""
-    cell_value = cells.get(error["column"])
-    return error["column"], error["reason"], None if str(cell_value) in error["reason"] else cell_value
+    cell = restore_cell(cells.get(error["column"]))
+    cell_text = None if cell is None or isinstance(cell, BadCell) else format_cell(cell)
+    return error["column"], error["reason"], None if str(cell_text) in error["reason"] else cell_text
 
 
 def _row(row: ImportRow, is_deleted: bool) -> dict[str, Any]:

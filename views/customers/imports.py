@@ -13,7 +13,7 @@ from customerhub.core import clock, storage
 from customerhub.core.errors import HubError, Invalid
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission
-from customerhub.core.spreadsheets import CONTENT_TYPES
+from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind
 from customerhub.core.transaction import after_commit
 from customerhub.customers.importing import transitions
 from customerhub.customers.importing.columns import COLUMNS
@@ -25,6 +25,7 @@ from models.base import db
 from models.enums import TransferState
 from views.customers import import_preview
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.labels import member_label
@@ -88,13 +89,54 @@ class ImportView(HubModelView):
     intro = "Customers from Excel files. Nothing is saved until the import is confirmed."
     empty_text = "Download the template, fill it in and upload it. Every row is checked before anything is saved."
     columns = (
-        Column("file_name", "File", lambda row: row.file_name, sort=CustomerImport.file_name),
-        Column("state", "State", lambda row: {"chip": member_label(row.state), "tone": TONES[row.state]}),
-        Column("new", "New", lambda row: f"{row.new_rows:,}", align="right"),
-        Column("changed", "Changed", lambda row: f"{row.changed_rows:,}", align="right"),
-        Column("unchanged", "Unchanged", lambda row: f"{row.unchanged_rows:,}", align="right"),
-        Column("error", "With errors", lambda row: f"{row.error_rows:,}", align="right"),
-        Column("created_at", "Uploaded", lambda row: format_datetime(row.created_at), sort=CustomerImport.id),
+        Column(
+            "file_name",
+            "File",
+            lambda row: row.file_name,
+            sort=CustomerImport.file_name,
+            export=Exported(CustomerImport.file_name),
+        ),
+        Column(
+            "state",
+            "State",
+            lambda row: {"chip": member_label(row.state), "tone": TONES[row.state]},
+            export=Exported(CustomerImport.state, render=member_label),
+        ),
+        Column(
+            "new",
+            "New",
+            lambda row: f"{row.new_rows:,}",
+            align="right",
+            export=Exported(CustomerImport.new_rows, kind=CellKind.COUNT),
+        ),
+        Column(
+            "changed",
+            "Changed",
+            lambda row: f"{row.changed_rows:,}",
+            align="right",
+            export=Exported(CustomerImport.changed_rows, kind=CellKind.COUNT),
+        ),
+        Column(
+            "unchanged",
+            "Unchanged",
+            lambda row: f"{row.unchanged_rows:,}",
+            align="right",
+            export=Exported(CustomerImport.unchanged_rows, kind=CellKind.COUNT),
+        ),
+        Column(
+            "error",
+            "With errors",
+            lambda row: f"{row.error_rows:,}",
+            align="right",
+            export=Exported(CustomerImport.error_rows, kind=CellKind.COUNT),
+        ),
+        Column(
+            "created_at",
+            "Uploaded",
+            lambda row: format_datetime(row.created_at),
+            sort=CustomerImport.id,
+            export=Exported(CustomerImport.created_at, kind=CellKind.MOMENT),
+        ),
     )
     filters = (Filter("state", "State", CustomerImport.state, "select", members=TransferState, nullable=False),)
     search_columns = (CustomerImport.file_name,)

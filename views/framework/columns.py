@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from views.framework.exported import Exported
+
 Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a list of these
 
 
@@ -11,11 +13,12 @@ Cell = Any  # text, Markup, a mapping {text, url, chip, tone, colour, sub}, or a
 class Column:
     """One column of a list.
 
-    `value` gives what a row shows; an export writes `export_text`, or the same as plain text. `sort` is what it sorts
-    by: a column or several. `default_visible` tells whether it is shown until somebody chooses otherwise. Where the
-    list is narrow, what has `collapsed_format` is no column of its own: it stands under the first one, in these words,
-    such as "{} a month"; `collapse_first` is what folds where other columns still have room. What is `no_truncate`
-    takes several lines rather than being cut, and on a phone has them to itself.
+    `value` gives what a row shows, `export_text` the same as a text where that is not its text anyway. An export
+    writes what `export` says, or that text. `sort` is what it sorts by: a column or several. `default_visible` tells
+    whether it is shown until somebody chooses otherwise. Where the list is narrow, what has `collapsed_format` is no
+    column of its own: it stands under the first one, in these words, such as "{} a month"; `collapse_first` is what
+    folds where other columns still have room. What is `no_truncate` takes several lines rather than being cut, and on
+    a phone has them to itself.
     """
 
     name: str
@@ -26,11 +29,17 @@ class Column:
     default_visible: bool = True
     load_options: tuple[Any, ...] = ()
     export_text: Callable[[Any], str | None] | None = None
+    export: Exported | None = None
     collapsed_format: str = ""
     collapse_first: bool = False
     no_truncate: bool = False
 
-    def format_export(self, row: Any) -> str:
+    def get_export(self) -> Exported:
+        """What an export writes for this column."""
+        return self.export or Exported(render=self.format_text)
+
+    def format_text(self, row: Any) -> str:
+        """What a row shows, as a text."""
         return (self.export_text(row) or "") if self.export_text else plain_text(self.value(row))
 
     @property
@@ -45,7 +54,7 @@ class Column:
         cell = self.value(row) if self.collapsed_format else None
         if isinstance(cell, dict) and "chip" in cell:
             return cell
-        text = self.format_export(row) if cell else ""
+        text = self.format_text(row) if cell else ""
         return self.collapsed_format.format(text) if text else ""
 
 

@@ -1,8 +1,9 @@
 """A list as a file: as filtered, with the chosen columns. A large one is written by a job."""
 
-import io
-from collections.abc import Iterator, Sequence
-from functools import partial
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from flask import Response, abort, g, redirect, request, url_for
@@ -14,13 +15,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from customerhub.core import clock
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.references import pluralize
-from customerhub.core.spreadsheets import CONTENT_TYPES, split_into_chunks, write_csv, write_workbook
+from customerhub.core.spreadsheets import CONTENT_TYPES, SheetColumn, split_into_chunks, write_table
 from jobs import exports
 from jobs.queue import BULK, try_enqueue
 from models import ListExport, Organisation
 from models.base import db
 from views.framework import list_page, list_preferences
 from views.framework.columns import Column
+from views.framework.exported import ExportReader
 from views.framework.formatting import current_formats
 from views.framework.operation import OperationPage
 from views.framework.screen import Screen, ViewResponse
@@ -44,7 +46,7 @@ class ExportMixin(Screen):
         keys, filter_errors = self._row_ids(args, DIRECT_ROWS + 1)
         list_page.flash_filter_errors(filter_errors)
         if len(keys) <= DIRECT_ROWS:
-            return self._file_response(export_type, columns, self._iterate_cells(keys, columns))
+            return self._file_response(export_type, self._build_table(columns, keys))
         if request.method == "POST":
             return self._enqueue_export(export_type, args, columns)
         page = OperationPage(
@@ -56,17 +58,12 @@ class ExportMixin(Screen):
         )
         return self.render("screens/operation.html", page=page)
 
-    def _file_response(self, kind: str, columns: list[Column], rows: Iterator[list[str]]) -> Response:
-        headings = [column.label for column in columns]
-        body: str | bytes
-        if kind == "csv":
-            text = io.StringIO(newline="")
-            write_csv(text, headings, rows)
-            body = text.getvalue()
-        else:
-            binary = io.BytesIO()
-            write_workbook(binary, headings, numeric_positions(columns), rows)
-            body = binary.getvalue()
+    def _file_response(self, kind: str, table: exports.TableExport) -> Response:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"list.{kind}"
+            rows = (row for keys in split_into_chunks(table.keys) for row in table.load_rows(keys))
+            write_table(path, kind, table.columns, rows, table.formats)
+            body = path.read_bytes()
         name = f"{self.endpoint}-{clock.get_today(current_formats().zone)}.{kind}"
         return Response(
             body,
@@ -102,14 +99,18 @@ class ExportMixin(Screen):
         args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
         columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
         keys, _ = self._row_ids(args, MAX_ROWS + 1)
-        is_cut = len(keys) > MAX_ROWS
-        headings = [column.label for column in columns]
+        table = self._build_table(columns, keys[:MAX_ROWS])
+        return replace(table, notice=CUT_TEXT.format(MAX_ROWS)) if len(keys) > MAX_ROWS else table
+
+    def _build_table(self, columns: Sequence[Column], keys: Sequence[int]) -> exports.TableExport:
+        """The rows with these keys, in these columns."""
+        declared = [column.get_export() for column in columns]
+        options = [*self.load_options, *(option for column in columns for option in column.load_options)]
         return exports.TableExport(
-            headings,
-            numeric_positions(columns),
-            keys[:MAX_ROWS],
-            partial(self._read_cells, columns=columns),
-            notice=CUT_TEXT.format(MAX_ROWS) if is_cut else None,
+            columns=[SheetColumn(column.label, each.kind) for column, each in zip(columns, declared, strict=True)],
+            keys=keys,
+            load_rows=ExportReader(self.base_query(), self.model, declared, options).read_rows,
+            formats=current_formats().sheet_formats,
         )
 
     def _row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:
@@ -118,26 +119,6 @@ class ExportMixin(Screen):
         rows_query, filter_errors = self.filtered_query(args)
         query = rows_query.with_only_columns(self.model.id, maintain_column_froms=True)
         return list(db.session.scalars(query.order_by(*order).limit(limit))), filter_errors
-
-    def _iterate_cells(self, keys: list[int], columns: list[Column]) -> Iterator[list[str]]:
-        """The cells of the rows with these keys, of which few are in memory at a time."""
-        for chunk in split_into_chunks(keys):
-            yield from self._read_cells(chunk, columns=columns)
-
-    def _read_cells(self, keys: Sequence[int], *, columns: list[Column]) -> list[list[str]]:
-        """The cells of the rows with these keys, in this order; a row that is gone is left out."""
-        load_options = [*self.load_options, *(option for column in columns for option in column.load_options)]
-        query = self.base_query().where(self.model.id.in_(keys)).options(*load_options)
-        by_key = {row.id: row for row in db.session.scalars(query).unique()}
-        cells = [[column.format_export(by_key[key]) for column in columns] for key in keys if key in by_key]
-        for row in by_key.values():
-            db.session.expunge(row)
-        return cells
-
-
-def numeric_positions(columns: list[Column]) -> set[int]:
-    """The positions of the columns that hold numbers."""
-    return {place for place, column in enumerate(columns) if column.align == "right"}
 
 
 def _parse_query(address: str) -> list[tuple[str, str]]:

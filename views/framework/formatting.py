@@ -11,8 +11,10 @@ from flask_login import current_user
 
 from customerhub.core import clock, money
 from customerhub.core.dates import DATE_PATTERNS
+from customerhub.core.spreadsheets import SheetFormats
 from models import Organisation
 from models.base import db
+from models.enums import DateFormat
 from views.http.actor import current_actor
 
 
@@ -20,9 +22,18 @@ from views.http.actor import current_actor
 class DisplayFormats:
     """How the organisation of this request writes dates and money."""
 
-    date_pattern: str = "%-d %b %Y"
+    date_format: DateFormat = DateFormat.SPOKEN
     currency: str = "EUR"
     zone: Any = field(default=None)
+
+    @property
+    def date_pattern(self) -> str:
+        return DATE_PATTERNS[self.date_format]
+
+    @property
+    def sheet_formats(self) -> SheetFormats:
+        """The same, for files."""
+        return SheetFormats(self.date_format, self.zone)
 
 
 def current_formats() -> DisplayFormats:
@@ -43,8 +54,7 @@ def format_datetime(value: datetime | None) -> str:
     """A moment in the organisation's time zone and format."""
     if value is None:
         return ""
-    local = value.astimezone(current_formats().zone) if current_formats().zone else value
-    return f"{local.strftime(current_formats().date_pattern)}, {local:%H:%M}"
+    return current_formats().sheet_formats.format_moment(value)
 
 
 def format_amount(value: Decimal | None) -> str:
@@ -53,7 +63,7 @@ def format_amount(value: Decimal | None) -> str:
 
 
 def format_percent(value: Decimal | None) -> str:
-    return "" if value is None else f"{value.normalize():f} %"
+    return money.format_percent(value)
 
 
 def get_today() -> date:
@@ -80,6 +90,4 @@ def set_formats() -> None:
 
 def use_formats(organisation: Organisation) -> None:
     """Write dates, money and times as `organisation` does, until the request or job ends."""
-    g.formats = DisplayFormats(
-        DATE_PATTERNS[organisation.date_format], organisation.currency, ZoneInfo(organisation.timezone)
-    )
+    g.formats = DisplayFormats(organisation.date_format, organisation.currency, ZoneInfo(organisation.timezone))

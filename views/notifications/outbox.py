@@ -7,6 +7,7 @@ from flask_admin import expose
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.permissions import Permission
+from customerhub.core.spreadsheets import CellKind
 from customerhub.mail.inline_images import embed_images
 from customerhub.mail.outbox import CANCEL, MESSAGE_STATES, RESEND, cancel, redact_bodies, send_again
 from models import Customer, OutboxAttachment, OutboxMessage
@@ -17,6 +18,7 @@ from views.cells.messages import PURPOSES, TONES, delivery_cell, describe_delive
 from views.framework import list_page
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.labels import capitalize_first, member_label
@@ -57,8 +59,20 @@ class OutboxView(HubModelView):
     intro = "All outgoing messages and their reasons. Without a mail server, messages are kept here and not sent."
     empty_text = "Invitations, reminders and all other emails appear here before they are sent."
     columns = (
-        Column("subject", "Subject", lambda row: row.subject, no_truncate=True),
-        Column("customer", "Customer", lambda row: customer_link(row.customer), load_options=(LOAD_CUSTOMER,)),
+        Column(
+            "subject",
+            "Subject",
+            lambda row: row.subject,
+            no_truncate=True,
+            export=Exported(OutboxMessage.subject),
+        ),
+        Column(
+            "customer",
+            "Customer",
+            lambda row: customer_link(row.customer),
+            load_options=(LOAD_CUSTOMER,),
+            export=Exported(Related(OutboxMessage.customer, Customer.name)),
+        ),
         Column(
             "recipient",
             "To",
@@ -66,6 +80,7 @@ class OutboxView(HubModelView):
             sort=OutboxMessage.recipient,
             no_truncate=True,
             collapsed_format="to {}",
+            export=Exported(OutboxMessage.recipient),
         ),
         Column(
             "purpose",
@@ -74,8 +89,15 @@ class OutboxView(HubModelView):
             sort=OutboxMessage.purpose,
             collapsed_format="{}",
             collapse_first=True,
+            export=Exported(OutboxMessage.purpose, render=capitalize_first),
         ),
-        Column("why", "Reason", lambda row: row.why, default_visible=False),
+        Column(
+            "why",
+            "Reason",
+            lambda row: row.why,
+            default_visible=False,
+            export=Exported(OutboxMessage.why),
+        ),
         Column("state", "State", delivery_cell, sort=OutboxMessage.state, no_truncate=True, load_options=(LOAD_FILES,)),
         Column(
             "created_at",
@@ -83,6 +105,7 @@ class OutboxView(HubModelView):
             lambda row: format_datetime(row.created_at),
             sort=OutboxMessage.id,
             collapsed_format="created {}",
+            export=Exported(OutboxMessage.created_at, kind=CellKind.MOMENT),
         ),
         Column(
             "sent_at",
@@ -90,9 +113,22 @@ class OutboxView(HubModelView):
             lambda row: format_datetime(row.sent_at),
             sort=OutboxMessage.sent_at,
             collapsed_format="sent {}",
+            export=Exported(OutboxMessage.sent_at, kind=CellKind.MOMENT),
         ),
-        Column("last_error", "Last error", lambda row: row.last_error, default_visible=False),
-        Column("answer", "Server response", lambda row: row.answer, default_visible=False),
+        Column(
+            "last_error",
+            "Last error",
+            lambda row: row.last_error,
+            default_visible=False,
+            export=Exported(OutboxMessage.last_error),
+        ),
+        Column(
+            "answer",
+            "Server response",
+            lambda row: row.answer,
+            default_visible=False,
+            export=Exported(OutboxMessage.answer),
+        ),
         Column("files", "Attachments", files_of, default_visible=False, load_options=(LOAD_FILES,)),
     )
     filters = (

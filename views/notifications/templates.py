@@ -12,6 +12,7 @@ from models import NotificationTemplate
 from models.enums import TemplatePurpose
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.labels import member_label
 from views.framework.operation import Operation, OperationPage
@@ -51,8 +52,20 @@ class TemplateView(SetupView):
     empty_text = "Templates are used for the reminders of reviews and compliance documents."
     columns = (
         name_column(NotificationTemplate),
-        Column("purpose", "Purpose", lambda row: member_label(row.purpose), sort=NotificationTemplate.purpose),
-        Column("subject", "Subject", lambda row: row.subject, sort=NotificationTemplate.subject),
+        Column(
+            "purpose",
+            "Purpose",
+            lambda row: member_label(row.purpose),
+            sort=NotificationTemplate.purpose,
+            export=Exported(NotificationTemplate.purpose, render=member_label),
+        ),
+        Column(
+            "subject",
+            "Subject",
+            lambda row: row.subject,
+            sort=NotificationTemplate.subject,
+            export=Exported(NotificationTemplate.subject),
+        ),
         active_column(NotificationTemplate),
     )
     filters = (

@@ -4,6 +4,7 @@ from typing import Any
 
 from models import BilledUser
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.list_page import ListArgs
 from views.setup.commodities import cost_center_links
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
@@ -16,7 +17,13 @@ class BilledUserView(SetupView):
     empty_text = "Add the people or units used in billing lines."
     columns = (
         name_column(BilledUser),
-        Column("email", "Email", lambda row: row.email, sort=BilledUser.email),
+        Column(
+            "email",
+            "Email",
+            lambda row: row.email,
+            sort=BilledUser.email,
+            export=Exported(BilledUser.email),
+        ),
         active_column(BilledUser),
     )
     filters = (active_filter(BilledUser),)

@@ -2,6 +2,7 @@
 
 from models import BusinessEntity
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.setup.setup_view import SetupView, active_column, active_filter
 
 
@@ -16,10 +17,26 @@ class BusinessEntityView(SetupView):
             "Name",
             lambda row: {"text": row.name, "sub": row.registered_name},
             sort=BusinessEntity.name,
+            export=Exported(BusinessEntity.name),
         ),
-        Column("registration_number", "Registration no.", lambda row: row.registration_number),
-        Column("vat_number", "VAT no.", lambda row: row.vat_number),
-        Column("invoice_number_format", "Invoice numbers", lambda row: row.invoice_number_format),
+        Column(
+            "registration_number",
+            "Registration no.",
+            lambda row: row.registration_number,
+            export=Exported(BusinessEntity.registration_number),
+        ),
+        Column(
+            "vat_number",
+            "VAT no.",
+            lambda row: row.vat_number,
+            export=Exported(BusinessEntity.vat_number),
+        ),
+        Column(
+            "invoice_number_format",
+            "Invoice numbers",
+            lambda row: row.invoice_number_format,
+            export=Exported(BusinessEntity.invoice_number_format),
+        ),
         active_column(BusinessEntity),
     )
     filters = (active_filter(BusinessEntity),)

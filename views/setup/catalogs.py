@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 from flask import request, url_for
 
 from customerhub.core.references import pluralize
+from customerhub.core.spreadsheets import CellKind
 from models import CatalogItem
 from models.enums import CatalogType
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.labels import member_label
 from views.framework.list_page import ListArgs
@@ -23,8 +25,21 @@ class CatalogView(SetupView):
     empty_text = "Start with the regions: one is required for every customer."
     columns = (
         name_column(CatalogItem),
-        Column("type", "List", lambda row: member_label(row.type), sort=CatalogItem.type),
-        Column("position", "Position", lambda row: str(row.position), sort=CatalogItem.position, align="right"),
+        Column(
+            "type",
+            "List",
+            lambda row: member_label(row.type),
+            sort=CatalogItem.type,
+            export=Exported(CatalogItem.type, render=member_label),
+        ),
+        Column(
+            "position",
+            "Position",
+            lambda row: str(row.position),
+            sort=CatalogItem.position,
+            align="right",
+            export=Exported(CatalogItem.position, kind=CellKind.COUNT),
+        ),
         active_column(CatalogItem),
     )
     filters = (

@@ -5,8 +5,10 @@ from typing import Any
 from flask import url_for
 
 from customerhub.core.money import format_unit_price
+from customerhub.core.spreadsheets import CellKind
 from models import Commodity
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.formatting import format_amount
 from views.framework.list_page import ListArgs
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
@@ -29,13 +31,20 @@ class CommodityView(SetupView):
     empty_text = "A commodity has a unit and default prices for billing lines."
     columns = (
         name_column(Commodity),
-        Column("unit", "Unit", lambda row: row.unit, sort=Commodity.unit),
+        Column(
+            "unit",
+            "Unit",
+            lambda row: row.unit,
+            sort=Commodity.unit,
+            export=Exported(Commodity.unit),
+        ),
         Column(
             "default_minimum_cost",
             "Minimum cost",
             lambda row: format_amount(row.default_minimum_cost),
             sort=Commodity.default_minimum_cost,
             align="right",
+            export=Exported(Commodity.default_minimum_cost, kind=CellKind.AMOUNT),
         ),
         Column(
             "default_cost_per_unit",
@@ -43,6 +52,7 @@ class CommodityView(SetupView):
             lambda row: format_unit_price(row.default_cost_per_unit),
             sort=Commodity.default_cost_per_unit,
             align="right",
+            export=Exported(Commodity.default_cost_per_unit, kind=CellKind.UNIT_PRICE),
         ),
         active_column(Commodity),
     )

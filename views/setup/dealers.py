@@ -2,6 +2,7 @@
 
 from models import Dealer
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.setup.setup_view import SetupView, active_column, active_filter
 
 
@@ -14,8 +15,20 @@ class DealerView(SetupView):
     )
     empty_text = "Add a dealer before you invite users with the role partner."
     columns = (
-        Column("code", "Code", lambda row: row.code, sort=Dealer.code),
-        Column("name", "Name", lambda row: row.name, sort=Dealer.name),
+        Column(
+            "code",
+            "Code",
+            lambda row: row.code,
+            sort=Dealer.code,
+            export=Exported(Dealer.code),
+        ),
+        Column(
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=Dealer.name,
+            export=Exported(Dealer.name),
+        ),
         active_column(Dealer),
     )
     filters = (active_filter(Dealer),)

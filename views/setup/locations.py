@@ -4,6 +4,7 @@ from typing import Any
 
 from models import Location
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.list_page import ListArgs
 from views.setup.commodities import cost_center_links
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
@@ -16,7 +17,12 @@ class LocationView(SetupView):
     empty_text = "Add the locations used in billing lines."
     columns = (
         name_column(Location),
-        Column("address", "Address", lambda row: row.address),
+        Column(
+            "address",
+            "Address",
+            lambda row: row.address,
+            export=Exported(Location.address),
+        ),
         active_column(Location),
     )
     filters = (active_filter(Location),)

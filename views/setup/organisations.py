@@ -8,6 +8,7 @@ from customerhub.core.permissions import Permission
 from customerhub.setup.rows import save_organisation
 from models import Organisation
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.locales import code_name
 from views.setup.setup_view import FixedFieldMixin
 
@@ -17,10 +18,31 @@ class OrganisationView(FixedFieldMixin):
     title = "Organisation"
     intro = "Name, currency, reminders and signatory."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=Organisation.name),
-        Column("currency", "Currency", lambda row: row.currency),
-        Column("timezone", "Time zone", lambda row: row.timezone),
-        Column("country", "Country", lambda row: code_name("country", row.country)),
+        Column(
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=Organisation.name,
+            export=Exported(Organisation.name),
+        ),
+        Column(
+            "currency",
+            "Currency",
+            lambda row: row.currency,
+            export=Exported(Organisation.currency),
+        ),
+        Column(
+            "timezone",
+            "Time zone",
+            lambda row: row.timezone,
+            export=Exported(Organisation.timezone),
+        ),
+        Column(
+            "country",
+            "Country",
+            lambda row: code_name("country", row.country),
+            export=Exported(Organisation.country, render=lambda code: code_name("country", code)),
+        ),
     )
     search_columns = (Organisation.name,)
     default_order = (Organisation.name,)

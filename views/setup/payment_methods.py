@@ -2,8 +2,9 @@
 
 from sqlalchemy.orm import joinedload
 
-from models import PaymentMethod
+from models import PaymentMethod, PaymentTerms
 from views.framework.columns import Column
+from views.framework.exported import Exported, Related
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
 
 
@@ -19,6 +20,7 @@ class PaymentMethodView(SetupView):
             "Default terms",
             lambda row: row.default_terms.name if row.default_terms else None,
             load_options=(joinedload(PaymentMethod.default_terms),),
+            export=Exported(Related(PaymentMethod.default_terms, PaymentTerms.name)),
         ),
         active_column(PaymentMethod),
     )

@@ -2,10 +2,12 @@
 
 from sqlalchemy.orm import joinedload
 
+from customerhub.core.spreadsheets import CellKind
 from models import Product, VatRate
 from models.enums import Frequency, ProductKind
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_amount
 from views.framework.labels import member_label
@@ -19,15 +21,41 @@ class ProductView(SetupView):
     empty_text = "A product has a price and a charging frequency."
     columns = (
         name_column(Product),
-        Column("code", "Code", lambda row: row.code, sort=Product.code),
-        Column("kind", "Kind", lambda row: member_label(row.kind), sort=Product.kind),
-        Column("price", "Price", lambda row: format_amount(row.price), sort=Product.price, align="right"),
-        Column("frequency", "Charged", lambda row: member_label(row.frequency), sort=Product.frequency),
+        Column(
+            "code",
+            "Code",
+            lambda row: row.code,
+            sort=Product.code,
+            export=Exported(Product.code),
+        ),
+        Column(
+            "kind",
+            "Kind",
+            lambda row: member_label(row.kind),
+            sort=Product.kind,
+            export=Exported(Product.kind, render=member_label),
+        ),
+        Column(
+            "price",
+            "Price",
+            lambda row: format_amount(row.price),
+            sort=Product.price,
+            align="right",
+            export=Exported(Product.price, kind=CellKind.AMOUNT),
+        ),
+        Column(
+            "frequency",
+            "Charged",
+            lambda row: member_label(row.frequency),
+            sort=Product.frequency,
+            export=Exported(Product.frequency, render=member_label),
+        ),
         Column(
             "vat_rate",
             "VAT rate",
             lambda row: row.vat_rate.name if row.vat_rate else None,
             load_options=(joinedload(Product.vat_rate),),
+            export=Exported(Related(Product.vat_rate, VatRate.name)),
         ),
         active_column(Product),
     )

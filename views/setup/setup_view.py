@@ -8,6 +8,7 @@ from customerhub.setup.rows import delete_row, find_fixed_field, save_row
 from views.framework.chips import active_chip
 from views.framework.columns import Column
 from views.framework.edit_page import EditPage
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.model_view import HubModelView
 from views.framework.operation import Operation
@@ -47,11 +48,13 @@ class SetupView(FixedFieldMixin):
 
 
 def name_column(model: Any, label: str = "Name") -> Column:
-    return Column("name", label, lambda row: row.name, sort=getattr(model, "name_key", model.name))
+    sort = getattr(model, "name_key", model.name)
+    return Column("name", label, lambda row: row.name, sort=sort, export=Exported(model.name))
 
 
 def active_column(model: Any) -> Column:
-    return Column("active", "Active", active_chip, sort=model.active)
+    export = Exported(model.active, render=lambda active: "Active" if active else "Inactive")
+    return Column("active", "Active", active_chip, sort=model.active, export=export)
 
 
 def active_filter(model: Any) -> Filter:

@@ -1,8 +1,10 @@
 """Customer statuses: names and colours are free, what a status does is its behaviour."""
 
+from customerhub.core.spreadsheets import CellKind
 from models import CustomerStatus
 from models.enums import StatusBehaviour
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.labels import member_label
 from views.setup.setup_view import SetupView, active_column, active_filter
@@ -13,11 +15,28 @@ class StatusView(SetupView):
     title = "Statuses"
     intro = "Rename, recolour and add statuses. Each status determines how its customers are billed."
     columns = (
-        Column("name", "Name", lambda row: {"chip": row.name, "colour": row.colour}, sort=CustomerStatus.name_key),
         Column(
-            "behaviour", "Billing behaviour", lambda row: member_label(row.behaviour), sort=CustomerStatus.behaviour
+            "name",
+            "Name",
+            lambda row: {"chip": row.name, "colour": row.colour},
+            sort=CustomerStatus.name_key,
+            export=Exported(CustomerStatus.name),
         ),
-        Column("position", "Position", lambda row: str(row.position), sort=CustomerStatus.position, align="right"),
+        Column(
+            "behaviour",
+            "Billing behaviour",
+            lambda row: member_label(row.behaviour),
+            sort=CustomerStatus.behaviour,
+            export=Exported(CustomerStatus.behaviour, render=member_label),
+        ),
+        Column(
+            "position",
+            "Position",
+            lambda row: str(row.position),
+            sort=CustomerStatus.position,
+            align="right",
+            export=Exported(CustomerStatus.position, kind=CellKind.COUNT),
+        ),
         active_column(CustomerStatus),
     )
     filters = (

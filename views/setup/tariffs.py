@@ -1,7 +1,9 @@
 """Tariffs: what calls cost, by the digits they begin with."""
 
+from customerhub.core.spreadsheets import CellKind
 from models import Tariff, TariffRate
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.formatting import format_percent
 from views.framework.forms import Inline
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
@@ -20,6 +22,7 @@ class TariffView(SetupView):
             lambda row: format_percent(row.fallback_markup),
             sort=Tariff.fallback_markup,
             align="right",
+            export=Exported(Tariff.fallback_markup, kind=CellKind.PERCENT),
         ),
         active_column(Tariff),
     )

@@ -1,7 +1,9 @@
 """VAT rates."""
 
+from customerhub.core.spreadsheets import CellKind
 from models import VatRate
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.formatting import format_percent
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
 
@@ -19,6 +21,7 @@ class VatRateView(SetupView):
             lambda row: format_percent(row.percent),
             sort=VatRate.percent,
             align="right",
+            export=Exported(VatRate.percent, kind=CellKind.PERCENT),
         ),
         active_column(VatRate),
     )

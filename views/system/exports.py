@@ -10,11 +10,13 @@ from sqlalchemy.orm import joinedload
 
 from customerhub.core import clock, storage
 from customerhub.core.permissions import Permission
+from customerhub.core.spreadsheets import CellKind
 from customerhub.reports.performance_report import FORMAT
 from jobs import exports
 from models import ListExport
 from models.enums import TransferState
 from views.framework.columns import Column
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.labels import member_label
@@ -45,11 +47,43 @@ class ExportView(HubModelView):
         "Short lists are downloaded immediately. Long lists and reports are created in the background and listed here."
     )
     columns = (
-        Column("title", "Export", lambda row: row.title),
-        Column("format", "Kind", lambda row: KINDS[row.format]),
-        Column("state", "State", lambda row: {"chip": member_label(row.state), "tone": TONES[row.state]}),
-        Column("rows", "Rows", lambda row: None if is_report(row) else f"{row.done_rows:,}", align="right"),
-        Column("created_at", "Requested", lambda row: format_datetime(row.created_at), sort=ListExport.id),
+        Column(
+            "title",
+            "Export",
+            lambda row: row.title,
+            export=Exported(ListExport.title),
+        ),
+        Column(
+            "format",
+            "Kind",
+            lambda row: KINDS[row.format],
+            export=Exported(ListExport.format, render=KINDS.__getitem__),
+        ),
+        Column(
+            "state",
+            "State",
+            lambda row: {"chip": member_label(row.state), "tone": TONES[row.state]},
+            export=Exported(ListExport.state, render=member_label),
+        ),
+        Column(
+            "rows",
+            "Rows",
+            lambda row: None if is_report(row) else f"{row.done_rows:,}",
+            align="right",
+            export=Exported(
+                ListExport.done_rows,
+                ListExport.format,
+                kind=CellKind.COUNT,
+                render=lambda count, kind: None if kind == FORMAT else count,
+            ),
+        ),
+        Column(
+            "created_at",
+            "Requested",
+            lambda row: format_datetime(row.created_at),
+            sort=ListExport.id,
+            export=Exported(ListExport.created_at, kind=CellKind.MOMENT),
+        ),
     )
     filters = (Filter("format", "Kind", ListExport.format, nullable=False),)
     default_order = (ListExport.id.desc(),)

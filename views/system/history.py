@@ -7,11 +7,13 @@ from sqlalchemy import Select
 
 from customerhub.core.history import UNTRACKED
 from customerhub.core.permissions import Permission, select_visible
+from customerhub.core.spreadsheets import CellKind
 from models import Customer, History
 from models.base import db
 from views.framework.columns import Column
 from views.framework.display import changes_of, noun_of
 from views.framework.edit_page import DetailsPage
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.forms import MODELS_BY_TABLE
@@ -42,12 +44,33 @@ class HistoryView(HubModelView):
     intro = "Who changed what, when and from where."
     empty_text = "Every change of a business record appears here."
     columns = (
-        Column("at", "When", lambda row: format_datetime(row.at)),
+        Column(
+            "at",
+            "When",
+            lambda row: format_datetime(row.at),
+            export=Exported(History.at, kind=CellKind.MOMENT),
+        ),
         Column("actor", "Who", lambda row: describe_actor(row)),
-        Column("record", "Record", lambda row: {"text": row.title, "sub": record_kind(row)}),
-        Column("action", "What", lambda row: capitalize_first(row.action)),
+        Column(
+            "record",
+            "Record",
+            lambda row: {"text": row.title, "sub": record_kind(row)},
+            export=Exported(History.title),
+        ),
+        Column(
+            "action",
+            "What",
+            lambda row: capitalize_first(row.action),
+            export=Exported(History.action, render=capitalize_first),
+        ),
         Column("changes", "Fields", _changed_fields, collapsed_format="{}"),
-        Column("source", "From", lambda row: describe_source(row.source), collapsed_format="from {}"),
+        Column(
+            "source",
+            "From",
+            lambda row: describe_source(row.source),
+            collapsed_format="from {}",
+            export=Exported(History.source, render=describe_source),
+        ),
     )
     filters = (
         Filter("actor", "Who", History.actor_name, nullable=False),

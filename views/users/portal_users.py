@@ -7,6 +7,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Actor, Permission, select_visible
+from customerhub.core.spreadsheets import CellKind
 from customerhub.customers.portal_users import FIRST_PERMISSIONS
 from customerhub.users.links import get_one_time_links
 from customerhub.users.portal_accounts import save_portal_user
@@ -16,6 +17,7 @@ from models.enums import Role
 from views.cells.customers import customer_link
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.model_view import HubModelView
@@ -39,11 +41,29 @@ class PortalUserView(HubModelView):
     intro = "Portal accounts of customers. The first one is created from the customer's email address."
     empty_text = "Save a customer with an email address or add a portal user."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=User.name),
         Column(
-            "customer", "Customer", lambda row: customer_link(row.customer), export_text=lambda row: row.customer.name
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=User.name,
+            export=Exported(User.name),
         ),
-        Column("email", "Email", lambda row: row.email, sort=User.email_key, no_truncate=True, collapsed_format="{}"),
+        Column(
+            "customer",
+            "Customer",
+            lambda row: customer_link(row.customer),
+            export_text=lambda row: row.customer.name,
+            export=Exported(Related(User.customer, Customer.name)),
+        ),
+        Column(
+            "email",
+            "Email",
+            lambda row: row.email,
+            sort=User.email_key,
+            no_truncate=True,
+            collapsed_format="{}",
+            export=Exported(User.email),
+        ),
         Column("permissions", "Portal permissions", permission_chips, default_visible=False),
         Column("state", "State", state_cell),
         Column(
@@ -52,6 +72,7 @@ class PortalUserView(HubModelView):
             lambda row: format_datetime(row.last_sign_in_at),
             sort=User.last_sign_in_at,
             collapsed_format="signed in {}",
+            export=Exported(User.last_sign_in_at, kind=CellKind.MOMENT),
         ),
     )
     filters = (Filter("active", "Enabled", User.active, "yes"),)

@@ -6,18 +6,20 @@ from typing import Any
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Actor, Permission
+from customerhub.core.spreadsheets import CellKind
 from customerhub.users import account_rules, accounts
 from customerhub.users.links import VALID_HOURS, get_one_time_links
 from models import User
 from models.enums import Role, TemplatePurpose
-from views.framework.chips import active_chip
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.exported import Exported
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.labels import member_label
 from views.framework.model_view import HubModelView
 from views.framework.operation import Operation, refusal_reason
+from views.setup.setup_view import active_column
 
 ROLE_TONES = {
     Role.ADMIN: "violet",
@@ -128,10 +130,27 @@ class UserView(HubModelView):
     intro = "User accounts. Passwords are never shown or emailed: users set their own through a link."
     empty_text = "Add the people who work with you."
     columns = (
-        Column("name", "Name", lambda row: row.name, sort=User.name),
-        Column("email", "Email", lambda row: row.email, sort=User.email_key, collapsed_format="{}"),
         Column(
-            "role", "Role", lambda row: {"chip": member_label(row.role), "tone": ROLE_TONES[row.role]}, sort=User.role
+            "name",
+            "Name",
+            lambda row: row.name,
+            sort=User.name,
+            export=Exported(User.name),
+        ),
+        Column(
+            "email",
+            "Email",
+            lambda row: row.email,
+            sort=User.email_key,
+            collapsed_format="{}",
+            export=Exported(User.email),
+        ),
+        Column(
+            "role",
+            "Role",
+            lambda row: {"chip": member_label(row.role), "tone": ROLE_TONES[row.role]},
+            sort=User.role,
+            export=Exported(User.role, render=member_label),
         ),
         Column(
             "belongs_to",
@@ -146,8 +165,9 @@ class UserView(HubModelView):
             lambda row: format_datetime(row.last_sign_in_at),
             sort=User.last_sign_in_at,
             collapsed_format="last sign-in {}",
+            export=Exported(User.last_sign_in_at, kind=CellKind.MOMENT),
         ),
-        Column("active", "Active", active_chip, sort=User.active),
+        active_column(User),
     )
     filters = (
         Filter("role", "Role", User.role, "select", members=Role, nullable=False),

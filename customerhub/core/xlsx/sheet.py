@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -27,9 +27,10 @@ _LAST_SERIAL = 2_958_465  # 31 December 9999
 
 @dataclass(frozen=True, slots=True)
 class BadCell:
-    """A cell without a usable value; `reason` says why."""
+    """A cell without a usable value; `reason` says why. `stored` is the error of Excel that it holds, such as #N/A."""
 
     reason: str
+    stored: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _read_other_value(kind: str, stored: str) -> Cell:
     if kind == "str":
         return _text_or_none(unescape_text(stored) if "_x" in stored else stored)
     if kind == "e":
-        return BadCell(f"The cell contains the Excel error {stored[:20]}")
+        return BadCell(f"The cell contains the Excel error {stored[:20]}", stored[:20])
     if kind == "b":
         return stored not in ("0", "false")
     if kind == "d":

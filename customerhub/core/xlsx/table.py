@@ -40,6 +40,16 @@ class _SheetPart:
     part: str
 
 
+@dataclass(frozen=True)
+class TableNames:
+    """What the columns of a table are called: see `open_table`."""
+
+    columns: Sequence[str]
+    key_column: str
+    silent: Collection[str]
+    others: Mapping[str, str]
+
+
 class Table:
     """The sheet with the table. `ignored_columns` are the names of its columns that nobody asked for, `hidden_columns`
     those of `names` that Excel does not show; `hidden_rows` are the numbers of such rows among those read last.
@@ -51,17 +61,18 @@ class Table:
         sheet_part: _SheetPart,
         header: Mapping[int, Cell],
         *,
-        names: Sequence[str],
-        silent_names: Collection[str],
+        names: "TableNames",
     ) -> None:
         self._workbook = workbook
         self._part = sheet_part.part
-        self._width = len(names)
+        self._width = len(names.columns)
         self.sheet_name = sheet_part.name
         self.from_1904 = workbook.from_1904
-        self.columns, self.ignored_columns = _map_columns(header, names, silent_names)
+        self.columns, self.ignored_columns = _map_columns(header, names)
         self._hidden_ranges = find_hidden_columns(workbook.stream(sheet_part.part))
-        self.hidden_columns = [names[place] for index, place in sorted(self.columns.items()) if self._is_hidden(index)]
+        self.hidden_columns = [
+            names.columns[place] for index, place in sorted(self.columns.items()) if self._is_hidden(index)
+        ]
         self.hidden_rows: list[int] = []
 
     def read_rows(self) -> Iterator[tuple[int, list[Cell]]]:
@@ -94,12 +105,19 @@ class Table:
 
 @contextmanager
 def open_table(
-    file: BinaryIO, *, names: Sequence[str], key_column: str, max_rows: int, silent_names: Collection[str] = ()
+    file: BinaryIO,
+    *,
+    names: Sequence[str],
+    key_column: str,
+    max_rows: int,
+    silent_names: Collection[str] = (),
+    other_names: Mapping[str, str] | None = None,
 ) -> Iterator[Table]:
     """The table of the workbook `file` whose header has the column `key_column` and others of `names`.
 
-    Columns called as in `silent_names` are ignored without a word, and hidden sheets altogether. Raises Unusable, here
-    or while the rows are read, where the file cannot be used; one that unpacks to more than so many rows can need is
+    A column may have another name, which `other_names` maps to its own; it is ignored where both are there. Columns
+    called as in `silent_names` are ignored without a word, and hidden sheets altogether. Raises UnusableFile, here or
+    while the rows are read, where the file cannot be used; one that unpacks to more than so many rows can need is
     refused before.
     """
     package = Package(file, max_bytes=BASE_BYTES + max_rows * BYTES_PER_ROW)
@@ -109,8 +127,9 @@ def open_table(
     try:
         workbook = _Workbook(package)
         with closing(workbook.strings):
-            sheet_part, header = _choose_sheet(workbook, names, key_column)
-            yield Table(workbook, sheet_part, header, names=names, silent_names=silent_names)
+            known_names = TableNames(names, key_column, silent_names, other_names or {})
+            sheet_part, header = _choose_sheet(workbook, known_names)
+            yield Table(workbook, sheet_part, header, names=known_names)
     finally:
         gc.unfreeze()
         package.close()
@@ -216,7 +235,7 @@ def _relation_id(sheet: Element) -> str:
     return ""
 
 
-def _choose_sheet(workbook: _Workbook, names: Sequence[str], key_column: str) -> tuple[_SheetPart, dict[int, Cell]]:
+def _choose_sheet(workbook: _Workbook, names: TableNames) -> tuple[_SheetPart, dict[int, Cell]]:
     """The one sheet with the table, and the cells of its header.
 
     Raises UnusableFile where there is none, or more than one.
@@ -228,7 +247,7 @@ def _choose_sheet(workbook: _Workbook, names: Sequence[str], key_column: str) ->
         _, header = workbook.open_sheet(sheet_part.part).read_first_row()
         if header:
             sheets_with_data.append(sheet_part)
-        if _is_header(header, names, key_column):
+        if _is_header(header, names):
             candidates.append((sheet_part, header))
     if len(candidates) > 1:
         first, second = candidates[0][0].name, candidates[1][0].name
@@ -241,15 +260,15 @@ def _choose_sheet(workbook: _Workbook, names: Sequence[str], key_column: str) ->
         raise UnusableFile("The file has no visible sheet with data")
     raise UnusableFile(
         f"The first row of the sheet “{sheets_with_data[0].name}” does not contain the column names: "
-        f"“{key_column}” and at least one "
+        f"“{names.key_column}” and at least one "
         "more are required. Download the template to see them all"
     )
 
 
-def _is_header(header: Mapping[int, Cell], names: Collection[str], key_column: str) -> bool:
+def _is_header(header: Mapping[int, Cell], names: TableNames) -> bool:
     keys = {_header_key_of(cell) for cell in header.values()}
-    known_keys = {normalise_header(name) for name in names}
-    return normalise_header(key_column) in keys and len(keys & known_keys) > 1
+    known_keys = {normalise_header(name) for name in (*names.columns, *names.others)}
+    return normalise_header(names.key_column) in keys and len(keys & known_keys) > 1
 
 
 def _header_key_of(cell: Cell) -> str:
@@ -262,21 +281,27 @@ def _format_heading(cell: Cell) -> str:
     return format_cell(cell) if cell is not None else ""
 
 
-def _map_columns(
-    header: Mapping[int, Cell], names: Sequence[str], silent_names: Collection[str]
-) -> tuple[dict[int, int], list[str]]:
-    """(column → place in `names`; the names of other columns). Raises UnusableFile where a column is there twice."""
-    positions = {normalise_header(name): position for position, name in enumerate(names)}
+def _map_columns(header: Mapping[int, Cell], names: TableNames) -> tuple[dict[int, int], list[str]]:
+    """(column → place among the names; the names of other columns). Raises UnusableFile where a column is there
+    twice.
+    """
+    positions = {normalise_header(name): position for position, name in enumerate(names.columns)}
+    present_keys = {_header_key_of(cell) for cell in header.values()}
+    for other_name, name in names.others.items():
+        if normalise_header(name) not in present_keys:
+            positions[normalise_header(other_name)] = positions[normalise_header(name)]
+    silent_keys = {normalise_header(name) for name in names.silent}
     columns: dict[int, int] = {}
     ignored_columns: list[str] = []
     for index, cell in sorted(header.items()):
-        position = positions.get(_header_key_of(cell))
-        if _header_key_of(cell) in silent_names:
+        key = _header_key_of(cell)
+        position = positions.get(key)
+        if key in silent_keys:
             continue
         if position is None:
             ignored_columns.append(" ".join(_format_heading(cell).split())[:60])
         elif position in columns.values():
-            raise UnusableFile(f"The column “{names[position]}” appears twice. Remove one of the two")
+            raise UnusableFile(f"The column “{names.columns[position]}” appears twice. Remove one of the two")
         else:
             columns[index] = position
     if len(ignored_columns) > MAX_LISTED_COLUMNS:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from customerhub.core import dates
+from customerhub.core.csv_masking import unmask_formulas
 from customerhub.core.errors import Invalid
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
@@ -20,6 +21,7 @@ from customerhub.customers.importing.analyze import update_statistics
 from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, Column, header_of
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.stored_cells import FROM_1904, StoredCell, replace_unprintable, store_cell
 from models import Customer
 from models.base import column_length
 from models.enums import DateFormat, RowOutcome
@@ -35,8 +37,6 @@ _MAX_SORT_NAME_LENGTH: Final = column_length(Customer.sort_name)
 _EXCEL_DIGITS: Final = 15  # of a number; those behind are lost
 _ROUNDED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")  # as Excel shows a number of many digits
 _TYPE_AGAIN: Final = "Format the cell as text and type it again"
-
-_UNPRINTABLE_REPLACEMENTS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class RowChecker:
 
     def __init__(self, organisation_id: int, *, from_1904: bool = False) -> None:
         self.organisation_id = organisation_id
+        self.from_1904 = from_1904
         self.lookups = load_lookups(organisation_id)
         self._first_row_numbers: dict[str, int] = {}
         self._first_rows_of_customers: dict[int, int] = {}
@@ -209,9 +210,9 @@ def _read_cell(read: CellReader, cell: Cell) -> tuple[Any, str]:
     if isinstance(cell, BadCell):
         return None, cell.reason
     try:
-        return read(cell), ""
+        return read(unmask_formulas(cell) if isinstance(cell, str) else cell), ""
     except Invalid as error:
-        return None, error.message.translate(_UNPRINTABLE_REPLACEMENTS)
+        return None, replace_unprintable(error.message)
 
 
 def _build_reader(column: Column, lookups: dict[str, Lookup], date_format: DateFormat, day_offset: int) -> CellReader:
@@ -260,15 +261,25 @@ def _read_identifier(cell: Value) -> str:
 
 
 def format_cells(row: CheckedRow) -> dict[str, str]:
-    """What was read, by header, as a text that is read as the same again, in any workbook and date format.
-
-    Cells without a value are left out.
-    """
+    """What was read, by header, as people read it. Cells without a value are left out."""
     texts = {}
     for column, cell in zip(COLUMNS, row.cells, strict=True):
         if cell is None or isinstance(cell, BadCell):
             continue
         value = row.values.get(column.field) if column.cell_type is CellType.DATE else None
         text = value.isoformat() if value is not None else format_cell(cell)
-        texts[column.header] = text.translate(_UNPRINTABLE_REPLACEMENTS)
+        texts[column.header] = replace_unprintable(text)
     return texts
+
+
+def store_cells(row: CheckedRow, *, from_1904: bool = False) -> dict[str, StoredCell]:
+    """What was read, by header, as it is kept to be given back. Cells without a value are left out.
+
+    `from_1904` is noted beside them, for who has nothing else to know it by.
+    """
+    stored_cells: dict[str, StoredCell] = {FROM_1904: True} if from_1904 else {}
+    for column, cell in zip(COLUMNS, row.cells, strict=True):
+        stored = store_cell(cell)
+        if stored is not None:
+            stored_cells[column.header] = stored
+    return stored_cells

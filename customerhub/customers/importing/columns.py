@@ -29,7 +29,8 @@ class Column:
     """A column of the workbook.
 
     `field` is what it fills: a column of the customer, or `address` or `departments`. `history_field` is the name of it
-    in the history; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
+    in the history, `list_label` the one in the list of customers and its exports, where that is no spelling of the
+    header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
     """
 
     header: str
@@ -39,6 +40,7 @@ class Column:
     cell_type: CellType = CellType.TEXT
     clean: Callable[[str], Any] = str
     history_field: str = ""
+    list_label: str = ""
     is_required: bool = False
     is_cacheable: bool = False
     width: int = 20
@@ -140,6 +142,7 @@ COLUMNS: Final = (
         "Customer review",
         CellType.NAME,
         history_field="review_template",
+        list_label="Review template",
         is_cacheable=True,
     ),
     Column(
@@ -165,6 +168,7 @@ COLUMNS: Final = (
         "year_end_day",
         "The last day of the financial year, 1 to 31. Requires financialEndMonth",
         "31",
+        list_label="Financial year end: day",
         cell_type=CellType.NUMBER,
         clean=rules.clean_day_of_month,
         is_cacheable=True,
@@ -175,6 +179,7 @@ COLUMNS: Final = (
         "year_end_month",
         "The last month of the financial year, as a number or a name",
         "12",
+        list_label="Financial year end: month",
         cell_type=CellType.NUMBER,
         clean=rules.clean_month,
         is_cacheable=True,
@@ -195,6 +200,7 @@ COLUMNS: Final = (
         "The start date of the customer relationship",
         "2025-01-31",
         CellType.DATE,
+        list_label="Start",
         is_required=True,
         is_cacheable=True,
         width=16,
@@ -206,6 +212,7 @@ COLUMNS: Final = (
         "Europe",
         CellType.NAME,
         history_field="region",
+        list_label="Region",
         is_required=True,
         is_cacheable=True,
     ),
@@ -215,6 +222,7 @@ COLUMNS: Final = (
         "One department in your set-up, or several separated with commas. Replaces the customer's current departments",
         "Sales, Operations",
         CellType.NAMES,
+        list_label="Departments",
         is_required=True,
         is_cacheable=True,
         width=24,
@@ -222,9 +230,18 @@ COLUMNS: Final = (
 )
 
 HEADERS: Final = tuple(column.header for column in COLUMNS)
+OTHER_HEADERS: Final = {column.list_label: column.header for column in COLUMNS if column.list_label}
 COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
 KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
 ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
+
+# How `open_table` knows the columns.
+HEADER_NAMES: Final[dict[str, Any]] = {
+    "names": HEADERS,
+    "key_column": KEY_COLUMN,
+    "silent_names": ERROR_COLUMNS,
+    "other_names": OTHER_HEADERS,
+}
 
 # The columns of the customer's own table that an import fills.
 CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))

@@ -1,60 +1,129 @@
-"""The rows in error as a workbook: their cells and errors, ready to be corrected and uploaded again."""
+"""The rows in error as a workbook: their cells as they were, and their errors, to be corrected and uploaded again."""
 
 from collections.abc import Collection, Mapping
-from typing import IO, Any
+from datetime import date, datetime, time
+from typing import IO, Any, Final
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.utils import get_column_letter
+import xlsxwriter
 
+from customerhub.core.dates import EXCEL_DATE_FORMATS
+from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber
 from customerhub.customers.importing.columns import COLUMNS, ERROR_COLUMNS, HEADERS
+from customerhub.customers.importing.stored_cells import StoredCell, find_number_format, restore_cell
+from models.enums import DateFormat
 
-REASON_WIDTH = 60
-MAX_CELL_LENGTH = 32_767  # characters that a cell of Excel holds
-HEADER_STYLE = {"font": Font(bold=True), "border": Border(bottom=Side(style="thin"))}
-TOP_ALIGNMENT = Alignment(vertical="top")
-VALID_STYLE = {"alignment": TOP_ALIGNMENT, "number_format": "@"}
-ERROR_STYLE = {**VALID_STYLE, "fill": PatternFill("solid", fgColor="FDE0DD")}
-REASON_STYLE = {"alignment": Alignment(vertical="top", wrap_text=True), "font": Font(color="9C0006")}
+REASON_WIDTH: Final = 60
+ROW_NUMBER_WIDTH: Final = 6
+MAX_CELL_LENGTH: Final = 32_767  # characters that a cell of Excel holds
+MAX_NUMBER_FORMATS: Final = 1_000  # Excel opens no workbook with very many
+EXACT_LIMIT: Final = 10**15  # up to here each whole number survives writing
+LONGEST_NUMBER: Final = 10**40  # from here on a cell holds a number with its exponent
+FIRST_YEAR: Final = 1900  # of what Excel shows as a date
+TIME_FORMAT: Final = "hh:mm:ss"
+
+HEADER_STYLE: Final = {"bold": True, "bottom": 1}
+VALID_STYLE: Final = {"valign": "top"}
+ERROR_STYLE: Final = {"valign": "top", "bg_color": "#FDE0DD"}
+REASON_STYLE: Final = {"valign": "top", "text_wrap": True, "font_color": "#9C0006"}
+TEXT_FORMAT: Final = "@"
+
+_EXCEL_ERRORS: Final = frozenset({"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"})
 
 
 class ErrorsWorkbook:
-    """Written row by row into `file`; memory does not grow with it. Complete once it is closed."""
+    """Written row by row into `file`; memory does not grow with it. Complete once it is closed.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._workbook = Workbook(write_only=True)
-        self._sheet: Any = self._workbook.create_sheet("customers")
-        self._sheet.freeze_panes = "A2"
-        widths = [REASON_WIDTH, 6, *(column.width for column in COLUMNS)]
-        for column_number, width in enumerate(widths, 1):
-            self._sheet.column_dimensions[get_column_letter(column_number)].width = width
-        self._sheet.append([self._build_cell(header, HEADER_STYLE) for header in (*ERROR_COLUMNS, *HEADERS)])
+    Each cell is read again as it was read before: a date is a date with its time, a number a number, and what Excel
+    could not give a value is an error. Days are shown in `date_format`, and count `from_1904` where they did before.
+    """
 
-    def add_row(self, number: int, cells: Mapping[str, str], errors: Collection[Mapping[str, str]]) -> None:
-        """One row: its number in the file, its cells as text by header, and {column, reason} of what is wrong."""
+    def __init__(self, file: IO[bytes], date_format: DateFormat, *, from_1904: bool = False) -> None:
+        options = {
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "constant_memory": True,
+            "date_1904": from_1904,
+        }
+        self._workbook = xlsxwriter.Workbook(file, options)
+        self._formats: dict[tuple[str, bool], Any] = {}
+        self._day_format = EXCEL_DATE_FORMATS[date_format]
+        self._sheet = self._workbook.add_worksheet("customers")
+        self._sheet.freeze_panes(1, 0)
+        for index, width in enumerate((REASON_WIDTH, ROW_NUMBER_WIDTH, *(column.width for column in COLUMNS))):
+            self._sheet.set_column(index, index, width)
+        header_format = self._workbook.add_format(HEADER_STYLE)
+        for index, header in enumerate((*ERROR_COLUMNS, *HEADERS)):
+            self._sheet.write_string(0, index, header, header_format)
+        self._reason_format = self._workbook.add_format(REASON_STYLE)
+        self._row_index = 0
+
+    def add_row(self, number: int, cells: Mapping[str, StoredCell], errors: Collection[Mapping[str, str]]) -> None:
+        """One row: its number in the file, its cells by header, and {column, reason} of what is wrong."""
+        self._row_index += 1
         reasons = "\n".join(f"{error['column']}: {error['reason']}" for error in errors)
+        self._sheet.write_string(self._row_index, 0, reasons[:MAX_CELL_LENGTH], self._reason_format)
+        self._sheet.write_number(self._row_index, 1, number)
         error_columns = {error["column"] for error in errors}
-        row_cells = [
-            self._build_cell(cells.get(header, ""), ERROR_STYLE if header in error_columns else VALID_STYLE)
-            for header in HEADERS
-        ]
-        self._sheet.append([self._build_cell(reasons, REASON_STYLE), number, *row_cells])
+        for index, header in enumerate(HEADERS, len(ERROR_COLUMNS)):
+            self._write_cell(index, restore_cell(cells.get(header)), header in error_columns)
 
-    def _build_cell(self, text: str, style: Mapping[str, Any]) -> Any:
-        """A cell that is text whatever it holds: never a formula, never an error value."""
-        cell = WriteOnlyCell(self._sheet)
-        if text:
-            cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:MAX_CELL_LENGTH]
-            cell.data_type = "s"
-        for name, value in style.items():
-            setattr(cell, name, value)
-        return cell
+    def _write_cell(self, index: int, cell: Cell, is_error: bool) -> None:
+        place = (self._row_index, index)
+        if cell is None:
+            self._sheet.write_blank(*place, None, self._get_format(TEXT_FORMAT, is_error))
+        elif isinstance(cell, str):
+            self._write_text(index, cell, is_error)
+        elif isinstance(cell, bool):
+            self._sheet.write_boolean(*place, cell, self._get_format("General", is_error))
+        elif isinstance(cell, BadCell):
+            # Never blank: a blank cell would be taken for one that nobody filled in.
+            error = cell.stored if cell.stored in _EXCEL_ERRORS else "#N/A"
+            self._sheet.write_formula(*place, "=NA()", self._get_format("General", is_error), error)
+        elif isinstance(cell, (int, float)):
+            self._write_number(index, cell, self._get_format("General", is_error))
+        elif isinstance(cell, FormattedNumber):
+            self._write_formatted_number(index, cell, is_error)
+        else:
+            self._write_moment(index, cell, is_error)
+
+    def _write_text(self, index: int, text: str, is_error: bool) -> None:
+        text_format = self._get_format(TEXT_FORMAT, is_error)
+        self._sheet.write_string(self._row_index, index, text[:MAX_CELL_LENGTH], text_format)
+
+    def _write_number(self, index: int, number: float, cell_format: Any) -> None:
+        """A number with all its digits, although xlsxwriter, like Excel, keeps 16: as the result of a formula."""
+        if abs(number) < EXACT_LIMIT and float(f"{number:.16G}") == number:
+            self._sheet.write_number(self._row_index, index, number, cell_format)
+            return
+        result = number if abs(number) < LONGEST_NUMBER else float(number)
+        self._sheet.write_formula(self._row_index, index, f"={result}", cell_format, result)
+
+    def _write_formatted_number(self, index: int, number: FormattedNumber, is_error: bool) -> None:
+        code = find_number_format(number)
+        if code is None or (len(self._formats) >= MAX_NUMBER_FORMATS and (code, is_error) not in self._formats):
+            self._write_text(index, number.text, is_error)
+        else:
+            self._write_number(index, number.value, self._get_format(code, is_error))
+
+    def _write_moment(self, index: int, moment: date | time, is_error: bool) -> None:
+        if isinstance(moment, time):
+            code = TIME_FORMAT
+        elif moment.year < FIRST_YEAR:
+            self._write_text(index, moment.isoformat(), is_error)
+            return
+        else:
+            code = f"{self._day_format} {TIME_FORMAT}" if isinstance(moment, datetime) else self._day_format
+        self._sheet.write_datetime(self._row_index, index, moment, self._get_format(code, is_error))
+
+    def _get_format(self, code: str, is_error: bool) -> Any:
+        """The format of cells that show a value by `code`, made once."""
+        if (code, is_error) not in self._formats:
+            style = ERROR_STYLE if is_error else VALID_STYLE
+            self._formats[code, is_error] = self._workbook.add_format({**style, "num_format": code})
+        return self._formats[code, is_error]
 
     def close(self) -> None:
-        self._workbook.save(self._file)
+        self._workbook.close()
 
     def __enter__(self) -> "ErrorsWorkbook":
         return self

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
+from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import Table, open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
-from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
+from customerhub.customers.importing.checking import CheckedRow, RowChecker, store_cells
+from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.saving import RowSaver, lock_organisation
@@ -114,10 +115,10 @@ def import_open_file(
     result = ImportResult()
     if not dry_run:
         lock_organisation(actor.organisation_id)
-    with open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows) as table:
+    with open_table(file, max_rows=max_rows, **HEADER_NAMES) as table:
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored_columns
-        errors_workbook = ErrorsWorkbook(errors_file) if errors_file else None
+        errors_workbook = _open_errors_workbook(errors_file, table, actor) if errors_file else None
         options = {"save": not dry_run, "good_rows_only": good_rows_only}
         for rows in import_rows(table, organisation_id=actor.organisation_id, counts=result.counts, **options):
             _collect_errors(rows, result, errors_workbook)
@@ -129,6 +130,10 @@ def import_open_file(
             errors_workbook.close()
     _conclude_import(result, is_saved=not dry_run and (good_rows_only or not result.errors))
     return result
+
+
+def _open_errors_workbook(file: IO[bytes], table: Table, actor: Actor) -> ErrorsWorkbook:
+    return ErrorsWorkbook(file, organisation_date_format(actor.organisation_id), from_1904=table.from_1904)
 
 
 def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:
@@ -144,4 +149,4 @@ def _collect_errors(rows: list[CheckedRow], result: ImportResult, errors_workboo
             result.errors += [RowError(row.number, problem.column, problem.reason) for problem in row.problems]
             if errors_workbook:
                 errors = [{"column": problem.column, "reason": problem.reason} for problem in row.problems]
-                errors_workbook.add_row(row.number, format_cells(row), errors)
+                errors_workbook.add_row(row.number, store_cells(row), errors)

@@ -1,10 +1,10 @@
 """The set-up rows that cells refer to by name, and names for what the history and the preview show."""
 
+import re
 from typing import Any
 
 from sqlalchemy import select
 
-from customerhub.core import validation
 from customerhub.core.errors import Invalid
 from customerhub.customers.choice_rules import CHOICE_RULES
 from models import CatalogItem, Department, NotificationTemplate
@@ -12,6 +12,7 @@ from models.base import db
 from models.keys import fold_text
 
 MAX_SUGGESTIONS = 5  # how many names a refusal lists
+_NAME_SEPARATOR = "[,;\n]"
 
 
 class Lookup:
@@ -21,6 +22,7 @@ class Lookup:
         self._noun = noun
         self._ids = {fold_text(name): number for number, name, _ in rows}
         self._names = {number: name for number, name, _ in rows}
+        self._longest_name = max((len(re.split(_NAME_SEPARATOR, name)) for name in self._names.values()), default=1)
         self.retired = frozenset(number for number, _, active in rows if not active)
 
     @property
@@ -36,10 +38,29 @@ class Lookup:
         return row_id
 
     def get_ids(self, text: str) -> tuple[int, ...]:
-        """The ids of the rows named in `text`, with commas between them, in ascending order."""
-        if fold_text(text) in self._ids:
-            return (self._ids[fold_text(text)],)
-        return tuple(sorted({self.get_id(name) for name in validation.split_names(text)}))
+        """The ids of the rows named in `text`, with commas, semicolons or line breaks between them, in ascending order.
+
+        A name may contain these itself: the longest one that is known counts.
+        """
+        pieces = re.split(f"({_NAME_SEPARATOR})", text)  # names and separators by turns
+        found_ids: set[int] = set()
+        start = 0
+        while start < len(pieces):
+            row_id, end = self._find_longest(pieces, start)
+            if row_id is not None:
+                found_ids.add(row_id)
+            elif pieces[start].strip():
+                found_ids.add(self.get_id(pieces[start]))
+            start = end + 1
+        return tuple(sorted(found_ids))
+
+    def _find_longest(self, pieces: list[str], start: int) -> tuple[int | None, int]:
+        """(id of the longest name that begins with the piece at `start`, where it ends); (None, …) if there is none."""
+        for end in range(min(len(pieces), start + 2 * self._longest_name - 1), start, -2):
+            row_id = self._ids.get(fold_text("".join(pieces[start:end])))
+            if row_id is not None:
+                return row_id, end
+        return None, start + 1
 
     def format_names(self, chosen_ids: int | tuple[int, ...] | None) -> str | None:
         """The name or names behind what `get_id` or `get_ids` gave."""

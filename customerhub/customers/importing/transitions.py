@@ -3,6 +3,7 @@
 A transition is one UPDATE that names the states it begins in, so of two who try only one succeeds.
 """
 
+from itertools import chain
 from typing import IO, Any, Final
 
 from sqlalchemy import delete, select, update
@@ -10,9 +11,11 @@ from sqlalchemy import delete, select, update
 from customerhub.core import clock
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Conflict, Invalid, NotFound, WrongState
+from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.state_machine import Requirement, StateMachine, Transition
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
+from customerhub.customers.importing.stored_cells import FROM_1904
 from models import CustomerImport, ImportRow, StoredFile
 from models.base import db
 from models.enums import RowOutcome, TransferState
@@ -177,12 +180,15 @@ def update_import(import_id: int, transition: ImportTransition, **values: Any) -
 
 def write_errors_workbook(customer_import: CustomerImport, file: IO[bytes]) -> None:
     """The rows in error as a workbook."""
-    with ErrorsWorkbook(file) as workbook:
-        rows = db.session.execute(
-            select(ImportRow.row_number, ImportRow.cells, ImportRow.errors)
-            .where(ImportRow.import_id == customer_import.id, ImportRow.outcome == RowOutcome.ERROR)
-            .order_by(ImportRow.row_number)
-            .execution_options(yield_per=1000)
-        )
-        for row in rows:
+    rows = db.session.execute(
+        select(ImportRow.row_number, ImportRow.cells, ImportRow.errors)
+        .where(ImportRow.import_id == customer_import.id, ImportRow.outcome == RowOutcome.ERROR)
+        .order_by(ImportRow.row_number)
+        .execution_options(yield_per=1000)
+    )
+    first = next(rows, None)
+    from_1904 = first is not None and FROM_1904 in (first.cells or {})
+    date_format = organisation_date_format(customer_import.organisation_id)
+    with ErrorsWorkbook(file, date_format, from_1904=from_1904) as workbook:
+        for row in chain([first] if first else [], rows):
             workbook.add_row(row.row_number, row.cells or {}, row.errors or [])

@@ -15,8 +15,8 @@ from customerhub.core.errors import Conflict, NotFound
 from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
-from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
+from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells, store_cells
+from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.comparing import build_preview_changes
 from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.import_file import RowCounts
@@ -89,9 +89,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         organisation_id = stored_file.organisation_id
         file = exit_stack.enter_context(storage.open_file(stored_file))
         yield 0  # so that nobody waits for this transaction while the file is opened
-        table = exit_stack.enter_context(
-            open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows)
-        )
+        table = exit_stack.enter_context(open_table(file, max_rows=max_rows, **HEADER_NAMES))
         _renew(lease, total_rows=table.count_rows(max_rows), ignored_columns=table.ignored_columns)
         yield 0
         checker = RowChecker(organisation_id, from_1904=table.from_1904)
@@ -99,7 +97,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         for rows in checker.check_rows(table.read_rows()):
             counts.add_rows(rows)
             _renew(lease, **_count_columns(counts))
-            db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker.lookups) for row in rows])
+            db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker) for row in rows])
             yield counts.total
         _finish_check(lease, counts, describe_hidden_parts(table))
         yield counts.total
@@ -141,10 +139,11 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
     }
 
 
-def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) -> dict[str, Any]:
-    """What is kept of a checked row: its cells where it is in error, what saving would change where it is not."""
-    cells = format_cells(row)
-    texts = cells | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
+def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[str, Any]:
+    """What is kept of a checked row: its cells as they are where it is in error, because they are given back; what
+    saving would change where it is not.
+    """
+    texts = format_cells(row) | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
     reference, name = texts.get("reference"), texts.get("name")
     if name is None and row.existing:
         name = row.existing["name"]
@@ -155,8 +154,8 @@ def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) ->
         "reference": reference[:255] if reference else None,
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
-        "cells": cells if row.outcome is RowOutcome.ERROR else None,
-        "changes": build_preview_changes(row.saved_changes, lookups) or None,
+        "cells": store_cells(row, from_1904=checker.from_1904) if row.outcome is RowOutcome.ERROR else None,
+        "changes": build_preview_changes(row.saved_changes, checker.lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -182,7 +181,7 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
     noticed_rows: list[int] = []
     with (
         storage.open_file(_get_file(import_id)) as file,
-        open_table(file, names=HEADERS, key_column=KEY_COLUMN, silent_names=ERROR_COLUMNS, max_rows=max_rows) as table,
+        open_table(file, max_rows=max_rows, **HEADER_NAMES) as table,
     ):
         checker = RowChecker(actor.organisation_id, from_1904=table.from_1904)
         saver = RowSaver(actor.organisation_id, checker.lookups)

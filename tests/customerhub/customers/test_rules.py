@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customerhub.core import validation
 from customerhub.core.errors import Invalid
 from customerhub.customers import rules
 from models.enums import Risk
@@ -180,19 +179,6 @@ def test_everything_missing_is_said_at_once():
 )
 def test_a_prospect_needs_little(values, missing):
     assert {field for field, _ in rules.list_missing_fields({"is_prospect": True, **values})} == missing
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("", []),
-        (" , ;\n", []),
-        ("Sales", ["Sales"]),
-        ("Sales,  Key   accounts;Sales\nIT", ["Sales", "Key accounts", "IT"]),
-    ],
-)
-def test_names_in_a_list_are_split(text, names):
-    assert validation.split_names(text) == names
 
 
 def test_who_has_a_note_on_the_relationship_has_one():
