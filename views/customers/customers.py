@@ -1,5 +1,6 @@
 """Customers: the list, the form with its tabs, and the operations on them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, flash, g, jsonify, redirect, request, url_for
@@ -12,7 +13,7 @@ from customerhub.core.permissions import Permission
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
-from customerhub.customers.search import build_search_condition, select_matching_ids, select_matching_rows
+from customerhub.customers.search import build_search_condition, select_matching_ids, select_matching_page
 from customerhub.customers.statuses import find_default_status
 from models import CatalogItem, Customer, CustomerStatus, Department
 from models.enums import CatalogType
@@ -93,11 +94,16 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             return super().count_query(query, args)
         return select_matching_ids(query, args.search, None if args.exact else COUNT_LIMIT)
 
-    def page_query(self, query: Select[Any], args: ListArgs, total: int) -> Select[Any]:
+    def page_query(self, query: Select[Any], args: ListArgs, order: Sequence[Any], total: int) -> Select[Any]:
         if not args.search:
-            return query
-        return select_matching_rows(
-            query, args.search, total=total, max_counted=COUNT_LIMIT, offset=args.page * args.page_size
+            return super().page_query(query, args, order, total)
+        return select_matching_page(
+            query,
+            args.search,
+            order=order,
+            offset=args.page * args.page_size,
+            limit=args.page_size + 1,
+            is_long=total > COUNT_LIMIT,
         )
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
