@@ -1,9 +1,8 @@
 """Searching customers by name, number or contact details."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, column, func, or_, select, table, true, union
+from sqlalchemy import ColumnElement, Select, and_, column, or_, select, table, true, union
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Actor, select_visible
@@ -13,9 +12,6 @@ from models.keys import exact_key, fold_text
 
 MIN_FRAGMENT_LENGTH = 3  # letters; below that no fragment is indexed and only beginnings are found
 HIGHEST_CHARACTER = "\U0010ffff"
-FIRST_WALK = 2_000  # rows along the order that are tested one by one, in some ms, before anything else is tried
-LONGEST_WALK = 40_000  # rows; beyond that looking all matches up is quicker
-MIN_SPREAD = 0.05  # of the rows along the order match: then reading on along it is quicker than sorting all matches
 MAX_SUGGESTION_CANDIDATES = 200  # of so many customers that match, suggestions are the first by name
 FRAGMENT_INDEX = table("customer_search", column("rowid", Key), column("search_text"))  # SQLite's index
 
@@ -25,29 +21,28 @@ def build_search_condition(search_text: str) -> ColumnElement[bool]:
     address, contact number or registration number. Case and accents do not count. Words of one or two letters
     alone are found where name, reference or account number begins with them.
     """
-    return or_(*(condition for _, condition in _list_indexed_conditions(search_text)))
+    if has_only_short_words(search_text):
+        return build_prefix_condition(search_text)
+    return build_fragment_condition(search_text, Customer.id)
 
 
 def build_prefix_condition(search_text: str) -> ColumnElement[bool]:
     """The condition that name, reference or account number begins with `search_text`, whatever its case."""
-    return or_(*(condition for _, condition in _list_ranges(search_text)))
+    return or_(*(condition for _, condition in list_ranges(search_text)))
 
 
-def _list_indexed_conditions(search_text: str, key: Any = Customer.id) -> list[tuple[str, ColumnElement[bool]]]:
-    """(column in whose order an index has it, condition), one of which must hold: each is found by an index of its own.
-
-    SQLite's index of fragments has the rows in no order, and tests `key`, the id of a customer.
+def build_fragment_condition(search_text: str, key: Any) -> ColumnElement[bool]:
+    """The condition that the customer with the id `key` has every word, of which one is long enough for the index of
+    fragments.
     """
     words = fold_text(search_text).split()
-    if _are_all_short(words):
-        return _list_ranges(search_text)
-    if not _is_sqlite():
-        return [("", _build_words_condition(words))]
+    if not is_sqlite():
+        return _build_words_condition(words)
     short_words = [word for word in words if len(word) < MIN_FRAGMENT_LENGTH]
-    return [("", and_(key.in_(_select_fragment_ids(words)), _build_words_condition(short_words)))]
+    return and_(key.in_(_select_fragment_ids(words)), _build_words_condition(short_words))
 
 
-def _list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
+def list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
     """(column, condition) of each range of an index in which customers are whose name, reference or account number
     begins with `search_text`.
 
@@ -66,14 +61,16 @@ def _list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
     ]
 
 
-def _build_row_condition(search_text: str) -> ColumnElement[bool]:
+def build_row_condition(search_text: str) -> ColumnElement[bool]:
     """As `build_search_condition`, to be tested on a row at hand."""
-    words = fold_text(search_text).split()
-    return build_prefix_condition(search_text) if _are_all_short(words) else _build_words_condition(words)
+    if has_only_short_words(search_text):
+        return build_prefix_condition(search_text)
+    return _build_words_condition(fold_text(search_text).split())
 
 
-def _are_all_short(words: list[str]) -> bool:
-    return all(len(word) < MIN_FRAGMENT_LENGTH for word in words)
+def has_only_short_words(search_text: str) -> bool:
+    """Whether no word is long enough for the index of fragments."""
+    return all(len(word) < MIN_FRAGMENT_LENGTH for word in fold_text(search_text).split())
 
 
 def _build_words_condition(words: list[str]) -> ColumnElement[bool]:
@@ -89,11 +86,9 @@ def _select_fragment_ids(words: list[str]) -> Select[Any]:
     return select(FRAGMENT_INDEX.c.rowid).where(FRAGMENT_INDEX.c.search_text.op("MATCH")(match_expression))
 
 
-def _is_sqlite() -> bool:
+def is_sqlite() -> bool:
+    """Whether fragments are found in SQLite's index of its own."""
     return db.session.get_bind().dialect.name == "sqlite"
-
-
-# --- The same for long lists ---------------------------------------------------------------------------------
 
 
 def select_matching_ids(query: Select[Any], search_text: str, max_count: int | None = None) -> Select[Any]:
@@ -102,75 +97,17 @@ def select_matching_ids(query: Select[Any], search_text: str, max_count: int | N
     """
     words = fold_text(search_text).split()
     ids = query.with_only_columns(Customer.id)
-    if _are_all_short(words):
+    if has_only_short_words(search_text):
         limit = None if max_count is None else max_count + 1
-        parts = (ids.where(part).limit(limit).subquery() for _, part in _list_ranges(search_text))
+        parts = (ids.where(part).limit(limit).subquery() for _, part in list_ranges(search_text))
         return select(union(*(select(part.c.id) for part in parts)).subquery().c.id)
-    if not _is_sqlite():
+    if not is_sqlite():
         return ids.where(_build_words_condition(words))
     found = _select_fragment_ids(words).subquery()
     short_words_condition = _build_words_condition([word for word in words if len(word) < MIN_FRAGMENT_LENGTH])
     return select(found.c.rowid).where(
         ids.where(Customer.id == found.c.rowid, short_words_condition).correlate(found).exists()
     )
-
-
-def select_matching_page(
-    query: Select[Any], search_text: str, *, order: Sequence[Any], offset: int, limit: int, is_long: bool
-) -> Select[Any]:
-    """The ids of `limit` customers of `query` that `search_text` matches, after the first `offset` of them in `order`.
-
-    Where there are many, `is_long`, they are first looked for among the first rows of the order: whoever searches for
-    what is common finds a page there, however many customers there are. Where that does not do, because the page is
-    far back or the matches are together elsewhere in the order, all of them are looked up in the indexes and sorted.
-    """
-    last, is_spread = offset + limit, False
-    if is_long:
-        matches = _find_matches_among_first(FIRST_WALK, query, search_text, order)
-        is_spread = len(matches) >= MIN_SPREAD * FIRST_WALK
-        walk = FIRST_WALK * last * 5 // (max(len(matches), 1) * 4)  # a quarter more than it takes at this rate
-        if len(matches) < last and walk <= LONGEST_WALK:
-            matches = _find_matches_among_first(walk, query, search_text, order)
-        if len(matches) >= last:
-            return select(Customer.id).where(Customer.id.in_(matches[offset:last]))
-    return _select_sorted_page(query, search_text, order, is_spread=is_spread, last=last).limit(limit).offset(offset)
-
-
-def _find_matches_among_first(count: int, query: Select[Any], search_text: str, order: Sequence[Any]) -> list[int]:
-    """The ids of the matches among the first `count` customers of `query`, in their order."""
-    is_match = _build_row_condition(search_text).label("is_match")
-    rows = query.with_only_columns(Customer.id, is_match).order_by(*order).limit(count)
-    return [key for key, matches in db.session.execute(rows) if matches]
-
-
-def _select_sorted_page(
-    query: Select[Any], search_text: str, order: Sequence[Any], *, is_spread: bool, last: int
-) -> Select[Any]:
-    """The ids of the matches in their order, of which the first `last` are there.
-
-    Of each index's matches those that come first are taken; what is kept in the wanted order, or `is_spread` all along
-    it, is read in that order as far as it takes, everything else is sorted.
-    """
-    sorts = [key.element if isinstance(key, UnaryExpression) else key for key in order]
-    sorted_order = [_without_index(key) for key in order]
-    firsts = []
-    for index, condition in _list_indexed_conditions(search_text, Customer.id + 0 if is_spread else Customer.id):
-        is_in_order = index == sorts[0].key or (is_spread and not index)
-        part = query.with_only_columns(*(key.label(f"key_{place}") for place, key in enumerate(sorts)))
-        part = part.where(condition).order_by(*(order if is_in_order else sorted_order)).limit(last)
-        firsts.append(select(part.subquery()))
-    found = union(*firsts).subquery()
-    keys = [
-        key.desc() if isinstance(wanted, UnaryExpression) else key for key, wanted in zip(found.c, order, strict=True)
-    ]
-    return select(list(found.c)[-1]).order_by(*keys)
-
-
-def _without_index(key: Any) -> Any:
-    """A sort key that no index has in order."""
-    if isinstance(key, UnaryExpression):
-        return func.coalesce(key.element, key.element).desc()
-    return func.coalesce(key, key)
 
 
 # --- One customer, or a handful ------------------------------------------------------------------------------
@@ -210,7 +147,7 @@ def list_suggestions(search_text: str, actor: Actor, limit: int) -> list[Custome
     if not fold_text(search_text):
         return []
     query: Select[Any] = select_visible(Customer, actor)
-    parts = (_select_first_ids(query, part, limit).subquery() for _, part in _list_ranges(search_text))
+    parts = (_select_first_ids(query, part, limit).subquery() for _, part in list_ranges(search_text))
     suggestions = _load_by_name(
         select(Customer).where(Customer.id.in_(union(*(select(part.c.id) for part in parts)))), limit
     )

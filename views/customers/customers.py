@@ -13,7 +13,8 @@ from customerhub.core.permissions import Permission
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
-from customerhub.customers.search import build_search_condition, select_matching_ids, select_matching_page
+from customerhub.customers.search import build_search_condition, select_matching_ids
+from customerhub.customers.search_pages import select_matching_page
 from customerhub.customers.statuses import find_default_status
 from models import CatalogItem, Customer, CustomerStatus, Department
 from models.enums import CatalogType

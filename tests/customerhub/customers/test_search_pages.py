@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor, select_visible
-from customerhub.customers.search import FIRST_WALK, select_matching_page
+from customerhub.customers.search_pages import FIRST_WALK, select_matching_page
 from models import Customer, Organisation
 from models.base import db
 from models.customer import derive_columns
