@@ -1,6 +1,6 @@
 """What searching customers costs as they become more: CPU time of whole requests at two sizes, and the ratio.
 
-    python -m bench search [--sizes 200000 1000000] [--rounds 3] [--only sqlite] [--data build/bench]
+    python -m bench search [--sizes 200000 1000000] [--rounds 3] [--only sqlite] [--words a,zen] [--data build/bench]
 
 Every word, in every order of the list in both directions, on the first page, on one that few turn to and on the last of
 those counted. Both sizes take turns. On PostgreSQL the time of the server's process is added, which works alone.
@@ -66,12 +66,12 @@ class SearchCase:
 class SearchedDatabase:
     """The hub over one database, with the pages that each word has there."""
 
-    def __init__(self, database: BenchDatabase) -> None:
+    def __init__(self, database: BenchDatabase, words: Sequence[str]) -> None:
         self.size = database.size
         with database.app.app_context():
             engine = db.engine
             self._server_process = _keep_to_one_process() if engine.dialect.name == "postgresql" else None
-            self._last_pages = {word: _count_matches(word) // PAGE_SIZES[0] for word in WORDS}
+            self._last_pages = {word: _count_matches(word) // PAGE_SIZES[0] for word in words}
         self._target = Target(database.app, engine, sign_in(database.app, email_of(Role.ADMIN), DEMO_PASSWORD))
 
     def measure(self, case: SearchCase) -> None:
@@ -95,10 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse_arguments(arguments)
     with closing(Store(options.data)) as store:
         for kind in options.only or KINDS:
-            databases = [SearchedDatabase(store.open(kind, size)) for size in sorted(options.sizes)]
+            databases = [SearchedDatabase(store.open(kind, size), options.words) for size in sorted(options.sizes)]
             cases = [
                 SearchCase(word, order, place)
-                for word in WORDS
+                for word in options.words
                 for order in (f"{sort} {direction}" for sort in SORTS for direction in ("asc", "desc"))
                 for place in ("first", "tenth", "last")
             ]
@@ -116,6 +116,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs=2, default=SIZES, help="numbers of customers (200000 1000000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each search (3)")
     parser.add_argument("--only", action="append", choices=KINDS, help="one kind of database")
+    parser.add_argument("--words", type=lambda text: text.split(","), default=WORDS, help="what is searched for")
     parser.add_argument("--data", type=Path, default=Path("build/bench"), help="folder of the databases")
     return parser.parse_args(arguments)
 
@@ -141,7 +142,7 @@ def _print_cases(kind: str, cases: Sequence[SearchCase]) -> None:
     small, large = sorted(cases[0].milliseconds)
     print(f"\n### {NAMES[kind]}: searching {large:,} customers beside {small:,}\n")
     rows = []
-    for word in WORDS:
+    for word in dict.fromkeys(case.word for case in cases):
         several = [case for case in cases if case.word == word]
         worst = max(several, key=lambda case: (not case.is_met, case.ratio))
         medians = [statistics.median(case.compute_median(size) for case in several) for size in (small, large)]
