@@ -4,7 +4,7 @@ PYTHON_ENV := .venv/bin/python
 JOBS := $(shell expr $$(nproc) + 1)
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env env-dev run test test-fast check bench format
+.PHONY: help env env-dev run test test-fast soak check bench format
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: env-dev  ## Run all tests: SQLite, PostgreSQL, Chromium (ARGS= goes to pyt
 test-fast: env-dev  ## Run what is quick: no browser, no processes, SQLite only
 	@exec $(PYTHON_ENV) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder -m "not browser and not slow" \
 		-k "not postgresql" --ignore tests/jobs --ignore tests/test_package.py $(ARGS)
+
+soak: env-dev  ## Let many work at once until something breaks (ARGS="--seconds 600 --people 8 --postgresql")
+	@exec $(PYTHON_ENV) -m tests.processes.soak $(ARGS)
 
 check: env-dev  ## Check style, types and import directions
 	@$(PYTHON_ENV) -m ruff check .

@@ -48,7 +48,7 @@ CASES = (
     Case("search, reference", LIST + "?search={reference}", "/admin/customer/?search={reference}"),
     Case("filter by status", LIST + "?f=status:is:{status}"),
     Case("sort by name, descending", LIST + "?sort=name&desc=1", "/admin/customer/?sort=0&desc=1"),
-    Case("customer page", LIST + "details/?id={middle_customer}"),
+    Case("customer page", LIST + "details/?id={middle_customer}", "/admin/customer/details/?id={middle_customer}"),
     Case(
         "form with 50 inline rows",
         LIST + "edit/?id={busy_customer}",

@@ -267,6 +267,7 @@ def _customer_view(classes: Classes, organisation_id: int) -> type[ModelView]:
         column_select_related_list = (customer.region, customer.status, customer.account_manager)
         can_view_details = True
         page_size = 20
+        column_details_list = (*FORM, *PARTS)
         form_columns = FORM
         form_ajax_refs = _ajax_references({**TO_ONE, **{key: target for key, (_, target) in LINKS.items()}})
         inline_models = _inline_models(classes)

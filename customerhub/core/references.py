@@ -1,9 +1,10 @@
 """Which rows refer to a row: checked before it is deleted."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, func, or_, select
+from sqlalchemy import Select, Table, bindparam, func, or_, select
 
 from models.base import Base, db
 
@@ -17,23 +18,27 @@ def list_references(row: Any) -> References:
 
 def list_references_by_id(rows: Sequence[Any]) -> dict[int, References]:
     """The links of each of `rows`, all of one table, by its id."""
-    table = rows[0].__table__
+    references: dict[int, References] = {row.id: [] for row in rows}
+    for found in db.session.execute(_build_count_statement(rows[0].__table__), {"ids": list(references)}).mappings():
+        references[found["id"]] = [(name, count) for name, count in found.items() if name != "id" and count]
+    return references
+
+
+@cache
+def _build_count_statement(table: Table) -> Select[Any]:
+    """The id of each row of `table` that is one of `ids`, and by the name of each referring table how many rows."""
     target = table.alias("target")
-    counts: dict[str, Any] = {
-        other.name: select(func.count())
+    counts = (
+        select(func.count())
         .select_from(other)
         .where(or_(*(column == target.c.id for column in columns)))
         .correlate(target)
         .scalar_subquery()
+        .label(other.name)
         for other in Base.metadata.sorted_tables
         if (columns := list_referring_columns(other, table))
-    }
-    row_ids = [row.id for row in rows]
-    result = db.session.execute(select(target.c.id, *counts.values()).where(target.c.id.in_(row_ids)))
-    references: dict[int, References] = {key: [] for key in row_ids}
-    for key, *row_counts in result:
-        references[key] = [(name, count) for name, count in zip(counts, row_counts, strict=True) if count]
-    return references
+    )
+    return select(target.c.id, *counts).where(target.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def list_referring_columns(table: Table, target: Table) -> list[Any]:

@@ -103,7 +103,7 @@ def check_closing(alert: Alert) -> None:
         raise WrongState(f"This alert closes automatically when “{alert.rule.value}” no longer applies")
 
 
-def is_active_on(as_of: date) -> ColumnElement[bool]:
+def is_active_on(as_of: date | ColumnElement[date]) -> ColumnElement[bool]:
     """The condition that an alert is to be shown on a day."""
     return and_(Alert.closed_at.is_(None), or_(Alert.valid_until.is_(None), Alert.valid_until >= as_of))
 

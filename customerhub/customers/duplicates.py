@@ -5,13 +5,13 @@ Names are looked for in the search index by fragments and then compared, so that
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cleanco.clean import get_unique_terms
 from rapidfuzz import fuzz
-from sqlalchemy import select
+from sqlalchemy import Row, select, union
 
 from customerhub.customers.search import build_search_condition
 from models import Customer
@@ -29,6 +29,8 @@ _INITIALS: Final = re.compile(r"\b(\w)/(\w)\b")  # A/S is as
 _MORE_WORDS: Final = {"ek", "holding", "mbh", "pty", "ug", "und", "and", "the", "der", "die", "das"}
 # Words that it has for forms of one country, and that are part of a name in most others.
 _NAME_WORDS: Final = {"at", "dat", "etat", "fa", "ok", "private", "sal", "sem", "sep", "teo", "uk", "vat"}
+
+Candidate = Row[*tuple[Any, ...]]  # id, name, email and phone_key of a customer
 
 
 def _split_words(name: str) -> list[str]:
@@ -55,20 +57,24 @@ def find_duplicates(
     values: Mapping[str, Any], *, organisation_id: int, except_ids: Iterable[int] = ()
 ) -> list[Duplicate]:
     """The customers of an organisation that may be the one with these `values` (name, email, contact_number), the most
-    alike first, at most MOST of them.
+    alike first, at most MAX_DUPLICATES of them.
     """
     name = normalise_name(values.get("name") or "")
     emails = _split_emails(values.get("email"))
     phone = phone_key(values.get("contact_number"))
     excluded_ids = set(except_ids)
-    ranked_duplicates = []
-    for customer in _find_candidates(name, emails, phone, organisation_id):
-        if customer.id in excluded_ids:
+    ranked_matches = []
+    for candidate in _find_candidates(name, emails, phone, organisation_id):
+        if candidate.id in excluded_ids:
             continue
-        score, matching_fields = _compare(customer, name, emails, phone)
+        score, matching_fields = _compare(candidate, name, emails, phone)
         if matching_fields:
-            ranked_duplicates.append((-len(matching_fields), -score, customer.id, Duplicate(customer, matching_fields)))
-    return [duplicate for *_, duplicate in sorted(ranked_duplicates)[:MAX_DUPLICATES]]
+            ranked_matches.append((-len(matching_fields), -score, candidate.id, matching_fields))
+    fields_by_id = {key: matching_fields for *_, key, matching_fields in sorted(ranked_matches)[:MAX_DUPLICATES]}
+    if not fields_by_id:
+        return []
+    found = {row.id: row for row in db.session.scalars(select(Customer).where(Customer.id.in_(fields_by_id)))}
+    return [Duplicate(found[key], fields_by_id[key]) for key in fields_by_id if key in found]
 
 
 def normalise_name(name: str) -> str:
@@ -82,29 +88,31 @@ def _split_emails(emails: str | None) -> set[str]:
     return {fold_text(each) for each in re.split("[,;]", emails or "") if each.strip()}
 
 
-def _compare(customer: Customer, name: str, emails: set[str], phone: str | None) -> tuple[float, tuple[str, ...]]:
-    other_name = normalise_name(customer.name)
+def _compare(candidate: Candidate, name: str, emails: set[str], phone: str | None) -> tuple[float, tuple[str, ...]]:
+    other_name = normalise_name(candidate.name)
     has_same_numbers = _NUMBER.findall(other_name) == _NUMBER.findall(name)  # branch 12 is not branch 13
     score = fuzz.token_sort_ratio(other_name, name) if name and has_same_numbers else 0.0
     matches = {
         "name": score >= MIN_NAME_SCORE,
-        "email": bool(emails & _split_emails(customer.email)),
-        "phone": phone is not None and customer.phone_key == phone,
+        "email": bool(emails & _split_emails(candidate.email)),
+        "phone": phone is not None and candidate.phone_key == phone,
     }
     return score, tuple(field_name for field_name, is_match in matches.items() if is_match)
 
 
-def _find_candidates(name: str, emails: set[str], phone: str | None, organisation_id: int) -> list[Customer]:
-    """Customers worth comparing: a bounded number for each fragment, each found by an index."""
+def _find_candidates(name: str, emails: set[str], phone: str | None, organisation_id: int) -> Sequence[Candidate]:
+    """What is compared of the customers worth comparing: a bounded number for each fragment, each found by an index."""
     conditions = [build_search_condition(fragment) for fragment in _build_fragments(name)]
     conditions += [build_search_condition(email) for email in sorted(emails)[:MAX_EMAILS]]
     if phone is not None:
         conditions.append(Customer.phone_key == phone)
-    found: dict[int, Customer] = {}
-    for condition in conditions:
-        query = select(Customer).where(Customer.organisation_id == organisation_id, condition).limit(MAX_CANDIDATES)
-        found.update((customer.id, customer) for customer in db.session.scalars(query))
-    return list(found.values())
+    if not conditions:
+        return []
+    in_organisation = select(Customer.id).where(Customer.organisation_id == organisation_id)
+    parts = (in_organisation.where(condition).limit(MAX_CANDIDATES).subquery() for condition in conditions)
+    ids = union(*(select(part.c.id) for part in parts)).subquery()
+    compared = Customer.id, Customer.name, Customer.email, Customer.phone_key
+    return db.session.execute(select(*compared).where(Customer.id.in_(select(ids.c.id)))).all()
 
 
 def _build_fragments(name: str) -> list[str]:

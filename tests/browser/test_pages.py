@@ -64,20 +64,20 @@ def check_page(page: Page, address: str) -> None:
     assert title.split(" · ")[0], address
 
 
-def list_addresses(page: Page) -> list[str]:
-    """Every list of the menu, the form to add to it, and its first row's record and form."""
+def check_lists(page: Page) -> list[str]:
+    """Check every list of the menu. Returns the forms to add to them, and the records and forms of their first rows."""
     page.goto("/admin/")
     lists = page.locator(".side-nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    addresses = list(lists)
-    for address in lists:
-        page.goto(address)
+    addresses: list[str] = []
+    for address in dict.fromkeys(lists):
+        check_page(page, address)
         parts = page.locator(".page-actions > .btn-primary, .list tbody a.row-link, .list tbody .status-link")
         hrefs = parts.evaluate_all("links => links.slice(0, 2).map(link => link.getAttribute('href'))")
         addresses += hrefs
         addresses += [
             href.replace("/details/", "/edit/") for href in hrefs if "/details/" in href and "edit" in address
         ]
-    return list(dict.fromkeys(addresses))
+    return [address for address in dict.fromkeys(addresses) if address not in lists]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def list_addresses(page: Page) -> list[str]:
 )
 def test_every_page_fits(open_as: OpenAs, width: int, scheme: str, role: Role) -> None:
     page = open_as(role, width=width, color_scheme=scheme)
-    addresses = list_addresses(page)
-    assert len(addresses) > 40
+    addresses = check_lists(page)
+    assert len(addresses) > 20
     others = [address for address in OTHER_ADDRESSES if role is Role.ADMIN or "operation" not in address]
     for address in [*addresses, *others]:
         check_page(page, address)

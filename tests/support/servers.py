@@ -159,7 +159,7 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
     return known.get("postgres") or known["nobody"]
 
 
-def _postgresql_programs() -> Path | None:
+def find_postgresql_programs() -> Path | None:
     """The folder of initdb and postgres, the newest version's."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     program = versions[-1] if versions else shutil.which("initdb")
@@ -169,7 +169,7 @@ def _postgresql_programs() -> Path | None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """The session's PostgreSQL."""
-    programs = _postgresql_programs()
+    programs = find_postgresql_programs()
     if programs is None:
         skip_test("PostgreSQL is not installed")
         return

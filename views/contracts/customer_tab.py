@@ -6,6 +6,7 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub.contracts.eligibility import refusal_reason
 from customerhub.core.permissions import Actor, Permission
@@ -26,6 +27,8 @@ from views.framework.formatting import format_amount, format_date
 from views.framework.labels import member_label
 from views.http.urls import path_to
 
+TalliesByStatus = dict[Any, tuple[int, int]]  # (number of rows, their connections) by status
+
 MAX_ROWS = 100  # contracts, and orders, on the page of a customer
 MAX_ACCOUNTS = 10  # in its summary
 TAB = "contracts"
@@ -42,13 +45,12 @@ def list_newest(model: Any, *where: Any, load: Sequence[Any] = ()) -> list[Any]:
     return list(db.session.scalars(query))
 
 
-def count_by_status(model: Any, *where: Any) -> dict[Any, tuple[int, int]]:
-    """(number of rows, their connections) by status."""
+def count_by_status(model: Any, *where: Any) -> TalliesByStatus:
     query = select(model.status, func.count(), func.sum(model.connections)).where(*where).group_by(model.status)
     return {status: (count, int(connections)) for status, count, connections in db.session.execute(query)}
 
 
-def describe_tallies(tallies_by_status: dict[Any, tuple[int, int]]) -> str | None:
+def describe_tallies(tallies_by_status: TalliesByStatus) -> str | None:
     """The tallies in words: "Live: 2 with 45 connections. Draft: 1 with 10 connections."."""
     sentences = []
     for status in type(next(iter(tallies_by_status))) if tallies_by_status else ():
@@ -65,7 +67,7 @@ def _format_connections(count: int) -> str:
     return f"{count:,} connection{'' if count == 1 else 's'}"
 
 
-def format_limit_note(tallies_by_status: dict[Any, tuple[int, int]]) -> str:
+def format_limit_note(tallies_by_status: TalliesByStatus) -> str:
     """What is said where there are more than are shown."""
     count = sum(each for each, _ in tallies_by_status.values())
     return f" Showing the newest {MAX_ROWS} of {count:,}." if count > MAX_ROWS else ""
@@ -159,10 +161,8 @@ def build_tables(row: Customer, actor: Actor) -> list[dict[str, Any]]:
     return [build_contracts_table(row, actor), build_orders_table(row, actor)]
 
 
-def build_summary_block(row: Customer) -> dict[str, Any]:
+def build_summary_block(row: Customer, contracts: TalliesByStatus, orders: TalliesByStatus) -> dict[str, Any]:
     """The connections of the customer, in its summary."""
-    contracts = count_by_status(Contract, Contract.customer_id == row.id)
-    orders = count_by_status(CustomerOrder, CustomerOrder.customer_id == row.id)
     ordered_connections = sum(orders.get(status, (0, 0))[1] for status in OPEN_ORDER_STATUSES)
     items = [
         (member_label(status), each) for status in ContractStatus if (each := _format_tally(contracts.get(status)))
@@ -185,14 +185,25 @@ def _tab_url(row: Customer) -> str:
     return f"{path_to('customers.details_view', row.id)}&tab={TAB}"
 
 
-def build_accounts_block(row: Customer) -> dict[str, Any]:
+def load_accounts(row: Customer) -> dict[int, Contract]:
+    """Load the accounts of the customer; of each the contract that it was made with, by the account's id."""
+    query = (
+        select(Account, Contract)
+        .outerjoin(Contract, Contract.account_id == Account.id)
+        .where(Account.customer_id == row.id)
+        .order_by(Account.id)
+    )
+    pairs = db.session.execute(query).all()
+    set_committed_value(row, "accounts", [account for account, _ in pairs])
+    return {account.id: contract for account, contract in pairs if contract is not None}
+
+
+def build_accounts_block(row: Customer, contracts_by_account: dict[int, Contract]) -> dict[str, Any]:
     """Its accounts with their balances, and the contract that each was made with: the main one first, then those with
     the largest balances, then the newest.
     """
     ordered = sorted(row.accounts, key=lambda account: (not account.is_main, -abs(account.balance), -account.id))
     listed_accounts = ordered[:MAX_ACCOUNTS]
-    query = select(Contract).where(Contract.account_id.in_([account.id for account in listed_accounts]))
-    contracts_by_account = {contract.account_id: contract for contract in db.session.scalars(query)}
     block: dict[str, Any] = {
         "title": "Accounts",
         "items": [_account_item(each, contracts_by_account.get(each.id)) for each in listed_accounts],

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import abort, flash, g, jsonify, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import Select
+from sqlalchemy import Select, inspect
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
@@ -29,6 +29,7 @@ from views.customers.columns import COLUMNS, FILTERS
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, OtherCustomerForm
 from views.customers.operations import ASSIGN
+from views.customers.record_facts import RecordFacts, load_facts
 from views.customers.report import REPORT
 from views.customers.reviews import RECORD
 from views.framework import formatting
@@ -57,6 +58,7 @@ DELETE = Operation(
     icon="trash",
     danger=True,
     deletes_rows=True,
+    is_always_offered=True,
 )
 
 # Set-up data that no customer can do without: what it is called and where it is added.
@@ -78,6 +80,11 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     default_order = (Customer.sort_name,)
     choice_sources = tuple(source for source, *_ in REQUIRED_SETUP)
     load_options = (joinedload(Customer.status),)
+    details_load_options = tuple(
+        joinedload(getattr(Customer, name))
+        for name, relation in inspect(Customer).relationships.items()
+        if not relation.uselist
+    )
     fields = form.MAIN
     tabs = form.TABS
     inlines = form.INLINES
@@ -113,10 +120,10 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
         return actions
 
-    def get_one(self, id: Any) -> Any:
+    def get_one(self, id: Any, load_options: Sequence[Any] = ()) -> Any:
         """The customer; one that was merged away leads to the one that took its place."""
         try:
-            return super().get_one(id)
+            return super().get_one(id, load_options)
         except NotFound:
             merged_id = parse_id(str(id)) if request.method == "GET" else None
             survivor = None if merged_id is None else find_survivor_id(merged_id, actor=self.actor)
@@ -282,8 +289,11 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
 
     # --- Record --------------------------------------------------------------------------------------------
 
-    def details_tabs(self, row: Customer, active: str) -> list[dict[str, Any]]:
-        return record.build_tabs(row, active, self.actor)
+    def load_facts(self, row: Customer) -> RecordFacts:
+        return load_facts(row)
+
+    def details_tabs(self, page: DetailsPage, row: Customer, active: str) -> list[dict[str, Any]]:
+        return record.build_tabs(row, active, page.facts, self.actor)
 
     def fill_header(self, page: DetailsPage, row: Customer) -> None:
         record.fill_header(page, row)

@@ -6,18 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import func, select
 
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
+    Alert,
     ApprovalTask,
     BillingLine,
     ComplianceDocument,
-    Contract,
     Customer,
     InvoiceProfile,
+    MergedCustomer,
     User,
 )
 from models.base import db
@@ -25,6 +25,7 @@ from views.approvals import customer_tab as approvals_tab
 from views.contracts import customer_tab as contracts_tab
 from views.customers import reviews
 from views.customers.form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE
+from views.customers.record_facts import RecordFacts
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
 from views.framework.display import display_value, label_for, table_of
 from views.framework.eager_loading import load_relations
@@ -64,25 +65,18 @@ COMBINED_LABELS = {
 CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_modes")
 
 
-def build_tabs(row: Customer, active: str, actor: Actor) -> list[dict[str, Any]]:
+def build_tabs(row: Customer, active: str, facts: RecordFacts, actor: Actor) -> list[dict[str, Any]]:
     """The tabs of the record, with how much is behind each."""
-    counts = db.session.execute(
-        select(
-            *(
-                select(func.count()).select_from(model).where(model.customer_id == row.id).scalar_subquery()
-                for model in (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contract)
-            )
-        )
-    ).one()
+    counts = facts.counts
     tab_entries = [
         ("", "Overview", None),
-        ("contracts", "Contracts", counts[5]),
-        ("profiles", "Invoice profiles", counts[0]),
-        ("billing-lines", "Billing lines", counts[1]),
-        ("compliance", "Compliance", counts[2]),
+        ("contracts", "Contracts", facts.contract_count),
+        ("profiles", "Invoice profiles", counts[InvoiceProfile]),
+        ("billing-lines", "Billing lines", counts[BillingLine]),
+        ("compliance", "Compliance", counts[ComplianceDocument]),
         ("reviews", "Reviews", None),
-        ("tasks", "Tasks", counts[4]),
-        ("portal", "Portal users", counts[3]),
+        ("tasks", "Tasks", counts[ApprovalTask]),
+        ("portal", "Portal users", counts[User]),
     ]
     tab_entries.append(("messages", "Messages", None))
     if actor.has_permission(Permission.HISTORY_VIEW):
@@ -127,7 +121,7 @@ def fill_tab(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
         page.tables = [
             table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities") if getattr(row, name)
         ]
-        page.summary = _summary_blocks(row)
+        page.summary = _summary_blocks(row, page.facts)
 
 
 def fill_header(page: DetailsPage, row: Customer) -> None:
@@ -142,8 +136,10 @@ def fill_header(page: DetailsPage, row: Customer) -> None:
         )
         if chip
     ]
-    page.banners += approvals_tab.build_alert_banners(row)
-    page.subtitle = approvals_tab.describe_merged(row)
+    if page.facts.counts[Alert]:
+        page.banners += approvals_tab.build_alert_banners(row)
+    if page.facts.counts[MergedCustomer]:
+        page.subtitle = approvals_tab.describe_merged(row)
     page.meta = [
         ("Account no.", row.account_number),
         ("Reference", row.reference),
@@ -163,14 +159,16 @@ def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> No
     )
     for title, anchor, names in groups:
         items = [
-            (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name))
+            (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name, page.facts))
             for name in names
             if name not in SECONDARY_FIELDS
         ]
         page.sections.append({"title": title, "items": items, "edit_url": f"{edit_url}{anchor}" if edit_url else None})
 
 
-def _field_value(row: Customer, name: str) -> Any:
+def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
+    if name in facts.names:
+        return ", ".join(facts.names[name]) or None
     if name == "year_end_day":
         return f"{row.year_end_day} {month_name[row.year_end_month or 0]}" if row.year_end_day else None
     if name == "bill_length_mailed":
@@ -194,8 +192,9 @@ def _choose_credit_tone(used: Decimal, limit: Decimal) -> str:
     return "amber" if used > limit * Decimal("0.8") else "accent"
 
 
-def _summary_blocks(row: Customer) -> list[dict[str, Any]]:
+def _summary_blocks(row: Customer, facts: RecordFacts) -> list[dict[str, Any]]:
     currency = current_formats().currency
+    contracts_by_account = contracts_tab.load_accounts(row)
     balance = row.balance
     blocks: list[dict[str, Any]] = [{"title": "Balance", "figure": f"{format_amount(balance)} {currency}"}]
     if row.credit_limit:
@@ -205,8 +204,8 @@ def _summary_blocks(row: Customer) -> list[dict[str, Any]]:
         blocks[0]["meter"] = {"value": used, "max": row.credit_limit, "tone": tone, "text": text}
     else:
         blocks[0]["text"] = "No credit limit set."
-    blocks.append(contracts_tab.build_accounts_block(row))
-    blocks.append(contracts_tab.build_summary_block(row))
+    blocks.append(contracts_tab.build_accounts_block(row, contracts_by_account))
+    blocks.append(contracts_tab.build_summary_block(row, facts.contracts, facts.orders))
     blocks.insert(0, approvals_tab.build_approval_block(row))
     blocks.append(_review_block(row))
     expiring = [

@@ -77,6 +77,7 @@ class DetailsPage:
     frame: dict[str, str] | None = None
     preview: Any = None
     pager: Pager | None = None
+    facts: Any = None
 
 
 class EditMixin(OperationMixin):
@@ -259,10 +260,11 @@ class EditMixin(OperationMixin):
 
     @expose("/details/")
     def details_view(self) -> ViewResponse:
-        row = self.get_one(request.args.get("id", ""))
+        row = self.get_one(request.args.get("id", ""), self.details_load_options)
         tab = request.args.get("tab", "")
         g.crumb = str(row)
-        page = DetailsPage(title=str(row), actions=self.row_actions(row), tabs=self.details_tabs(row, tab))
+        page = DetailsPage(title=str(row), actions=self.row_actions(row), facts=self.load_facts(row))
+        page.tabs = self.details_tabs(page, row, tab)
         self.fill_header(page, row)
         if tab == "history" and self.actor.has_permission(Permission.HISTORY_VIEW):
             page.timeline, page.pager = timeline.list_row_entries(row)
@@ -270,7 +272,11 @@ class EditMixin(OperationMixin):
             self.fill_details(page, row, tab)
         return self.render(self.details_template, page=page, row=row)
 
-    def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
+    def load_facts(self, _row: Any) -> Any:
+        """What several parts of the details page need to know of the row, asked for once."""
+        return None
+
+    def details_tabs(self, _page: DetailsPage, row: Any, active: str) -> list[dict[str, Any]]:
         tabs = [("", "Overview")]
         if self.actor.has_permission(Permission.HISTORY_VIEW):
             tabs.append(("history", "History"))

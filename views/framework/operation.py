@@ -60,7 +60,8 @@ class Operation:
     tables that show, before anything is done, what will happen. `row_version(row)` is what must not change between the
     page and its sending. `result_url(made)` is the address of what `run` returned, where that goes on in the
     background. `past_tense` completes "2 customers …" and "… can be …"; `button` is the text of the button where that
-    is not the title, with {} for the rows.
+    is not the title, with {} for the rows. What `is_always_offered` stands on the record of every row, and only its
+    page tells why it cannot be done: for what is long to find out and seldom wanted.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Operation:
     danger: bool = False
     bulk: bool = True
     deletes_rows: bool = False
+    is_always_offered: bool = False
     all_or_none: bool = False
     run_many: Callable[..., dict[int, HubError]] | None = None
     can_run_many: Callable[[Sequence[Any]], bool] = bool

@@ -30,9 +30,11 @@ class OperationMixin(Screen):
         return [operation for operation in self.operations if self.actor.has_permission(operation.permission)]
 
     def available_operations(self, row: Any) -> list[Operation]:
-        """The operations that the actor may run and that can be done to `row` now."""
+        """The operations that the actor may run and that can be done to `row` now, as far as is asked beforehand."""
         return [
-            operation for operation in self.all_operations() if split_by_availability(operation, [row], self.actor)[0]
+            operation
+            for operation in self.all_operations()
+            if operation.is_always_offered or split_by_availability(operation, [row], self.actor)[0]
         ]
 
     def operation_url(self, operation: str, ids: Sequence[Any]) -> str:

@@ -41,6 +41,7 @@ class Screen:
     search_hint: str = "Search by name"
     default_order: Sequence[Any] = ()
     load_options: Sequence[Any] = ()
+    details_load_options: Sequence[Any] = ()  # beside them, for the details page
     fields: Sequence[str] = ()
     field_args: dict[str, dict[str, Any]] = {}
     tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
@@ -93,16 +94,13 @@ class Screen:
         """Every row that the actor may know of. All else starts here."""
         return select_visible(self.model, self.actor)
 
-    def get_one(self, id: Any) -> Any:
+    def get_one(self, id: Any, load_options: Sequence[Any] = ()) -> Any:
         """The row with this id; ends the request with 404 where the actor may not know of it."""
         row_id = parse_id(str(id))
         if row_id is None:
             abort(404)
-        row = (
-            db.session.scalars(self.base_query().where(self.model.id == row_id).options(*self.load_options))
-            .unique()
-            .first()
-        )
+        query = self.base_query().where(self.model.id == row_id).options(*self.load_options, *load_options)
+        row = db.session.scalars(query).unique().first()
         if row is None:
             abort(404)
         return row

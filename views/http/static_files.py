@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 mimetypes.add_type("font/woff2", ".woff2")  # Python has no name for it where the machine's list is missing
 
 FOREVER_SECONDS = 365 * 24 * 3600
-_EXTENSION = "hub_static_digests"
+_EXTENSION = "hub_static_addresses"
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +39,8 @@ def register(app: Flask) -> None:
     folder, settings = Path(app.static_folder or ""), app.config["HUB"]
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     digests = {path.relative_to(folder).as_posix(): _compute_digest(path) for path in files}
-    app.extensions[_EXTENSION] = digests
+    addresses = {name: _build_address(app, name, digest) for name, digest in digests.items()}
+    app.extensions[_EXTENSION] = None if app.debug else addresses
     if not app.debug:
         server = _StaticFileServer(app.wsgi_app, security_headers(settings), settings.data_dir / "static")
         for name, digest in digests.items():
@@ -49,11 +50,14 @@ def register(app: Flask) -> None:
 
 def static_file(path: str) -> str:
     """The address of a static file, which changes with its content, so that browsers may keep it for ever."""
-    if current_app.debug:
-        digest = _compute_digest(Path(current_app.static_folder or "") / path)
-    else:
-        digest = current_app.extensions[_EXTENSION][path]
-    return f"{current_app.static_url_path}/{path}?v={digest}"
+    addresses: dict[str, str] | None = current_app.extensions[_EXTENSION]  # a page asks for more than a hundred
+    if addresses is not None:
+        return addresses[path]
+    return _build_address(current_app, path, _compute_digest(Path(current_app.static_folder or "") / path))
+
+
+def _build_address(app: Flask, path: str, digest: str) -> str:
+    return f"{app.static_url_path}/{path}?v={digest}"
 
 
 def _compute_digest(file: Path) -> str:

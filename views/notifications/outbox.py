@@ -122,7 +122,7 @@ class OutboxView(HubModelView):
             *super().menu_actions(args),
         ]
 
-    def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
+    def details_tabs(self, _page: DetailsPage, row: Any, active: str) -> list[dict[str, Any]]:
         return []
 
     def fill_details(self, page: DetailsPage, row: OutboxMessage, _tab: str) -> None:

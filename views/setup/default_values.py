@@ -1,5 +1,6 @@
 """Default values: named sets that fill the form of a new customer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import url_for
@@ -45,8 +46,8 @@ class DefaultValueView(SetupView):
             setattr(form_class, name, field)
         return form_class
 
-    def get_one(self, id: Any) -> Any:
-        row = super().get_one(id)
+    def get_one(self, id: Any, load_options: Sequence[Any] = ()) -> Any:
+        row = super().get_one(id, load_options)
         for name in ALLOWED_FIELDS:
             setattr(row, name, row.values.get(name))
         return row

@@ -64,7 +64,7 @@ class HistoryView(HubModelView):
     def base_query(self) -> Select[Any]:
         return super().base_query().where(visibility_condition(self.actor))
 
-    def details_tabs(self, row: Any, active: str) -> list[dict[str, Any]]:
+    def details_tabs(self, _page: DetailsPage, row: Any, active: str) -> list[dict[str, Any]]:
         return []
 
     def fill_details(self, page: DetailsPage, row: History, _tab: str) -> None:

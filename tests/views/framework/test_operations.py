@@ -16,8 +16,9 @@ from models.enums import Role
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.row_changes import changes_since, describe_changes, last_change_id
-from tests.support.screen_rows import make_bare_customer
+from tests.support.screen_rows import make_bare_customer, make_blacklisted_customer
 from tests.support.two_organisations import TwoOrganisations, own_organisation
+from views.approvals.blacklist import REMOVAL, REQUEST
 from views.framework.operation import MAX_ROWS, Operation, run_operation
 
 
@@ -318,9 +319,11 @@ def test_one_that_is_left_out_is_named_with_the_results(
 def test_a_record_offers_what_is_possible_now(
     organisations: TwoOrganisations, manager: Browser, bare_customers: list[int]
 ):
-    for key, offered in ((organisations.own.customers[0], False), (bare_customers[0], True)):
+    blacklisted = make_blacklisted_customer(organisations)
+    for key, is_blacklisted in ((blacklisted.id, True), (bare_customers[0], False)):
         page = manager.get(f"/admin/customers/details/?id={key}").text
-        assert ("operation/delete/" in page) == offered
+        assert (f"operation/{REMOVAL.name}/" in page) == is_blacklisted
+        assert (f"operation/{REQUEST.name}/" in page) != is_blacklisted
         assert "operation/assign/" in page
 
 
