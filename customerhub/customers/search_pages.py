@@ -21,7 +21,7 @@ LONGEST_WALK = 40_000  # rows; beyond that looking all matches up is quicker
 SAMPLE_SIZE = 500  # customers out of all by which is estimated how common a match is
 # So many of all customers have to match to be sooner met along the order than looked up and sorted: what an index of
 # fragments finds is looked up in the order of the rows, what begins alike lies scattered.
-MIN_COMMON_FRAGMENT = 0.12
+MIN_COMMON_FRAGMENT = 0.08
 MIN_COMMON_BEGINNING = 0.02
 
 
