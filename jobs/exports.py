@@ -37,12 +37,14 @@ class TableExport:
     """A list to be written: its headings, which columns are numbers, the keys of its rows, and what reads some of them.
 
     `load_cells` gives the cells of the rows with these keys, in their order and without those that are gone meanwhile.
+    `notice` is what people must know of the file, such as that rows are missing.
     """
 
     headings: list[str]
     numeric_columns: set[int]
     keys: Sequence[int]
     load_cells: Callable[[Sequence[int]], list[list[str]]]
+    notice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ def _store(lease: Lease, task: _Task, path: Path) -> None:
             actor=actor,
             limit=MAX_FILE_BYTES,
         )
-        if not LEASES.release(lease, state=TransferState.DONE, finished_at=clock.get_now(), file_id=stored.id):
+        problem = task.content.notice if isinstance(task.content, TableExport) else None
+        end = {"state": TransferState.DONE, "finished_at": clock.get_now(), "problem": problem}
+        if not LEASES.release(lease, **end, file_id=stored.id):
             raise Superseded
         db.session.commit()
 

@@ -47,7 +47,8 @@ class User(OrganisationRow):
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     link_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     data_protection: Mapped[bool] = mapped_column(
-        default=False, info={"help": "May delete customers permanently. Not included in any role"}
+        default=False,
+        info={"help": "Reserved for deleting personal data; no action uses it yet. Not included in any role"},
     )
     platform: Mapped[bool] = mapped_column(
         default=False, info={"help": "May create organisations and switch between them"}

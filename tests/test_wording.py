@@ -58,6 +58,12 @@ OLD_PHRASES = (
     "The two are one record",
     "and mails them",
     "has no reviewer email",
+    # actions that are not there yet
+    "Drop the customer instead",
+    "drop them instead",
+    "reinstated",
+    "corresponding action",
+    "delete customers permanently",
 )
 OLD_TEXTS = re.compile("|".join(map(re.escape, OLD_PHRASES)) + "|(?<!financial )year end: ", re.IGNORECASE)
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, and_, or_, select, true
+from sqlalchemy.orm import aliased
 
 from customerhub.approvals import tasks
 from customerhub.core import clock, history
@@ -93,6 +94,28 @@ def blacklisted_ids(customers: Sequence[Customer], *, as_of: date) -> set[int]:
     return {customer.id for customer, own_entries in zip(customers, entries, strict=True) if own_entries}
 
 
+def select_blacklisted_ids(organisation_id: int, as_of: date, customer_id: int | None = None) -> Select[Any]:
+    """The ids of the organisation's customers, or of one of them, for whom an entry holds on that day.
+
+    Found from the entries, which are few, by each of the three ways in which one matches.
+    """
+    entry, customer = BlacklistEntry, aliased(Customer)
+    is_active = and_(entry.organisation_id == organisation_id, entry.is_active_on(as_of))
+    match_conditions = (
+        customer.id == entry.customer_id,
+        customer.identity_key == entry.identity_key,
+        customer.registration_key == entry.registration_key,
+    )
+    is_asked_for = true() if customer_id is None else customer.id == customer_id
+    queries = [
+        select(customer.id)
+        .join(entry, match_condition)
+        .where(is_active, customer.organisation_id == organisation_id, is_asked_for)
+        for match_condition in match_conditions
+    ]
+    return select(queries[0].union(*queries[1:]).subquery().c.id)
+
+
 def list_matched_customers(entries: Sequence[BlacklistEntry]) -> list[Customer]:
     """The customers whom these entries, all of one organisation, are about, whether they hold or not."""
     if not entries:
@@ -150,7 +173,18 @@ def refuse_blacklisted(customer: Customer, action: str) -> None:
 def refuse_entries(customer: Customer, entries: Sequence[BlacklistEntry], action: str) -> None:
     """As `refuse_blacklisted`, by the entries that hold for `customer`."""
     if entries:
-        raise WrongState(f"{customer} is blacklisted and cannot be {action}: {entries[0].reason}")
+        raise WrongState(_describe_refusal(customer, entries, action))
+
+
+def describe_refusal(customer: Customer, action: str) -> str:
+    """What is said where `customer`, who is blacklisted today, cannot be `action`, such as "approved"."""
+    entries = list_entries(customer, as_of=organisation_today(customer.organisation_id))
+    return _describe_refusal(customer, entries, action)
+
+
+def _describe_refusal(customer: Customer, entries: Sequence[BlacklistEntry], action: str) -> str:
+    reason = f": {entries[0].reason}" if entries else ""
+    return f"{customer} is blacklisted and cannot be {action}{reason}"
 
 
 # --- Asking and deciding -----------------------------------------------------------------------------------------

@@ -114,12 +114,17 @@ def _lock_profile(contract: Contract) -> Any:
     return db.session.execute(query).first() if contract.invoice_profile_id is not None else None
 
 
+def list_profile_statuses(contract_status: ContractStatus | None) -> tuple[ProfileStatus, ...]:
+    """What an invoice profile may be that is chosen for a contract in this status; None is that of a new one."""
+    return tuple(ProfileStatus) if contract_status in (None, ContractStatus.DRAFT) else (ProfileStatus.COMPLETED,)
+
+
 def _problems(contract: Contract, profile: Any) -> Problems:
     problems: Problems = []
     if contract.invoice_profile_id is not None:
         if profile is None or profile.customer_id != contract.customer_id:
             problems.append(("invoice_profile_id", "Choose an invoice profile of this customer"))
-        elif contract.status is not ContractStatus.DRAFT and profile.status is not ProfileStatus.COMPLETED:
+        elif profile.status not in list_profile_statuses(contract.status):
             text = f"The contract is {contract.status.value}, so its profile must be completed"
             problems.append(("invoice_profile_id", text))
     entity = contract.business_entity_id and db.session.get(BusinessEntity, contract.business_entity_id)
@@ -212,7 +217,7 @@ def change_contract_status(
 def _require_eligible_for_live(contract: Contract, actor: Actor) -> None:
     require_eligible(get_customer(contract, actor), actor=actor)
     profile = _lock_profile(contract)
-    if profile is None or profile.status is not ProfileStatus.COMPLETED:
+    if profile is None or profile.status not in list_profile_statuses(ContractStatus.LIVE):
         raise WrongState("The invoice profile is not completed yet")
 
 

@@ -18,6 +18,8 @@ from models.base import db
 from models.enums import ContractStatus, OrderStatus
 
 BEFORE_ORDER_DATE: Final = "This is before the order date"
+# In which a contract may be that is chosen for an order.
+ORDERED_ON_STATUSES: Final = tuple(status for status in ContractStatus if status is not ContractStatus.ENDED)
 FINAL_STATUSES: Final = (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
 _FIXED_FIELDS: Final = {
     "status": "a status action",
@@ -76,7 +78,7 @@ def _problems(order: CustomerOrder) -> Problems:
         contract = db.session.get(Contract, order.contract_id)
         if contract is None or contract.customer_id != order.customer_id:
             problems.append(("contract_id", "Choose a contract of this customer"))
-        elif contract.status is ContractStatus.ENDED and "contract_id" in history.previous_values_of(order):
+        elif contract.status not in ORDERED_ON_STATUSES and "contract_id" in history.previous_values_of(order):
             problems.append(("contract_id", f"{contract} has ended. Choose another contract"))
     if order.connections is None or not 1 <= order.connections <= MOST_CONNECTIONS:
         problems.append(("connections", f"Enter a value from 1 to {MOST_CONNECTIONS:,}"))

@@ -56,7 +56,7 @@ class Permission(enum.StrEnum):
     CONTRACTS_ADD = "add contracts"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
-    ERASE = "delete customers permanently"
+    ERASE = "delete personal data"
     ORGANISATIONS = "create and switch organisations"
     JOBS = "see and manage background jobs"
 

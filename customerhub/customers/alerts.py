@@ -10,17 +10,18 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, cast, func, literal, null, or_, select, true, union_all, update
 
+from customerhub.approvals.blacklist import select_blacklisted_ids
 from customerhub.core import clock, history
 from customerhub.core.database import insert_new, save_changes
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.validation import check_not_past, clean_text
+from customerhub.customers.choice_rules import catalog_rule, is_valid_choice
 from customerhub.customers.review_schedule import find_unanswered_due_date, is_overdue
 from models import (
     Account,
     Alert,
-    BlacklistEntry,
     CatalogItem,
     ComplianceDocument,
     Customer,
@@ -32,6 +33,7 @@ from models.base import db
 from models.enums import AlertRule, CatalogType, Severity, StatusBehaviour
 
 MAX_TEXT_LENGTH: Final = 500
+ALERT_TYPES: Final = catalog_rule(CatalogType.ALERT_TYPE)
 EXPIRES_SOON_DAYS: Final = 30  # in which a compliance document is marked before it expires
 CHUNK_SIZE: Final = 500  # alerts that are written by one statement
 _HISTORY_COLUMNS: Final = (
@@ -62,10 +64,8 @@ def raise_alert(
     require_access(actor, customer)
     cleaned_text = _clean_alert_text(text)
     check_not_past(valid_until, "valid_until", today=organisation_today(customer.organisation_id))
-    if type_id is not None:
-        item = db.session.get(CatalogItem, type_id)
-        if item is None or item.type is not CatalogType.ALERT_TYPE or item.organisation_id != actor.organisation_id:
-            raise Invalid("Choose an alert type from the list", "type_id")
+    if not is_valid_choice(ALERT_TYPES, CatalogItem, type_id, actor.organisation_id):
+        raise Invalid("Choose an alert type from the list", "type_id")
     alert = Alert(
         organisation_id=customer.organisation_id,
         customer_id=customer.id,
@@ -196,27 +196,10 @@ def _is_review_overdue(
     return due is not None and is_overdue(due, known_since, organisation.review_grace_days, as_of)
 
 
-def _select_blacklisted(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
-    """Found from the entries, which are few, by each of the three ways in which one matches."""
-    entry, customer = BlacklistEntry, Customer
-    is_active = and_(entry.organisation_id == organisation_id, entry.is_active_on(as_of))
-    match_conditions = (
-        customer.id == entry.customer_id,
-        customer.identity_key == entry.identity_key,
-        customer.registration_key == entry.registration_key,
-    )
-    customer_conditions = (customer.organisation_id == organisation_id, _match_customer(customer.id, customer_id))
-    queries = [
-        select(customer.id).join(entry, match_condition).where(is_active, *customer_conditions)
-        for match_condition in match_conditions
-    ]
-    return select(queries[0].union(*queries[1:]).subquery().c.id)
-
-
 # The rule with most columns first: a union has the types of its first part.
 RULES: Final[dict[AlertRule, tuple[str, RuleQuery]]] = {
     AlertRule.REVIEW: ("A review is overdue: record it when it is done", _select_with_review),
-    AlertRule.BLACKLISTED: ("Blacklisted: not to be approved, contracted or reinstated", _select_blacklisted),
+    AlertRule.BLACKLISTED: ("Blacklisted: not to be approved or contracted", select_blacklisted_ids),
     AlertRule.CREDIT_LIMIT: ("The balance is above the credit limit", _select_over_credit_limit),
     AlertRule.DOCUMENT: ("A compliance document has expired", _select_with_expired_document),
 }

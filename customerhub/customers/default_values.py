@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from sqlalchemy import inspect
+
 from customerhub.core.permissions import Actor, select_visible
-from models import DefaultValueSet
+from customerhub.customers.choice_rules import CHOICE_RULES, is_choosable
+from models import Customer, DefaultValueSet
 from models.base import db
 
 # What a set may hold: choices that many customers share, never what names one of them.
@@ -36,9 +39,23 @@ def list_value_sets(*, actor: Actor) -> list[DefaultValueSet]:
 
 
 def load_values(set_id: int, *, actor: Actor) -> dict[str, Any]:
-    """The values of one set; none where the actor has no such set."""
+    """The values of one set that may still be chosen; none where the actor has no such set."""
     value_set = db.session.scalar(select_visible(DefaultValueSet, actor).where(DefaultValueSet.id == set_id))
-    return {name: value for name, value in value_set.values.items() if name in ALLOWED_FIELDS} if value_set else {}
+    values = value_set.values if value_set else {}
+    return {
+        name: value
+        for name, value in values.items()
+        if name in ALLOWED_FIELDS and _is_choosable(name, value, actor.organisation_id)
+    }
+
+
+def _is_choosable(name: str, value: Any, organisation_id: int) -> bool:
+    """Whether a new customer may have this value: a row that it names must be in use, and one for this field."""
+    relation = inspect(Customer).relationships.get(name.removesuffix("_id"))
+    if relation is None:
+        return True
+    row = db.session.get(relation.mapper.class_, value)
+    return is_choosable(CHOICE_RULES.get(name), row, organisation_id) and bool(getattr(row, "active", True))
 
 
 def select_allowed_values(values: dict[str, Any]) -> dict[str, Any]:

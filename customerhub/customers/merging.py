@@ -7,7 +7,7 @@ its old number and shown with that of the one that stays.
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import inspect, select
+from sqlalchemy import ColumnElement, and_, inspect, select
 
 from customerhub.approvals import blacklist, mails, stages, tasks
 from customerhub.core import clock, history
@@ -53,11 +53,22 @@ def count_rows_to_move(other: Customer) -> References:
     return list_references_by_id([other])[other.id]
 
 
+def _compare(customer: Customer, other: Any) -> tuple[Any, Any]:
+    """Whether `other` is another customer, and one of the same kind. Of the class Customer conditions of a query."""
+    return other.id != customer.id, other.kind == customer.kind
+
+
+def build_partner_condition(customer: Customer) -> ColumnElement[bool]:
+    """The condition that customers can be merged with this one."""
+    return and_(*_compare(customer, Customer))
+
+
 def merge_refusal_reason(survivor: Customer, other: Customer) -> str | None:
     """Why the two cannot be merged, or None where they can."""
-    if survivor.id == other.id:
+    is_another, is_same_kind = _compare(survivor, other)
+    if not is_another:
         return "A customer cannot be merged with itself"
-    if survivor.kind is not other.kind:
+    if not is_same_kind:
         return f"One is a {survivor.kind.value}, the other a {other.kind.value}"
     return None
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from customerhub.core import validation
 from customerhub.core.errors import Invalid
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.customers.choice_rules import CHOICE_RULES, is_valid_choice
 from customerhub.customers.invoice_profiles import NAME_TAKEN, list_profile_problems
 from models import (
     Address,
@@ -20,7 +21,6 @@ from models import (
     NotificationTemplate,
 )
 from models.base import db
-from models.enums import TemplatePurpose
 from models.keys import fold_text
 
 PARTS = ("addresses", "contacts", "compliance_documents", "billing_lines", "invoice_profiles", "legal_entities")
@@ -109,16 +109,10 @@ def _list_line_problems(line: BillingLine) -> Problems:
 
 
 def _list_document_problems(document: ComplianceDocument) -> Problems:
-    if is_template_for(TemplatePurpose.COMPLIANCE, document.template_id, document.organisation_id):
+    rule = CHOICE_RULES["template_id"]
+    if is_valid_choice(rule, NotificationTemplate, document.template_id, document.organisation_id):
         return []
     return [("template_id", "Choose a template for compliance documents from the list")]
-
-
-def is_template_for(purpose: TemplatePurpose, template_id: int | None, organisation_id: int) -> bool:
-    """Whether `template_id` is none, or a template of the organisation for messages of this purpose."""
-    template = db.session.get(NotificationTemplate, template_id) if template_id is not None else None
-    is_match = template is not None and (template.organisation_id, template.purpose) == (organisation_id, purpose)
-    return is_match or template_id is None
 
 
 CHECKS: dict[type[Any], Callable[[Any], Problems]] = {

@@ -10,20 +10,21 @@ from sqlalchemy import func, inspect, select
 from customerhub.core import history, validation
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, NotFound, StillLinked
-from customerhub.core.permissions import STAFF, Actor, Permission, require_access, require_permission
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import describe_references, list_references_by_id
 from customerhub.core.row_validation import Problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.after_save import CreditCheckChange
+from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
-from customerhub.customers.parts import is_template_for, list_names_at_hand, list_part_problems
-from customerhub.customers.saving_context import MANAGER_FIELDS, SavingContext, load_context
+from customerhub.customers.parts import list_names_at_hand, list_part_problems
+from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from customerhub.customers.unused_portal_users import count_linked_rows, delete_unused_users, list_unused_users
-from models import Account, Alert, ApprovalTask, CatalogItem, Customer, User
+from models import Account, Alert, ApprovalTask, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind, TemplatePurpose
+from models.enums import AddressKind
 from models.keys import remove_invisible
 
 # What goes with the customer without a question: the details of the record itself. So do portal users that came with it
@@ -210,28 +211,26 @@ def required_values_of(customer: Customer) -> dict[str, object]:
 
 def _list_choice_problems(customer: Customer) -> list[tuple[str, str]]:
     """A choice from the wrong list."""
-    problems = []
-    for field, catalog in rules.CUSTOMER_CATALOGS.items():
-        entry_id = getattr(customer, field)
-        if entry_id is not None:
-            item = db.session.get(CatalogItem, entry_id)
-            if item is None or item.type is not catalog or item.organisation_id != customer.organisation_id:
-                problems.append((field, f"Choose a {catalog.value} from the list"))
-    if not is_template_for(TemplatePurpose.REVIEW, customer.review_template_id, customer.organisation_id):
-        problems.append(("review_template_id", "Choose a template for reviews from the list"))
-    return problems
+    choices: list[tuple[str, Any, str]] = [
+        (field, CatalogItem, f"Choose a {catalog.value} from the list")
+        for field, catalog in rules.CUSTOMER_CATALOGS.items()
+    ]
+    choices.append(("review_template_id", NotificationTemplate, "Choose a template for reviews from the list"))
+    return _list_wrong_choices(customer, choices)
+
+
+def _list_wrong_choices(customer: Customer, choices: Sequence[tuple[str, Any, str]]) -> list[tuple[str, str]]:
+    """(field, message) of each of `choices`, (field, table, message), that the rule of its field does not allow."""
+    return [
+        (field, message)
+        for field, model, message in choices
+        if not is_valid_choice(CHOICE_RULES[field], model, getattr(customer, field), customer.organisation_id)
+    ]
 
 
 def list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the manager `fields` in which somebody stands who is not one of the staff."""
-    problems = []
-    for field in fields:
-        user_id = getattr(customer, field)
-        if user_id is not None:
-            user = db.session.get(User, user_id)
-            if user is None or user.role not in STAFF or user.organisation_id != customer.organisation_id:
-                problems.append((field, "Choose a staff member"))
-    return problems
+    return _list_wrong_choices(customer, [(field, User, "Choose a staff member") for field in fields])
 
 
 def _complete_record(customer: Customer, context: SavingContext) -> None:
@@ -292,8 +291,7 @@ def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
             blocking_links.append(("account", count))
         if blocking_links:
             reasons[customer.id] = (
-                f"{customer.name} still has {describe_references(blocking_links)}. Drop the customer instead of "
-                "deleting it."
+                f"{customer.name} still has {describe_references(blocking_links)} and cannot be deleted."
             )
     return reasons
 
@@ -301,8 +299,8 @@ def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
 def delete_customer(customer: Customer, *, actor: Actor) -> None:
     """Delete `customer` at once, with the details of its record.
 
-    Raises StillLinked, saying what is linked, where anything more hangs on it: then it is dropped instead. Raises
-    NotFound where somebody else has deleted it.
+    Raises StillLinked, saying what is linked, where anything more hangs on it, NotFound where somebody else has deleted
+    it.
     """
     require_permission(actor, Permission.CUSTOMERS_DELETE)
     require_access(actor, customer)

@@ -22,6 +22,17 @@ CUSTOMER_CATALOGS: Final = {
 }
 CATALOG_TYPES: Final = {**CUSTOMER_CATALOGS, "type_id": CatalogType.ACCOUNT_TYPE}
 
+# What a customer that is no prospect must have, with what is said where it is missing.
+REQUIRED_FIELDS: Final = {
+    "name": "Enter a name",
+    "reference": "Enter a reference",
+    "email": "Enter an email address",
+    "region_id": "Choose a region",
+    "start_date": "Enter a start date",
+    "risk": "Choose a risk: Low, Medium or High",
+    "departments": "Choose at least one department",
+}
+
 _FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
 _MONTHS: Final = (
     "january",
@@ -119,16 +130,7 @@ def list_missing_fields(values: "dict[str, object]") -> list[tuple[str, str]]:
         if not values.get("contacts"):
             missing.append(("contacts", "A prospect needs one contact"))
         return missing
-    required_fields = {
-        "name": "Enter a name",
-        "reference": "Enter a reference",
-        "email": "Enter an email address",
-        "region_id": "Choose a region",
-        "start_date": "Enter a start date",
-        "risk": "Choose a risk: Low, Medium or High",
-        "departments": "Choose at least one department",
-    }
-    return [(field, message) for field, message in required_fields.items() if not values.get(field)]
+    return [(field, message) for field, message in REQUIRED_FIELDS.items() if not values.get(field)]
 
 
 def check_review_schedule(start: date | None, frequency: int | None) -> None:

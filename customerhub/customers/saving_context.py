@@ -10,13 +10,13 @@ from customerhub.core import clock
 from customerhub.core.permissions import Actor
 from customerhub.core.preloading import preload_references
 from customerhub.customers import credit_check_facts
+from customerhub.customers.choice_rules import MANAGER_FIELDS
 from customerhub.customers.parts import parts_at_hand
 from customerhub.customers.rules import CUSTOMER_CATALOGS
 from customerhub.customers.statuses import find_default_status, find_saved_status_id
 from models import BlacklistEntry, Customer, CustomerStatus, Organisation
 from models.base import db
 
-MANAGER_FIELDS: Final = ("responsible_manager_id", "service_manager_id", "account_manager_id")
 # Whose choice is checked at every save, be it changed or not.
 _CHECKED_RELATIONS: Final = frozenset(
     name.removesuffix("_id") for name in (*CUSTOMER_CATALOGS, *MANAGER_FIELDS, "review_template_id")

@@ -142,11 +142,15 @@ def _select_merged_customers(search_text: str, actor: Actor) -> Select[Any]:
     return select_visible(Customer, actor).where(Customer.id.in_(merged_ids))
 
 
-def list_suggestions(search_text: str, actor: Actor, limit: int) -> list[Customer]:
-    """At most `limit` customers for suggestions: those that begin with what was typed come first."""
+def list_suggestions(
+    search_text: str, actor: Actor, limit: int, *, condition: ColumnElement[bool] | None = None
+) -> list[Customer]:
+    """At most `limit` customers for suggestions, of those that meet `condition`: those that begin with what was typed
+    come first.
+    """
     if not fold_text(search_text):
         return []
-    query: Select[Any] = select_visible(Customer, actor)
+    query: Select[Any] = select_visible(Customer, actor).where(true() if condition is None else condition)
     parts = (_select_first_ids(query, part, limit).subquery() for _, part in list_ranges(search_text))
     suggestions = _load_by_name(
         select(Customer).where(Customer.id.in_(union(*(select(part.c.id) for part in parts)))), limit

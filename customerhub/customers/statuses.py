@@ -37,9 +37,7 @@ def list_status_problems(customer: Customer) -> Problems:
     )
     if new_status.behaviour in list_choosable_behaviours(current_behaviour):
         return []
-    return [
-        ("status_id", f"The status “{new_status}” cannot be chosen when editing. Use the corresponding action instead")
-    ]
+    return [("status_id", f"The status “{new_status}” cannot be chosen when editing. Choose one from the list")]
 
 
 def find_saved_status_id(customer: Customer) -> int | None:

@@ -17,6 +17,7 @@ from customerhub.core.dates import require_date_in_range
 from customerhub.core.errors import Invalid
 from customerhub.core.validation import clean_email
 from customerhub.customers.review_schedule import find_unanswered_due_date
+from customerhub.users.accounts import account_key
 from models import (
     ComplianceDocument,
     Customer,
@@ -25,6 +26,7 @@ from models import (
     Organisation,
     Reminder,
     Review,
+    User,
 )
 from models.base import db
 from models.enums import ReminderKind, StatusBehaviour, TemplatePurpose
@@ -68,13 +70,14 @@ class ReminderSettings:
     """What an organisation has set for its reminders.
 
     `thresholds` are days before expiry, the longest first and always with 0. `default_templates` holds the
-    template of a reminder that names none.
+    template of a reminder that names none, `inactive_accounts` the keys of addresses whose accounts are deactivated.
     """
 
     active: bool
     thresholds: tuple[int, ...]
     templates: Mapping[int, NotificationTemplate]
     default_templates: Mapping[ReminderKind, NotificationTemplate]
+    inactive_accounts: frozenset[str | None] = frozenset()
 
     @classmethod
     def from_organisation(cls, organisation: Organisation) -> "ReminderSettings":
@@ -95,6 +98,7 @@ class ReminderSettings:
             parse_thresholds(organisation.reminder_days),
             {each.id: each for each in found},
             {kind: template for kind, template in default_templates.items() if template is not None},
+            _load_inactive_accounts(organisation.id),
         )
 
     def find_template(self, kind: ReminderKind, template_id: int | None) -> NotificationTemplate | None:
@@ -114,10 +118,17 @@ class ReminderSettings:
                 return "No reviewer email set"
         except Invalid as error:
             return error.message
+        if self.inactive_accounts and account_key(recipient or "") in self.inactive_accounts:
+            return "The account of the reviewer is deactivated"
         template = self.find_template(kind, template_id)
         if template is None:
             return f"There is no template for “{PURPOSES[kind].value}”"
         return None if template.active else f"The template “{template.name}” is inactive"
+
+
+def _load_inactive_accounts(organisation_id: int) -> frozenset[str | None]:
+    inactive = select(User.email_key).where(User.organisation_id == organisation_id, ~User.active)
+    return frozenset(db.session.scalars(inactive))
 
 
 def parse_thresholds(reminder_days: str) -> tuple[int, ...]:

@@ -114,8 +114,12 @@ def _currency_problems(organisation: Organisation) -> Problems:
         return [("currency", error.message)]
     if _has_changed(organisation, "currency") and _has_amounts(organisation.id):
         (saved_currency,) = inspect(organisation).attrs.currency.history.deleted or ("another currency",)
-        return [("currency", f"The currency cannot be changed: there are amounts in {saved_currency}")]
+        return [("currency", _describe_fixed_currency(saved_currency))]
     return []
+
+
+def _describe_fixed_currency(currency: str) -> str:
+    return f"The currency cannot be changed: there are amounts in {currency}"
 
 
 def _has_amounts(organisation_id: int) -> bool:
@@ -158,9 +162,8 @@ def _status_problems(status: CustomerStatus) -> Problems:
     return problems
 
 
-def _has_other_billing_status(status: CustomerStatus) -> bool:
+def _has_other_billing_status(status: CustomerStatus, *, is_changing: bool = True) -> bool:
     """Whether new customers can start in another status than this."""
-    # Locked, so that two who each take away one of the last two do not both succeed.
     organisation = select(Organisation.id).where(Organisation.id == status.organisation_id)
     other_statuses = select(CustomerStatus.id).where(
         CustomerStatus.organisation_id == status.organisation_id,
@@ -169,7 +172,8 @@ def _has_other_billing_status(status: CustomerStatus) -> bool:
         CustomerStatus.behaviour == StatusBehaviour.BILL,
     )
     with db.session.no_autoflush:
-        db.session.execute(organisation.with_for_update(key_share=True))
+        if is_changing:  # locked, so that two who each take away one of the last two do not both succeed
+            db.session.execute(organisation.with_for_update(key_share=True))
         return db.session.scalar(other_statuses.limit(1)) is not None
 
 
@@ -221,20 +225,34 @@ def _group_problems(group: CustomerGroup) -> Problems:
     return []
 
 
+def find_fixed_field(row: Any) -> tuple[str, str] | None:
+    """(field, why) of what cannot be changed of `row` as it is now; None where everything can."""
+    if row.id is None:
+        return None
+    if isinstance(row, Organisation):
+        return ("currency", _describe_fixed_currency(row.currency)) if _has_amounts(row.id) else None
+    if isinstance(row, CustomerStatus):
+        is_billing = row.active and row.behaviour is StatusBehaviour.BILL
+        is_last = is_billing and not _has_other_billing_status(row, is_changing=False)
+        return ("behaviour", BILLING_STATUS_REQUIRED) if is_last else None
+    return _FIXED_IN_USE.get(type(row)) if type(row) in _FIXED_IN_USE and list_references(row) else None
+
+
+def _list_fixed_problems(row: Any) -> Problems:
+    """What was changed that cannot be, as the row is in use."""
+    field, _ = _FIXED_IN_USE[type(row)]
+    fixed = find_fixed_field(row) if _has_changed(row, field) else None
+    return [fixed] if fixed else []
+
+
 def _template_problems(template: NotificationTemplate) -> Problems:
-    if _has_changed(template, "purpose") and list_references(template):
-        return [("purpose", "The template is in use, so its purpose cannot be changed. Add a new template instead")]
+    problems = _list_fixed_problems(template)
+    if problems:
+        return problems
     try:
         check_template(template.purpose, template.subject, template.body)
     except Invalid as error:
         return error.problems or [("body", error.message)]
-    return []
-
-
-def _catalog_problems(item: CatalogItem) -> Problems:
-    """An entry in use stays in the list it is used from."""
-    if _has_changed(item, "type") and list_references(item):
-        return [("type", "The entry is in use, so it cannot be moved. Add a new entry to the other list")]
     return []
 
 
@@ -248,6 +266,14 @@ CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
     Tariff: _tariff_problems,
     CustomerGroup: _group_problems,
     NotificationTemplate: _template_problems,
-    CatalogItem: _catalog_problems,
+    CatalogItem: _list_fixed_problems,
+}
+# What stays as it is while anything refers to the row: the lists that it is chosen from go by it.
+_FIXED_IN_USE: dict[type[Any], tuple[str, str]] = {
+    NotificationTemplate: (
+        "purpose",
+        "The template is in use, so its purpose cannot be changed. Add a new template instead",
+    ),
+    CatalogItem: ("type", "The entry is in use, so it cannot be moved. Add a new entry to the other list"),
 }
 OWNED_TABLES: dict[type[Any], tuple[str, ...]] = {Tariff: ("tariff_rate",)}

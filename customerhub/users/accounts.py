@@ -11,13 +11,22 @@ from sqlalchemy.orm.attributes import set_committed_value
 from customerhub.approvals import assignment
 from customerhub.core import clock, validation
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, StillLinked, WrongState
+from customerhub.core.errors import Conflict, Invalid, NotFound, StillLinked, WrongState
 from customerhub.core.history import bulk_options, record_event
-from customerhub.core.permissions import STAFF, Actor, Permission, require_permission
+from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.references import describe_references, list_references
 from customerhub.mail import outbox
 from customerhub.mail.composition import build_account_mail, get_account_mail_text
 from customerhub.mail.outbox import Draft
+from customerhub.users.account_rules import (
+    GRANT_ROLES,
+    GRANTS,
+    OWN_ACCOUNT_DEACTIVATED,
+    can_assign_grant,
+    list_assignable_roles,
+    require_deletable,
+    require_manageable,
+)
 from customerhub.users.links import VALID_HOURS, OneTimeLinks
 from models import Customer, Dealer, Organisation, OutboxMessage, User
 from models.base import db
@@ -107,8 +116,7 @@ def _require_editable(user: User, saved_account: _SavedAccount | None, actor: Ac
     of_customer = user.role == Role.CUSTOMER and (saved_account is None or saved_account.role == Role.CUSTOMER)
     if not (of_customer and actor.has_permission(Permission.CUSTOMERS_EDIT)):
         require_permission(actor, Permission.USERS_EDIT)
-    if saved_account is not None and saved_account.platform and not actor.has_permission(Permission.ORGANISATIONS):
-        raise NotAllowed("Only users with the grant “platform” can change an account with this grant")
+    require_manageable(saved_account is not None and saved_account.platform, actor)
 
 
 def _clean_texts(user: User) -> Problems:
@@ -165,15 +173,11 @@ def _is_in_organisation(model: Any, key: int | None, user: User) -> bool:
 
 def _grant_problems(user: User, saved_account: _SavedAccount | None, actor: Actor) -> Problems:
     problems: Problems = []
-    for field in ("platform", "data_protection"):
-        if getattr(user, field) and user.role not in STAFF:
-            problems.append((field, "Only staff can have this grant"))
-    if (
-        user.platform
-        and not (saved_account and saved_account.platform)
-        and not actor.has_permission(Permission.ORGANISATIONS)
-    ):
-        problems.append(("platform", "Only users with this grant can assign it"))
+    for grant in filter(lambda each: getattr(user, each), GRANTS):
+        if user.role not in GRANT_ROLES:
+            problems.append((grant, "Only staff can have this grant"))
+        if not can_assign_grant(grant, is_held=bool(saved_account and getattr(saved_account, grant)), actor=actor):
+            problems.append((grant, "Only users with this grant can assign it"))
     return problems
 
 
@@ -182,10 +186,10 @@ def _own_account_problems(user: User, saved_account: _SavedAccount, actor: Actor
     if user.id != actor.id:
         return []
     problems: Problems = []
-    if saved_account.role == Role.ADMIN and user.role != Role.ADMIN:
+    if user.role not in list_assignable_roles(user, saved_account.role, actor):
         problems.append(("role", "You cannot remove your own admin role. Ask another administrator"))
     if saved_account.active and not user.active:
-        problems.append(("active", "You cannot deactivate your own account. Ask another administrator"))
+        problems.append(("active", OWN_ACCOUNT_DEACTIVATED))
     return problems
 
 
@@ -253,8 +257,7 @@ def delete_user(user: User, *, actor: Actor) -> None:
     if saved_account is None:
         raise NotFound("There is no such user")
     _require_editable(user, saved_account, actor)
-    if user.id == actor.id:
-        raise WrongState("You cannot delete your own account. Ask another administrator")
+    require_deletable(user, actor)
     references = [link for link in list_references(user) if link[0] not in OWNED_TABLES]
     if references:
         raise StillLinked(f"{user.name} is used in {describe_references(references)}. Deactivate the account instead.")

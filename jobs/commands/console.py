@@ -28,7 +28,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 
 
 class command_errors:  # noqa: N801  (reads as a sentence: with command_errors())
-    """Turns a HubError into one line on standard error and exit status 2."""
+    """Turns a HubError into one line on standard error and exit status 2. It ends with the `consequence`."""
+
+    def __init__(self, consequence: str = "") -> None:
+        self._consequence = consequence
 
     def __enter__(self) -> None:
         return None
@@ -36,7 +39,10 @@ class command_errors:  # noqa: N801  (reads as a sentence: with command_errors()
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, HubError):
             db.session.rollback()
-            raise CommandError(error.message) from None
+            is_said = self._consequence in error.message
+            raise CommandError(
+                error.message if is_said else f"{error.message.removesuffix('.')}. {self._consequence}"
+            ) from None
 
 
 def settings_of_app() -> Settings:

@@ -27,6 +27,8 @@ from models import Customer
 from models.base import db
 from seed.synthesize import synthesize
 
+NOTHING_SAVED = "Nothing was saved."
+
 
 @click.command("synthesize")
 @click.option("--customers", "count", type=click.IntRange(1, 5_000_000), required=True, help="Number of customers.")
@@ -60,7 +62,7 @@ def import_customers(
     """
     found = organisation_or_exit(organisation)
     bar, update_progress = progress_bar("Rows", None)
-    with bar, command_errors():
+    with bar, command_errors(NOTHING_SAVED):
         result = imports.import_file(
             file,
             organisation_id=found.id,
@@ -79,10 +81,11 @@ def format_import_result(result: ImportResult) -> str:
     lines = [f"row {error.row}, {error.column}: {error.reason}" for error in result.errors]
     lines += [f"row {notice.row}: {notice.text}" for notice in result.notices]
     lines += [f"ignored column: {name}" for name in result.ignored_columns]
+    lines += [f"{result.hidden_parts}."] if result.hidden_parts else []
     lines.append(
         f"{tally.new:,} new, {tally.changed:,} changed, {tally.unchanged:,} unchanged, {tally.error:,} with errors"
     )
-    lines.append("Saved." if result.is_saved else "Nothing was saved.")
+    lines.append("Saved." if result.is_saved else NOTHING_SAVED)
     return "\n".join(lines)
 
 

@@ -169,7 +169,7 @@ def worker(queue: str) -> None:
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.ADMIN.value, show_default=True)
 @click.option("--organisation", required=True, help="Organisation of the user.")
 @click.option("--platform", is_flag=True, help="May create organisations and switch between them.")
-@click.option("--data-protection", is_flag=True, help="May delete customers permanently.")
+@click.option("--data-protection", is_flag=True, help="Reserved for deleting personal data; no action uses it yet.")
 @as_json
 @with_appcontext
 def create_user(

@@ -165,3 +165,21 @@ def test_a_customer_is_added_without_javascript(open_as: OpenAs, live_server: Li
         saved_customer = get_stored_customer(live_server, reference)
         assert [document.certificate for document in saved_customer.compliance_documents] == ["Trade licence"]
         assert [contact.name for contact in saved_customer.contacts] == ["Robin Sample"]
+
+
+def test_grants_are_shown_for_roles_that_can_hold_them(open_as: OpenAs) -> None:
+    page = open_as(Role.ADMIN)
+    page.goto("/admin/users/new/")
+    heading, grant = page.get_by_role("heading", name="Additional rights"), page.get_by_label("Data protection")
+    expect(heading).to_be_hidden()
+    for role, is_shown in (
+        ("agent", True),
+        ("partner", False),
+        ("manager", True),
+        ("customer", False),
+        ("admin", True),
+    ):
+        page.get_by_label("Role").select_option(role)
+        expect(heading).to_be_visible(visible=is_shown)
+        expect(grant).to_be_visible(visible=is_shown)
+    expect(page.get_by_label("Platform")).to_have_count(0)

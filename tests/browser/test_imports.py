@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
+from customerhub.customers.importing.columns import HEADERS
 from models import Customer
 from models.base import db
 from models.enums import Role
@@ -88,3 +90,39 @@ def list_references(live_server: LiveServer, prefix: str) -> list[str | None]:
     with live_server.app.app_context():
         query = select(Customer.reference).where(func.substr(Customer.reference, 1, len(prefix)) == prefix)
         return list(db.session.scalars(query.order_by(Customer.reference)))
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_names_of_columns_are_not_broken(open_as: OpenAs, width: int) -> None:
+    """At 1024 pixels the help said "contactNumb er"."""
+    page = open_as(Role.AGENT)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/imports/upload/")
+    page.get_by_role("heading", name="Columns of the file").wait_for()
+    line_counts = page.evaluate(
+        """() => [...document.querySelectorAll('.table-block tbody td:first-child')].map((cell) => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return new Set([...range.getClientRects()].map((box) => box.top)).size;
+        })"""
+    )
+    assert len(line_counts) == len(HEADERS)
+    assert set(line_counts) == {1}
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_values_of_a_new_row_fit_a_phone(open_as: OpenAs, tmp_path: Path) -> None:
+    page = open_as(Role.AGENT)
+    page.set_viewport_size({"width": 390, "height": 844})
+    path = tmp_path / "long.xlsx"
+    row = valid_row(1, reference="PHONE1", relationshipNote="x" * 300, email=f"{'a' * 60}@customer.example")
+    path.write_bytes(build_workbook([row], hidden_rows=[2]).getvalue())
+    upload(page, path)
+    values = page.locator(".changes.values")
+    expect(values).to_contain_text("a" * 60)
+    expect(values.locator("li")).to_have_count(len(HEADERS) - 2)
+    expect(page.get_by_text("1 row that is filtered out or hidden in Excel: 2")).to_be_visible()
+    assert values.evaluate(
+        "list => [...list.querySelectorAll('ins')].every((each) => each.getBoundingClientRect().right <= innerWidth)"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
     page.get_by_label("Select Aurora").check()
     page.locator("#bulk").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="Cannot be processed")).to_be_visible()
-    expect(page.get_by_text("Drop the customer instead")).to_be_visible()
+    expect(page.get_by_text("and cannot be deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Delete Aurora")).to_be_disabled()
     with live_server.app.app_context():
         assert db.session.scalar(select(Customer.id).where(Customer.reference == "DM-001"))

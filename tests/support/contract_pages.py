@@ -6,10 +6,11 @@ from typing import Any
 
 import models
 from models.base import db
-from models.enums import Stage
 from tests.support import factories as make
-from tests.support.screen_rows import make_bare_customer
+from tests.support.screen_rows import make_live_customer
 from tests.support.two_organisations import TwoOrganisations, own_organisation
+
+__all__ = ["make_live_customer"]  # a helper made elsewhere
 
 TERMS = {
     "name": "Lines",
@@ -20,10 +21,6 @@ TERMS = {
     "contract_risk": "High",
     "supplier": "Nordkabel",
 }
-
-
-def make_live_customer(organisations: TwoOrganisations, **values: Any) -> models.Customer:
-    return make_bare_customer(organisations, stage=Stage.BILLING, **values)
 
 
 def add_profile(organisations: TwoOrganisations, customer: models.Customer, **values: Any) -> models.InvoiceProfile:

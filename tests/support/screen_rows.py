@@ -95,8 +95,9 @@ def make_alert(organisations: TwoOrganisations) -> models.Alert:
     return make.AlertFactory(organisation=own_organisation(organisations), customer_id=organisations.own.customers[0])
 
 
-def make_live_customer(organisations: TwoOrganisations) -> models.Customer:
-    return make_bare_customer(organisations, stage=Stage.BILLING)
+def make_live_customer(organisations: TwoOrganisations, **values: Any) -> models.Customer:
+    """One that may enter a contract."""
+    return make_bare_customer(organisations, stage=Stage.BILLING, **values)
 
 
 def new_contract_values(organisations: TwoOrganisations) -> dict[str, Any]:

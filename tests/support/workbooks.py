@@ -45,9 +45,16 @@ def valid_row(number: int = 1, **cells: Any) -> dict[str, Any]:
 
 
 def build_workbook(
-    rows: Sequence[Mapping[str, Any]], *, headers: Sequence[str] = HEADERS, first: int = 0
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    headers: Sequence[str] = HEADERS,
+    first: int = 0,
+    hidden_rows: Sequence[int] = (),
+    hidden_columns: Sequence[str] = (),
 ) -> io.BytesIO:
-    """A workbook with `rows` under `headers`, which begin `first` rows below the top."""
+    """A workbook with `rows` under `headers`, which begin `first` rows below the top. `hidden_rows` are numbers as
+    Excel shows them.
+    """
     file = io.BytesIO()
     book = xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False})
     day = book.add_format({"num_format": "dd/mm/yyyy"})
@@ -60,6 +67,11 @@ def build_workbook(
                 sheet.write_datetime(line, place, cell, day)
             elif cell is not None:
                 sheet.write(line, place, cell)
+    for number in hidden_rows:
+        sheet.set_row(number - 1, None, None, {"hidden": True})
+    for header in hidden_columns:
+        place = headers.index(header)
+        sheet.set_column(place, place, None, None, {"hidden": True})
     book.close()
     file.seek(0)
     return file

@@ -15,7 +15,7 @@ from models.enums import Role
 from tests.support import factories as make
 from tests.support.browser_client import Browser, parse_form
 from tests.support.screen_operations import NOBODY
-from tests.support.screen_rows import numbered
+from tests.support.screen_rows import make_live_customer, numbered
 from tests.support.screen_table import SCREENS, Screen
 from tests.support.statements import record_statements
 from tests.support.two_organisations import TwoOrganisations
@@ -178,6 +178,9 @@ def list_visits(organisations: TwoOrganisations, endpoint: str) -> list[Visit]:
         "stranger": None,
     }
     helper = Browser(organisations.app, organisations.platform_user)
+    if endpoint in ("contracts", "orders"):  # look-ups there offer who may enter a contract, of whom there is none
+        make_live_customer(organisations, name="Olive Ltd")
+        db.session.commit()
     if endpoint == "exports":
         for person in ("manager", "agent", "platform"):
             make_export(organisations, user_ids[person])

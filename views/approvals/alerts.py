@@ -9,7 +9,7 @@ from wtforms.validators import Length, Optional
 from customerhub.core.permissions import Permission
 from customerhub.customers import alerts
 from models import Alert, CatalogItem, Customer
-from models.enums import AlertRule, CatalogType, Severity
+from models.enums import AlertRule, Severity
 from views.cells.alerts import severity_chip, state_chip
 from views.cells.customers import customer_link
 from views.framework.choices import Source
@@ -27,7 +27,7 @@ from views.framework.row_fields import RowField
 class AlertForm(Form):
     text = StringField("Alert text", [Length(max=alerts.MAX_TEXT_LENGTH), RequiredMarker()], filters=[clean_input])
     severity = ChoiceField("Severity", members=Severity, blank=False, default=Severity.WARNING)
-    type_id = RowField("Type", source=Source(CatalogItem, CatalogType.ALERT_TYPE), blank="None")
+    type_id = RowField("Type", source=Source(CatalogItem, alerts.ALERT_TYPES), blank="None")
     valid_until = DateField("Valid until", [Optional()], description="Last day. Leave blank for no end date.")
 
 

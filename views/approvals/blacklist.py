@@ -1,4 +1,4 @@
-"""The blacklist: who must not be approved, contracted or reinstated."""
+"""The blacklist: who must not be approved or contracted."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -59,7 +59,7 @@ REQUEST = Operation(
     unavailable_reasons=_already_blacklisted,
     form=BlacklistForm,
     explanation="A manager decides. Blacklisted customers, matched by record, identity number or registration number, "
-    "cannot be approved, contracted or reinstated.",
+    "cannot be approved or contracted.",
     icon="ban",
     danger=True,
 )
@@ -83,7 +83,7 @@ def state_chip(entry: BlacklistEntry) -> dict[str, Any]:
 class BlacklistView(HubModelView):
     noun = "blacklist entry"
     title = "Blacklist"
-    intro = "Customers that must not be approved, contracted or reinstated. Request an entry on the customer's page."
+    intro = "Customers that must not be approved or contracted. Request an entry on the customer's page."
     empty_text = "No blacklist entries."
     columns = (
         Column("name", "Name", lambda row: row.name, sort=BlacklistEntry.name),

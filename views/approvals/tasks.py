@@ -8,6 +8,7 @@ from sqlalchemy import Select, or_
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Permission, select_visible
+from customerhub.customers.choice_rules import STAFF_ONLY
 from customerhub.customers.search import select_matching_ids
 from models import ApprovalTask, Customer, User
 from models.enums import TaskKind, TaskState
@@ -34,7 +35,7 @@ class TaskView(HubModelView):
     filters = (
         Filter("state", "State", ApprovalTask.state, "select", members=TaskState, nullable=False),
         Filter("kind", "Request", ApprovalTask.kind, "select", members=TaskKind, nullable=False),
-        Filter("assignee", "Assignee", ApprovalTask.assignee_id, "select", source=Source(User, staff_only=True)),
+        Filter("assignee", "Assignee", ApprovalTask.assignee_id, "select", source=Source(User, STAFF_ONLY)),
         Filter("due_on", "Due", ApprovalTask.due_on, "date"),
         Filter("waits", "Waiting for partner", ApprovalTask.waits_for_requester, "yes"),
     )

@@ -1,6 +1,7 @@
 """Contracts: what customers have signed, and the status of each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import joinedload
@@ -27,7 +28,7 @@ from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
-from views.framework.edit_page import DetailsPage
+from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.filters import Filter
 from views.framework.formatting import current_formats, format_amount, format_date, get_today
 from views.http.urls import path_to
@@ -137,7 +138,7 @@ class ContractView(CustomerOwnedView):
         "invoice_profile_id": CustomerOwnedField(
             "Invoice profile",
             [InputRequired("Choose an invoice profile")],
-            owned_source=CustomerOwnedSource(InvoiceProfile),
+            owned_source=CustomerOwnedSource(InvoiceProfile, statuses=contracts.list_profile_statuses(None)),
             description="The contract goes live when this profile is completed",
         )
     }
@@ -165,6 +166,12 @@ class ContractView(CustomerOwnedView):
 
     def edit_refusal(self, row: Contract) -> str | None:
         return contracts.edit_refusal_reason(row)
+
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        if row is not None:
+            entry = form["invoice_profile_id"]
+            entry.source = replace(entry.source, statuses=contracts.list_profile_statuses(row.status))
+        return super()._edit_page(form, row)
 
     def _edit_banners(self, customer: Customer, row: Any) -> list[dict[str, Any]]:
         banners = super()._edit_banners(customer, row)

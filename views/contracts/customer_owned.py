@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from flask import abort, g, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import Select, String, or_, type_coerce
+from sqlalchemy import ColumnElement, Select, String, or_, type_coerce
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import Form
 
-from customerhub.contracts.eligibility import refusal_reason
+from customerhub.contracts.eligibility import build_eligible_condition, refusal_reason
 from customerhub.core.permissions import AccessScope, Permission, select_visible
 from customerhub.customers.search import select_matching_ids
 from models import Contract, Customer, CustomerOrder, InvoiceProfile
 from models.base import db
-from models.enums import ContractStatus
 from views.approvals import customer_tab as approvals_tab
 from views.cells.contracts import LOAD_CUSTOMER
 from views.cells.customers import customer_link
@@ -28,15 +28,27 @@ from views.framework.list_page import ListArgs
 from views.framework.model_view import HubModelView
 from views.framework.row_fields import RowField
 from views.framework.screen import ViewResponse
+from views.http.actor import current_actor
 from views.http.urls import parse_id, path_to
 
 CUSTOMER_FIELD = "customer_id"
 
 
 @dataclass(frozen=True)
-class CustomerOwnedSource(Source):
-    """The rows of a table that are of one customer. They are read by themselves: no other form offers the same."""
+class EligibleCustomerSource(Source):
+    """Customers, of whom those are offered that may enter a contract today."""
 
+    def _offered_condition(self) -> ColumnElement[bool]:
+        return build_eligible_condition(current_actor().organisation_id)
+
+
+@dataclass(frozen=True)
+class CustomerOwnedSource(Source):
+    """The rows of a table that are of one customer, of which those in one of `statuses` may be chosen. They are read by
+    themselves: no other form offers the same.
+    """
+
+    statuses: tuple[StrEnum, ...] = ()
     customer_id: int = 0
 
     def _scoped_rows(self, access_scope: AccessScope) -> Select[Any]:
@@ -44,9 +56,8 @@ class CustomerOwnedSource(Source):
         return super()._scoped_rows(access_scope).where(model.customer_id == self.customer_id)
 
     def _columns(self) -> tuple[Any, ...]:
-        if self.model is not Contract:
-            return super()._columns()
-        return Contract.id, self._label().label("label"), (Contract.status != ContractStatus.ENDED).label("active")
+        model: Any = self.model
+        return model.id, self._label().label("label"), model.status.in_(self.statuses).label("active")
 
     def _label(self) -> Any:
         if self.model is InvoiceProfile:
@@ -109,7 +120,12 @@ class CustomerOwnedView(HubModelView):
     owned_fields: dict[str, Any] = {}
     customer_tab = "contracts"  # on the customer's page
     field_args = {
-        CUSTOMER_FIELD: {"required": False, "marked_required": True},
+        CUSTOMER_FIELD: {
+            "required": False,
+            "marked_required": True,
+            "source": EligibleCustomerSource(Customer),
+            "description": "Live customers that can have contracts",
+        },
         "number": {"required": False, "description": "Leave blank to assign automatically"},
     }
     view_permission = Permission.CONTRACTS_VIEW

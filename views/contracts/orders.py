@@ -1,5 +1,6 @@
 """Orders: the connections that customers have ordered, and the status of their delivery."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import request
@@ -25,6 +26,8 @@ from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage
 from views.framework.filters import Filter
 from views.framework.formatting import format_date, get_today
+
+CONTRACTS = CustomerOwnedSource(Contract, statuses=orders.ORDERED_ON_STATUSES)
 
 
 class NoteForm(Form):
@@ -86,9 +89,7 @@ class OrderView(CustomerOwnedView):
     load_options = (LOAD_CUSTOMER[CustomerOrder], joinedload(CustomerOrder.contract))
     fields = (CUSTOMER_FIELD, "description", "number", "contract_id", "connections", "ordered_on", "wanted_on")
     owned_fields = {
-        "contract_id": CustomerOwnedField(
-            "Contract", [Optional()], owned_source=CustomerOwnedSource(Contract), blank="No contract yet"
-        )
+        "contract_id": CustomerOwnedField("Contract", [Optional()], owned_source=CONTRACTS, blank="No contract yet")
     }
     operations = tuple(
         transition_operation(
@@ -106,9 +107,7 @@ class OrderView(CustomerOwnedView):
     def default_values(self, customer: Customer | None) -> dict[str, Any]:
         """Of a link from a contract, that contract."""
         key = request.args.get("contract_id", "")
-        contract_choices = (
-            CustomerOwnedSource(Contract, customer_id=customer.id).list_choices() if customer and key else []
-        )
+        contract_choices = replace(CONTRACTS, customer_id=customer.id).list_choices() if customer and key else []
         selected_ids = [each for each, _, active in contract_choices if active and str(each) == key]
         return {"ordered_on": get_today(), "contract_id": selected_ids[0] if selected_ids else None}
 

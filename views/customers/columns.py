@@ -2,8 +2,9 @@
 
 from sqlalchemy.orm import joinedload, selectinload
 
+from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
 from models import CatalogItem, ComplianceDocument, Customer, CustomerGroup, CustomerStatus, NotificationTemplate, User
-from models.enums import BillingCycle, CatalogType, CustomerKind, Risk, Stage
+from models.enums import BillingCycle, CustomerKind, Risk, Stage
 from views.cells.customers import customer_link
 from views.framework.chips import risk_chip, stage_chip
 from views.framework.choices import Source
@@ -104,18 +105,20 @@ FILTERS = (
     Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
     Filter("risk", "Risk", Customer.risk, "select", members=Risk),
     Filter("stage", "Stage", Customer.stage, "select", members=Stage, nullable=False),
-    Filter("region", "Region", Customer.region_id, "select", source=Source(CatalogItem, CatalogType.REGION)),
+    Filter("region", "Region", Customer.region_id, "select", source=Source(CatalogItem, CHOICE_RULES["region_id"])),
     Filter(
         "account_manager",
         "Account manager",
         Customer.account_manager_id,
         "select",
-        source=Source(User, staff_only=True),
+        source=Source(User, STAFF_ONLY),
     ),
     Filter("billing_cycle", "Billing cycle", Customer.billing_cycle, "select", members=BillingCycle, nullable=False),
     Filter("kind", "Kind", Customer.kind, "select", members=CustomerKind, nullable=False),
     Filter("prospect", "Prospect", Customer.is_prospect, "yes"),
-    Filter("category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CatalogType.CATEGORY)),
+    Filter(
+        "category", "Category", Customer.category_id, "select", source=Source(CatalogItem, CHOICE_RULES["category_id"])
+    ),
     Filter("group", "Group", Customer.group_id, "select", source=Source(CustomerGroup)),
     Filter("start_date", "Start", Customer.start_date, "date"),
     Filter("credit_limit", "Credit limit", Customer.credit_limit, "number"),
@@ -130,14 +133,18 @@ FILTERS = (
         model=Customer,
     ),
     Filter(
-        "review_template", "Review template", Customer.review_template_id, "select", source=Source(NotificationTemplate)
+        "review_template",
+        "Review template",
+        Customer.review_template_id,
+        "select",
+        source=Source(NotificationTemplate, CHOICE_RULES["review_template_id"]),
     ),
     Filter(
         "document_template",
         "Document template",
         ComplianceDocument.template_id,
         "select",
-        source=Source(NotificationTemplate),
+        source=Source(NotificationTemplate, CHOICE_RULES["template_id"]),
         nullable=False,
         owner=ComplianceDocument.customer_id,
         model=Customer,

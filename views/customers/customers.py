@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
 from customerhub.core.permissions import Permission
+from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
@@ -17,7 +18,6 @@ from customerhub.customers.search import build_search_condition, select_matching
 from customerhub.customers.search_pages import select_matching_page
 from customerhub.customers.statuses import find_default_status
 from models import CatalogItem, Customer, CustomerStatus, Department
-from models.enums import CatalogType
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
 from views.approvals.operations import STAGE_OPERATIONS
@@ -27,7 +27,7 @@ from views.customers import form as form
 from views.customers import record
 from views.customers.columns import COLUMNS, FILTERS
 from views.customers.duplicate_warning import DuplicateWarningMixin
-from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, OtherCustomerForm
+from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
 from views.customers.operations import ASSIGN
 from views.customers.record_facts import RecordFacts, load_facts
 from views.customers.report import REPORT
@@ -51,9 +51,8 @@ DELETE = Operation(
     run=delete_customer,
     unavailable_reasons=lambda customers, _actor: deletion_refusal_reasons(customers),
     explanation="Customers without linked records are deleted immediately, including their contacts, addresses and "
-    "portal "
-    "users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be deleted: drop "
-    "them instead. Personal data stays in the history of changes and, for imported customers, in the rows and the "
+    "portal users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be "
+    "deleted. Personal data stays in the history of changes and, for imported customers, in the rows and the "
     "workbook of the import: this does not erase it.",
     icon="trash",
     danger=True,
@@ -63,7 +62,7 @@ DELETE = Operation(
 
 # Set-up data that no customer can do without: what it is called and where it is added.
 REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
-    (Source(CatalogItem, CatalogType.REGION), "region", "catalogs", {"type": "region"}),
+    (Source(CatalogItem, CHOICE_RULES["region_id"]), "region", "catalogs", {"type": "region"}),
     (Source(Department), "department", "departments", {}),
     (Source(CustomerStatus), "status", "statuses", {}),
 )
@@ -159,7 +158,7 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
 
     def _choose_other(self, customer: Customer) -> ViewResponse:
         other_form = OtherCustomerForm(request.form if request.method == "POST" else None)
-        other_form.other_id.first = customer.id
+        other_form.other_id.set_first(customer)
         status = 200
         if request.method == "POST":
             if other_form.validate():
@@ -176,7 +175,8 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         return self.render("screens/operation.html", page=page), status
 
     def operation_lookups(self) -> dict[str, Any]:
-        return super().operation_lookups() | {"merge.other_id": Source(Customer)}
+        first_id = parse_id(request.args.get("first", ""))
+        return super().operation_lookups() | {"merge.other_id": MergePartnerSource(Customer, first_id=first_id)}
 
     # --- Form ----------------------------------------------------------------------------------------------
 

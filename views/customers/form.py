@@ -8,6 +8,7 @@ from customerhub.core.dates import parse_date
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
 from customerhub.customers import rules
+from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
 from customerhub.customers.statuses import list_choosable_behaviours
 from models import (
@@ -197,7 +198,7 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
 
 def offer_statuses(form: Any, row: Customer) -> None:
     """Let the form of `row` offer the statuses that its present one may be changed to by editing."""
-    form["status_id"].source = Source(CustomerStatus, behaviours=list_choosable_behaviours(row.status.behaviour))
+    form["status_id"].source = Source(CustomerStatus, status_rule(list_choosable_behaviours(row.status.behaviour)))
 
 
 def list_review_dates(start: str, frequency: str) -> list[str]:

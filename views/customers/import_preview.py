@@ -1,14 +1,16 @@
 """The preview or result of each row of an import."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from flask import url_for
 from sqlalchemy import select
 
-from customerhub.customers.importing.columns import COLUMNS
+from customerhub.customers.importing.columns import COLUMNS, CellType
 from models import CustomerImport, ImportRow
 from models.enums import RowOutcome, TransferState
+from views.framework.formatting import format_date
 from views.framework.paging import Pager, paginate
 
 PAGE_SIZE = 50
@@ -27,8 +29,8 @@ STATE_TEXTS = {
     S.REVERTED: "Reverted, except for values changed since.",
 }
 INVITATION_NOTE = "Saving creates a portal user for each new customer and emails them a link to choose a password."
-SUMMARY_COLUMNS = ("email", "regionName", "department", "risk", "startDate")  # what makes a new row known at a glance
-FIELDS = {column.field: column.header for column in COLUMNS}
+OWN_COLUMNS = ("name", "reference")  # of the page's table too
+DATE_COLUMNS = {column.header for column in COLUMNS if column.cell_type is CellType.DATE}
 
 
 def build_page(imported: CustomerImport, request_args: Mapping[str, str], import_url: str) -> dict[str, Any]:
@@ -120,11 +122,18 @@ def _row(row: ImportRow, is_deleted: bool) -> dict[str, Any]:
         "name": row.name,
         "url": url_for("customers.details_view", id=row.customer_id) if row.customer_id and not is_deleted else None,
         "errors": [_error_details(error, cells) for error in row.errors or []],
-        "summary": ", ".join(str(cells[name]) for name in SUMMARY_COLUMNS if cells.get(name))
-        if row.outcome is RowOutcome.NEW
-        else "",
-        "changes": [(FIELDS.get(name, name), pair[0], pair[1]) for name, pair in (row.changes or {}).items()],
+        "is_new": row.outcome is RowOutcome.NEW,
+        "changes": [
+            (header, *(_format_value(header, value) for value in pair))
+            for header, pair in (row.changes or {}).items()
+            if row.outcome is not RowOutcome.NEW or header not in OWN_COLUMNS
+        ],
     }
+
+
+def _format_value(header: str, value: Any) -> Any:
+    """A value as it would be saved, as people read it."""
+    return format_date(date.fromisoformat(value)) if header in DATE_COLUMNS and value else value
 
 
 def _buttons(imported: CustomerImport) -> dict[str, Any]:

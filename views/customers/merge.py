@@ -1,19 +1,24 @@
 """Merging two customers: which one stays, which of their values, and what moves."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from flask import url_for
+from sqlalchemy import ColumnElement
 from wtforms import Form, SelectChoice, SelectField, ValidationError
 
 from customerhub.core.errors import Invalid
-from customerhub.core.permissions import Actor, Permission
+from customerhub.core.permissions import Actor, Permission, select_visible
 from customerhub.customers.merging import (
+    build_partner_condition,
     count_rows_to_move,
     list_differing_fields,
     merge_customers,
     merge_refusal_reason,
 )
 from models import Customer
+from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import plain_text
 from views.framework.display import display_value, label_for, noun_of
@@ -22,6 +27,7 @@ from views.framework.forms import RequiredMarker
 from views.framework.labels import capitalize_first
 from views.framework.operation import Operation
 from views.framework.row_fields import LookupField
+from views.http.actor import current_actor
 
 FIRST, SECOND, KEEP = "first", "second", ""
 TWO_REQUIRED_TEXT = "Select two customers: one to keep and one to merge into it"
@@ -29,17 +35,39 @@ TWO_REQUIRED_TEXT = "Select two customers: one to keep and one to merge into it"
 PAIR_TABLE_NOUNS = {"customer_department": "department", "customer_invoice_type": "invoice type"}
 
 
-class OtherCustomerField(LookupField):
-    """Another customer than the `first`."""
+@dataclass(frozen=True)
+class MergePartnerSource(Source):
+    """Customers, of whom those are offered with whom the `first` can be merged, once that one is known."""
 
-    first: int | None = None
+    first_id: int | None = None
+
+    def _offered_condition(self) -> ColumnElement[bool]:
+        query = select_visible(Customer, current_actor()).where(Customer.id == self.first_id)
+        first = db.session.scalar(query)
+        return build_partner_condition(first) if first is not None else super()._offered_condition()
+
+
+class OtherCustomerField(LookupField):
+    """The customer that the `first` is to be merged with."""
+
+    first: Customer
+
+    def set_first(self, customer: Customer) -> None:
+        self.first = customer
+        self.source: Source = MergePartnerSource(Customer, first_id=customer.id)
 
     def pre_validate(self, form: Any) -> None:
         super().pre_validate(form)
-        if self.data is None:
+        other = db.session.get(Customer, self.data) if self.data is not None else None
+        if other is None:
             raise ValidationError("Choose a customer")
-        if self.data == self.first:
-            raise ValidationError("Choose a different customer")
+        reason = merge_refusal_reason(self.first, other)
+        if reason is not None:
+            raise ValidationError(reason)
+
+    @property
+    def lookup_url(self) -> str:
+        return url_for(".ajax_lookup", name=self.lookup, first=self.first.id)
 
 
 class OtherCustomerForm(Form):
@@ -100,13 +128,18 @@ def _merge(rows: Sequence[Any], *, actor: Actor, survivor: str = FIRST, **chosen
     merge_customers(kept_customer, merged_customer, fields_from_other=taken_fields, actor=actor)
 
 
+def _list_refusal_reasons(rows: Sequence[Any], _actor: Actor) -> dict[int, str]:
+    """Of two that cannot be merged why, by their ids."""
+    reason = merge_refusal_reason(*rows) if len(rows) == 2 else None
+    return dict.fromkeys((row.id for row in rows), reason) if reason is not None else {}
+
+
 def _preview(rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
     """What moves, and what the record that stays will hold."""
     if len(rows) != 2:
         return []
     survivor = values.get("survivor") or FIRST
     kept_customer, merged_customer = _order_by_survivor(rows, survivor)
-    refusal_reason = merge_refusal_reason(kept_customer, merged_customer)
     moved_rows = [
         [capitalize_first(PAIR_TABLE_NOUNS.get(table) or noun_of(table)), str(count)]
         for table, count in count_rows_to_move(merged_customer)
@@ -123,7 +156,7 @@ def _preview(rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list
             "title": f"Records to be moved from {merged_customer.name} to {kept_customer.name}",
             "columns": [{"label": "Records"}, {"label": "Count", "align": "right"}],
             "rows": moved_rows,
-            "empty": refusal_reason or "No linked records.",
+            "empty": "No linked records.",
         },
         {
             "title": "Resulting values",
@@ -140,6 +173,7 @@ MERGE = Operation(
     past_tense="merged",
     permission=Permission.CUSTOMERS_MERGE,
     run=_merge,
+    unavailable_reasons=_list_refusal_reasons,
     form=_build_form,
     preview=_preview,
     all_or_none=True,

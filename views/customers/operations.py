@@ -8,6 +8,7 @@ from wtforms import Form
 from customerhub.core.errors import HubError, raise_refusal
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.account_managers import assign_account_managers
+from customerhub.customers.choice_rules import STAFF_ONLY
 from models import User
 from models.base import db
 from views.framework.choices import Source
@@ -17,7 +18,7 @@ from views.framework.row_fields import ExplicitRowField
 
 
 def _build_assign_form(_rows: Sequence[Any], _actor: Actor) -> type[Form]:
-    staff = [(key, name) for key, name, active in Source(User, staff_only=True).list_choices() if active]
+    staff = [(key, name) for key, name, active in Source(User, STAFF_ONLY).list_choices() if active]
     manager = ExplicitRowField("Account manager", choices=staff, none_label="Unassigned")
     return type("AssignForm", (Form,), {"manager_id": manager})
 

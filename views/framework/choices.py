@@ -7,15 +7,13 @@ from typing import Any
 
 from flask import g
 from markupsafe import escape
-from sqlalchemy import Select, literal_column, or_, true, union_all
+from sqlalchemy import ColumnElement, Select, literal_column, or_, true, union_all
 
-from customerhub.core.permissions import STAFF, AccessScope, scoped_query
-from customerhub.customers.rules import CATALOG_TYPES
+from customerhub.core.permissions import AccessScope, scoped_query
+from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY, ChoiceRule
 from customerhub.customers.search import list_suggestions
-from customerhub.customers.statuses import EDITABLE_BEHAVIOURS
 from models import CatalogItem, Customer, CustomerStatus, Dealer, OrganisationRow, User
 from models.base import db
-from models.enums import CatalogType, StatusBehaviour
 from models.folding import contains_text
 from models.keys import fold_text
 from views.http.actor import current_actor
@@ -25,12 +23,10 @@ Choice = tuple[int, str, bool]  # id, label, whether it may still be chosen
 
 @dataclass(frozen=True)
 class Source:
-    """Rows to choose from: a model, narrowed for catalogs, people and statuses."""
+    """Rows to choose from: those of a model that a rule lets be chosen."""
 
     model: type[OrganisationRow]
-    catalog: CatalogType | None = None
-    staff_only: bool = False
-    behaviours: tuple[StatusBehaviour, ...] = ()
+    rule: ChoiceRule | None = None
 
     def build_query(self) -> Select[Any]:
         """(id, label, active) of every row to choose from, in the order people expect."""
@@ -51,13 +47,11 @@ class Source:
     def _scoped_rows(self, access_scope: AccessScope) -> Select[Any]:
         model: Any = self.model
         query = scoped_query(access_scope, model)
-        if self.catalog:
-            query = query.where(model.type == self.catalog)
-        if self.staff_only:
-            query = query.where(model.role.in_(STAFF))
-        if self.behaviours:
-            query = query.where(model.behaviour.in_(self.behaviours))
-        return query
+        return query.where(self.rule.build_condition(model)) if self.rule else query
+
+    def _offered_condition(self) -> ColumnElement[bool]:
+        """What is asked beyond the rule of a row that is found while typing. Others can be known and named."""
+        return true()
 
     def _columns(self) -> tuple[Any, ...]:
         model: Any = self.model
@@ -98,8 +92,9 @@ class Source:
         """(id, label) of at most `limit` rows that may be chosen and that match what was typed."""
         model: Any = self.model
         if text and model is Customer:
-            return [(row.id, row.name) for row in list_suggestions(text, current_actor(), limit)]
-        query = self.build_query().where(getattr(model, "active", true()))
+            found = list_suggestions(text, current_actor(), limit, condition=self._offered_condition())
+            return [(row.id, row.name) for row in found]
+        query = self.build_query().where(getattr(model, "active", true()), self._offered_condition())
         if text:
             columns = (model.name, model.email) if model is User else (model.name,)
             query = query.where(or_(*(contains_text(column, text) for column in columns)))
@@ -116,9 +111,9 @@ class Source:
             return ""
         loaded_choices = g.get("choices", {}).get(self)
         loaded_label = next((label for found, label, _ in loaded_choices or () if found == key), "")
-        if loaded_label or (loaded_choices is not None and not self.behaviours):
+        if loaded_label or (loaded_choices is not None and self.rule is None):
             return loaded_label
-        unrestricted = replace(self, behaviours=())  # a status that cannot be chosen here has a name too
+        unrestricted = replace(self, rule=None)  # what cannot be chosen here has a name too
         found = db.session.execute(unrestricted.build_query().where(self.model.id == key)).first()
         return found.label if found else ""
 
@@ -179,9 +174,4 @@ def source_of(column: Any, models: dict[str, type[OrganisationRow]]) -> Source |
     if not targets:
         return None
     model = models[targets[0]]
-    return Source(
-        model,
-        catalog=CATALOG_TYPES.get(column.name) if model is CatalogItem else None,
-        staff_only=model is User,
-        behaviours=EDITABLE_BEHAVIOURS if model is CustomerStatus else (),
-    )
+    return Source(model, CHOICE_RULES.get(column.name, STAFF_ONLY if model is User else None))

@@ -27,6 +27,7 @@ from views.framework.screen import Screen, ViewResponse
 
 DIRECT_ROWS = 5000  # rows that are written while the browser waits
 MAX_ROWS = 1_000_000
+CUT_TEXT = "The list has more than {0:,} rows: only the first {0:,} are in the file. Filter the list to export the rest"
 
 
 class ExportMixin(Screen):
@@ -100,10 +101,15 @@ class ExportMixin(Screen):
         parameters = MultiDict(_parse_query(export.query["address"]))
         args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
         columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
-        keys, _ = self._row_ids(args, MAX_ROWS)
+        keys, _ = self._row_ids(args, MAX_ROWS + 1)
+        is_cut = len(keys) > MAX_ROWS
         headings = [column.label for column in columns]
         return exports.TableExport(
-            headings, numeric_positions(columns), keys, partial(self._read_cells, columns=columns)
+            headings,
+            numeric_positions(columns),
+            keys[:MAX_ROWS],
+            partial(self._read_cells, columns=columns),
+            notice=CUT_TEXT.format(MAX_ROWS) if is_cut else None,
         )
 
     def _row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:

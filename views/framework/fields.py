@@ -44,15 +44,18 @@ class SelectWidget:
 
 
 @lru_cache(maxsize=256)
-def render_members(members: type[enum.StrEnum]) -> str:
-    """The option elements of an enum, none selected."""
+def render_members(members: tuple[enum.StrEnum, ...]) -> str:
+    """The option elements of members of an enum, none selected."""
     return "".join(f'<option value="{escape(m.value)}">{escape(member_label(m))}</option>' for m in members)
 
 
 class ChoiceField(SelectField):
-    """One member of an enum, or none."""
+    """One member of an enum, or none. A page may narrow what is `offered`: what is posted from an older one is refused
+    by the operation.
+    """
 
     widget = SelectWidget()
+    offered: tuple[enum.StrEnum, ...] | None = None
 
     def __init__(
         self,
@@ -85,16 +88,22 @@ class ChoiceField(SelectField):
 
     def render_options(self) -> str:
         blank = '<option value=""></option>' if self.blank or self.data is None else ""
-        return blank + mark_selected(render_members(self.members), escape(self.data.value) if self.data else None)
+        offered = self.offered or tuple(self.members)
+        if self.data is not None and self.data not in offered:
+            offered = (*offered, self.data)
+        return blank + mark_selected(render_members(offered), escape(self.data.value) if self.data else None)
 
     def display_text(self) -> str:
         return member_label(self.data)
 
 
 class CodeField(Field):
-    """One of many codes that have names, such as a country, or none. Its data is the code."""
+    """One of many codes that have names, such as a country, or none. Its data is the code. A page may narrow what is
+    `offered`.
+    """
 
     widget = SelectWidget()
+    offered: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -115,10 +124,16 @@ class CodeField(Field):
 
     def render_options(self) -> str:
         blank = '<option value=""></option>' if self.blank or not self.data else ""
-        options = render_codes(self.code_names)
+        options = render_codes(self.code_names) if self.offered is None else self._render_offered()
         if self.data and f'value="{escape(self.data)}"' not in options:
             options += f'<option value="{escape(self.data)}">{escape(self.data)}</option>'
         return blank + mark_selected(options, escape(self.data) if self.data else None)
+
+    def _render_offered(self) -> str:
+        names = dict(self.code_names())
+        return "".join(
+            f'<option value="{escape(code)}">{escape(names.get(code, code))}</option>' for code in self.offered or ()
+        )
 
     def display_text(self) -> str:
         return dict(self.code_names()).get(self.data, self.data) if self.data else ""

@@ -150,6 +150,7 @@ def build_field(model: type[Any], name: str, **args: Any) -> Any:
 def _row_field(source: Source, model: type[Any], name: str, args: dict[str, Any]) -> Any:
     if source.model is StoredFile:
         return UploadField(**args)
+    source = args.pop("source", source)
     if source.model in LOOKUP_MODELS:
         return LookupField(source=source, lookup=f"{model.__tablename__}.{name}", **args)
     return RowField(source=source, **args)

@@ -14,7 +14,7 @@ from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.filters import Filter, combine_conditions
-from views.framework.paging import Pager, build_pager, parse_page
+from views.framework.paging import Pager, build_pager, build_pager_beyond, parse_page
 
 PAGE_SIZES = (20, 50, 100)
 COUNT_LIMIT = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
@@ -236,6 +236,12 @@ def build_list_pager(args: ListArgs, total: int, row_count: int, has_more: bool)
     first = args.page * args.page_size
     is_exact = total <= COUNT_LIMIT or args.exact
     last_page = max((total - 1) // args.page_size, 0) if is_exact else None
+
+    def page_url(page: int) -> str:
+        return args.query_string(page=page, exact=args.exact)
+
+    if total and not row_count and (first >= total if is_exact else args.page):
+        return build_pager_beyond(args.page, last_page, page_url)
     of_all = f"{total:,}" if is_exact else f"{COUNT_LIMIT:,}+"
     text = f"{first + 1:,} to {first + row_count:,} of {of_all}" if row_count else "No results on this page"
     pages = {page for page in range(args.page - 1, args.page + 2) if page >= 0} | {0}
@@ -243,9 +249,6 @@ def build_list_pager(args: ListArgs, total: int, row_count: int, has_more: bool)
         pages = {page for page in pages if page <= last_page} | {last_page}
     elif not has_more:
         pages = {page for page in pages if page <= args.page}
-
-    def page_url(page: int) -> str:
-        return args.query_string(page=page, exact=args.exact)
 
     links: list[tuple[str, str | None, bool]] = []
     for page in sorted(pages):

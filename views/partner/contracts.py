@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract
+from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract, list_profile_statuses
 from customerhub.contracts.eligibility import list_visible_alerts, refusal_reason
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.registration import require_dealer
@@ -34,7 +34,10 @@ class ContractForm(Form):
 
     name = text_field("Contract name", 200, required=True)
     invoice_profile_id = CustomerOwnedField(
-        "Invoice profile", [Optional()], owned_source=CustomerOwnedSource(InvoiceProfile), blank=NEW_PROFILE
+        "Invoice profile",
+        [Optional()],
+        owned_source=CustomerOwnedSource(InvoiceProfile, statuses=list_profile_statuses(None)),
+        blank=NEW_PROFILE,
     )
     profile_name = text_field("Name of the new profile", 120, render_kw={"maxlength": 120, **SHOW_FOR_NEW_PROFILE})
     profile_email = text_field("Email for invoices", 254, render_kw={"maxlength": 254, **SHOW_FOR_NEW_PROFILE})

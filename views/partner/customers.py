@@ -49,6 +49,9 @@ def home() -> Any:
     query = own_customers.where(Customer.stage == stage) if stage else own_customers
     load = (joinedload(Customer.status), joinedload(Customer.payment_method), joinedload(Customer.category))
     rows, pager = paginate(query.options(*load).order_by(Customer.sort_name, Customer.id), PAGE_SIZE)
+    table = _live_customers_table(rows) if stage is Stage.BILLING else _customers_table(rows)
+    if pager and pager["beyond"]:
+        table |= {"empty": pager["beyond"]}
     return PortalPage(
         title=f"Customers of {current_user.dealer}",
         nav=build_menu("customers"),
@@ -58,7 +61,7 @@ def home() -> Any:
         ],
         banners=_registration_banners() + _question_banners(actor),
         tabs=_tabs(stage, counts),
-        tables=[_live_customers_table(rows) if stage is Stage.BILLING else _customers_table(rows)],
+        tables=[table],
         pager=pager,
     ).render()
 

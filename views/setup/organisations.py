@@ -9,10 +9,10 @@ from customerhub.setup.rows import save_organisation
 from models import Organisation
 from views.framework.columns import Column
 from views.framework.locales import code_name
-from views.framework.model_view import HubModelView
+from views.setup.setup_view import FixedFieldMixin
 
 
-class OrganisationView(HubModelView):
+class OrganisationView(FixedFieldMixin):
     noun = "organisation"
     title = "Organisation"
     intro = "Name, currency, reminders and signatory."

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from customerhub.core.permissions import Permission
-from customerhub.setup.rows import delete_row, save_row
+from customerhub.setup.rows import delete_row, find_fixed_field, save_row
 from views.framework.chips import active_chip
 from views.framework.columns import Column
+from views.framework.edit_page import EditPage
 from views.framework.filters import Filter
 from views.framework.model_view import HubModelView
 from views.framework.operation import Operation
@@ -24,7 +25,19 @@ DELETE = Operation(
 )
 
 
-class SetupView(HubModelView):
+class FixedFieldMixin(HubModelView):
+    """A screen of rows of which a field may be fixed while they are in use: nothing else is offered then."""
+
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        fixed = find_fixed_field(row) if row is not None else None
+        if fixed is not None:
+            name, reason = fixed
+            form[name].offered = (getattr(row, name),)
+            form[name].description = reason
+        return super()._edit_page(form, row)
+
+
+class SetupView(FixedFieldMixin):
     """A screen over one set-up table."""
 
     save = staticmethod(save_row)

@@ -82,6 +82,7 @@ class ExportView(HubModelView):
             url = url_for("exports.download", id=export.id)
             size = format_size(export.file.size)
             text = f"PDF, {size}" if is_report(export) else f"{export.done_rows:,} rows, {size}"
+            text += f". {export.problem}." if export.problem else ""
             return {"text": text, "actions": [{"label": "Download", "url": url, "icon": "download"}, back_action]}
         if export.state is TransferState.FAILED:
             return {"text": export.problem or "Export failed.", "actions": [back_action]}

@@ -1,21 +1,23 @@
 """Users: who signs in, with which role."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Actor, Permission
-from customerhub.users import accounts
+from customerhub.users import account_rules, accounts
 from customerhub.users.links import VALID_HOURS, get_one_time_links
 from models import User
 from models.enums import Role, TemplatePurpose
 from views.framework.chips import active_chip
 from views.framework.columns import Column
+from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.filters import Filter
 from views.framework.formatting import format_datetime
 from views.framework.labels import member_label
 from views.framework.model_view import HubModelView
-from views.framework.operation import Operation
+from views.framework.operation import Operation, refusal_reason
 
 ROLE_TONES = {
     Role.ADMIN: "violet",
@@ -39,14 +41,29 @@ def _save(user: User, *, actor: Actor) -> User:
     return accounts.save_user(user, actor=actor)
 
 
-def _deactivate_refusal(user: User, _actor: Actor) -> str | None:
-    return None if user.active else "Already inactive"
+def _invite_refusal(user: User, actor: Actor) -> str | None:
+    return _edit_refusal(user, actor) or (None if user.active else "Inactive")
 
 
-def _activate_refusal(user: User, _actor: Actor) -> str | None:
-    return "Already active" if user.active else None
+def _deactivate_refusal(user: User, actor: Actor) -> str | None:
+    if not user.active:
+        return "Already inactive"
+    return _edit_refusal(user, actor) or (account_rules.OWN_ACCOUNT_DEACTIVATED if user.id == actor.id else None)
 
 
+def _activate_refusal(user: User, actor: Actor) -> str | None:
+    return "Already active" if user.active else _edit_refusal(user, actor)
+
+
+def _edit_refusal(user: User, actor: Actor) -> str | None:
+    return refusal_reason(account_rules.require_manageable, user.platform, actor)
+
+
+def _delete_refusal(user: User, actor: Actor) -> str | None:
+    return _edit_refusal(user, actor) or refusal_reason(account_rules.require_deletable, user, actor)
+
+
+FOR_STAFF = "role=" + "|".join(account_rules.GRANT_ROLES)
 OPERATIONS = (
     Operation(
         name="invite",
@@ -54,7 +71,7 @@ OPERATIONS = (
         past_tense="emailed",
         permission=Permission.USERS_EDIT,
         run=_invite,
-        unavailable_reason=lambda user, _actor: None if user.active else "Inactive",
+        unavailable_reason=_invite_refusal,
         explanation="Sends an email with a link to set a password. The link works once, for "
         f"{VALID_HOURS[TemplatePurpose.WELCOME]} hours, or {VALID_HOURS[TemplatePurpose.RESET]} hours for a password "
         "reset.",
@@ -66,6 +83,7 @@ OPERATIONS = (
         past_tense="signed out",
         permission=Permission.USERS_EDIT,
         run=accounts.end_sessions,
+        unavailable_reason=_edit_refusal,
         explanation="Ends all sessions of the user in all browsers.",
         icon="sign-out",
     ),
@@ -95,6 +113,7 @@ OPERATIONS = (
         past_tense="deleted",
         permission=Permission.USERS_EDIT,
         run=accounts.delete_user,
+        unavailable_reason=_delete_refusal,
         explanation="Deletes the account. Only possible if no other records refer to it; otherwise deactivate it.",
         icon="trash",
         danger=True,
@@ -145,12 +164,43 @@ class UserView(HubModelView):
         "portal_permissions": {
             "render_kw": {"data-show-when": "role=customer"},
         },
-        "data_protection": {"description": "Can delete customers permanently"},
+        "data_protection": {
+            "description": "Reserved for deleting personal data; no action uses it yet",
+            "render_kw": {"data-show-when": FOR_STAFF},
+        },
         "platform": {
             "description": "Can add organisations and switch between them",
+            "render_kw": {"data-show-when": FOR_STAFF},
         },
     }
     operations = OPERATIONS
     view_permission = Permission.USERS_VIEW
     edit_permission = Permission.USERS_EDIT
     save = staticmethod(_save)
+
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        page = super()._edit_page(form, row)
+        if row is not None:
+            form["role"].offered = account_rules.list_assignable_roles(row, row.role, self.actor)
+            reason = _edit_refusal(row, self.actor)
+            page.banners += [{"kind": "error", "text": f"{reason}."}] if reason else []
+        return page
+
+    def form_tabs(self, page: EditPage) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """A grant that the actor cannot assign is not offered; one that was ticked all the same is shown, refused."""
+        return [
+            (name, label, [each for each in names if self._is_offered(page.form, each)])
+            for name, label, names in self.tabs
+        ]
+
+    def _is_offered(self, form: Any, grant: str) -> bool:
+        return account_rules.can_assign_grant(grant, is_held=bool(form[grant].data), actor=self.actor)
+
+    def fill_details(self, page: DetailsPage, row: User, tab: str) -> None:
+        super().fill_details(page, row, tab)
+        if _edit_refusal(row, self.actor) is not None:
+            page.sections = [section | {"edit_url": None} for section in page.sections]
+
+    def row_actions(self, row: User) -> list[dict[str, Any]]:
+        is_editable = _edit_refusal(row, self.actor) is None
+        return [action for action in super().row_actions(row) if is_editable or action["label"] != "Edit"]

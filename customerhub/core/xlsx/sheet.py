@@ -15,6 +15,7 @@ from customerhub.core.xlsx.xml_stream import iterate_elements, local_name
 
 MAX_ROWS: Final = 1_048_576  # what Excel allows
 MAX_COLUMNS: Final = 16_384
+TRUE_VALUES: Final = ("1", "true")
 DAYS_FROM_1904: Final = 1462  # between the two beginnings of time that Excel knows
 
 _MAX_CACHED_NUMBERS = 20_000
@@ -76,7 +77,8 @@ class Sheet:
     """One pass over a sheet: its rows in order, each a number as Excel shows it and the cells that hold something.
 
     `date_styles` are the cell styles that show a number as a date, `number_formats` what the others that add characters
-    make of a whole number; `from_1904` where dates count from 1904.
+    make of a whole number; `from_1904` where dates count from 1904. `hidden_rows` are the numbers of the rows read so
+    far that hold something and that Excel does not show.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Sheet:
         self._from_1904 = from_1904
         self._elements = self._iterate_row_elements()
         self._number = 0
+        self.hidden_rows: list[int] = []
         self._indexes: dict[str, int] = {}
         self._numbers: dict[str, Number | BadCell] = {}
         self._dates: dict[str, date | datetime | time | BadCell] = {}
@@ -115,6 +118,8 @@ class Sheet:
                 placed_cells: list[Cell] = [None] * width
                 for index, cell in cells.items():
                     placed_cells[columns[index]] = cell
+                if element.get("hidden") in TRUE_VALUES or element.get("ht") == "0":
+                    self.hidden_rows.append(self._number)
                 yield self._number, placed_cells
 
     def _iterate_row_elements(self) -> Iterator[Element]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 from xml.etree.ElementTree import Element
 
+from customerhub.core.xlsx.hidden_columns import find_hidden_columns
 from customerhub.core.xlsx.package import MIB, SAVE_AS_XLSX, Package, UnusableFile
 from customerhub.core.xlsx.shared_strings import SharedStrings
-from customerhub.core.xlsx.sheet import BadCell, Cell, Sheet, format_cell
+from customerhub.core.xlsx.sheet import TRUE_VALUES, BadCell, Cell, Sheet, format_cell
 from customerhub.core.xlsx.styles import load_styles
 from customerhub.core.xlsx.xml_stream import iterate_elements, local_name
 from models.keys import remove_invisible
@@ -40,7 +41,9 @@ class _SheetPart:
 
 
 class Table:
-    """The sheet with the table. `ignored_columns` are the names of its columns that nobody asked for."""
+    """The sheet with the table. `ignored_columns` are the names of its columns that nobody asked for, `hidden_columns`
+    those of `names` that Excel does not show; `hidden_rows` are the numbers of such rows among those read last.
+    """
 
     def __init__(
         self,
@@ -57,12 +60,19 @@ class Table:
         self.sheet_name = sheet_part.name
         self.from_1904 = workbook.from_1904
         self.columns, self.ignored_columns = _map_columns(header, names, silent_names)
+        self._hidden_ranges = find_hidden_columns(workbook.stream(sheet_part.part))
+        self.hidden_columns = [names[place] for index, place in sorted(self.columns.items()) if self._is_hidden(index)]
+        self.hidden_rows: list[int] = []
 
     def read_rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Each row below the header that is not blank: its number in Excel, and a cell for each name."""
         sheet = self._workbook.open_sheet(self._part)
         sheet.read_first_row()
+        self.hidden_rows = sheet.hidden_rows
         yield from sheet.read_rows(self.columns, self._width)
+
+    def _is_hidden(self, index: int) -> bool:
+        return any(first <= index <= last for first, last in self._hidden_ranges)
 
     def count_rows(self, max_rows: int) -> int:
         """How many rows there are below the header, blank ones that Excel wrote down included.
@@ -131,6 +141,10 @@ class _Workbook:
             from_1904=self.from_1904,
         )
 
+    def stream(self, part: str) -> Iterator[bytes]:
+        """The bytes of a part, in pieces."""
+        return self._package.stream(part)
+
     def count_row_ends(self, part: str) -> int:
         """How often a row ends in a part. Much faster than reading it."""
         count, tail = 0, b""
@@ -147,7 +161,7 @@ class _Workbook:
             for element in batch:
                 name = local_name(element.tag)
                 if name == "workbookPr":
-                    self.from_1904 = element.get("date1904", "0") in ("1", "true")
+                    self.from_1904 = element.get("date1904", "0") in TRUE_VALUES
                 elif name == "sheets":
                     self._add_sheets(element, kinds)
                     return

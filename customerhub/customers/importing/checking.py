@@ -66,6 +66,13 @@ class CheckedRow:
     notice: str | None = None
 
     @property
+    def saved_changes(self) -> dict[str, tuple[Any, Any]]:
+        """(before, after) of each field that saving changes: of a new customer of everything that is filled in."""
+        if self.outcome is RowOutcome.NEW:
+            return {name: (None, value) for name, value in self.values.items()}
+        return self.changes
+
+    @property
     def outcome(self) -> RowOutcome:
         if self.problems:
             return RowOutcome.ERROR

@@ -9,6 +9,7 @@ from customerhub.core.xlsx.table import Table, open_table
 from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
 from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
+from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.saving import RowSaver, lock_organisation
 from models.enums import RowOutcome
 
@@ -53,17 +54,19 @@ class RowNotice:
 
 @dataclass
 class ImportResult:
-    """What an import found, and whether it `is_saved`. `ignored_columns` are those of the file that mean nothing "
-    "here."""
+    """What an import found, and whether it `is_saved`, that is, whether there was anything to save and it was saved.
+    `ignored_columns` are those of the file that mean nothing here, `hidden_parts` tells what of it Excel hides.
+    """
 
     counts: RowCounts = field(default_factory=RowCounts)
     errors: list[RowError] = field(default_factory=list)
     notices: list[RowNotice] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
+    hidden_parts: str | None = None
     is_saved: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts, the errors and, where there are any, the notices, in plain values."""
+        """The counts, the errors and, where there are any, the notices and what is hidden, in plain values."""
         values = {
             "new": self.counts.new,
             "changed": self.counts.changed,
@@ -71,7 +74,8 @@ class ImportResult:
             "errors": [{"row": error.row, "column": error.column, "reason": error.reason} for error in self.errors],
         }
         notices = [{"row": notice.row, "text": notice.text} for notice in self.notices]
-        return values | ({"notices": notices} if notices else {})
+        more = {"notices": notices, "hidden": self.hidden_parts}
+        return values | {name: value for name, value in more.items() if value}
 
 
 def import_rows(
@@ -114,18 +118,13 @@ def import_open_file(
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored_columns
         errors_workbook = ErrorsWorkbook(errors_file) if errors_file else None
-        chunks = import_rows(
-            table,
-            organisation_id=actor.organisation_id,
-            counts=result.counts,
-            save=not dry_run,
-            good_rows_only=good_rows_only,
-        )
-        for rows in chunks:
+        options = {"save": not dry_run, "good_rows_only": good_rows_only}
+        for rows in import_rows(table, organisation_id=actor.organisation_id, counts=result.counts, **options):
             _collect_errors(rows, result, errors_workbook)
             result.notices += [RowNotice(row.number, row.notice) for row in rows if row.notice]
             if progress:
                 progress(result.counts.total, max(total, result.counts.total))
+        result.hidden_parts = describe_hidden_parts(table)
         if errors_workbook:
             errors_workbook.close()
     _conclude_import(result, is_saved=not dry_run and (good_rows_only or not result.errors))
@@ -134,8 +133,8 @@ def import_open_file(
 
 def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:
     """Notices describe what was done: there are none where nothing is saved."""
-    result.is_saved = is_saved
-    if not is_saved:
+    result.is_saved = is_saved and result.counts.new + result.counts.changed > 0
+    if not result.is_saved:
         result.notices.clear()
 
 

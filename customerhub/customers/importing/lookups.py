@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from customerhub.core import validation
 from customerhub.core.errors import Invalid
+from customerhub.customers.choice_rules import CHOICE_RULES
 from models import CatalogItem, Department, NotificationTemplate
 from models.base import db
-from models.enums import CatalogType, TemplatePurpose
 from models.keys import fold_text
 
 MAX_SUGGESTIONS = 5  # how many names a refusal lists
@@ -72,9 +72,10 @@ class Lookup:
 
 def load_lookups(organisation_id: int) -> dict[str, Lookup]:
     """What the columns that hold names choose from, by the field they fill."""
-    templates = NotificationTemplate.purpose == TemplatePurpose.REVIEW
+    regions = CHOICE_RULES["region_id"].build_condition(CatalogItem)
+    templates = CHOICE_RULES["review_template_id"].build_condition(NotificationTemplate)
     return {
-        "region_id": _load_lookup("region", CatalogItem, organisation_id, CatalogItem.type == CatalogType.REGION),
+        "region_id": _load_lookup("region", CatalogItem, organisation_id, regions),
         "review_template_id": _load_lookup("notification template", NotificationTemplate, organisation_id, templates),
         "departments": _load_lookup("department", Department, organisation_id),
     }

@@ -18,6 +18,7 @@ from customerhub.core.xlsx.table import open_table
 from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells
 from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, KEY_COLUMN
 from customerhub.customers.importing.comparing import build_preview_changes
+from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.import_file import RowCounts
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.reverting import build_undo, revert_rows
@@ -100,7 +101,7 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
             _renew(lease, **_count_columns(counts))
             db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker.lookups) for row in rows])
             yield counts.total
-        _finish_check(lease, counts)
+        _finish_check(lease, counts, describe_hidden_parts(table))
         yield counts.total
 
 
@@ -120,8 +121,13 @@ def _renew(lease: Lease, **values: Any) -> None:
     LEASES.renew(lease, now=clock.get_now(), **values)
 
 
-def _finish_check(lease: Lease, counts: RowCounts) -> None:
-    if not LEASES.release(lease, state=FINISH_CHECK.to_state, finished_at=clock.get_now(), total_rows=counts.total):
+def _finish_check(lease: Lease, counts: RowCounts, hidden_parts: str | None) -> None:
+    """The preview is ready. It says what is hidden in Excel, behind why it was checked again, if it was."""
+    reason = db.session.scalar(select(CustomerImport.problem).where(CustomerImport.id == lease.row_id))
+    reason = CHECKED_AGAIN if reason and reason.startswith(CHECKED_AGAIN) else None
+    values: dict[str, Any] = {"total_rows": counts.total, "finished_at": clock.get_now()}
+    values["problem"] = ". ".join(filter(None, (reason, hidden_parts)))[:500] or None
+    if not LEASES.release(lease, state=FINISH_CHECK.to_state, **values):
         raise Superseded
 
 
@@ -136,9 +142,10 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
 
 
 def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) -> dict[str, Any]:
-    """What is kept of a checked row: its cells where they are all there is to show, its changes where there are any."""
+    """What is kept of a checked row: its cells where it is in error, what saving would change where it is not."""
     cells = format_cells(row)
-    reference, name = cells.get("reference"), cells.get("name")
+    texts = cells | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
+    reference, name = texts.get("reference"), texts.get("name")
     if name is None and row.existing:
         name = row.existing["name"]
     return {
@@ -148,8 +155,8 @@ def _build_preview(lease: Lease, row: CheckedRow, lookups: dict[str, Lookup]) ->
         "reference": reference[:255] if reference else None,
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
-        "cells": cells if row.outcome in (RowOutcome.NEW, RowOutcome.ERROR) else None,
-        "changes": build_preview_changes(row.changes, lookups) or None,
+        "cells": cells if row.outcome is RowOutcome.ERROR else None,
+        "changes": build_preview_changes(row.saved_changes, lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -215,7 +222,7 @@ def _compare_with_preview(import_id: int, rows: list[CheckedRow], lookups: dict[
             )
         )
     }
-    if previewed_rows != {row.number: (row.outcome, build_preview_changes(row.changes, lookups)) for row in rows}:
+    if previewed_rows != {row.number: (row.outcome, build_preview_changes(row.saved_changes, lookups)) for row in rows}:
         raise Conflict(CHECKED_AGAIN)
 
 

@@ -258,3 +258,41 @@ def test_the_same_oddities_from_a_workbook_of_our_own(run, file, import_org):
     assert get_customer("REF13", import_org).name == "By formula"
     assert get_customer("REF9", import_org).contact_number == "442071234567"
     assert get_customer("REF14", import_org).relationship_note is None
+
+
+# --- What was saved, and what not ------------------------------------------------------------------------------
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def test_it_says_whether_anything_was_saved(run, file, import_org, tmp_path):
+    """“Saved.” was said where no row was valid, and where nothing differed."""
+    good, bad = file(build_workbook([valid_row(1)])), tmp_path / "bad.xlsx"
+    bad.write_bytes(build_workbook([valid_row(2, email="x"), valid_row(3, risk="?")]).getvalue())
+    assert last_line(run(good, "--dry-run")[1]) == "Nothing was saved."
+    assert last_line(run(good)[1]) == "Saved."
+    assert last_line(run(good)[1]) == "Nothing was saved.", "all unchanged"
+    assert last_line(run(bad)[1]) == "Nothing was saved."
+    assert last_line(run(bad, "--good-rows-only")[1]) == "Nothing was saved.", "no valid row"
+    bad.write_bytes(build_workbook([valid_row(2, email="x"), valid_row(3)]).getvalue())
+    assert last_line(run(bad, "--good-rows-only")[1]) == "Saved."
+    assert len(list_customers(import_org)) == 2
+
+
+def test_a_file_that_cannot_be_used_says_it_too(run, tmp_path, import_org):
+    missing, broken = tmp_path / "missing.xlsx", tmp_path / "broken.xlsx"
+    broken.write_bytes(b"no workbook")
+    for path in (missing, broken):
+        status, _, error = run(path)
+        assert (status, last_line(error).endswith("Nothing was saved.")) == (2, True)
+        assert ".." not in error.replace("...", "")
+
+
+def test_what_is_hidden_in_excel_is_told(run, file, import_org):
+    path = file(build_workbook([valid_row(1), valid_row(2)], hidden_rows=[3], hidden_columns=["risk"]))
+    told = "This import includes 1 row that is filtered out or hidden in Excel: 3; 1 column that is hidden in Excel: "
+    told += "risk"
+    assert f"{told}.\n" in run(path, "--dry-run")[1]
+    assert run(path, "--json")[1]["hidden"] == told

@@ -64,7 +64,7 @@ def test_a_portal_user_who_came_keeps_the_customer(import_org):
         user_sign_in.record_sign_in(user, password=PHRASE, at=clock.get_now())
         db.session.commit()
     refusal_reason = deletion_refusal_reasons([customer])[customer.id]
-    assert refusal_reason == "Customer 1 still has 1 user and 1 message. Drop the customer instead of deleting it."
+    assert refusal_reason == "Customer 1 still has 1 user and 1 message and cannot be deleted."
     with history.act_as(import_org.actor, "test"), pytest.raises(StillLinked):
         delete_customer(customer, actor=import_org.actor)
 
@@ -93,8 +93,8 @@ def test_what_was_made_by_hand_or_sent_besides_keeps_the_customer(import_org):
         key: refusal_reason.partition(" still has ")[2]
         for key, refusal_reason in deletion_refusal_reasons([customer, second]).items()
     } == {
-        customer.id: "1 user. Drop the customer instead of deleting it.",
-        second.id: "1 message. Drop the customer instead of deleting it.",
+        customer.id: "1 user and cannot be deleted.",
+        second.id: "1 message and cannot be deleted.",
     }
 
 
@@ -127,4 +127,4 @@ def test_merging_keeps_the_users_of_both(import_org):
     assert [user.email for user in list_users(survivor)] == ["accounts1@customer.example", "accounts2@customer.example"]
     assert len(list_mails()) == 2
     refusal_reason = deletion_refusal_reasons([survivor])[survivor.id]
-    assert refusal_reason == "Customer 1 still has 2 accounts. Drop the customer instead of deleting it."
+    assert refusal_reason == "Customer 1 still has 2 accounts and cannot be deleted."

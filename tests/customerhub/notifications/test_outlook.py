@@ -130,3 +130,42 @@ def test_looking_ahead_writes_nothing(reminder_org):
     assert db.session.execute(delete(Reminder)).rowcount == 0
     assert db.session.execute(delete(OutboxMessage)).rowcount == 0
     assert not db.session.dirty
+
+
+@pytest.mark.parametrize(
+    ("account_email", "reviewer_email", "is_obstacle"),
+    [
+        ("kim@hub.example", "kim@hub.example", True),
+        ("kim@hub.example", "KIM@Hub.Example", True),
+        ("kim@müller.example", "kim@xn--mller-kva.example", True),
+        ("kim@hub.example", "kim2@hub.example", False),
+    ],
+)
+def test_a_reviewer_whose_account_is_deactivated_is_an_obstacle(
+    reminder_org, account_email, reviewer_email, is_obstacle
+):
+    """Reminders were sent to people who had left, and nobody else heard of them."""
+    user = make.UserFactory(organisation=reminder_org.organisation, email=account_email, active=True)
+    customer = reminder_org.make_customer(start=DAY, frequency=3, reviewer_email=reviewer_email)
+    reminder_org.make_document(customer, days_ahead(10), reviewer_email=reviewer_email)
+    reminder_org.make_document(customer, days_ahead(40))
+    db.session.commit()
+    assert {each.obstacle for each in list_upcoming_reminders(customer, as_of=DAY)} == {None}
+    reminder_org.change_row(user, active=False)
+    told = list_upcoming_reminders(customer, as_of=DAY)
+    expected = "The account of the reviewer is deactivated" if is_obstacle else None
+    assert {each.obstacle for each in told if each.recipient == reviewer_email} == {expected}
+    assert {each.obstacle for each in told if each.recipient != reviewer_email} == {None}
+    result = reminder_org.run_reminders(DAY)
+    assert (result.planned, sum(result.not_sent.values())) == ((0, 2) if is_obstacle else (2, 0))
+    assert len(reminder_org.list_planned()) == (0 if is_obstacle else 2)
+    reminder_org.change_row(user, active=True)
+    reminder_org.run_reminders(DAY)
+    assert len(reminder_org.list_planned()) == 2, "once the obstacle is removed they are sent"
+
+
+def test_an_account_of_another_organisation_tells_nothing(reminder_org):
+    other = make.OrganisationFactory(name="Other Telecom")
+    make.UserFactory(organisation=other, email="kim@hub.example", active=False)
+    customer = reminder_org.make_customer(start=DAY, frequency=3, reviewer_email="kim@hub.example")
+    assert {each.obstacle for each in list_upcoming_reminders(customer, as_of=DAY)} == {None}

@@ -1,6 +1,7 @@
 """Duplicates are warned of before they are saved, and two records that are one customer become one."""
 
 import re
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -328,3 +329,40 @@ def test_a_present_reference_comes_before_an_old_one(
 ):
     other_customer = make.CustomerFactory(organisation=own_organisation(organisations), reference="PAP-2")
     assert manager.get("/admin/search/?q=PAP-2").location == f"{LIST}details/?id={other_customer.id}"
+
+
+# --- What is offered ---------------------------------------------------------------------------------------
+
+
+def test_only_customers_that_it_can_be_merged_with_are_offered(
+    organisations: TwoOrganisations, manager: Browser, customer_pair: tuple[int, int]
+):
+    """Itself and customers of the other kind were offered, and refused one page later."""
+    first, second = customer_pair
+    owned = {"organisation": own_organisation(organisations), "name": "Papyrus person"}
+    consumer = make.CustomerFactory(**owned, kind=CustomerKind.CONSUMER, identity_number="I 7")
+    page = manager.get(merge_url(first)).text
+    address = re.search(r'data-lookup="([^"]*)"', page)
+    assert address is not None
+    lookup = unescape(address[1])
+    for search_text in ("papyrus", "pap", "apyru", "P"):
+        found = [key for key, _ in manager.get(f"{lookup}&query={search_text}&limit=20").json]
+        assert second in found, search_text
+        assert not {first, consumer.id} & set(found), search_text
+    for key in (first, consumer.id):
+        answer = manager.post(merge_url(first), {"other_id": str(key)})
+        assert answer.status_code == 422, "an older page"
+        assert "annot be merged with itself" in answer.text or "One is a company, the other a consumer" in answer.text
+    lookup = lookup.replace(f"first={first}", f"first={organisations.foreign.customers[0]}")
+    assert {key for key, _ in manager.get(f"{lookup}&query=Their&limit=20").json} == set()
+
+
+def test_two_that_cannot_be_merged_are_told_so_before_anything_is_entered(
+    organisations: TwoOrganisations, manager: Browser, customer_pair: tuple[int, int]
+):
+    consumer = make.CustomerFactory(
+        organisation=own_organisation(organisations), kind=CustomerKind.CONSUMER, identity_number="I 8"
+    )
+    page = manager.get(merge_url(customer_pair[0], consumer.id)).text
+    assert "One is a company, the other a consumer" in page
+    assert "None of the selected customers can be merged" in page

@@ -225,7 +225,7 @@ def test_deleting_a_customer_with_linked_rows_is_refused_with_the_reason(
     db.session.commit()
     mark = last_change_id()
     page = manager.get(operation_url("delete", bare_customers[0])).text
-    assert f"still has {message}. Drop the customer instead of deleting it." in page
+    assert f"still has {message} and cannot be deleted." in page
     assert manager.post(operation_url("delete", bare_customers[0])).status_code == 409
     assert changes_since(mark) == []
 

@@ -218,7 +218,7 @@ def blacklist_customer(organisations: TwoOrganisations, customer: models.Custome
         customer_id=customer.id,
         rule=AlertRule.BLACKLISTED,
         severity=Severity.CRITICAL,
-        text="Blacklisted: not to be approved, contracted or reinstated",
+        text="Blacklisted: not to be approved or contracted",
     )
 
 

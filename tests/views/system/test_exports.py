@@ -211,3 +211,18 @@ def test_a_cancelled_export_writes_nothing(organisations: TwoOrganisations, admi
     export = db.session.get_one(models.ListExport, key)
     assert (export.state, export.file_id) == (TransferState.CANCELLED, None)
     assert admin.get(f"/admin/exports/file/?id={key}").status_code == 404
+
+
+@pytest.mark.parametrize(("limit", "is_cut"), [(2, True), (3, False), (4, False)])
+def test_a_list_that_is_cut_says_so(
+    organisations: TwoOrganisations, admin: Browser, monkeypatch: pytest.MonkeyPatch, limit: int, is_cut: bool
+):
+    """The rows beyond the limit were left out without a word."""
+    monkeypatch.setattr(export, "DIRECT_ROWS", 1)
+    monkeypatch.setattr(export, "MAX_ROWS", limit)
+    answer = admin.post("/admin/customers/export/csv/")
+    assert answer.status_code == 303
+    exports.write(db.session.query(models.ListExport.id).order_by(models.ListExport.id.desc()).limit(1).scalar())
+    page = admin.get(answer.location).text
+    assert f"{min(limit, 3)} rows" in page
+    assert (f"The list has more than {limit} rows: only the first {limit} are in the file" in page) is is_cut
