@@ -1,12 +1,19 @@
-"""`python -m bench` measures the screens, `python -m bench mail` the delivery of mail, `python -m bench
-saving` saving and approving, `python -m bench exports` exports. The imports have `python -m bench.imports`.
+"""`python -m bench` measures the screens, `python -m bench mail` the delivery of mail, `python -m bench saving` saving
+and approving, `python -m bench search` searching customers at two sizes, `python -m bench exports` exports. The imports
+have `python -m bench.imports`.
 """
 
 import sys
 
-from bench import exports, mail, saving, screens
+from bench import exports, mail, saving, screens, searching
 
-PARTS = {"screens": screens.main, "mail": mail.main, "saving": saving.main, "exports": exports.main}
+PARTS = {
+    "screens": screens.main,
+    "mail": mail.main,
+    "saving": saving.main,
+    "search": searching.main,
+    "exports": exports.main,
+}
 
 if sys.argv[1:2] and sys.argv[1] in PARTS:
     PARTS[sys.argv[1]](sys.argv[2:])

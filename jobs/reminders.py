@@ -11,11 +11,12 @@ from customerhub.core import clock, history
 from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
+from customerhub.core.table_statistics import update_statistics
 from customerhub.notifications import reminders
 from customerhub.notifications.due import list_due_reminders
 from customerhub.notifications.reminders import PlanResult
 from jobs.per_organisation import run_for_each_organisation
-from models import Organisation
+from models import Organisation, OutboxMessage, Reminder
 from models.base import db
 from models.sqlite import read_only_transaction
 
@@ -66,14 +67,24 @@ def remind_organisation(
             outcome.planned += reminders.plan_reminders(
                 organisation, sendable_reminders[start : start + CHUNK], as_of=as_of
             )
+            update_statistics(OutboxMessage, Reminder)
             db.session.commit()
             if progress is not None:
                 progress(start + CHUNK, len(sendable_reminders))
-    withdrawn_count = reminders.withdraw_obsolete_reminders(organisation_id, now=clock.get_now())
-    db.session.commit()
+    withdrawn_count = _withdraw_obsolete(organisation_id)
     if outcome.planned or withdrawn_count:
         _log_outcome(organisation_id, outcome.planned, as_of, withdrawn_count)
     return outcome
+
+
+def _withdraw_obsolete(organisation_id: int) -> int:
+    """Cancel what nobody needs any more, in chunks, each committed; how many there were."""
+    count = 0
+    for withdrawn in reminders.withdraw_obsolete_reminders(organisation_id, now=clock.get_now()):
+        count += withdrawn
+        db.session.commit()
+    db.session.rollback()
+    return count
 
 
 def _log_outcome(organisation_id: int, planned_count: int, as_of: date, withdrawn_count: int) -> None:

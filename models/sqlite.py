@@ -42,7 +42,7 @@ def _prepare(connection: Any, _record: Any) -> None:
         f"busy_timeout={BUSY_MILLISECONDS}",
         "cache_size=-65536",
         "temp_store=MEMORY",
-        "mmap_size=268435456",
+        "mmap_size=2147418112",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

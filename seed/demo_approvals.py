@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from customerhub.approvals import blacklist, stages, tasks, transitions
+from customerhub.approvals import assignment, blacklist, stages, tasks, transitions
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from customerhub.customers import alerts, approval_decisions, change_requests
@@ -66,7 +66,7 @@ def _open_onboarding(customers: list[Customer], agent_actor: Actor) -> None:
                 task, TaskState.DECLINED, comment="Two unpaid invoices at another supplier", actor=agent_actor
             )
         elif number % 2 == 0:
-            tasks.claim_task(task, actor=agent_actor)
+            assignment.claim_task(task, actor=agent_actor)
     overdue_task = db.session.scalars(
         select(ApprovalTask)
         .where(
@@ -124,6 +124,6 @@ def _register_partner_customer(partner_actor: Actor, agent_actor: Actor) -> None
     task = tasks.find_open_task(customer, TaskKind.ONBOARDING)
     assert task is not None
     with history.act_as(agent_actor, "demo"):
-        tasks.claim_task(task, actor=agent_actor)
+        assignment.claim_task(task, actor=agent_actor)
         question = "Who signs for the company? The register names two directors."
         transitions.change_stage(customer, stages.REFER, comment=question, actor=agent_actor)

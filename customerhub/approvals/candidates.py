@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from customerhub.approvals.tasks import check_assignee
+from customerhub.approvals.assignment import check_assignee
 from customerhub.core.errors import NotAllowed
 from customerhub.core.permissions import STAFF, Actor
 from models import ApprovalTask, User

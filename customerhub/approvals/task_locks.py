@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select, update
 
@@ -10,8 +9,9 @@ from customerhub.approvals.tasks import CHANGED_MEANWHILE
 from customerhub.core import history
 from customerhub.core.database import ROW_CHANGED_MEANWHILE
 from customerhub.core.errors import Conflict, WrongState
+from customerhub.core.many_rows import lock_rows
 from models import ApprovalTask, Customer
-from models.base import Row, db
+from models.base import db
 from models.enums import TaskState
 
 
@@ -38,18 +38,10 @@ def lock_tasks(tasks: Sequence[ApprovalTask]) -> ChangedRows:
     `lock_order_of` never waits for one who waits for them.
     """
     customers = [task.customer for task in tasks if task.customer is not None]
-    with db.session.no_autoflush:
-        return ChangedRows(
-            customer_ids=_lock_rows(Customer, customers, Customer.id),
-            task_ids=_lock_rows(ApprovalTask, tasks, ApprovalTask.customer_id, ApprovalTask.id),
-        )
-
-
-def _lock_rows(model: type[Row], rows: Sequence[Row], *order: Any) -> frozenset[int]:
-    """Lock `rows` in this order; the ids of those that are no longer in the version that was read."""
-    query = select(model.id, model.version).where(model.id.in_({row.id for row in rows})).order_by(*order)
-    versions = {row.id: row.version for row in db.session.execute(query.with_for_update(key_share=True))}
-    return frozenset(row.id for row in rows if versions.get(row.id) != row.version)
+    return ChangedRows(
+        customer_ids=lock_rows(Customer, customers, Customer.id),
+        task_ids=lock_rows(ApprovalTask, tasks, ApprovalTask.customer_id, ApprovalTask.id),
+    )
 
 
 def bump_version(tasks: Sequence[ApprovalTask]) -> list[ApprovalTask]:

@@ -5,7 +5,7 @@ Of two who change one task at the same time one succeeds, by the version of the 
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import case, insert, select
@@ -14,12 +14,11 @@ from customerhub.approvals import mails
 from customerhub.approvals.task_queue import find_next_assignee_id
 from customerhub.core import clock, history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed, WrongState
-from customerhub.core.locking import lock_order_of
-from customerhub.core.organisation_dates import organisation_today
-from customerhub.core.permissions import STAFF, Actor, Permission, require_access, require_permission
-from customerhub.core.validation import check_not_past, clean_text
-from models import ApprovalTask, Customer, Organisation, TaskComment, User
+from customerhub.core.errors import Conflict, Invalid, NotAllowed, WrongState
+from customerhub.core.many_rows import write_changes
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.validation import clean_text
+from models import ApprovalTask, Customer, Organisation, TaskComment
 from models.base import db
 from models.enums import TaskKind, TaskState
 
@@ -114,125 +113,17 @@ def find_latest_tasks(customers: Sequence[Customer], kind: TaskKind) -> dict[int
     return {task.customer_id: task for task in found if task.customer_id is not None}
 
 
-# --- Who works on it ---------------------------------------------------------------------------------------------
-
-
-def claim_task(task: ApprovalTask, *, actor: Actor) -> None:
-    """Take an open task that nobody has. Of two who try, one gets it and the other is told that it is taken."""
-    require_access(actor, task)
-    check_claim(task, actor)
-    with _saving_task():
-        task.assignee_id = actor.id
-
-
-def check_claim(task: ApprovalTask, actor: Actor) -> None:
-    """Raises WrongState or NotAllowed, saying why, where `actor` cannot claim `task` now."""
-    require_open(task)
-    if task.assignee_id is not None and task.assignee_id == actor.id:
-        raise WrongState("Already assigned to you")
-    if task.assignee_id is not None:
-        raise WrongState(f"Already assigned to {task.assignee}")
-    require_worker(task, actor)
-
-
-def release_task(task: ApprovalTask, *, actor: Actor) -> None:
-    """Give a task back to the queue: one's own, or anybody's as a manager."""
-    require_permission(actor, Permission.TASKS_WORK)
-    require_access(actor, task)
-    check_release(task, actor)
-    with _saving_task():
-        task.assignee_id = None
-
-
-def check_release(task: ApprovalTask, actor: Actor) -> None:
-    """Raises WrongState or NotAllowed, saying why, where `actor` cannot give `task` back now."""
-    require_open(task)
-    if task.assignee_id is None:
-        raise WrongState("Not assigned")
-    if task.assignee_id != actor.id and not actor.has_permission(Permission.TASKS_ASSIGN):
-        raise NotAllowed(f"Assigned to {task.assignee}")
-
-
-def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, actor: Actor) -> dict[int, str]:
-    """Give open tasks to one of the staff, who is told by one mail, or to nobody.
-
-    Returns why it could not be done, by the id of each task it could not be done to; the others are given.
-    """
-    require_permission(actor, Permission.TASKS_ASSIGN)
-    for task in tasks:
-        require_access(actor, task)
-    assignee = _get_assignable_user(assignee_id, actor) if assignee_id is not None else None
-    assigned_tasks, refusals = [], {}
-    for task in sorted(tasks, key=lock_order_of):
-        key, previous_assignee_id = task.id, task.assignee_id
-        try:
-            with db.session.begin_nested():
-                _set_assignee(task, assignee)
-        except HubError as error:
-            refusals[key] = error.message
-            continue
-        if previous_assignee_id != assignee_id:
-            assigned_tasks.append(task)
-    if assignee is not None and assignee.id != actor.id and assigned_tasks:
-        mails.notify_assignee(assigned_tasks, assigner=actor)
-    return refusals
-
-
-def check_assignee(task: ApprovalTask, assignee: User) -> None:
-    """Raises NotAllowed, saying why, where `task` cannot be given to `assignee`."""
-    if assignee.id in list_requesters(task):
-        raise NotAllowed(f"{assignee} is a requester and cannot decide this request")
-    if task.kind in MANAGER_KINDS and not Actor.from_user(assignee).has_permission(Permission.BLACKLIST):
-        raise NotAllowed(f"{assignee} cannot decide blacklist requests. Assign it to a manager")
-
-
-def _set_assignee(task: ApprovalTask, assignee: User | None) -> None:
-    require_open(task)
-    if assignee is not None:
-        check_assignee(task, assignee)
-    with _saving_task():
-        task.assignee_id = assignee.id if assignee is not None else None
-
-
-def set_due_date(task: ApprovalTask, *, due_on: date | None, actor: Actor) -> None:
-    """Say until when it is to be decided, if at all."""
-    require_permission(actor, Permission.TASKS_ASSIGN)
-    require_access(actor, task)
-    require_open(task)
-    check_not_past(due_on, "due_on", today=organisation_today(task.organisation_id))
-    with _saving_task():
-        task.due_on = due_on
-
-
-def _get_assignable_user(user_id: int, actor: Actor) -> User:
-    user = db.session.get(User, user_id)
-    if user is None or user.organisation_id != actor.organisation_id or not user.active or user.role not in STAFF:
-        raise Invalid("Choose a staff member", "assignee_id")
-    return user
-
-
-def release_undecidable_tasks(user: User) -> None:
-    """The open tasks that `user` has and can no longer decide go back to the queue, for anybody to claim."""
-    query = select(ApprovalTask).where(ApprovalTask.assignee_id == user.id, ApprovalTask.state == TaskState.OPEN)
-    if user.active and user.role in STAFF:
-        if Actor.from_user(user).has_permission(Permission.BLACKLIST):
-            return
-        query = query.where(ApprovalTask.kind.in_(MANAGER_KINDS))
-    with _saving_task():
-        for task in db.session.scalars(query.order_by(ApprovalTask.customer_id, ApprovalTask.id)):
-            task.assignee_id = None
+# --- What is said of it, and its end -----------------------------------------------------------------------------
 
 
 @contextmanager
-def _saving_task() -> Iterator[None]:
+def saving_task() -> Iterator[None]:
+    """As `save_changes`, of tasks: raises WrongState where somebody else has changed one."""
     try:
         with save_changes():
             yield
     except Conflict as error:
         raise WrongState(CHANGED_MEANWHILE) from error
-
-
-# --- What is said of it, and its end -----------------------------------------------------------------------------
 
 
 def comment_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
@@ -250,7 +141,7 @@ def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
     if not task.waits_for_requester:
         raise WrongState("There is no open question to answer")
     cleaned_answer = require_comment(answer, "answer")
-    with _saving_task():
+    with saving_task():
         task.waits_for_requester = False
     add_comment(task, cleaned_answer, actor=actor)
     mails.notify_assignee_of_answer(task, cleaned_answer, actor=actor)
@@ -313,12 +204,13 @@ def close_tasks(outcomes: Sequence[tuple[ApprovalTask, TaskState]], *, comment: 
         require_open(task)
     decided_at = clock.get_now()
     with history.written_together():
-        with _saving_task():
+        with saving_task():
             for task, outcome in outcomes:
                 task.state = outcome
                 task.decided_at = decided_at
                 task.decided_by_id = actor.id
                 task.waits_for_requester = False
+            write_changes([task for task, _ in outcomes])
         if comment:
             add_comments([task for task, _ in outcomes], comment, actor=actor)
         mails.notify_requesters([(task, outcome.value) for task, outcome in outcomes], comment=comment, actor=actor)
@@ -329,11 +221,12 @@ def continue_tasks(waiting_by_task: Sequence[tuple[ApprovalTask, bool]], *, comm
 
     One that was closed is taken up again, for who asked for it then.
     """
-    with _saving_task():
+    with saving_task():
         for task, is_waiting in waiting_by_task:
             if not task.is_open:
                 _reopen_task(task)
             task.waits_for_requester = is_waiting
+        write_changes([task for task, _ in waiting_by_task])
     if comment:
         add_comments([task for task, _ in waiting_by_task], comment, actor=actor)
 

@@ -13,6 +13,7 @@ from customerhub.approvals.stages import STAGES, TASK_OUTCOMES, StageTransition
 from customerhub.core import history
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, NotAllowed
+from customerhub.core.many_rows import write_changes
 from customerhub.core.permissions import Actor, Permission, require_access
 from models import ApprovalTask, BlacklistEntry, Customer, History
 from models.base import db
@@ -103,6 +104,7 @@ def make_changes(changes: Sequence[StageChange], *, actor: Actor) -> None:
                 for name, value in change.values.items():
                     setattr(change.customer, name, value)
                 STAGES.apply(change.transition, change.customer, actor)
+            write_changes([change.customer for change in changes])
         _update_onboarding_tasks(changes, comment, actor)
 
 

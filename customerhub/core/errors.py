@@ -3,6 +3,7 @@
 Anything else that is raised is a bug: it is logged with a reference and never shown.
 """
 
+from collections.abc import Mapping
 from typing import Self
 
 
@@ -57,3 +58,9 @@ class Conflict(HubError):
 
 class StillLinked(WrongState):
     """The row cannot go because others refer to it. The message says which."""
+
+
+def raise_refusal(refusals: Mapping[int, HubError]) -> None:
+    """Raises the error of what was done to one row as if it were many, where it was refused."""
+    for error in refusals.values():
+        raise error

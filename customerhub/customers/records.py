@@ -112,7 +112,7 @@ def _check_record(customer: Customer, problems: Problems) -> None:
     problems = (
         problems
         + _list_choice_problems(customer)
-        + _list_manager_problems(customer, MANAGER_FIELDS)
+        + list_manager_problems(customer, MANAGER_FIELDS)
         + list_status_problems(customer)
         + list_part_problems(customer)
     )
@@ -228,7 +228,7 @@ def _list_wrong_choices(customer: Customer, choices: Sequence[tuple[str, Any, st
     ]
 
 
-def _list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
+def list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the manager `fields` in which somebody stands who is not one of the staff."""
     return _list_wrong_choices(customer, [(field, User, "Choose a staff member") for field in fields])
 
@@ -319,14 +319,3 @@ def delete_customer(customer: Customer, *, actor: Actor) -> None:
                 db.session.delete(row)
         delete_unused_users(list_unused_users([customer.id]))
         db.session.delete(customer)
-
-
-def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
-    """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
-    with save_changes():
-        require_permission(actor, Permission.CUSTOMERS_ASSIGN)
-        require_access(actor, customer)
-        customer.account_manager_id = manager.id if manager else None
-        problems = _list_manager_problems(customer, ("account_manager_id",))
-        if problems:
-            raise Invalid.from_problems(problems)

@@ -12,21 +12,7 @@ from models.keys import exact_key, fold_text
 
 MIN_FRAGMENT_LENGTH = 3  # letters; below that no fragment is indexed and only beginnings are found
 HIGHEST_CHARACTER = "\U0010ffff"
-# Milliseconds of CPU time for one page of the list, 100,000 customers on SQLite. No two of the three ways serve all:
-# dropping one costs some searches half as much again.
-#
-#     matches              looked up, sorted   order walked with ids   order walked with LIKE
-#     91                         18-22               20-36                      -
-#     2,500                      27-28               21-24                      -
-#     10,000                     49                  28-32                      -
-#     100,000, first page         -                  57                        22
-#     100,000, page 400           -                  61                        34
-MAX_SORTED_ROWS = 2000  # so many rows are sorted sooner than the order of the others is walked along
-MAX_WALKED_ROWS = 400  # so many of many rows are met early on a walk along the order
 MAX_SUGGESTION_CANDIDATES = 200  # of so many customers that match, suggestions are the first by name
-SORT_LAST_OPTION = (
-    "sorted_at_last"  # marks a query that is to be sorted, not read along an index, because its rows may lie far back
-)
 FRAGMENT_INDEX = table("customer_search", column("rowid", Key), column("search_text"))  # SQLite's index
 
 
@@ -35,27 +21,30 @@ def build_search_condition(search_text: str) -> ColumnElement[bool]:
     address, contact number or registration number. Case and accents do not count. Words of one or two letters
     alone are found where name, reference or account number begins with them.
     """
-    words = fold_text(search_text).split()
-    if _are_all_short(words):
+    if has_only_short_words(search_text):
         return build_prefix_condition(search_text)
-    return _build_index_condition(words, Customer.id) if _is_sqlite() else _build_words_condition(words)
+    return build_fragment_condition(search_text, Customer.id)
 
 
 def build_prefix_condition(search_text: str) -> ColumnElement[bool]:
     """The condition that name, reference or account number begins with `search_text`, whatever its case."""
-    return or_(*_build_range_conditions(search_text))
+    return or_(*(condition for _, condition in list_ranges(search_text)))
 
 
-def _build_index_condition(words: list[str], key: Any) -> ColumnElement[bool]:
-    """The condition that `key`, an id, is that of a row with every word; SQLite only."""
-    return and_(
-        key.in_(_select_fragment_ids(words)),
-        _build_words_condition([word for word in words if len(word) < MIN_FRAGMENT_LENGTH]),
-    )
+def build_fragment_condition(search_text: str, key: Any) -> ColumnElement[bool]:
+    """The condition that the customer with the id `key` has every word, of which one is long enough for the index of
+    fragments.
+    """
+    words = fold_text(search_text).split()
+    if not is_sqlite():
+        return _build_words_condition(words)
+    short_words = [word for word in words if len(word) < MIN_FRAGMENT_LENGTH]
+    return and_(key.in_(_select_fragment_ids(words)), _build_words_condition(short_words))
 
 
-def _build_range_conditions(search_text: str, *, indexed: bool = True) -> list[ColumnElement[bool]]:
-    """The conditions of which one must hold, each a range of an index, unless none is to be used.
+def list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
+    """(column, condition) of each range of an index in which customers are whose name, reference or account number
+    begins with `search_text`.
 
     Account numbers are kept as they were typed; ranges of the index that hold both cases are quicker than folding them.
     """
@@ -66,14 +55,22 @@ def _build_range_conditions(search_text: str, *, indexed: bool = True) -> list[C
         Customer.account_number: dict.fromkeys((bare, bare.lower(), bare.upper())),
     }
     return [
-        (column if indexed else column + "").between(start, start + HIGHEST_CHARACTER)
+        (column.key, column.between(start, start + HIGHEST_CHARACTER))
         for column, several in prefixes.items()
         for start in several
     ]
 
 
-def _are_all_short(words: list[str]) -> bool:
-    return all(len(word) < MIN_FRAGMENT_LENGTH for word in words)
+def build_row_condition(search_text: str) -> ColumnElement[bool]:
+    """As `build_search_condition`, to be tested on a row at hand."""
+    if has_only_short_words(search_text):
+        return build_prefix_condition(search_text)
+    return _build_words_condition(fold_text(search_text).split())
+
+
+def has_only_short_words(search_text: str) -> bool:
+    """Whether no word is long enough for the index of fragments."""
+    return all(len(word) < MIN_FRAGMENT_LENGTH for word in fold_text(search_text).split())
 
 
 def _build_words_condition(words: list[str]) -> ColumnElement[bool]:
@@ -89,11 +86,9 @@ def _select_fragment_ids(words: list[str]) -> Select[Any]:
     return select(FRAGMENT_INDEX.c.rowid).where(FRAGMENT_INDEX.c.search_text.op("MATCH")(match_expression))
 
 
-def _is_sqlite() -> bool:
+def is_sqlite() -> bool:
+    """Whether fragments are found in SQLite's index of its own."""
     return db.session.get_bind().dialect.name == "sqlite"
-
-
-# --- The same for long lists: which way is quickest depends on how many rows match ---------------------------
 
 
 def select_matching_ids(query: Select[Any], search_text: str, max_count: int | None = None) -> Select[Any]:
@@ -102,42 +97,17 @@ def select_matching_ids(query: Select[Any], search_text: str, max_count: int | N
     """
     words = fold_text(search_text).split()
     ids = query.with_only_columns(Customer.id)
-    if not _is_sqlite():
-        return ids.where(build_search_condition(search_text))
-    if _are_all_short(words):
+    if has_only_short_words(search_text):
         limit = None if max_count is None else max_count + 1
-        parts = (ids.where(part).limit(limit).subquery() for part in _build_range_conditions(search_text))
+        parts = (ids.where(part).limit(limit).subquery() for _, part in list_ranges(search_text))
         return select(union(*(select(part.c.id) for part in parts)).subquery().c.id)
+    if not is_sqlite():
+        return ids.where(_build_words_condition(words))
     found = _select_fragment_ids(words).subquery()
     short_words_condition = _build_words_condition([word for word in words if len(word) < MIN_FRAGMENT_LENGTH])
     return select(found.c.rowid).where(
         ids.where(Customer.id == found.c.rowid, short_words_condition).correlate(found).exists()
     )
-
-
-def select_matching_rows(
-    query: Select[Any], search_text: str, *, total: int, max_counted: int, offset: int
-) -> Select[Any]:
-    """The customers of `query` that `search_text` matches, put so that one page of them is soon read in any order.
-
-    There are `total` of them, or nobody knows how many more than `max_counted`; the page comes after `offset` of them.
-    Few are looked up and then sorted; of many the first pages are complete after a short walk along the order.
-    """
-    words = fold_text(search_text).split()
-    max_sorted = max_counted if _are_all_short(words) else MAX_SORTED_ROWS
-    if _is_sqlite() and total <= max_sorted:
-        return select(Customer).where(Customer.id.in_(select_matching_ids(query, search_text)))
-    if _are_all_short(words) and total > max_counted:
-        return query.where(or_(*_build_range_conditions(search_text, indexed=False)))
-    if not _is_sqlite():
-        return query.where(build_search_condition(search_text)).execution_options(
-            **({SORT_LAST_OPTION: True} if total <= max_counted else {})
-        )
-    if total > max_counted and offset < MAX_WALKED_ROWS:
-        return query.where(_build_words_condition(words))
-    return query.where(
-        _build_index_condition(words, Customer.id + 0)
-    )  # no key to look up, so the order is walked along
 
 
 # --- One customer, or a handful ------------------------------------------------------------------------------
@@ -181,7 +151,7 @@ def list_suggestions(
     if not fold_text(search_text):
         return []
     query: Select[Any] = select_visible(Customer, actor).where(true() if condition is None else condition)
-    parts = (_select_first_ids(query, part, limit).subquery() for part in _build_range_conditions(search_text))
+    parts = (_select_first_ids(query, part, limit).subquery() for _, part in list_ranges(search_text))
     suggestions = _load_by_name(
         select(Customer).where(Customer.id.in_(union(*(select(part.c.id) for part in parts)))), limit
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from customerhub.core import clock, services
 from customerhub.core.config import MIB
@@ -268,6 +268,15 @@ def _attach(message: OutboxMessage, files: Sequence[StoredFile]) -> None:
 def clean_header(text: str, *, max_length: int = MAX_SUBJECT_LENGTH) -> str:
     """`text` on one line, without control characters, cut to what a subject may hold."""
     return format_one_line(text, max_length=max_length)
+
+
+def list_waiting(organisation_id: int, size: int) -> list[ColumnElement[bool]]:
+    """Conditions of at most `size` messages each: all of them that an organisation has waiting, the oldest first."""
+    in_organisation = MESSAGES.c.organisation_id == organisation_id
+    waiting = select(MESSAGES.c.id).where(in_organisation, MESSAGE_STATES.begins_in(WITHDRAW))
+    ids = db.session.scalars(waiting.order_by(MESSAGES.c.id)).all()
+    chunks = (ids[start : start + size] for start in range(0, len(ids), size))
+    return [and_(in_organisation, MESSAGES.c.id.between(chunk[0], chunk[-1])) for chunk in chunks]
 
 
 def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> int:

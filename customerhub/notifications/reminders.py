@@ -1,7 +1,7 @@
 """Planning the reminders of a day: each goes to the outbox once, however often it is planned."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -17,6 +17,8 @@ from customerhub.notifications.reminder_mail import build_reminder_mail
 from models import BusinessEntity, ComplianceDocument, Customer, Organisation, Reminder, Review
 from models.base import db
 from models.enums import ReminderKind
+
+WITHDRAWAL_CHUNK = 2000  # waiting messages that are looked at in one transaction
 
 
 @dataclass
@@ -151,16 +153,17 @@ def _record_reminders(
     return len(rows)
 
 
-def withdraw_obsolete_reminders(organisation_id: int, *, now: datetime) -> int:
+def withdraw_obsolete_reminders(organisation_id: int, *, now: datetime) -> Iterator[int]:
     """Cancel reminders that still wait in the outbox, such as while the mail server is away, and that nobody needs any
-    more; how many. Only what cannot be needed again: nobody would plan it a second time.
+    more: some at a time, how many of these. The caller commits each. Only what cannot be needed again: nobody would
+    plan it a second time.
     """
-    in_organisation = outbox.MESSAGES.c.organisation_id == organisation_id
     is_reminder_message = Reminder.message_id == outbox.MESSAGES.c.id
-    return sum(
-        outbox.withdraw(in_organisation, exists().where(is_reminder_message, *moot), reason=reason, now=now)
-        for reason, moot in _build_obsolete_conditions().items()
-    )
+    for chunk in outbox.list_waiting(organisation_id, WITHDRAWAL_CHUNK):
+        yield sum(
+            outbox.withdraw(chunk, exists().where(is_reminder_message, *moot), reason=reason, now=now)
+            for reason, moot in _build_obsolete_conditions().items()
+        )
 
 
 def _build_obsolete_conditions() -> dict[str, tuple[ColumnElement[bool], ...]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from customerhub.approvals import tasks
+from customerhub.approvals import assignment
 from customerhub.core import clock, validation
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Conflict, Invalid, NotFound, StillLinked, WrongState
@@ -77,7 +77,7 @@ def save_user(user: User, *, actor: Actor) -> User:
                 revoke_sessions_and_links(user)
         db.session.add(user)
     if saved_account is not None:
-        tasks.release_undecidable_tasks(user)
+        assignment.release_undecidable_tasks(user)
     return user
 
 

@@ -1,19 +1,21 @@
 """The hourly look at all reminders: every active organisation, by its own day; one that fails stops no other."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
 from rq.timeouts import JobTimeoutException
-from sqlalchemy import select, text
+from sqlalchemy import func, insert, select, text
 
 from customerhub.core.job_runs import IncompleteRun
 from jobs.per_organisation import organisation_ids
 from jobs.reminders import remind
-from models import Reminder
+from models import OutboxMessage, Reminder
 from models.base import db
-from tests.support.reminder_data import make_reminder_org
+from models.enums import OutboxState, ReminderKind
+from tests.support.reminder_data import ReminderOrg, make_reminder_org
 from tests.support.slow_jobs import slow_statements
+from tests.support.statements import watch_statements
 
 DAY = date(2026, 6, 1)
 
@@ -66,3 +68,69 @@ def test_a_job_that_took_too_long_ends_at_once(session, noon):
     db.session.rollback()
     assert db.session.scalars(select(Reminder)).all() == []
     assert remind() == "2 reminders planned"
+
+
+MANY = 4_500  # more than are looked at in two transactions
+
+
+def fill_with_obsolete_reminders(book: ReminderOrg) -> None:
+    """Many reminders of reviews that wait in the outbox, each of which a later review made needless."""
+    customer = book.make_customer(start=DAY)
+    db.session.flush()
+    common = {"organisation_id": book.id, "customer_id": customer.id}
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    message = {"purpose": "review", "recipient": "a@hub.example", "subject": "Review", "text_body": "", "html_body": ""}
+    rows = [
+        common | message | {"reason_key": f"old {number}", "state": OutboxState.WAITING, "created_at": at, "why": "due"}
+        for number in range(MANY)
+    ]
+    ids = db.session.scalars(insert(OutboxMessage).returning(OutboxMessage.id), rows).all()
+    reminders = [
+        common
+        | {"kind": ReminderKind.REVIEW, "due_on": date(2000, 1, 1) + timedelta(days=number), "created_at": at}
+        | {"as_of": DAY, "message_id": key}
+        for number, key in enumerate(ids)
+    ]
+    db.session.execute(insert(Reminder), reminders)
+    db.session.commit()
+
+
+def count_messages(state: OutboxState) -> int:
+    return db.session.scalar(select(func.count()).where(OutboxMessage.state == state)) or 0
+
+
+def test_an_interrupted_withdrawal_keeps_what_is_done(session, noon):
+    """Many reminders that nobody needs any more are withdrawn some at a time, and the next run goes on."""
+    book = make_reminder_org("Long")
+    fill_with_obsolete_reminders(book)
+    withdrawals = []
+
+    def interrupt(statement: str, _parameters: object) -> None:
+        if statement.startswith("UPDATE outbox_message"):
+            withdrawals.append(statement)
+            if len(withdrawals) > 6:  # four reasons to withdraw of each chunk
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), watch_statements(interrupt):
+        remind()
+    db.session.rollback()
+    first_count = count_messages(OutboxState.CANCELLED)
+    assert 0 < first_count < MANY / 2
+    remind()
+    # the last of them is the latest, and the one of today is new
+    assert count_messages(OutboxState.CANCELLED) == MANY
+
+
+def test_the_planner_knows_of_many_new_reminders(session, noon):
+    """PostgreSQL counts the rows of a table by itself only some time after they are there."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite plans without counting")
+    book = make_reminder_org("Fresh")
+    for _ in range(600):
+        book.make_customer(start=DAY)
+    db.session.commit()
+    db.session.execute(text("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname = 'reminder'"))
+    db.session.commit()
+    remind()
+    known_count = db.session.scalar(text("SELECT reltuples FROM pg_class WHERE relname = 'reminder'"))
+    assert known_count >= 200

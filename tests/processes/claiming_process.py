@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app import create_app
-from customerhub.approvals import tasks
+from customerhub.approvals import assignment
 from customerhub.core import history
 from customerhub.core.errors import HubError
 from customerhub.core.permissions import Actor
@@ -66,7 +66,7 @@ def _claim_one_by_one(ids: list[int], actor: Actor) -> dict[int, str]:
     outcomes = {}
     for key in ids:
         try:
-            tasks.claim_task(db.session.get_one(ApprovalTask, key), actor=actor)
+            assignment.claim_task(db.session.get_one(ApprovalTask, key), actor=actor)
             db.session.commit()
             outcomes[key] = "mine"
         except HubError as error:

@@ -8,10 +8,10 @@ from flask import g
 from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
-from customerhub.approvals import tasks, transitions
+from customerhub.approvals import assignment, tasks, transitions
 from customerhub.approvals.candidates import count_assignable_tasks
 from customerhub.approvals.stages import STAGES, StageTransition
-from customerhub.core.errors import HubError
+from customerhub.core.errors import HubError, raise_refusal
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers import approval_decisions
 from models import ApprovalTask, Customer
@@ -161,8 +161,10 @@ def _build_assign_form(rows: Sequence[Any], actor: Actor) -> type[Form]:
     return type("AssignForm", (Form,), {"assignee_id": assignee})
 
 
-def _set_due_date(task: ApprovalTask, *, due_on: date | None, no_due_date: bool, actor: Actor) -> None:
-    tasks.set_due_date(task, due_on=None if no_due_date else due_on, actor=actor)
+def _set_due_dates(
+    tasks_to_change: Sequence[ApprovalTask], *, due_on: date | None, no_due_date: bool, actor: Actor
+) -> dict[int, HubError]:
+    return assignment.set_due_dates(tasks_to_change, due_on=None if no_due_date else due_on, actor=actor)
 
 
 def _preview(tasks_to_approve: Sequence[Any], _values: dict[str, Any], actor: Actor) -> list[dict[str, Any]]:
@@ -195,8 +197,9 @@ OPERATIONS = (
         label="Claim",
         past_tense="claimed",
         permission=P.TASKS_WORK,
-        run=tasks.claim_task,
-        unavailable_reason=refusal_check(tasks.check_claim),
+        run=assignment.claim_task,
+        run_many=assignment.claim_tasks,
+        unavailable_reason=refusal_check(assignment.check_claim),
         explanation="The task is assigned to you. Other users can no longer claim it.",
         icon="user-plus",
     ),
@@ -238,7 +241,7 @@ OPERATIONS = (
         label="Assign",
         past_tense="assigned",
         permission=P.TASKS_ASSIGN,
-        run=tasks.assign_tasks,
+        run=assignment.assign_tasks,
         unavailable_reason=_open_only,
         form=_build_assign_form,
         initial_values=begin_with_shared(assignee_id="assignee_id"),
@@ -251,8 +254,9 @@ OPERATIONS = (
         label="Release",
         past_tense="released",
         permission=P.TASKS_WORK,
-        run=tasks.release_task,
-        unavailable_reason=refusal_check(tasks.check_release),
+        run=assignment.release_task,
+        run_many=assignment.release_tasks,
+        unavailable_reason=refusal_check(assignment.check_release),
         explanation="The task returns to the queue and can be claimed again.",
         icon="undo",
     ),
@@ -260,7 +264,8 @@ OPERATIONS = (
         name="due",
         label="Set due date",
         permission=P.TASKS_ASSIGN,
-        run=_set_due_date,
+        run=lambda task, **values: raise_refusal(_set_due_dates([task], **values)),
+        run_many=_set_due_dates,
         unavailable_reason=_open_only,
         form=DueForm,
         initial_values=begin_with_shared(due_on="due_on"),

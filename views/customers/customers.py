@@ -14,7 +14,8 @@ from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
-from customerhub.customers.search import build_search_condition, select_matching_ids, select_matching_rows
+from customerhub.customers.search import build_search_condition, select_matching_ids
+from customerhub.customers.search_pages import select_matching_page
 from customerhub.customers.statuses import find_default_status
 from models import CatalogItem, Customer, CustomerStatus, Department
 from views.approvals.alerts import RAISE
@@ -100,11 +101,16 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             return super().count_query(query, args)
         return select_matching_ids(query, args.search, None if args.exact else COUNT_LIMIT)
 
-    def page_query(self, query: Select[Any], args: ListArgs, total: int) -> Select[Any]:
+    def page_query(self, query: Select[Any], args: ListArgs, order: Sequence[Any], total: int) -> Select[Any]:
         if not args.search:
-            return query
-        return select_matching_rows(
-            query, args.search, total=total, max_counted=COUNT_LIMIT, offset=args.page * args.page_size
+            return super().page_query(query, args, order, total)
+        return select_matching_page(
+            query,
+            args.search,
+            order=order,
+            offset=args.page * args.page_size,
+            limit=args.page_size + 1,
+            is_long=total > COUNT_LIMIT,
         )
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from typing import Any
 
 from wtforms import Form
 
+from customerhub.core.errors import HubError, raise_refusal
 from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.account_managers import assign_account_managers
 from customerhub.customers.choice_rules import STAFF_ONLY
-from customerhub.customers.records import assign_account_manager
 from models import User
 from models.base import db
 from views.framework.choices import Source
@@ -22,9 +23,9 @@ def _build_assign_form(_rows: Sequence[Any], _actor: Actor) -> type[Form]:
     return type("AssignForm", (Form,), {"manager_id": manager})
 
 
-def _assign_manager(customer: Any, *, manager_id: int | None, actor: Actor) -> None:
+def _assign_managers(customers: Sequence[Any], *, manager_id: int | None, actor: Actor) -> dict[int, HubError]:
     manager = db.session.get(User, manager_id) if manager_id else None
-    assign_account_manager(customer, manager=manager, actor=actor)
+    return assign_account_managers(customers, manager=manager, actor=actor)
 
 
 ASSIGN = Operation(
@@ -33,7 +34,8 @@ ASSIGN = Operation(
     past_tense="assigned",
     button="Assign to {}",
     permission=Permission.CUSTOMERS_ASSIGN,
-    run=_assign_manager,
+    run=lambda customer, **values: raise_refusal(_assign_managers([customer], **values)),
+    run_many=_assign_managers,
     form=_build_assign_form,
     initial_values=begin_with_shared(manager_id="account_manager_id"),
     explanation="Assigns the selected person. The previous account manager is kept in the history.",

@@ -6,11 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import flash, request
-from sqlalchemy import Select, UnaryExpression, func, literal_column, select
+from sqlalchemy import Select, func, literal_column, select
 from werkzeug.datastructures import MultiDict
 
 from customerhub.core.errors import Invalid
-from customerhub.customers.search import SORT_LAST_OPTION
 from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import Column
@@ -123,29 +122,21 @@ def count_rows(ids: Select[Any], args: ListArgs) -> tuple[int, set[int]]:
     return total, {first, last} if 0 < total <= 2 else set()
 
 
-def load_page(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs, load: Sequence[Any]) -> list[Any]:
-    """The rows of one page, and one more where there is a next page.
+def select_page(query: Select[Any], model: Any, order: Sequence[Any], args: ListArgs) -> Select[Any]:
+    """The keys of the rows of one page of `query`, and one more where there is a next page.
 
-    The keys are found first, in the index alone, and only the rows of the page are read: page 5,000 costs little
-    more than the first.
+    Keys alone are found in the index, and only the rows of the page are read: page 5,000 costs little more than the
+    first.
     """
-    sorts = [_without_index(key) for key in order] if query.get_execution_options().get(SORT_LAST_OPTION) else order
-    keys = (
-        query.with_only_columns(model.id, maintain_column_froms=True)
-        .order_by(*sorts)
-        .limit(args.page_size + 1)
-        .offset(args.page * args.page_size)
-        .subquery()
-    )
-    rows = select(model).join(keys, keys.c.id == model.id).order_by(*order).options(*load)
+    keys = query.with_only_columns(model.id, maintain_column_froms=True)
+    return keys.order_by(*order).limit(args.page_size + 1).offset(args.page * args.page_size)
+
+
+def load_rows(page: Select[Any], model: Any, order: Sequence[Any], load: Sequence[Any]) -> list[Any]:
+    """The rows with the keys that `page` selects."""
+    keys = page.subquery()
+    rows = select(model).join(keys, keys.c[0] == model.id).order_by(*order).options(*load)
     return list(db.session.scalars(rows).unique())
-
-
-def _without_index(key: Any) -> Any:
-    """A sort key that no index has in order."""
-    if isinstance(key, UnaryExpression):
-        return func.coalesce(key.element, key.element).desc()
-    return func.coalesce(key, key)
 
 
 def order_of(args: ListArgs, columns: Sequence[Column], default_order: Sequence[Any], model: Any) -> list[Any]:

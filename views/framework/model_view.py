@@ -1,5 +1,6 @@
 """The base of all screens: a Flask-Admin ModelView that checks the permission table and one access scope."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, current_app, redirect, request, url_for
@@ -66,9 +67,9 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         """The ids of what is `apply_search`, to be counted. A long list may have a quicker way for that."""
         return self.apply_search(query, args).with_only_columns(self.model.id, maintain_column_froms=True)
 
-    def page_query(self, query: Select[Any], args: list_page.ListArgs, total: int) -> Select[Any]:
-        """As `apply_search`, to be read a page at a time."""
-        return self.apply_search(query, args)
+    def page_query(self, query: Select[Any], args: list_page.ListArgs, order: Sequence[Any], total: int) -> Select[Any]:
+        """The ids of one page of what is `apply_search`, and of one row more. A long list may have a quicker way."""
+        return list_page.select_page(self.apply_search(query, args), self.model, order, args)
 
     @expose("/")
     def index_view(self) -> ViewResponse:
@@ -82,12 +83,12 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         total, known_ids = list_page.count_rows(self.count_query(filtered, args), args)
         order = list_page.order_of(args, self.columns, self.default_order, self.model)
         load_options = [*self.load_options, *(option for column in visible_columns for option in column.load_options)]
-        query = (
-            select(self.model).where(self.model.id.in_(known_ids))
-            if known_ids
-            else self.page_query(filtered, args, total)
-        )
-        rows = list_page.load_page(query, self.model, order, args, load_options) if total else []
+        if known_ids:
+            known = select(self.model).where(self.model.id.in_(known_ids))
+            page = list_page.select_page(known, self.model, order, args)
+        else:
+            page = self.page_query(filtered, args, order, total)
+        rows = list_page.load_rows(page, self.model, order, load_options) if total else []
         has_more = len(rows) > args.page_size
         return self.render(
             self.list_template,

@@ -15,9 +15,9 @@ from customerhub.core import dates
 from customerhub.core.csv_masking import unmask_formulas
 from customerhub.core.errors import Invalid
 from customerhub.core.organisation_dates import organisation_date_format
+from customerhub.core.table_statistics import update_statistics
 from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
 from customerhub.customers import rules
-from customerhub.customers.importing.analyze import update_statistics
 from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, Column, header_of
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
 from customerhub.customers.importing.lookups import Lookup, load_lookups
@@ -106,7 +106,7 @@ class RowChecker:
 
         With `lock` these customers are kept from changing until the transaction ends.
         """
-        update_statistics()
+        update_statistics(Customer)
         source = iter(rows)
         while chunk := [self._read_row(number, cells) for number, cells in islice(source, CHUNK_SIZE)]:
             keys = [row.key for row in chunk if row.key is not None]

@@ -12,9 +12,9 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from customerhub.core import clock, history
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Conflict
+from customerhub.core.table_statistics import update_statistics
 from customerhub.customers import after_save, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.importing.analyze import update_statistics
 from customerhub.customers.importing.checking import CheckedRow
 from customerhub.customers.importing.columns import CUSTOMER_FIELDS
 from customerhub.customers.importing.comparing import ADDRESS_PARTS, ExistingCustomer, build_history_changes
@@ -101,7 +101,7 @@ class RowSaver:
             self._build_customer(row.values, number, moment) for row, number in zip(rows, numbers, strict=True)
         ]
         ids = _insert_customers(customers)
-        update_statistics()
+        update_statistics(Customer)
         for row in rows:
             row.customer_id = ids[row.key]
         self._insert_parts(rows, numbers)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from customerhub.approvals import blacklist, tasks
+from customerhub.approvals import assignment, blacklist, tasks
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.customers import approval_decisions, change_requests
 from models import ApprovalTask, BlacklistEntry, Customer, OutboxMessage
@@ -83,7 +83,7 @@ class ApprovalMachine(CustomerRules):
             return
         allowed = who in STAFF and request.assignee is None and who not in request.requesters
         allowed = allowed and (who in DECIDERS or "blacklist" not in kind)
-        if self.attempt(who, allowed, lambda a: tasks.claim_task(self.task_of(customer, kind), actor=a)):
+        if self.attempt(who, allowed, lambda a: assignment.claim_task(self.task_of(customer, kind), actor=a)):
             request.assignee = who
 
     @rule(customer=CUSTOMERS, who=st.sampled_from(PEOPLE), kind=KINDS)
@@ -92,7 +92,7 @@ class ApprovalMachine(CustomerRules):
         if request is None:
             return
         allowed = who in STAFF and request.assignee is not None and (request.assignee == who or who in DECIDERS)
-        if self.attempt(who, allowed, lambda a: tasks.release_task(self.task_of(customer, kind), actor=a)):
+        if self.attempt(who, allowed, lambda a: assignment.release_task(self.task_of(customer, kind), actor=a)):
             request.assignee = None
 
     @rule(
@@ -110,7 +110,7 @@ class ApprovalMachine(CustomerRules):
         refusals: dict[int, str] = {}
 
         def act(actor):
-            refusals.update(tasks.assign_tasks([self.task_of(customer, kind)], assignee_id=assignee, actor=actor))
+            refusals.update(assignment.assign_tasks([self.task_of(customer, kind)], assignee_id=assignee, actor=actor))
 
         if self.attempt(who, allowed, act):
             fits = to is None or (to not in request.requesters and (to in DECIDERS or "blacklist" not in kind))

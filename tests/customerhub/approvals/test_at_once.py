@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
-from customerhub.approvals import blacklist, stages, tasks
+from customerhub.approvals import assignment, blacklist, stages, tasks
 from customerhub.approvals.transitions import change_stage
 from customerhub.core import clock
 from customerhub.core.errors import Conflict, NotFound, WrongState
@@ -49,9 +49,9 @@ def test_two_ask_for_the_same(approval_org, app):
 def test_two_claim(approval_org, app):
     task = approval_org.task_of(approval_org.make_customer())
     key = task.id
-    tasks.claim_task(task, actor=approval_org.agent)
+    assignment.claim_task(task, actor=approval_org.agent)
     other = run_as_administrator(
-        approval_org, app, lambda a: tasks.claim_task(db.session.get_one(ApprovalTask, key), actor=a)
+        approval_org, app, lambda a: assignment.claim_task(db.session.get_one(ApprovalTask, key), actor=a)
     )
     db.session.commit()
     with pytest.raises(WrongState, match=r"Already assigned to agent|Changed by another user in the meantime"):
@@ -231,7 +231,7 @@ def test_many_are_ticked_as_customers_and_as_tasks_at_once(approval_org, app, op
     )
     with acting(approval_org.manager):
         if act.all_or_none:
-            refusals = tasks.assign_tasks(
+            refusals = assignment.assign_tasks(
                 list(reversed(rows)), assignee_id=approval_org.agent.id, actor=approval_org.manager
             )
             done = [task.id not in refusals for task in rows]

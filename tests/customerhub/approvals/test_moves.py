@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from customerhub.approvals import stages, tasks, transitions
+from customerhub.approvals import assignment, stages, tasks, transitions
 from customerhub.approvals.stages import STAGES, StageTransition
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.core.permissions import Actor
@@ -176,7 +176,7 @@ def test_an_agent_moves_what_is_assigned_to_them(approval_org):
     with pytest.raises(NotAllowed, match="Claim the task first"):
         approval_org.move_customer(customer, "pass", by=approval_org.agent)
     with acting(approval_org.agent):
-        tasks.claim_task(approval_org.task_of(customer), actor=approval_org.agent)
+        assignment.claim_task(approval_org.task_of(customer), actor=approval_org.agent)
     with pytest.raises(NotAllowed, match="Claim the task first"):
         approval_org.move_customer(customer, "pass", by=approval_org.other_agent)
     approval_org.move_customer(customer, "pass", by=approval_org.agent)

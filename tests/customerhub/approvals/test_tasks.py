@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from customerhub.approvals import blacklist, task_queue, tasks
+from customerhub.approvals import assignment, blacklist, task_queue, tasks
 from customerhub.core import clock
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.core.permissions import Actor
@@ -108,20 +108,20 @@ def test_automatic_assignment_names_the_hub_as_assigner(make_assigning_org):
 
 def test_who_claims_has_it_until_it_is_released(approval_org):
     [task] = open_tasks(approval_org, 1)
-    tasks.claim_task(task, actor=approval_org.agent)
+    assignment.claim_task(task, actor=approval_org.agent)
     for actor, message in (
         (approval_org.agent, "Already assigned to you"),
         (approval_org.manager, "Already assigned to agent 2"),
     ):
         with pytest.raises(WrongState, match=message):
-            tasks.claim_task(task, actor=actor)
+            assignment.claim_task(task, actor=actor)
     with pytest.raises(NotAllowed):
-        tasks.release_task(task, actor=approval_org.other_agent)
-    tasks.release_task(task, actor=approval_org.agent)
+        assignment.release_task(task, actor=approval_org.other_agent)
+    assignment.release_task(task, actor=approval_org.agent)
     with pytest.raises(WrongState, match="Not assigned"):
-        tasks.release_task(task, actor=approval_org.manager)
-    tasks.claim_task(task, actor=approval_org.other_agent)
-    tasks.release_task(task, actor=approval_org.manager)
+        assignment.release_task(task, actor=approval_org.manager)
+    assignment.claim_task(task, actor=approval_org.other_agent)
+    assignment.release_task(task, actor=approval_org.manager)
     assert task.assignee_id is None
 
 
@@ -133,15 +133,15 @@ def test_nobody_claims_what_is_not_theirs_to_decide(approval_org):
     )
     for task, message in ((own, "cannot decide your own request"), (listing, "blacklist")):
         with pytest.raises(NotAllowed, match=message):
-            tasks.claim_task(task, actor=approval_org.agent)
-    tasks.claim_task(listing, actor=approval_org.manager)
+            assignment.claim_task(task, actor=approval_org.agent)
+    assignment.claim_task(listing, actor=approval_org.manager)
     with pytest.raises(NotAllowed):
-        tasks.claim_task(own, actor=approval_org.partner)
+        assignment.claim_task(own, actor=approval_org.partner)
     with pytest.raises(NotFound):
-        tasks.claim_task(own, actor=make_approval_org("Another Telecom").agent)
+        assignment.claim_task(own, actor=make_approval_org("Another Telecom").agent)
     approval_decisions.decline_task(own, comment="No", actor=approval_org.manager)
     with pytest.raises(WrongState, match="Already declined"):
-        tasks.claim_task(own, actor=approval_org.other_agent)
+        assignment.claim_task(own, actor=approval_org.other_agent)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_somebody_can_no_longer_decide_goes_back_to_the_queue(approval_org,
         blacklist.request_blacklisting(approval_org.make_customer(), reason="Fraud", actor=approval_org.agent)
     )
     done = approval_org.task_of(approval_org.make_customer())
-    tasks.assign_tasks([*open_tasks, done], assignee_id=manager.id, actor=approval_org.manager)
+    assignment.assign_tasks([*open_tasks, done], assignee_id=manager.id, actor=approval_org.manager)
     approval_decisions.decline_task(done, comment="No", actor=approval_org.manager)
     db.session.commit()
     for name, value in change.items():
@@ -179,19 +179,19 @@ def test_what_somebody_can_no_longer_decide_goes_back_to_the_queue(approval_org,
 def test_one_mail_lists_all_that_was_assigned(approval_org):
     several = open_tasks(approval_org, 25)
     several[0].due_on = None
-    assert tasks.assign_tasks(several, assignee_id=approval_org.agent.id, actor=approval_org.manager) == {}
+    assert assignment.assign_tasks(several, assignee_id=approval_org.agent.id, actor=approval_org.manager) == {}
     db.session.commit()
     [mail] = list_mails(approval_org.agent.user)
     assert mail.subject == "Approval required: 25 tasks"
     assert "and 5 more" in mail.text_body
-    assert tasks.assign_tasks(several, assignee_id=approval_org.agent.id, actor=approval_org.manager) == {}
+    assert assignment.assign_tasks(several, assignee_id=approval_org.agent.id, actor=approval_org.manager) == {}
     assert len(list_mails(approval_org.agent.user)) == 1  # nothing changed
-    tasks.assign_tasks(several[:1], assignee_id=None, actor=approval_org.manager)
-    tasks.assign_tasks(several[:1], assignee_id=approval_org.agent.id, actor=approval_org.manager)
+    assignment.assign_tasks(several[:1], assignee_id=None, actor=approval_org.manager)
+    assignment.assign_tasks(several[:1], assignee_id=approval_org.agent.id, actor=approval_org.manager)
     assert [mail.subject for mail in list_mails(approval_org.agent.user)][1:] == [
         f"Approval required: {several[0].subject}"
     ]
-    tasks.assign_tasks(several[:2], assignee_id=approval_org.manager.id, actor=approval_org.manager)
+    assignment.assign_tasks(several[:2], assignee_id=approval_org.manager.id, actor=approval_org.manager)
     assert list_mails(approval_org.manager.user) == []  # they know
 
 
@@ -204,7 +204,7 @@ def test_assigning_returns_what_could_not_be_assigned(approval_org):
     )
     approval_decisions.decline_task(closed, comment="No", actor=approval_org.manager)
     listing = blacklist.request_blacklisting(approval_org.make_customer(), reason="Fraud", actor=approval_org.manager)
-    refusals = tasks.assign_tasks(
+    refusals = assignment.assign_tasks(
         [closed, free, listing, own], assignee_id=approval_org.agent.id, actor=approval_org.manager
     )
     assert refusals.keys() == {own.id, closed.id, listing.id}
@@ -218,17 +218,17 @@ def test_only_working_staff_get_tasks(approval_org):
     inactive_agent = make_user(approval_org.organisation, Role.AGENT, active=False)
     for person in (approval_org.partner.id, inactive_agent.id, make_approval_org("Another Telecom").agent.id, 10**6):
         with pytest.raises(Invalid) as error_info:
-            tasks.assign_tasks([task], assignee_id=person, actor=approval_org.manager)
+            assignment.assign_tasks([task], assignee_id=person, actor=approval_org.manager)
         assert error_info.value.field == "assignee_id"
     with pytest.raises(NotAllowed):
-        tasks.assign_tasks([task], assignee_id=approval_org.agent.id, actor=approval_org.agent)
+        assignment.assign_tasks([task], assignee_id=approval_org.agent.id, actor=approval_org.agent)
 
 
 def test_the_due_date_is_the_managers(approval_org):
     [task] = open_tasks(approval_org, 1)
-    tasks.set_due_date(task, due_on=date(2031, 2, 3), actor=approval_org.manager)
+    assignment.set_due_date(task, due_on=date(2031, 2, 3), actor=approval_org.manager)
     with pytest.raises(NotAllowed):
-        tasks.set_due_date(task, due_on=None, actor=approval_org.agent)
+        assignment.set_due_date(task, due_on=None, actor=approval_org.agent)
     assert task.due_on == date(2031, 2, 3)
 
 
@@ -239,10 +239,10 @@ def test_a_task_is_not_due_on_a_day_that_is_past(approval_org, zone):
     today, before = clock.get_today(zone), task.due_on
     for wrong in (today - timedelta(days=1), date(1, 1, 1), date(2200, 1, 1), date.max):
         with pytest.raises(Invalid) as error_info:
-            tasks.set_due_date(task, due_on=wrong, actor=approval_org.manager)
+            assignment.set_due_date(task, due_on=wrong, actor=approval_org.manager)
         assert (error_info.value.field, task.due_on) == ("due_on", before)
     for right in (today, date(2199, 12, 31), None):
-        tasks.set_due_date(task, due_on=right, actor=approval_org.manager)
+        assignment.set_due_date(task, due_on=right, actor=approval_org.manager)
         assert task.due_on == right
 
 
@@ -291,7 +291,7 @@ def test_a_re_check_is_decided_and_the_customer_stays_live(approval_org, decide)
 
 def test_nobody_who_changed_the_facts_decides_the_re_check_or_makes_it_go_away(approval_org):
     customer, task = make_recheck(approval_org, approval_org.agent)
-    tasks.assign_tasks([task], assignee_id=approval_org.other_agent.id, actor=approval_org.manager)
+    assignment.assign_tasks([task], assignee_id=approval_org.other_agent.id, actor=approval_org.manager)
     customer.registration_number = "HRB 77777"
     with acting(approval_org.other_agent):
         save_customer(customer, actor=approval_org.other_agent)
@@ -303,7 +303,7 @@ def test_nobody_who_changed_the_facts_decides_the_re_check_or_makes_it_go_away(a
         with pytest.raises(NotAllowed, match="cannot decide your own request"):
             approval_decisions.approve_task(task, actor=actor)
         with pytest.raises(NotAllowed, match="cannot decide your own request"):
-            tasks.claim_task(task, actor=actor)
+            assignment.claim_task(task, actor=actor)
         with pytest.raises(WrongState, match="cannot be withdrawn"):
             tasks.withdraw_task(task, actor=actor)
     approval_decisions.approve_task(task, actor=approval_org.admin)
@@ -345,7 +345,7 @@ def test_a_partner_answers_what_was_asked_once(approval_org):
     task = approval_org.task_of(customer)
     with pytest.raises(WrongState, match="There is no open question"):
         tasks.answer_task(task, answer="Berlin", actor=approval_org.partner)
-    tasks.assign_tasks([task], assignee_id=approval_org.agent.id, actor=approval_org.manager)
+    assignment.assign_tasks([task], assignee_id=approval_org.agent.id, actor=approval_org.manager)
     approval_org.move_customer(customer, "refer")
     mail_count = len(list_mails(approval_org.agent.user))
     other = Actor.from_user(make_user(approval_org.organisation, Role.PARTNER))
@@ -370,7 +370,7 @@ def test_a_partner_answers_what_was_asked_once(approval_org):
 
 def test_what_waits_is_counted(approval_org):
     several = open_tasks(approval_org, 3)
-    tasks.claim_task(several[0], actor=approval_org.agent)
+    assignment.claim_task(several[0], actor=approval_org.agent)
     approval_decisions.decline_task(several[1], comment="No", actor=approval_org.manager)
     assert (
         task_queue.count_waiting_tasks(approval_org.agent),
@@ -396,4 +396,4 @@ def test_who_has_claimed_meanwhile_is_seen(approval_org):
         claim_statement.values(assignee_id=approval_org.manager.id, version=table.c.version + 1)
     )
     with pytest.raises(WrongState, match="Changed by another user in the meantime"):
-        tasks.claim_task(task, actor=approval_org.agent)
+        assignment.claim_task(task, actor=approval_org.agent)

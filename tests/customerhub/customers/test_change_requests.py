@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 from sqlalchemy import select
 
-from customerhub.approvals import tasks
+from customerhub.approvals import assignment, tasks
 from customerhub.core import clock
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from customerhub.core.permissions import Actor
@@ -268,7 +268,7 @@ def test_a_new_name_for_a_checked_customer_has_it_checked_anew(approval_org):
     customer = approval_org.make_customer(Stage.PASSED)
     task = propose_update(approval_org, customer, {"name": "Renamed"})
     with acting(approval_org.agent):
-        tasks.claim_task(task, actor=approval_org.agent)
+        assignment.claim_task(task, actor=approval_org.agent)
         approval_decisions.approve_task(task, actor=approval_org.agent)
     last_entry = stage_entries(customer)[-1]
     assert (customer.stage, approval_org.task_of(customer).is_open) == (Stage.NEW, True)

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from customerhub.approvals import stages, tasks, transitions
+from customerhub.approvals import assignment, stages, tasks, transitions
 from customerhub.core import history
 from customerhub.core.permissions import Actor
 from customerhub.customers import approval_decisions
@@ -82,7 +82,7 @@ def test_a_new_name_by_somebody_else_takes_the_check_from_them(import_org, manag
     import_now(build_workbook([valid_row(1, name="Uno")]), import_org)
     [task] = list_tasks(get_customer("REF1", import_org), TaskKind.RECHECK)
     with history.act_as(manager, "test"):
-        tasks.claim_task(task, actor=manager)
+        assignment.claim_task(task, actor=manager)
         db.session.commit()
     import_org.user = manager.user
     import_now(build_workbook([valid_row(1, name="Eins")]), import_org)

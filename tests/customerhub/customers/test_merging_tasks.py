@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from customerhub.approvals import tasks
+from customerhub.approvals import assignment, tasks
 from customerhub.core.errors import Conflict, NotAllowed
 from customerhub.customers import approval_decisions, change_requests
 from customerhub.customers.records import save_customer
@@ -65,7 +65,7 @@ def test_nobody_comes_to_decide_their_own_request_by_a_merge(approval_org, own_s
     task = approval_org.task_of(survivor)
     assert task.is_open
     with pytest.raises(NotAllowed, match="cannot decide your own request"):
-        tasks.claim_task(task, actor=approval_org.manager)
+        assignment.claim_task(task, actor=approval_org.manager)
 
 
 def test_of_two_re_checks_that_become_one_neither_who_asked_decides(approval_org):
@@ -76,7 +76,7 @@ def test_of_two_re_checks_that_become_one_neither_who_asked_decides(approval_org
             save_customer(customer, actor=actor)
     recheck = approval_org.task_of(survivor, TaskKind.RECHECK)
     with acting(approval_org.manager):
-        tasks.assign_tasks([recheck], assignee_id=approval_org.other_agent.id, actor=approval_org.manager)
+        assignment.assign_tasks([recheck], assignee_id=approval_org.other_agent.id, actor=approval_org.manager)
     merge_records(approval_org, survivor, other)
     assert (recheck.is_open, recheck.assignee_id) == (True, None)
     for actor in (approval_org.agent, approval_org.other_agent):

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed, NotFound
 from customerhub.core.number_sequences import FIRST_NUMBER
 from customerhub.core.permissions import Actor
+from customerhub.customers.account_managers import assign_account_manager
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.records import assign_account_manager, save_customer
+from customerhub.customers.records import save_customer
 from models import (
     Account,
     Address,

@@ -9,12 +9,10 @@ from sqlalchemy import select
 from customerhub.core import history
 from customerhub.core.permissions import Actor, select_visible
 from customerhub.customers.search import (
-    MAX_SORTED_ROWS,
     build_search_condition,
     find_exact_match,
     list_suggestions,
     select_matching_ids,
-    select_matching_rows,
 )
 from models import Account, Customer, Organisation
 from models.base import db
@@ -170,32 +168,6 @@ def test_suggestions_begin_with_what_begins_so(search_org):
     assert len(list_suggestions("2000", actor, 3)) == 3
     assert list_suggestions("   ", actor, 8) == []
     assert {row.organisation_id for row in list_suggestions("200", actor, 50)} == {search_org.id}
-
-
-FORMS = {
-    "few": {"total": 3, "offset": 0},
-    "some": {"total": MAX_SORTED_ROWS + 1, "offset": 0},
-    "many": {"total": 10_001, "offset": 0},
-    "many, far back": {"total": 10_001, "offset": 100_000},
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_however_many_rows_match_the_same_are_found(search_org, form):
-    query = select_visible(Customer, Actor(None, search_org.id))
-    for search_text in SEARCH_TEXTS:
-        expected = set(
-            db.session.scalars(query.with_only_columns(Customer.name).where(build_search_condition(search_text)))
-        )
-        ids = db.session.scalars(select_matching_ids(query, search_text, 10_000)).all()
-        rows = (
-            db.session.scalars(select_matching_rows(query, search_text, max_counted=10_000, **FORMS[form]))
-            .unique()
-            .all()
-        )
-        assert len(ids) == len(expected), search_text
-        assert {row.name for row in rows} == expected, search_text
-        assert sorted(ids) == sorted(row.id for row in rows), search_text
 
 
 def test_counting_may_stop_early_but_not_too_early(search_org):

@@ -1,0 +1,41 @@
+"""Who looks after customers."""
+
+from collections.abc import Sequence
+
+from customerhub.core.database import ROW_CHANGED_MEANWHILE, save_changes
+from customerhub.core.errors import Conflict, HubError, Invalid, raise_refusal
+from customerhub.core.many_rows import lock_rows, write_changes
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.customers.records import list_manager_problems
+from models import Customer, User
+
+
+def assign_account_manager(customer: Customer, *, manager: User | None, actor: Actor) -> None:
+    """Make `manager`, one of the staff, the account manager of `customer`; None takes the present one away."""
+    raise_refusal(assign_account_managers([customer], manager=manager, actor=actor))
+
+
+def assign_account_managers(
+    customers: Sequence[Customer], *, manager: User | None, actor: Actor
+) -> dict[int, HubError]:
+    """As `assign_account_manager`, of many at once: returns why not, by the id of each customer that is left as it is.
+
+    Raises Invalid where `manager` cannot be one.
+    """
+    require_permission(actor, Permission.CUSTOMERS_ASSIGN)
+    changed_ids = lock_rows(Customer, customers, Customer.id) if len(customers) > 1 else ()
+    accepted: list[Customer] = []
+    refusals: dict[int, HubError] = {}
+    with save_changes():
+        for customer in sorted(customers, key=lambda each: each.id):
+            require_access(actor, customer)
+            if customer.id in changed_ids:
+                refusals[customer.id] = Conflict(ROW_CHANGED_MEANWHILE)
+                continue
+            customer.account_manager_id = manager.id if manager else None
+            problems = list_manager_problems(customer, ("account_manager_id",))
+            if problems:
+                raise Invalid.from_problems(problems)
+            accepted.append(customer)
+        write_changes(accepted)
+    return refusals
