@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from app import SESSION_LISTENERS, create_app
 from customerhub.core import history, public_urls, storage
+from customerhub.core.config import load_settings
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.permissions import Actor
 from customerhub.mail import outbox
@@ -212,3 +213,18 @@ def test_nothing_else_listens_to_sessions() -> None:
             assert not re.search(
                 r"(listens_for|listen)\((\w*[sS]ession|db\.session)\b", file.read_text(encoding="utf-8")
             ), file
+
+
+def test_an_app_connects_to_nothing_before_it_is_asked(tmp_path: Path) -> None:
+    """The web server loads it once and shares it among its processes, which must not share a connection."""
+    connections: list[object] = []
+
+    def note_connection(connection: object, _record: object) -> None:
+        connections.append(connection)
+
+    event.listen(Engine, "connect", note_connection)
+    try:
+        create_app(load_settings({"HUB_DATA_DIR": str(tmp_path), "HUB_SECRET_KEY": "tests"}))
+    finally:
+        event.remove(Engine, "connect", note_connection)
+    assert connections == []

@@ -15,7 +15,6 @@ from typing import Any
 from customerhub.core import pdf
 from customerhub.core.config import load_settings
 from jobs.processes.parent_death import die_with_parent
-from models.base import db
 
 _settings = load_settings(os.environ)
 _descriptor = os.environ.get("HUB_LISTEN_FD")  # an open socket, handed over by `flask --app app up`
@@ -32,12 +31,8 @@ control_socket_disable = True
 loglevel = "warning"
 
 
-def when_ready(server: Any) -> None:
-    """Hand no connection to the workers, and leave the shared memory as it is: the collector would copy it."""
-    application = server.app.wsgi()
-    with application.app_context():
-        for engine in db.engines.values():
-            engine.dispose()
+def when_ready(_server: Any) -> None:
+    """Leave the shared memory as it is: the collector would copy it. No connection is open yet that would be shared."""
     gc.collect()
     gc.freeze()
 
