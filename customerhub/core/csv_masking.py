@@ -31,6 +31,13 @@ def mask_formulas(text: str) -> str:
     return text if _HARMLESS.fullmatch(text) else _MASKED.sub("'", text)
 
 
+def mask_beginning(masked: str) -> str:
+    """A masked text as the first cell of a line, where an amount below nothing is masked too: where something else
+    separates cells, those behind it go on from it, and -1 and 5+A1 become -1,5+A1.
+    """
+    return f"'{masked}" if masked.startswith("-") else masked
+
+
 def unmask_formulas(text: str) -> str:
     """What `mask_formulas` made this of; any other text as it is."""
     return _UNMASKED.sub("", text) if "'" in text else text

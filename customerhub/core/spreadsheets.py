@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from enum import Enum, auto
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
 import xlsxwriter
 
-from customerhub.core.csv_masking import mask_column, mask_formulas, unmask_formulas
+from customerhub.core.csv_masking import mask_beginning, mask_column, mask_formulas, unmask_formulas
 from customerhub.core.dates import EXCEL_DATE_FORMATS, format_date
 from customerhub.core.money import format_amount, format_percent, format_unit_price
 from models.enums import DateFormat
@@ -112,9 +112,9 @@ def write_csv(target: TextIO, headings: Iterable[str], rows: Iterable[Sequence[s
     """
     writer = csv.writer(target)
     target.write("\ufeff")
-    writer.writerow(map(mask_formulas, headings))
-    for row in rows:
-        writer.writerow(map(mask_formulas, row))
+    for row in chain([headings], rows):
+        first, *others = row
+        writer.writerow([mask_beginning(mask_formulas(first)), *map(mask_formulas, others)])
 
 
 def write_csv_table(target: TextIO, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats) -> None:
@@ -130,6 +130,7 @@ def write_csv_table(target: TextIO, columns: Sequence[SheetColumn], rows: Iterab
             else list(map(cache.__getitem__, values))
             for column, cache, values in zip(columns, caches, zip(*chunk, strict=True), strict=True)
         ]
+        texts[0] = list(map(mask_beginning, texts[0]))
         writer.writerows(zip(*texts, strict=True))
 
 

@@ -58,7 +58,17 @@ def written_cells(*cells: str) -> list[str]:
     ],
 )
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
-    assert written_cells(text) == [text]
+    assert written_cells("first", text) == ["first", text]
+
+
+def test_an_amount_that_begins_a_line_is_masked() -> None:
+    """To a program that separates by semicolons, -1,5+A1 is one cell and a formula."""
+    assert written_cells("-1", "5+A1") == ["'-1", "5+A1"]
+    file = io.StringIO(newline="")
+    formats = SheetFormats(DateFormat.DAY_DOT_MONTH, ZoneInfo("Europe/Berlin"))
+    columns = [SheetColumn("Balance", CellKind.AMOUNT), SheetColumn("Note", CellKind.TEXT)]
+    write_csv_table(file, columns, [(Decimal(-1), "5+A1"), (Decimal(1), "b")], formats)
+    assert [line.split(",") for line in file.getvalue().split("\r\n")[1:3]] == [["'-1.00", "5+A1"], ["1.00", "b"]]
 
 
 @pytest.mark.parametrize(
