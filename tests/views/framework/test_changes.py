@@ -157,7 +157,7 @@ def test_the_pages_of_a_history_stay_on_its_address(organisations: TwoOrganisati
     address = f"/admin/customers/details/?id={organisations.own.customers[0]}&tab=history&{more}"
     page = admin.get(f"{address}&page=2")
     assert page.status_code == 200
-    assert f'href="{html.escape(address)}&amp;page=1" rel="prev"' in page.text
+    assert f'href="{html.escape(address)}" rel="prev"' in page.text  # the last page there is
 
 
 def test_history_cannot_be_changed(organisations: TwoOrganisations, admin: Browser):
