@@ -46,6 +46,7 @@ def list_newest(model: Any, *where: Any, load: Sequence[Any] = ()) -> list[Any]:
 
 
 def count_by_status(model: Any, *where: Any) -> TalliesByStatus:
+    """The tallies of the contracts, or orders, that meet `where`."""
     query = select(model.status, func.count(), func.sum(model.connections)).where(*where).group_by(model.status)
     return {status: (count, int(connections)) for status, count, connections in db.session.execute(query)}
 

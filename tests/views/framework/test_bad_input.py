@@ -11,37 +11,11 @@ from customerhub.core.permissions import Actor
 from models.base import db
 from models.enums import Role
 from tests.support.browser_client import Browser, parse_form
+from tests.support.hostile_input import HOSTILE_TEXTS, SCRIPT, is_entered_by_people
 from tests.support.row_changes import changes_since, last_change_id
 from tests.support.screen_table import SCREENS
 from tests.support.two_organisations import TwoOrganisations
 
-SCRIPT = "<script>alert(1)</script>"
-HOSTILE_TEXTS = {
-    "a NUL": "a\x00b",
-    "a control character": "a\x07b",
-    "a script": SCRIPT,
-    "400 digits": "9" * 400,
-    "no number": "NaN",
-    "no end": "Infinity",
-    "an exponent": "1e5",
-    "below nothing": "-1",
-    "other digits": "１２",
-    "the first day": "0001-01-01",
-    "the last day": "9999-12-31",
-    "no day": "2025-02-30",
-    "too much": "x" * 21_000,
-    "a quote": "' OR 1=1 --",
-    "a template": "{{7*7}}{% for a in b %}",
-    "a format": "%s%n{0}",
-    "blank": " ",
-    "nothing to see": "\u200b",
-    "from right to left": "a\u202eb",
-    "half a character": "%ED%A0%80",
-    "larger than an integer": str(2**31),
-    "larger than a key": str(2**63),
-    "a list": "[]",
-    "an object": '{"a": 1}',
-}
 # What no text may be.
 NEVER_ACCEPTED = (
     "a NUL",
@@ -54,12 +28,6 @@ NEVER_ACCEPTED = (
 )
 FIELDS_ONE_BY_ONE = ("a NUL", "a script")
 EDITABLE = {endpoint: screen for endpoint, screen in SCREENS.items() if screen.editors}
-HIDDEN_FIELDS = {"version", "original", "csrf_token", "form_token", "working_in"}
-
-
-def is_entered_by_people(name: str) -> bool:
-    """Whether people fill in the field, and not the page."""
-    return name not in HIDDEN_FIELDS and not name.endswith(("-id", "-version", "-text"))
 
 
 def shows_no_markup(answer: Any) -> bool:
