@@ -6,13 +6,13 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import models
 from customerhub.core import history, storage
 from customerhub.core.permissions import Actor
 from models.base import db
-from models.enums import Role, TransferState
+from models.enums import Role, Stage, TransferState
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.row_changes import changes_since, database_contents, describe_changes, last_change_id
@@ -121,6 +121,10 @@ def test_counts_are_of_ones_own(organisations: TwoOrganisations, admin: Browser)
 
 
 def test_look_ups_offer_ones_own(organisations: TwoOrganisations, admin: Browser):
+    # Live prospects, so that those of both organisations might enter a contract.
+    live = {"stage": Stage.BILLING, "is_prospect": True, "registration_number": models.Customer.name}
+    db.session.execute(update(models.Customer).values(live), execution_options=history.bulk_options())
+    db.session.commit()
     for endpoint, screen in SCREENS.items():
         if screen.lookup_url:
             url = f"/admin/{endpoint}/ajax/lookup/?name={screen.lookup_url}&limit=20&query="

@@ -122,10 +122,10 @@ def test_amounts_are_numbers_in_a_workbook(organisations: TwoOrganisations, admi
     with history.act_as(Actor(None, organisations.own.id), "test"):
         customer.credit_limit, customer.accounts[0].balance = Decimal("1234567.50"), Decimal("-12.30")
         db.session.commit()
-    admin.post("/admin/list/customers/columns", {"column": ["balance", "credit_limit"]})
+    admin.post("/admin/list/customers/columns", {"column": ["credit_limit", "balance"]})
     sheet = export_workbook(admin, "search=ref-0")
-    assert [(cell.value, cell.data_type) for cell in sheet[2]] == [(-12.3, "n"), (1234567.5, "n")]
-    assert export_csv(admin, "search=ref-0")[1] == ["-12.30", "1,234,567.50"]
+    assert [(cell.value, cell.data_type) for cell in sheet[2]] == [(1234567.5, "n"), (-12.3, "n")]
+    assert export_csv(admin, "search=ref-0")[1] == ["1,234,567.50", "-12.30"]
 
 
 @pytest.mark.parametrize("text", ['Quote " here', "Comma, here", "Semi; colon", "Zwölf 证 🚀", "<b>&amp;", "a''b"])

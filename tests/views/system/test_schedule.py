@@ -5,16 +5,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from rq.cron import CronScheduler
 from rq.job import JobStatus
 from sqlalchemy import delete
 
 from app import create_app
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.config import Settings
 from customerhub.core.permissions import Actor
 from jobs.monitoring.queue_contents import JobState
@@ -47,9 +49,11 @@ from tests.support.two_organisations import TwoOrganisations
 
 
 def test_each_job_is_shown_with_its_last_and_next_run(organisations: TwoOrganisations, person: Browser) -> None:
-    record_run(age=125, seconds=3, message="4 sent, 1 waits")
-    record_run("jobs.alerts.review", age=3600, succeeded=False, message="ValueError. Reference 12AB34CD")
-    page = person.get(HOME)
+    # In the middle of the next minute: where one begins, "in 30 seconds" becomes "now".
+    with time_machine.travel(clock.get_now().replace(second=30) + timedelta(minutes=1), tick=False):
+        record_run(age=125, seconds=3, message="4 sent, 1 waits")
+        record_run("jobs.alerts.review", age=3600, succeeded=False, message="ValueError. Reference 12AB34CD")
+        page = person.get(HOME)
     sweep = row_text(page, SWEEP_JOB)
     assert sweep.startswith("Sends due messages from the outbox jobs.mail.sweep Every minute 2 minutes ago")
     assert "took 3 seconds Done 4 sent, 1 waits in " in sweep
