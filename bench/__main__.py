@@ -1,11 +1,11 @@
 """`python -m bench` measures the screens, `python -m bench mail` the delivery of mail, `python -m bench saving` saving
-and approving, `python -m bench search` searching customers at two sizes, `python -m bench exports` exports. The imports
-have `python -m bench.imports`.
+and approving, `python -m bench search` searching customers at two sizes, `python -m bench exports` exports,
+`python -m bench start` the start of the whole hub. The imports have `python -m bench.imports`.
 """
 
 import sys
 
-from bench import exports, mail, saving, screens, searching
+from bench import exports, mail, saving, screens, searching, start
 
 PARTS = {
     "screens": screens.main,
@@ -13,6 +13,7 @@ PARTS = {
     "saving": saving.main,
     "search": searching.main,
     "exports": exports.main,
+    "start": start.main,
 }
 
 if sys.argv[1:2] and sys.argv[1] in PARTS:

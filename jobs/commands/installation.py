@@ -129,11 +129,14 @@ def up(with_demo: bool | None) -> None:
     loads_demo = settings.is_private if with_demo is None else with_demo
     first_steps = FIRST_STEPS.format(program_name())
 
-    def startup_lines() -> list[str]:
+    def describe_start() -> list[str]:
         hints = describe_demo(settings) if has_any_row(User) else [first_steps]
         return ["", f"Customer Hub is running at {settings.public_url}", *hints, "Press Ctrl-C to stop.", ""]
 
-    exit_code = launcher.run(settings, lambda: prepare_database(settings, with_demo=loads_demo), startup_lines)
+    app: Any = current_app
+    exit_code = launcher.run(
+        app._get_current_object(), settings, lambda: prepare_database(settings, with_demo=loads_demo), describe_start
+    )
     complete_database_file()
     sys.exit(exit_code)
 

@@ -9,7 +9,6 @@ there at once. No worker typesets anything: somebody waits for its answers.
 
 import gc
 import os
-import random
 from typing import Any
 
 from customerhub.core import pdf
@@ -22,6 +21,7 @@ _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"fd://{_descriptor}" if _descriptor else f"{_host}:{_settings.port}"
 workers = _settings.web_workers
+proc_name = "customer-hub"
 worker_class = "jobs.processes.web_worker.BufferingWorker"
 threads = 4
 preload_app = True
@@ -39,5 +39,4 @@ def when_ready(_server: Any) -> None:
 
 def post_fork(server: Any, _worker: Any) -> None:
     die_with_parent(server.pid)
-    random.seed()  # or each would throw the same dice
     pdf.forbid_typesetting()

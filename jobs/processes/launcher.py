@@ -1,17 +1,22 @@
 """The whole hub on one machine: queue server, web server, workers and scheduler as one supervised group."""
 
+import gc
 import select
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from flask import Flask
 from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError
 
 from customerhub.core.config import Settings
 from jobs import valkey
+from jobs.processes import scheduler, web_server, worker
 from jobs.processes.folder_lock import FolderInUse, lock_folder
+from jobs.processes.forking import build_execution
 from jobs.processes.startup_checks import CannotStart, check_database, check_queue_server, listen
 from jobs.processes.supervisor import Program, Supervisor
 from jobs.queue import BULK, DEFAULT
@@ -23,11 +28,13 @@ DATABASE_MISMATCH = (
 )
 
 
-def run(settings: Settings, prepare: Callable[[], object], startup_lines: Callable[[], Sequence[str]]) -> int:
+def run(
+    app: Flask, settings: Settings, prepare: Callable[[], object], describe_start: Callable[[], Sequence[str]]
+) -> int:
     """Run the hub until Ctrl-C, a signal or a failure ends it; returns the exit code.
 
     `prepare` is called once the folder, the port and the servers are known to be usable: it brings the database
-    up to date. The lines of `startup_lines` are printed when the web answers.
+    up to date. What `describe_start` returns then is printed when the web answers, a line each.
     """
     try:
         lock = lock_folder(settings.data_dir)
@@ -46,13 +53,24 @@ def run(settings: Settings, prepare: Callable[[], object], startup_lines: Callab
     if mismatch:
         print(f"Error: {DATABASE_MISMATCH.format(mismatch)}", file=sys.stderr)
         return 1
+    lines = describe_start()
+    _prepare_forking()
 
-    def print_startup_lines() -> None:
-        for line in startup_lines():
+    def print_lines() -> None:
+        for line in lines:
             supervisor.print_line(line)
 
-    supervisor = Supervisor(build_programs(settings, lock, listener), print_startup_lines)
+    supervisor = Supervisor(build_programs(app, settings, lock, listener), print_lines)
     return supervisor.run()
+
+
+def _prepare_forking() -> None:
+    """Leave no connection that two processes would use, and the memory that they share as it is."""
+    db.session.remove()
+    for engine in db.engines.values():
+        engine.dispose()
+    gc.collect()
+    gc.freeze()
 
 
 def _describe_missing_columns() -> str:
@@ -67,17 +85,16 @@ def _describe_missing_columns() -> str:
     return f"missing {', '.join(missing[:3])}{more}" if missing else ""
 
 
-def build_programs(settings: Settings, lock: int, listener: socket.socket) -> list[Program]:
+def build_programs(app: Flask, settings: Settings, lock: int, listener: socket.socket) -> list[Program]:
     """What the hub consists of. `lock` is the descriptor of the locked data folder.
 
     The web comes before the workers: somebody is waiting for its first page.
     """
-    environment = {"HUB_DATA_DIR": str(settings.data_dir)}
-    group = [_web(listener, environment)]
+    group = [_web(app, settings, listener)]
     for number in range(1, settings.workers + 1):
-        group.append(_worker(f"worker.{number}", DEFAULT, environment))
-    group.append(_worker("worker.bulk", BULK, environment))
-    group.append(Program("scheduler", [sys.executable, "-m", "jobs.processes.scheduler"], 2, environment=environment))
+        group.append(Program(f"worker.{number}", partial(worker.run, app, settings, DEFAULT), 2))
+    group.append(Program("worker.bulk", partial(worker.run, app, settings, BULK), 2))
+    group.append(Program("scheduler", partial(scheduler.run, settings), 2))
     if settings.redis_url is None:
         group.append(_queue_server(settings.data_dir, lock))
     return group
@@ -87,28 +104,23 @@ def _queue_server(data_dir: Path, lock: int) -> Program:
     """The embedded server. It shares the folder's lock, so that no second one ever starts on the same files."""
     return Program(
         "valkey",
-        valkey.server_command(data_dir),
+        build_execution(valkey.server_command(data_dir)),
         0,
         is_ready=lambda: valkey.is_ready(data_dir),
         descriptors=(lock,),
     )
 
 
-def _web(listener: socket.socket, environment: dict[str, str]) -> Program:
+def _web(app: Flask, settings: Settings, listener: socket.socket) -> Program:
     """The web server, on a socket that stays open while it is restarted: requests wait instead of failing."""
     return Program(
         "web",
-        [sys.executable, "-m", "gunicorn", "--config", "python:jobs.processes.gunicorn_conf", "app:create_app()"],
+        partial(web_server.run, app),
         1,
         is_ready=_WebProbe(listener),
-        environment={**environment, "HUB_LISTEN_FD": str(listener.fileno())},
+        environment={"HUB_DATA_DIR": str(settings.data_dir), "HUB_LISTEN_FD": str(listener.fileno())},
         descriptors=(listener.fileno(),),
     )
-
-
-def _worker(name: str, queue: str, environment: dict[str, str]) -> Program:
-    command = [sys.executable, "-m", "flask", "--app", "app", "worker", "--queue", queue]
-    return Program(name, command, 2, environment=environment)
 
 
 class _WebProbe:

@@ -8,14 +8,13 @@ fails before the group is ready ends it.
 import os
 import selectors
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from jobs.processes.parent_death import die_with_parent
+from jobs.processes.forking import fork_process
 
 READY_SECONDS = 120.0  # how long the group may take to start
 STABLE_SECONDS = 60.0  # a program that lived that long starts with a clean record
@@ -28,12 +27,13 @@ SAME_SIGNAL_SECONDS = 0.5  # a signal repeated within that time is one
 class Program:
     """One program of a group, as data.
 
-    `stage`: a stage starts when all programs of the one before are ready, and stops when all of the one after have
-    ended. `stop_timeout`: seconds from being asked to end to being killed. `descriptors` are inherited.
+    `run` is called in its process, see jobs.processes.forking. `stage`: a stage starts when all programs of the one
+    before are ready, and stops when all of the one after have ended. `stop_timeout`: seconds from being asked to end to
+    being killed. `descriptors` are inherited.
     """
 
     name: str
-    command: Sequence[str]
+    run: Callable[[], int]
     stage: int = 0
     is_ready: Callable[[], bool] = lambda: True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -50,33 +50,26 @@ class _Child:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: int | None = None  # its number
+        self.output = -1  # the descriptor its lines come from
         self.started_at = 0.0
         self.failure_count = 0
         self.restart_at: float | None = None
         self._partial_line = b""
 
     def start(self) -> None:
-        parent = os.getpid()
         self.started_at, self.restart_at = time.monotonic(), None
-        self.process = subprocess.Popen(  # noqa: S603  # its words are ours
-            self.program.command,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.program.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=self.program.descriptors,
-            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone
-            preexec_fn=lambda: die_with_parent(parent),
+        self.output, writer = os.pipe2(os.O_CLOEXEC)
+        program = self.program
+        self.process = fork_process(
+            program.run,
+            title=program.name,
+            output=writer,
+            environment=program.environment,
+            descriptors=program.descriptors,
         )
+        os.close(writer)
         os.set_blocking(self.output, False)
-
-    @property
-    def output(self) -> int:
-        """The descriptor its lines come from."""
-        assert self.process is not None
-        assert self.process.stdout is not None
-        return self.process.stdout.fileno()
 
     def read_lines(self) -> list[str] | None:
         """The whole lines it has written since the last call; None when no more will come."""
@@ -99,25 +92,25 @@ class _Child:
     def has_ended(self) -> bool:
         """Whether the process has ended. It is not collected yet, so its number cannot be somebody else's."""
         assert self.process is not None
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def send(self, number: int) -> None:
         if self.process is not None:
-            self.process.send_signal(number)
+            os.kill(self.process, number)
 
     def kill_group(self) -> None:
         """Kill it and everything it has started in its session's first group."""
         if self.process is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.killpg(self.process, signal.SIGKILL)
 
     def collect(self) -> str:
         """Take leave of an ended process; says how it ended."""
         assert self.process is not None
-        assert self.process.stdout is not None
-        code = self.process.wait()
-        self.process.stdout.close()
+        _, status = os.waitpid(self.process, 0)
+        os.close(self.output)
         self.process, self._partial_line = None, b""
+        code = os.waitstatus_to_exitcode(status)
         return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
 
 

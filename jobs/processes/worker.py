@@ -18,6 +18,7 @@ from rq import Queue, Worker, worker_registration
 from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
+from setproctitle import setproctitle
 
 from customerhub.core import pdf
 from customerhub.core.config import Settings
@@ -49,6 +50,10 @@ class HubWorker(Worker):
     @property
     def is_stop_requested(self) -> bool:
         return self._shutdown_requested_date is not None
+
+    def procline(self, message: str) -> None:
+        """What `ps` lists the process as."""
+        setproctitle(f"customer-hub: worker of {self.queue_names()[0]}: {message}")
 
     def register_birth(self) -> None:
         """Also where the server still lists it, from before an outage."""

@@ -21,7 +21,7 @@ MANY_ROWS = 10_000
 def test_the_bar_moves_with_the_work(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.AGENT)
     file = write_workbook(tmp_path, MANY_ROWS)
-    with live_server.slow_processes("--queue bulk"):
+    with live_server.slow_processes("worker of bulk"):
         upload(page, file)
         bar = page.get_by_role("progressbar")
         page.wait_for_function("bar => bar.value > 0 && bar.value < bar.max", arg=bar.element_handle(), timeout=60_000)
@@ -69,11 +69,11 @@ def test_an_import_without_javascript(open_as: OpenAs, live_server: LiveServer, 
     page = open_as(Role.AGENT, java_script_enabled=False)
     path = tmp_path / "plain.xlsx"
     path.write_bytes(build_workbook([valid_row(number, reference=f"NOJS{number}") for number in (1, 2)]).getvalue())
-    with live_server.pause_processes("--queue bulk"):
+    with live_server.pause_processes("worker of bulk"):
         upload(page, path)
         _expect_waiting(page)
     expect(page.get_by_role("link", name="2 New")).to_be_visible(timeout=15_000)
-    with live_server.pause_processes("--queue bulk"):
+    with live_server.pause_processes("worker of bulk"):
         page.get_by_role("button", name="Import 2 rows").click()
         _expect_waiting(page)
     expect(page.get_by_text("2 customers were saved.")).to_be_visible(timeout=15_000)

@@ -42,7 +42,7 @@ def test_a_report_is_made_while_one_waits(open_as: OpenAs, tmp_path: Path) -> No
 
 def test_a_report_waits_for_a_worker_that_has_no_time(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
     page = open_as(Role.MANAGER, width=390)
-    with live_server.pause_processes("--queue default"):
+    with live_server.pause_processes("worker of default"):
         request_report(page)
         expect(page.get_by_text("Waiting to start", exact=True)).to_be_visible()
         expect(page.get_by_text("You can leave this page")).to_be_visible()

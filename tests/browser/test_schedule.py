@@ -51,7 +51,7 @@ def test_a_job_is_run_by_hand_and_its_result_appears(open_as: OpenAs, live_serve
     page = open_as(Role.ADMIN)
     page.goto("/admin/")
     go_to(page, "Jobs")
-    with live_server.pause_processes("--queue default"):
+    with live_server.pause_processes("worker of default"):
         run_now(page, CLEAN_UP_TITLE)
         expect(page.get_by_role("status")).to_contain_text("queued. It runs as soon as a worker is free.")
         expect(job_row(page, CLEAN_UP_TITLE)).to_contain_text("Waiting for a worker")
@@ -79,7 +79,7 @@ def test_bringing_up_to_date_leaves_the_keyboard_where_it_is(open_as: OpenAs, li
 def test_a_job_is_run_by_hand_without_javascript(open_as: OpenAs, live_server: LiveServer) -> None:
     page = open_as(Role.ADMIN, java_script_enabled=False)
     page.goto("/admin/schedule/")
-    with live_server.pause_processes("--queue default"):
+    with live_server.pause_processes("worker of default"):
         run_now(page, CLEAN_UP_TITLE)
         expect(job_row(page, CLEAN_UP_TITLE)).to_contain_text("Waiting for a worker")
     wait_until(lambda: list_active_runs(SCHEDULE) == {})

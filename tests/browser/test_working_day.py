@@ -98,12 +98,12 @@ def _assert_stored(live_server: LiveServer, reference: str) -> None:
 
 
 def _import_workbook(page: Page, live_server: LiveServer, path: Path) -> None:
-    with live_server.pause_processes("--queue bulk"):
+    with live_server.pause_processes("worker of bulk"):
         upload(page, path)
         expect(page.get_by_role("progressbar", name=f"Import {path.name}")).to_be_visible()
         expect(page.get_by_text("Waiting to start")).to_be_visible()
     expect(page.get_by_role("link", name=f"{NORTHWIND_ROWS} New")).to_be_visible()
-    with live_server.pause_processes("--queue bulk"):
+    with live_server.pause_processes("worker of bulk"):
         page.get_by_role("button", name=f"Import {NORTHWIND_ROWS} rows").click()
         expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.get_by_text(f"{NORTHWIND_ROWS} customers were saved.")).to_be_visible()

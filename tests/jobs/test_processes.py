@@ -114,9 +114,9 @@ def test_one_command_starts_everything_and_ctrl_c_ends_everything(
     for program in (
         "valkey-server",
         "gunicorn",
-        "worker --queue default",
-        "worker --queue bulk",
-        "jobs.processes.scheduler",
+        "worker of default",
+        "worker of bulk",
+        "customer-hub: scheduler",
     ):
         assert hub.find(program), program
     hub.send(signal.SIGINT)
@@ -145,7 +145,7 @@ def test_a_second_start_keeps_data_and_queue(
         assert database.execute("PRAGMA user_version").fetchone() == (77,)
 
 
-@pytest.mark.parametrize("program", ["valkey-server", "gunicorn", "worker --queue default", "jobs.processes.scheduler"])
+@pytest.mark.parametrize("program", ["valkey-server", "gunicorn", "worker of default", "customer-hub: scheduler"])
 def test_a_killed_part_comes_back(
     hub: RunningCommand, port: int, queueing_app: Flask, tmp_path: Path, program: str
 ) -> None:

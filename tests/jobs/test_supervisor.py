@@ -86,6 +86,27 @@ def test_a_program_that_keeps_ending_is_tried_for_good_while_the_others_go_on(st
     assert run.list_processes() == {}
 
 
+def test_a_function_has_a_process_of_its_own_with_nothing_of_the_supervisor(start: Start) -> None:
+    run = start("forked")
+    run.wait_for("signals")
+    assert {
+        "teller  | session of its own True",
+        "teller  | files ['/dev/null', 'pipe', 'pipe']",
+        "teller  | signals ['SIG_DFL', 'SIG_DFL']",
+    } <= set(run.output.splitlines())
+    assert len(run.find("customer-hub: teller")) == 1
+
+
+def test_an_error_of_a_function_is_printed_and_ends_its_process_alone(start: Start) -> None:
+    run = start("forked")
+    wait_until(lambda: run.output.count("raising | RuntimeError: no luck") == 2)
+    assert "raising ended with exit code 1; restarting in 0.05 s" in run.output
+    assert run.output.count("session of its own") == 1
+    run.send(signal.SIGTERM)
+    assert run.wait() == 0
+    assert run.list_processes() == {}
+
+
 def test_a_program_that_ends_before_the_group_is_ready_takes_it_down_at_once(start: Start) -> None:
     run = start("stillborn")
     assert run.wait() == 1

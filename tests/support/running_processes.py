@@ -19,7 +19,7 @@ class RunningCommand:
     """A Python command in a process of its own.
 
     Its processes are recognised by a mark in their environment, or by the name of the folder of `log` in their title:
-    Valkey writes its title over its environment.
+    Valkey writes its title over its environment, and setproctitle does without SPT_NOENV.
     """
 
     def __init__(self, words: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -31,7 +31,7 @@ class RunningCommand:
             self.process = subprocess.Popen(
                 [sys.executable, *words],
                 cwd=ROOT,
-                env={**os.environ, **(environment or {}), name: value},
+                env={**os.environ, **(environment or {}), name: value, "SPT_NOENV": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
