@@ -60,7 +60,7 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
             _require_editable(contract)
         if contract.connections is None:
             contract.connections = 0
-        profile = _lock_profile(contract)
+        profile = _find_profile(contract, is_locked=True)
         problems = clean_row(contract) + _problems(contract, profile)
         problems = [each for each in problems if not (is_new and each[0] == "account_id")]
         if problems:
@@ -105,12 +105,14 @@ def edit_refusal_reason(contract: Contract) -> str | None:
     return CONTRACT_ENDED if contract.status is ContractStatus.ENDED else None
 
 
-def _lock_profile(contract: Contract) -> Any:
-    """(customer_id, status) of the invoice profile of `contract`, or None. Nobody completes or removes it before this
-    transaction ends, so that no contract of a completed profile stays a draft.
+def _find_profile(contract: Contract, *, is_locked: bool = False) -> Any:
+    """(customer_id, status) of the invoice profile of `contract`, or None. One that `is_locked` nobody completes or
+    removes before this transaction ends, so that no contract of a completed profile stays a draft.
     """
     columns = select(InvoiceProfile.customer_id, InvoiceProfile.status)
-    query = columns.where(InvoiceProfile.id == contract.invoice_profile_id).with_for_update(key_share=True)
+    query = columns.where(InvoiceProfile.id == contract.invoice_profile_id)
+    if is_locked:
+        query = query.with_for_update(key_share=True)
     return db.session.execute(query).first() if contract.invoice_profile_id is not None else None
 
 
@@ -203,20 +205,26 @@ def change_contract_status(
     field.
     """
     require_access(actor, contract)
-    CONTRACT_STATUSES.check(transition, contract, actor)
+    check_contract_status(transition, contract, actor)
     cleaned_reason = clean_reason(reason)
     CONTRACT_STATUSES.check_inputs(transition, {"end_date": end_date})
     if transition.to_state is ContractStatus.LIVE:
-        _require_eligible_for_live(contract, actor)
+        _require_completed(_find_profile(contract, is_locked=True))
     with history.with_reason(cleaned_reason), save_changes():
         if transition.required_inputs and end_date is not None:
             contract.end_date = _check_end_date(contract, end_date)
         CONTRACT_STATUSES.apply(transition, contract, actor)
 
 
-def _require_eligible_for_live(contract: Contract, actor: Actor) -> None:
-    require_eligible(get_customer(contract, actor), actor=actor)
-    profile = _lock_profile(contract)
+def check_contract_status(transition: ContractTransition, contract: Contract, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where `actor` cannot make `transition` of `contract` now."""
+    CONTRACT_STATUSES.check(transition, contract, actor)
+    if transition.to_state is ContractStatus.LIVE:
+        require_eligible(get_customer(contract, actor), actor=actor)
+        _require_completed(_find_profile(contract))
+
+
+def _require_completed(profile: Any) -> None:
     if profile is None or profile.status not in list_profile_statuses(ContractStatus.LIVE):
         raise WrongState("The invoice profile is not completed yet")
 

@@ -202,9 +202,9 @@ class ContractView(CustomerOwnedView):
     }
     operations = tuple(
         transition_operation(
-            transitions.CONTRACT_STATUSES,
             transition,
             contracts.change_contract_status,
+            contracts.check_contract_status,
             form=EndForm if transition.required_inputs else ReasonForm,
             icon={"end": "stop", "live": "run"}.get(transition.name, "clock"),
             danger=transition.name == "end",

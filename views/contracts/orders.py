@@ -126,9 +126,9 @@ class OrderView(CustomerOwnedView):
     }
     operations = tuple(
         transition_operation(
-            transitions.ORDER_STATUSES,
             transition,
             orders.change_order_status,
+            transitions.ORDER_STATUSES.check,
             form=DeliveryForm if transition.required_inputs else NoteForm,
             icon={"start": "run", "deliver": "ok"}.get(transition.name, "stop"),
             danger=transition.name == "cancel",

@@ -8,9 +8,9 @@ from wtforms.validators import Length, Optional
 
 from customerhub.contracts.contracts import LONGEST_REASON
 from customerhub.core.permissions import Actor, Permission
-from customerhub.core.state_machine import StateMachine, Transition
+from customerhub.core.state_machine import Transition
 from views.framework.forms import clean_input
-from views.framework.operation import Operation
+from views.framework.operation import Operation, refusal_reason
 
 
 def reason_field(label: str) -> TextAreaField:
@@ -19,16 +19,18 @@ def reason_field(label: str) -> TextAreaField:
 
 
 def transition_operation(
-    machine: StateMachine[Any, Any],
     transition: Transition[Any, Any],
     action: Callable[..., object],
+    check: Callable[[Any, Any, Actor], None],
     *,
     form: type[Form],
     icon: str,
     danger: bool = False,
     initial_values: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None,
 ) -> Operation:
-    """A transition that `action` makes of a contract or order, with what the form asks for."""
+    """A transition that `action` makes of a contract or order, with what the form asks for. `check(transition, row,
+    actor)` raises why not.
+    """
 
     def run(row: Any, *, actor: Actor, **values: Any) -> None:
         action(row, transition, actor=actor, **values)
@@ -41,7 +43,7 @@ def transition_operation(
         explanation=transition.explanation,
         form=form,
         initial_values=initial_values,
-        unavailable_reason=lambda row, actor: machine.refusal_reason(transition, row, actor),
+        unavailable_reason=lambda row, actor: refusal_reason(check, transition, row, actor),
         icon=icon,
         danger=danger,
     )

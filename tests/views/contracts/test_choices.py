@@ -102,3 +102,18 @@ def test_an_order_goes_on_a_contract_that_has_not_ended(organisations: TwoOrgani
     assert list_options(agent.get(url).text, "contract_id") == [str(contract.id)]
     answer = agent.submit(url, description="A", contract_id=str(ended.id))
     assert answer.status_code == 422
+
+
+def test_a_contract_is_made_live_again_only_where_that_is_accepted(organisations: TwoOrganisations, agent: Browser):
+    contract = make_contract(ContractStatus.PASSIVE)(organisations)
+    details, page = f"{CONTRACT}details/?id={contract.id}", f"{CONTRACT}operation/live/?id={contract.id}"
+    assert "Make live again" in page_text(agent.get(details).text)
+    form = agent.read_form(page)
+    make.BlacklistEntryFactory(organisation=own_organisation(organisations), customer_id=contract.customer_id)
+    db.session.commit()
+    assert "Make live again" not in page_text(agent.get(details).text)
+    reason = "is blacklisted and cannot be contracted"
+    assert reason in page_text(agent.get(page).text)
+    assert reason in page_text(agent.post(page, form).text)
+    db.session.refresh(contract)
+    assert contract.status is ContractStatus.PASSIVE
