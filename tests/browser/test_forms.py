@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models import Customer
 from models.base import db
 from models.enums import Role
-from tests.browser.conftest import LiveServer, OpenAs, PageFaults
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
 from tests.browser.steps import field, fill_core, open_tab, save
 
 
@@ -183,3 +183,25 @@ def test_grants_are_shown_for_roles_that_can_hold_them(open_as: OpenAs) -> None:
         expect(heading).to_be_visible(visible=is_shown)
         expect(grant).to_be_visible(visible=is_shown)
     expect(page.get_by_label("Platform")).to_have_count(0)
+
+
+def test_a_type_of_address_is_chosen_once(open_as: OpenAs, live_server: LiveServer) -> None:
+    key = add_prospect(live_server, "Addressed", "ADDRESSED")
+    page = open_as(Role.AGENT)
+    page.goto(f"/admin/customers/edit/?id={key}#addresses")
+    block = page.locator("#addresses-list")
+    add, types = block.get_by_role("button", name="+ Add address"), block.locator("[data-rows] select[name$='-kind']")
+    add.click()
+    add.click()
+    expect(types.nth(0)).to_have_value("mailing")
+    expect(types.nth(1)).to_have_value("correspondence")
+    assert types.nth(0).locator("option:disabled").all_text_contents() == ["Correspondence"]
+    types.nth(0).select_option("registered")
+    assert types.nth(1).locator("option:disabled").all_text_contents() == ["Registered"]
+    add.click()
+    expect(types.nth(2)).to_have_value("mailing")
+    expect(add).to_be_disabled()
+    block.locator(".remove").nth(1).click()
+    expect(types).to_have_count(2)
+    expect(add).to_be_enabled()
+    assert types.nth(1).locator("option:disabled").all_text_contents() == ["Registered"]

@@ -152,6 +152,7 @@ INLINES = (
         ("kind", "lines", "postal_code", "city", "country"),
         label="Addresses",
         add_label="+ Add address",
+        differs="kind",
     ),
     Inline(
         "legal_entities",

@@ -46,7 +46,10 @@ SET_MEMBERS: dict[str, Any] = {"correspondence_modes": CorrespondenceMode, "port
 
 @dataclass(frozen=True)
 class Inline:
-    """Rows of `model`, held by the attribute `name`, that are edited with their owner."""
+    """Rows of `model`, held by the attribute `name`, that are edited with their owner.
+
+    The column that `differs` has another value in each row: what one row has is not offered in the others.
+    """
 
     name: str
     model: type[OrganisationRow]
@@ -54,6 +57,7 @@ class Inline:
     label: str
     add_label: str = "+ Add"
     picker: Callable[[], dict[str, Any]] | None = None
+    differs: str = ""
 
 
 def format_value(value: Any) -> str:

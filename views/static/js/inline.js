@@ -1,5 +1,24 @@
 // Lists inside a form: adding, removing and taking back rows, and picking from the list beside them.
 
+// What differs from row to row cannot be chosen twice, and where everything is chosen there is nothing to add.
+function offerUnused(list) {
+  const present = [...list.querySelectorAll('[data-rows] > [data-row]')].filter((row) => !row.querySelector('.remove input').checked);
+  const fields = present.map((row) => row.querySelector(`select[name$="-${list.dataset.differs}"]`));
+  const used = fields.map((field) => field.value);
+  for (const field of fields) {
+    for (const option of field.options) option.disabled = !option.selected && option.value !== '' && used.includes(option.value);
+  }
+  const values = [...(fields[0]?.options ?? [])].map((option) => option.value).filter(Boolean);
+  list.querySelector('[data-add]').disabled = values.length > 0 && values.every((value) => used.includes(value));
+}
+
+function chooseUnused(list, row) {
+  const field = row.querySelector(`select[name$="-${list.dataset.differs}"]`);
+  const others = [...list.querySelectorAll(`[data-rows] select[name$="-${list.dataset.differs}"]`)].filter((each) => each !== field);
+  const unused = [...field.options].find((option) => !others.some((other) => other.value === option.value));
+  if (unused) field.value = unused.value;
+}
+
 function addRow(list, prepare) {
   const number = Number(list.dataset.next);
   list.dataset.next = String(number + 1);
@@ -9,6 +28,7 @@ function addRow(list, prepare) {
   list.querySelector('[data-rows]').append(row);
   const prefix = `${list.dataset.inline}-${number}-`;
   prepare?.(row, prefix);
+  if (list.dataset.differs) chooseUnused(list, row);
   const fields = [...row.querySelectorAll('input:not([type="hidden"]):not(.sr), select, textarea')];
   const first = prepare ? fields[1] : fields[0];
   (first ?? fields[0])?.focus();
@@ -56,6 +76,10 @@ document.addEventListener('change', (event) => {
     field.required = !box.checked;
   });
 });
+
+const offerUnusedEverywhere = () => document.querySelectorAll('[data-differs]').forEach(offerUnused);
+document.addEventListener('change', offerUnusedEverywhere);
+offerUnusedEverywhere();
 
 document.addEventListener('input', (event) => {
   if (!event.target.matches('[data-pick-search]')) return;
