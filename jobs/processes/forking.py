@@ -5,15 +5,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
 from setproctitle import setproctitle
 
 from jobs.processes.parent_death import die_with_parent
-
-_MAX_DESCRIPTORS = 1 << 20  # more than a process of ours has
 
 
 def fork_process(
@@ -66,16 +66,16 @@ def _detach(output: int, descriptors: Collection[int]) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # hanging up is ignored under nohup
-            signal.signal(number, signal.SIG_DFL)
+    for each in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        if signal.getsignal(each) != signal.SIG_IGN:  # hanging up is ignored under nohup
+            signal.signal(each, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    first = 3
-    for kept in sorted(descriptors):
-        os.closerange(first, kept)
-        os.set_inheritable(kept, True)
-        first = kept + 1
-    os.closerange(first, _MAX_DESCRIPTORS)
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if number in descriptors:
+            os.set_inheritable(number, True)
+        elif number > sys.stderr.fileno():
+            with suppress(OSError):  # that of the folder that was listed
+                os.close(number)

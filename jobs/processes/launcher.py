@@ -90,11 +90,13 @@ def build_programs(app: Flask, settings: Settings, lock: int, listener: socket.s
 
     The web comes before the workers: somebody is waiting for its first page.
     """
-    group = [_web(app, settings, listener)]
+    environment = {"HUB_DATA_DIR": str(settings.data_dir)}
+    group = [_web(app, listener, environment)]
     for number in range(1, settings.workers + 1):
-        group.append(Program(f"worker.{number}", partial(worker.run, app, settings, DEFAULT), 2))
-    group.append(Program("worker.bulk", partial(worker.run, app, settings, BULK), 2))
-    group.append(Program("scheduler", partial(scheduler.run, settings), 2))
+        run = partial(worker.run, app, settings, DEFAULT)
+        group.append(Program(f"worker.{number}", run, 2, environment=environment))
+    group.append(Program("worker.bulk", partial(worker.run, app, settings, BULK), 2, environment=environment))
+    group.append(Program("scheduler", partial(scheduler.run, settings), 2, environment=environment))
     if settings.redis_url is None:
         group.append(_queue_server(settings.data_dir, lock))
     return group
@@ -111,14 +113,14 @@ def _queue_server(data_dir: Path, lock: int) -> Program:
     )
 
 
-def _web(app: Flask, settings: Settings, listener: socket.socket) -> Program:
+def _web(app: Flask, listener: socket.socket, environment: dict[str, str]) -> Program:
     """The web server, on a socket that stays open while it is restarted: requests wait instead of failing."""
     return Program(
         "web",
         partial(web_server.run, app),
         1,
         is_ready=_WebProbe(listener),
-        environment={"HUB_DATA_DIR": str(settings.data_dir), "HUB_LISTEN_FD": str(listener.fileno())},
+        environment={**environment, "HUB_LISTEN_FD": str(listener.fileno())},
         descriptors=(listener.fileno(),),
     )
 

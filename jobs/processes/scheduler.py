@@ -96,6 +96,7 @@ class HubScheduler(CronScheduler):
 
 def run(settings: Settings) -> int:
     """Queue what is due until SIGTERM or SIGINT; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("rq.cron").setLevel(logging.WARNING)
     connection = connect(settings)
     HubScheduler(connection, SCHEDULE).start()
@@ -103,7 +104,6 @@ def run(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         sys.exit(run(load_settings(os.environ)))
     except SettingError as error:
