@@ -30,7 +30,9 @@ def protect_data(settings: Settings) -> None:
     if not _is_shared_place(settings.data_dir):
         corrected_count += _close_to_others(settings.data_dir, os.O_DIRECTORY)
     if corrected_count:
-        log.warning("%s: %s files and folders could be read by others, corrected", settings.data_dir, corrected_count)
+        log.warning(
+            "%s: files and folders that others could read, now closed to them: %s", settings.data_dir, corrected_count
+        )
 
 
 def _list_own_paths(settings: Settings) -> Iterator[Path]:
