@@ -7,19 +7,31 @@ import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextvars import Context
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from sqlalchemy.orm import scoped_session
 
 from app import create_app
 from customerhub.core.config import Settings
+from customerhub.users import passwords
 from customerhub.users.demo_logins import LOGINS_FILE
 from models.base import db
-from tests.support.databases import KINDS, TEMPLATE, Databases, database_url, databases, databases_of, settings_for
+from tests.support.databases import (
+    KINDS,
+    TEMPLATE,
+    TEMPLATE_PREFIX,
+    Databases,
+    database_url,
+    databases,
+    databases_of,
+    settings_for,
+)
 from tests.support.servers import Valkey, postgresql, valkey_server
 from tests.support.services import replace_services
 
@@ -33,10 +45,15 @@ __all__ = [
 ]  # fixtures made elsewhere
 
 DATABASE = "hub_test"
+DEMO_TEMPLATE = f"{TEMPLATE_PREFIX}demo"
 
 # Time limits would only tell how busy the machine is.
 hypothesis.settings.register_profile("hub", deadline=None, database=None)
 hypothesis.settings.load_profile("hub")
+
+# What is to take an attacker long takes hundreds of sign-ins long too: the same hashes, of little work.
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+passwords._DUMMY_HASH = passwords.hash_password("nobody has this password")
 
 # Looking for circles among what eight thousand tests and all modules hold took a third of the time.
 gc.set_threshold(50_000, 20, 20)
@@ -119,6 +136,31 @@ def reset_app(
 def app(reset_app: Callable[[str], Flask]) -> Flask:
     """The app over an empty database at the newest migration, an empty queue and an empty folder for files."""
     return reset_app(TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(
+    session_app: Flask, settings: Settings, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What the demo puts into the data folder; its rows are in a template."""
+    close_connections(session_app)
+    databases.create(DATABASE)
+    answer = session_app.test_cli_runner().invoke(args=["demo"])
+    assert answer.exit_code == 0, answer.output
+    close_connections(session_app)
+    databases.create(DEMO_TEMPLATE, template=DATABASE)
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(settings.files_dir, folder / settings.files_dir.name)
+    shutil.copy(settings.data_dir / LOGINS_FILE, folder)
+    return folder
+
+
+@pytest.fixture
+def demo_app(reset_app: Callable[[str], Flask], settings: Settings, demo_folder: Path) -> Flask:
+    """The app with the demo, as the command `demo` makes it, and an empty queue."""
+    app = reset_app(DEMO_TEMPLATE)
+    shutil.copytree(demo_folder, settings.data_dir, dirs_exist_ok=True)
+    return app
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from customerhub.core.permissions import Actor
 from models import Customer, CustomerStatus, History, InvoiceType, Organisation, OutboxMessage, User
 from models.base import db
 from models.enums import Role, StatusBehaviour
-from seed.demo import seed_demo
 
 pytestmark = pytest.mark.slow  # nearly each makes a whole demo
 
@@ -55,18 +54,17 @@ def test_init_again_changes_nothing(app: Flask):
 
 @pytest.mark.parametrize("command", ["init", "init --organisation Acme", "demo"])
 @pytest.mark.slow
-def test_reference_data_that_was_renamed_or_deleted_does_not_come_back(app: Flask, command: str):
-    run_command(app, "init", "--organisation", "Acme")
-    run_command(app, "demo")
-    with app.app_context(), history.act_as(Actor(None, 0), "test"):
+def test_reference_data_that_was_renamed_or_deleted_does_not_come_back(demo_app: Flask, command: str):
+    run_command(demo_app, "init", "--organisation", "Acme")
+    with demo_app.app_context(), history.act_as(Actor(None, 0), "test"):
         for name in ("Acme", "Demo"):
             organisation = db.session.scalars(select(Organisation).where(Organisation.name == name)).one()
             rows = {row.name: row for row in db.session.query(InvoiceType).filter_by(organisation_id=organisation.id)}
             rows["Usage"].name = "Used"
             db.session.delete(rows["One-off"])
         db.session.commit()
-    assert run_command(app, *command.split())[0] == 0
-    with app.app_context():
+    assert run_command(demo_app, *command.split())[0] == 0
+    with demo_app.app_context():
         names = db.session.scalars(select(InvoiceType.name).order_by(InvoiceType.name)).all()
         assert names == ["Recurring", "Recurring", "Used", "Used"]
 
@@ -76,9 +74,8 @@ def test_an_organisation_is_the_same_whatever_its_case(app: Flask):
     assert json.loads(run_command(app, "init", "--organisation", "ACME", "--json")[1]) == {"organisations": ["Acme"]}
 
 
-def test_the_demo_has_customers_in_every_status(app: Flask):
-    run_command(app, "demo")
-    with app.app_context():
+def test_the_demo_has_customers_in_every_status(demo_app: Flask):
+    with demo_app.app_context():
         used = select(CustomerStatus.behaviour).join(Customer, Customer.status_id == CustomerStatus.id).distinct()
         assert set(db.session.scalars(used)) == set(StatusBehaviour)
 
@@ -118,14 +115,12 @@ def test_an_organisation_that_there_is_not_is_named_with_those_there_are(app: Fl
 
 @pytest.mark.parametrize("count", [1, 2500])
 @pytest.mark.slow
-def test_made_up_customers_are_whole(app: Flask, count: int):
-    with app.app_context(), history.act_as(Actor(None, 0), "test"):
-        seed_demo(app.config["HUB"].data_dir)
-        db.session.commit()
+def test_made_up_customers_are_whole(demo_app: Flask, count: int):
+    with demo_app.app_context():
         before = db.session.scalar(select(func.count()).select_from(Customer)) or 0
-    status, printed = run_command(app, "synthesize", "--customers", str(count), "--json")
+    status, printed = run_command(demo_app, "synthesize", "--customers", str(count), "--json")
     assert (status, json.loads(printed)) == (0, {"made": count})
-    with app.app_context():
+    with demo_app.app_context():
         customer = db.session.scalars(select(Customer).order_by(Customer.id.desc()).limit(1)).one()
         assert db.session.scalar(select(func.count()).select_from(Customer)) == before + count
         assert customer.accounts[0].number == customer.account_number
@@ -135,8 +130,8 @@ def test_made_up_customers_are_whole(app: Flask, count: int):
         assert db.session.scalar(history_count) == count
 
 
-def test_the_demo_may_be_made_again(app: Flask):
-    first, second = run_command(app, "demo", "--json"), run_command(app, "demo", "--json")
+def test_the_demo_may_be_made_again(demo_app: Flask):
+    first, second = run_command(demo_app, "demo", "--json"), run_command(demo_app, "demo", "--json")
     assert first == second
     logins = json.loads(first[1])["logins"]
     assert [login["role"] for login in logins] == [role.value for role in Role]
@@ -157,44 +152,39 @@ def count_messages(app: Flask) -> int:
         return db.session.scalar(select(func.count()).select_from(OutboxMessage)) or 0
 
 
-def test_the_demo_has_something_to_remind_of_in_every_month(app: Flask):
-    run_command(app, "demo")
-    before = count_messages(app)
+def test_the_demo_has_something_to_remind_of_in_every_month(demo_app: Flask):
+    before = count_messages(demo_app)
     first = clock.get_today().replace(day=15)
     for months in range(-11, 13):
-        assert (
-            run_reminders_command(app, "--as-of", add_months(first, months).isoformat(), "--dry-run")["planned"] > 0
-        ), months
-    assert count_messages(app) == before
+        day = add_months(first, months).isoformat()
+        assert run_reminders_command(demo_app, "--as-of", day, "--dry-run")["planned"] > 0, day
+    assert count_messages(demo_app) == before
 
 
-def test_a_day_is_planned_once_and_an_earlier_one_can_be_replayed(app: Flask):
-    run_command(app, "demo")
-    before = count_messages(app)
-    with app.app_context():
+def test_a_day_is_planned_once_and_an_earlier_one_can_be_replayed(demo_app: Flask):
+    before = count_messages(demo_app)
+    with demo_app.app_context():
         today = organisation_today(db.session.scalars(select(Organisation.id)).one())
-    dry = run_reminders_command(app, "--as-of", today.isoformat(), "--dry-run")
-    done = run_reminders_command(app)
+    dry = run_reminders_command(demo_app, "--as-of", today.isoformat(), "--dry-run")
+    done = run_reminders_command(demo_app)
     assert (dry["planned"], dry["not_sent"]) == (done["planned"], done["not_sent"])
-    assert count_messages(app) == before + done["planned"] > before
-    assert run_reminders_command(app, "--as-of", today.isoformat())["planned"] == 0
-    assert run_reminders_command(app, "--as-of", add_months(today, -2).isoformat())["planned"] > 0
+    assert count_messages(demo_app) == before + done["planned"] > before
+    assert run_reminders_command(demo_app, "--as-of", today.isoformat())["planned"] == 0
+    assert run_reminders_command(demo_app, "--as-of", add_months(today, -2).isoformat())["planned"] > 0
 
 
-def test_each_organisation_has_its_own_reminders(app: Flask):
-    run_command(app, "demo")
-    run_command(app, "init", "--organisation", "Acme")
-    assert run_reminders_command(app, "--organisation", "Acme")["planned"] == 0
+def test_each_organisation_has_its_own_reminders(demo_app: Flask):
+    run_command(demo_app, "init", "--organisation", "Acme")
+    assert run_reminders_command(demo_app, "--organisation", "Acme")["planned"] == 0
     both, demo = (
-        run_reminders_command(app, "--dry-run"),
-        run_reminders_command(app, "--organisation", "demo", "--dry-run"),
+        run_reminders_command(demo_app, "--dry-run"),
+        run_reminders_command(demo_app, "--organisation", "demo", "--dry-run"),
     )
     assert both == demo
 
 
 @pytest.mark.parametrize("words", ["--as-of 2026-02-30", "--as-of yesterday", "--organisation Nowhere"])
-def test_a_day_or_organisation_that_there_is_not(app: Flask, words: str):
-    run_command(app, "demo")
-    before = count_messages(app)
-    assert run_command(app, "remind", *words.split())[0] == 2
-    assert count_messages(app) == before
+def test_a_day_or_organisation_that_there_is_not(demo_app: Flask, words: str):
+    before = count_messages(demo_app)
+    assert run_command(demo_app, "remind", *words.split())[0] == 2
+    assert count_messages(demo_app) == before

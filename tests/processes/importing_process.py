@@ -17,7 +17,7 @@ from models.base import db
 
 def main(words: list[str]) -> None:
     action, *rest = words
-    checking.CHUNK_SIZE = 100
+    checking.CHUNK_SIZE = 40
     with create_app().app_context():
         if action == "save":
             stop_after_chunks(rest[1:])

@@ -28,9 +28,8 @@ def count_rows() -> list[Any]:
 
 
 @pytest.mark.slow
-def test_there_is_something_to_decide_of_every_kind(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_there_is_something_to_decide_of_every_kind(demo_app: Flask):
+    with demo_app.app_context():
         tasks = db.session.scalars(select(ApprovalTask)).all()
         open_ones = [task for task in tasks if task.is_open]
         assert {task.kind for task in open_ones} == {TaskKind.ONBOARDING, TaskKind.PARTICULARS, TaskKind.BLACKLIST}
@@ -54,18 +53,16 @@ def test_there_is_something_to_decide_of_every_kind(app: Flask):
         assert db.session.scalars(unbilled_customers).all() == []
 
 
-def test_making_it_again_adds_nothing(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_making_it_again_adds_nothing(demo_app: Flask):
+    with demo_app.app_context():
         before = count_rows()
-    make_demo(app)
-    with app.app_context():
+    make_demo(demo_app)
+    with demo_app.app_context():
         assert count_rows() == before
 
 
-def test_reviews_were_done_and_some_are_not(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_reviews_were_done_and_some_are_not(demo_app: Flask):
+    with demo_app.app_context():
         reviews = db.session.scalars(select(Review)).all()
         assert len(reviews) > 5
         assert all(review.due_on is not None and review.due_on <= review.done_on for review in reviews)

@@ -24,9 +24,8 @@ def list_contracts(customer_id: int) -> list[Contract]:
     return list(db.session.scalars(select(Contract).where(Contract.customer_id == customer_id)))
 
 
-def test_there_is_one_in_every_status_of_part_of_the_live_customers(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_there_is_one_in_every_status_of_part_of_the_live_customers(demo_app: Flask):
+    with demo_app.app_context():
         contracts, orders = (db.session.scalars(select(model)).all() for model in (Contract, CustomerOrder))
         assert {each.status for each in contracts} == set(ContractStatus)
         assert {each.status for each in orders} == set(OrderStatus)
@@ -44,9 +43,8 @@ def test_there_is_one_in_every_status_of_part_of_the_live_customers(app: Flask):
         assert all(each.contract.customer_id == each.customer_id for each in orders if each.contract)
 
 
-def test_the_partner_and_the_portal_user_have_some(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_the_partner_and_the_portal_user_have_some(demo_app: Flask):
+    with demo_app.app_context():
         partner, reader = (
             db.session.scalars(select(User).where(User.email == email_of(role))).one()
             for role in (Role.PARTNER, Role.CUSTOMER)
@@ -65,9 +63,8 @@ def test_the_partner_and_the_portal_user_have_some(app: Flask):
         assert PortalPermission.CONTRACTS in reader.portal_permissions
 
 
-def test_the_ndas_are_documents(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_the_ndas_are_documents(demo_app: Flask):
+    with demo_app.app_context():
         file = db.session.scalars(select(StoredFile)).first()
         assert file is not None
         with storage.open_file(file) as stream:
@@ -79,12 +76,11 @@ def test_the_ndas_are_documents(app: Flask):
             assert content[int(line[:10]) :].startswith(b"%d 0 obj" % number)
 
 
-def test_making_it_again_adds_nothing(app: Flask):
-    make_demo(app)
-    with app.app_context():
+def test_making_it_again_adds_nothing(demo_app: Flask):
+    with demo_app.app_context():
         before = count_rows()
         numbers = db.session.scalars(select(Contract.number).order_by(Contract.id)).all()
-    make_demo(app)
-    with app.app_context():
+    make_demo(demo_app)
+    with demo_app.app_context():
         assert count_rows() == before
         assert db.session.scalars(select(Contract.number).order_by(Contract.id)).all() == numbers

@@ -4,6 +4,7 @@ doubled or late beyond the gap, by an account that walks over the calendar.
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -40,29 +41,33 @@ class JobRun:
 
 
 class Worker:
-    """A process that does the daily job."""
+    """A process that does the daily job, and is followed by another where it is killed."""
 
     def __init__(self, settings: Any) -> None:
-        self._environment = os.environ | {
+        environment = os.environ | {
             "DATABASE_URL": settings.database_url,
             "HUB_DATA_DIR": str(settings.data_dir),
             "HUB_SECRET_KEY": "tests",
             "REDIS_URL": settings.redis_url,
         }
-        self._process = self._start()
-
-    def _start(self) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.processes.reminding_process"],
             cwd=ROOT,
-            env=self._environment,
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        return process
+        self._working = self._wait_for_work()
+
+    def _wait_for_work(self) -> int:
+        """The number of the process that is ready to work. What a killed one had answered before is thrown away."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        while not line.startswith("ready "):
+            assert line, "it has ended"
+            line = self._process.stdout.readline()
+        return int(line.removeprefix("ready "))
 
     def send_day(self, organisation_id: int, day: date) -> None:
         assert self._process.stdin is not None
@@ -74,9 +79,8 @@ class Worker:
         return int(self._process.stdout.readline())
 
     def kill(self) -> None:
-        self._process.kill()
-        self.stop()
-        self._process = self._start()
+        os.kill(self._working, signal.SIGKILL)
+        self._working = self._wait_for_work()
 
     def stop(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):

@@ -26,7 +26,8 @@ NEVER_ACCEPTED = (
     "nothing to see",
     "from right to left",
 )
-FIELDS_ONE_BY_ONE = ("a NUL", "a script")
+# A NUL ends what PostgreSQL takes; a script is the same to both.
+FIELDS_ONE_BY_ONE = {"postgresql": "a NUL", "sqlite": "a script"}
 EDITABLE = {endpoint: screen for endpoint, screen in SCREENS.items() if screen.editors}
 
 
@@ -69,24 +70,22 @@ def platform(organisations: TwoOrganisations) -> Browser:
 
 @pytest.mark.slow
 def test_nonsense_in_one_field_is_refused_or_harmless(organisations: TwoOrganisations, admin: Browser):
+    what = FIELDS_ONE_BY_ONE[db.engine.dialect.name]
     for endpoint, screen in EDITABLE.items():
         key = screen.row_of(organisations.own)
         url = f"/admin/{endpoint}/edit/?id={key}"
         form = admin.read_form(url)
         for name in filter(is_entered_by_people, list(form)):
-            for what in FIELDS_ONE_BY_ONE:
-                mark = last_change_id()
-                answer = admin.post(url, form | {name: HOSTILE_TEXTS[what]})
-                assert answer.status_code in (303, 422), (endpoint, name, what)
-                assert shows_no_markup(answer)
-                if answer.status_code == 422:
-                    assert changes_since(mark) == [], (endpoint, name, what)
-                    continue
-                stored_values = [
-                    each for entry in changes_since(mark) for pair in entry.changes.values() for each in pair
-                ]
-                assert not any(isinstance(each, str) and "\x00" in each for each in stored_values), (endpoint, name)
-                form = admin.read_form(url)
+            mark = last_change_id()
+            answer = admin.post(url, form | {name: HOSTILE_TEXTS[what]})
+            assert answer.status_code in (303, 422), (endpoint, name, what)
+            assert shows_no_markup(answer)
+            if answer.status_code == 422:
+                assert changes_since(mark) == [], (endpoint, name, what)
+                continue
+            stored_values = [each for entry in changes_since(mark) for pair in entry.changes.values() for each in pair]
+            assert not any(isinstance(each, str) and "\x00" in each for each in stored_values), (endpoint, name)
+            form = admin.read_form(url)
         for page in ("", f"details/?id={key}", f"details/?id={key}&tab=history", f"edit/?id={key}", "export/csv/"):
             answer = admin.get(f"/admin/{endpoint}/{page}")
             assert answer.status_code == 200, (endpoint, page)
