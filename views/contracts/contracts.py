@@ -205,6 +205,7 @@ class ContractView(CustomerOwnedView):
             transitions.CONTRACT_STATUSES,
             transition,
             contracts.change_contract_status,
+            contracts.change_contract_statuses if contracts.can_change_many(transition) else None,
             form=EndForm if transition.required_inputs else ReasonForm,
             icon={"end": "stop", "live": "run"}.get(transition.name, "clock"),
             danger=transition.name == "end",

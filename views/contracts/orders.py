@@ -129,6 +129,7 @@ class OrderView(CustomerOwnedView):
             transitions.ORDER_STATUSES,
             transition,
             orders.change_order_status,
+            orders.change_order_statuses,
             form=DeliveryForm if transition.required_inputs else NoteForm,
             icon={"start": "run", "deliver": "ok"}.get(transition.name, "stop"),
             danger=transition.name == "cancel",

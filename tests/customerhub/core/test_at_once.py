@@ -9,7 +9,8 @@ import pytest
 from customerhub.core import history
 from customerhub.core.errors import Invalid, StillLinked, WrongState
 from customerhub.core.permissions import Actor
-from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.deletion import delete_customer
+from customerhub.customers.records import save_customer
 from customerhub.setup.rows import delete_row, save_row
 from models import Customer, CustomerStatus, User
 from models.base import db
