@@ -107,8 +107,8 @@ def change_stages(
     contexts = load_onboarding_contexts(customers)
     onboarding_tasks = [context.task for context in contexts.values() if context.task is not None]
     references = preload_references(onboarding_tasks, names=("requester",))  # kept until they are told
-    entries = _list_entries_against(transition, customers, actor)
     changed_rows = task_locks.lock_customers_and_tasks(customers, onboarding_tasks)
+    entries = _list_entries_against(transition, customers, actor)
 
     def plan(customer: Customer) -> StageChange:
         require_access(actor, customer)
