@@ -9,14 +9,13 @@ from sqlalchemy import select
 
 from customerhub.approvals import blacklist, mails, stages, task_locks, tasks
 from customerhub.approvals.stages import STAGES, TASK_OUTCOMES, StageTransition
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.database import save_changes
 from customerhub.core.errors import HubError, Invalid, NotAllowed, raise_refusal
 from customerhub.core.many_rows import split_refused, write_changes
-from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access
 from customerhub.core.preloading import preload_references
-from models import ApprovalTask, BlacklistEntry, Customer, History
+from models import ApprovalTask, BlacklistEntry, Customer, History, Organisation
 from models.base import db
 from models.enums import Role, Stage, TaskKind, TaskState
 
@@ -104,11 +103,12 @@ def change_stages(
     """
     if not customers:
         return {}
+    organisation = db.session.get_one(Organisation, actor.organisation_id)
     contexts = load_onboarding_contexts(customers)
     onboarding_tasks = [context.task for context in contexts.values() if context.task is not None]
     references = preload_references(onboarding_tasks, names=("requester",))  # kept until they are told
     changed_rows = task_locks.lock_customers_and_tasks(customers, onboarding_tasks)
-    entries = _list_entries_against(transition, customers, actor)
+    entries = _list_entries_against(transition, customers, organisation)
 
     def plan(customer: Customer) -> StageChange:
         require_access(actor, customer)
@@ -157,15 +157,15 @@ def plan_change(
 
 
 def _list_entries_against(
-    transition: StageTransition, customers: Sequence[Customer], actor: Actor
+    transition: StageTransition, customers: Sequence[Customer], organisation: Organisation
 ) -> dict[int, list[BlacklistEntry]]:
     """The entries of the blacklist that keep `customers` from `transition`, by their ids: who is on it is not approved,
     and may well be referred or fail.
     """
     if transition.to_state not in (Stage.PASSED, Stage.BILLING):
         return {}
-    today = organisation_today(actor.organisation_id)
-    return blacklist.list_entries_by_id(customers, actor.organisation_id, as_of=today)
+    today = clock.get_today(organisation.timezone)
+    return blacklist.list_entries_by_id(customers, organisation.id, as_of=today)
 
 
 def make_changes(changes: Sequence[StageChange], *, actor: Actor) -> None:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from customerhub.approvals import blacklist, stages, task_locks, tasks, transitions
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.errors import HubError, raise_refusal
 from customerhub.core.many_rows import split_refused
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, require_access
 from customerhub.core.preloading import preload_references
 from customerhub.customers import after_save, alerts, change_requests
-from models import ApprovalTask, BlacklistEntry, Customer
+from models import ApprovalTask, BlacklistEntry, Customer, Organisation
+from models.base import db
 from models.enums import TaskKind, TaskState
 
 
@@ -124,7 +125,7 @@ class Decision:
 class DecisionContext:
     """What is asked when tasks are decided, looked up once for all of them: who cannot be approved as an entry of the
     blacklist is against it, by the customer's id, what was changed meanwhile where they are many, and in `references`
-    their customers and requesters.
+    the organisation, their customers and requesters.
     """
 
     entries: Mapping[int, Sequence[BlacklistEntry]]
@@ -133,13 +134,14 @@ class DecisionContext:
 
 
 def _load_context(approval_tasks: Sequence[ApprovalTask], decision: Decision) -> DecisionContext:
-    references = preload_references(approval_tasks, names=("customer", "requester"))
+    organisation = db.session.get_one(Organisation, decision.actor.organisation_id)
+    references = [organisation, *preload_references(approval_tasks, names=("customer", "requester"))]
     customers = [task.customer for task in approval_tasks if task.customer is not None]
     changed_rows = task_locks.lock_customers_and_tasks(customers, approval_tasks)
     entries: Mapping[int, Sequence[BlacklistEntry]] = {}
     if decision.is_approval:
-        organisation_id = decision.actor.organisation_id
-        entries = blacklist.list_entries_by_id(customers, organisation_id, as_of=organisation_today(organisation_id))
+        today = clock.get_today(organisation.timezone)
+        entries = blacklist.list_entries_by_id(customers, organisation.id, as_of=today)
     return DecisionContext(entries, changed_rows, references)
 
 
