@@ -13,11 +13,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    event,
     or_,
     text,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, validates
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer import Customer
@@ -132,15 +131,12 @@ class BlacklistEntry(OrganisationRow):
         """The condition that an entry holds on a day."""
         return and_(cls.removed_at.is_(None), or_(cls.valid_until.is_(None), cls.valid_until >= as_of))
 
+    def update_derived_columns(self) -> None:
+        self.identity_key = number_key(self.identity_number)
+        self.registration_key = number_key(self.registration_number)
+
     def __str__(self) -> str:
         return self.name
-
-
-@event.listens_for(BlacklistEntry, "before_insert")
-@event.listens_for(BlacklistEntry, "before_update")
-def _update_number_keys(_mapper: Mapper[BlacklistEntry], _connection: Any, entry: BlacklistEntry) -> None:
-    entry.identity_key = number_key(entry.identity_number)
-    entry.registration_key = number_key(entry.registration_number)
 
 
 class Alert(OrganisationRow):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
 )
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -72,6 +73,17 @@ class Row(Base):
     @classmethod
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.version}
+
+    def update_derived_columns(self) -> None:
+        """Set the columns that follow from others of this row. Called before it is written, be it by a flush or with
+        many others by one statement: what is to happen then belongs here, not into a listener of one table.
+        """
+
+
+@event.listens_for(Row, "before_insert", propagate=True)
+@event.listens_for(Row, "before_update", propagate=True)
+def _update_derived_columns(_mapper: Any, _connection: Any, row: Row) -> None:
+    row.update_derived_columns()
 
 
 class OrganisationRow(Row):

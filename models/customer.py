@@ -16,11 +16,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
     false,
     text,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
@@ -353,6 +352,11 @@ class Customer(OrganisationRow):
         """The account that has the customer's own number; none before the customer is saved."""
         return next((account for account in self.accounts if account.is_main), None)
 
+    def update_derived_columns(self) -> None:
+        for name, value in derive_columns({name: getattr(self, name) for name in SOURCE_COLUMNS}).items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+
     def __str__(self) -> str:
         return self.name
 
@@ -388,11 +392,3 @@ def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
         "phone_key": phone_key(values.get("contact_number")),
         "search_text": fold_text("\n".join(text for text in searched if text)),
     }
-
-
-@event.listens_for(Customer, "before_insert")
-@event.listens_for(Customer, "before_update")
-def _update_derived_columns(_mapper: Mapper[Customer], _connection: Any, customer: Customer) -> None:
-    for name, value in derive_columns({name: getattr(customer, name) for name in SOURCE_COLUMNS}).items():
-        if getattr(customer, name) != value:
-            setattr(customer, name, value)

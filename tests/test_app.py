@@ -18,7 +18,7 @@ from customerhub.core.config import load_settings
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.permissions import Actor
 from customerhub.mail import outbox
-from customerhub.users import accounts
+from customerhub.users import accounts, invitations
 from customerhub.users.links import get_one_time_links
 from jobs import exports, mail, queue
 from models import OutboxMessage, StoredFile, User
@@ -95,7 +95,7 @@ def store_and_invite(hub: Hub, number: int) -> None:
         )
         user = User(name="Kim", email=f"kim{number}@{hub.name}.example", role=Role.AGENT)
         accounts.save_user(user, actor=hub.actor)
-        message = accounts.invite(user, links=get_one_time_links(), actor=hub.actor)
+        message = invitations.invite(user, links=get_one_time_links(), actor=hub.actor)
         db.session.commit()
     assert (hub.folder / file.storage_key[:2] / file.storage_key).read_bytes() == content
     [(address, token)] = set(LINK.findall(message.text_body))

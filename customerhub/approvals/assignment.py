@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from customerhub.approvals import mails
 from customerhub.approvals.tasks import (
@@ -17,7 +17,7 @@ from customerhub.approvals.tasks import (
 )
 from customerhub.core.errors import HubError, Invalid, NotAllowed, WrongState, raise_refusal
 from customerhub.core.locking import lock_order_of
-from customerhub.core.many_rows import lock_rows, write_changes
+from customerhub.core.many_rows import lock_accepted, write_changes
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import STAFF, Actor, Permission, require_access, require_permission
 from customerhub.core.validation import check_not_past
@@ -122,20 +122,12 @@ def _change_tasks(
     tasks: Sequence[ApprovalTask], check: Callable[[ApprovalTask], None], actor: Actor, **values: Any
 ) -> dict[int, HubError]:
     """Give `values` to each of these tasks that `check` does not refuse. Returns why not, by the id of the others."""
-    has_many = len(tasks) > 1  # one by itself is written in the version that was read, without a look at it before
-    changed_ids = lock_rows(ApprovalTask, tasks, ApprovalTask.customer_id, ApprovalTask.id) if has_many else ()
-    accepted: list[ApprovalTask] = []
-    refusals: dict[int, HubError] = {}
-    for task in sorted(tasks, key=lock_order_of):
-        try:
-            require_access(actor, task)
-            check(task)
-            if task.id in changed_ids:
-                raise WrongState(CHANGED_MEANWHILE)
-        except HubError as error:
-            refusals[task.id] = error
-        else:
-            accepted.append(task)
+
+    def check_task(task: ApprovalTask) -> None:
+        require_access(actor, task)
+        check(task)
+
+    accepted, refusals = lock_accepted(tasks, check_task, WrongState(CHANGED_MEANWHILE))
     with saving_task():
         for task in accepted:
             for name, value in values.items():
@@ -151,13 +143,19 @@ def _get_assignable_user(user_id: int, actor: Actor) -> User:
     return user
 
 
-def release_undecidable_tasks(user: User) -> None:
-    """The open tasks that `user` has and can no longer decide go back to the queue, for anybody to claim."""
-    query = select(ApprovalTask).where(ApprovalTask.assignee_id == user.id, ApprovalTask.state == TaskState.OPEN)
-    if user.active and user.role in STAFF:
-        if Actor.from_user(user).has_permission(Permission.BLACKLIST):
-            return
-        query = query.where(ApprovalTask.kind.in_(MANAGER_KINDS))
+def release_undecidable_tasks(users: Sequence[User]) -> None:
+    """The open tasks that `users` have and can no longer decide go back to the queue, for anybody to claim."""
+    decider_ids = [user.id for user in users if user.active and user.role in STAFF]
+    manager_ids = [user.id for user in users if Actor.from_user(user).has_permission(Permission.BLACKLIST)]
+    other_ids = {user.id for user in users} - {*manager_ids}
+    if not other_ids:
+        return
+    is_undecidable = or_(ApprovalTask.assignee_id.not_in(decider_ids), ApprovalTask.kind.in_(MANAGER_KINDS))
+    query = select(ApprovalTask).where(
+        ApprovalTask.assignee_id.in_(other_ids), ApprovalTask.state == TaskState.OPEN, is_undecidable
+    )
     with saving_task():
-        for task in db.session.scalars(query.order_by(ApprovalTask.customer_id, ApprovalTask.id)):
+        tasks = db.session.scalars(query.order_by(ApprovalTask.customer_id, ApprovalTask.id)).all()
+        for task in tasks:
             task.assignee_id = None
+        write_changes(tasks)

@@ -4,7 +4,7 @@ A customer is matched by its id, and by its normalised identity or registration 
 new registration of the same body is the same body.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,8 @@ from sqlalchemy.orm import aliased
 from customerhub.approvals import tasks
 from customerhub.core import clock, history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import WrongState
+from customerhub.core.errors import HubError, WrongState, raise_refusal
+from customerhub.core.many_rows import split_refused
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.validation import check_not_past
@@ -89,13 +90,22 @@ def list_entries_by_numbers(
 
 def blacklisted_ids(customers: Sequence[Customer], *, as_of: date) -> set[int]:
     """The ids of those of `customers`, all of one organisation, for whom an entry holds on that day."""
-    bodies = [body_of(customer) for customer in customers]
-    entries = find_entries(bodies, customers[0].organisation_id, as_of=as_of)
-    return {customer.id for customer, own_entries in zip(customers, entries, strict=True) if own_entries}
+    entries_by_id = list_entries_by_id(customers, customers[0].organisation_id, as_of=as_of)
+    return {key for key, entries in entries_by_id.items() if entries}
 
 
-def select_blacklisted_ids(organisation_id: int, as_of: date, customer_id: int | None = None) -> Select[Any]:
-    """The ids of the organisation's customers, or of one of them, for whom an entry holds on that day.
+def list_entries_by_id(
+    customers: Sequence[Customer], organisation_id: int, *, as_of: date
+) -> dict[int, list[BlacklistEntry]]:
+    """The entries of an organisation that hold for each of `customers` on that day, by their ids, as `list_entries`."""
+    entries = find_entries([body_of(customer) for customer in customers], organisation_id, as_of=as_of)
+    return {customer.id: own_entries for customer, own_entries in zip(customers, entries, strict=True)}
+
+
+def select_blacklisted_ids(
+    organisation_id: int, as_of: date, customer_ids: Collection[int] | None = None
+) -> Select[Any]:
+    """The ids of the organisation's customers, or of those among `customer_ids`, for whom an entry holds on that day.
 
     Found from the entries, which are few, by each of the three ways in which one matches.
     """
@@ -106,7 +116,7 @@ def select_blacklisted_ids(organisation_id: int, as_of: date, customer_id: int |
         customer.identity_key == entry.identity_key,
         customer.registration_key == entry.registration_key,
     )
-    is_asked_for = true() if customer_id is None else customer.id == customer_id
+    is_asked_for = true() if customer_ids is None else customer.id.in_(customer_ids)
     queries = [
         select(customer.id)
         .join(entry, match_condition)
@@ -165,13 +175,8 @@ def keep_numbers_blacklisted(
             db.session.add(_build_entry(customer, **no_numbers | unlisted_numbers, **entry_values))
 
 
-def refuse_blacklisted(customer: Customer, action: str) -> None:
-    """Raises WrongState where `customer` is blacklisted today. `action` is the act, as in "approved"."""
-    refuse_entries(customer, list_entries(customer, as_of=organisation_today(customer.organisation_id)), action)
-
-
 def refuse_entries(customer: Customer, entries: Sequence[BlacklistEntry], action: str) -> None:
-    """As `refuse_blacklisted`, by the entries that hold for `customer`."""
+    """Raises WrongState where any of these `entries` holds for `customer`. `action` is the act, as in "approved"."""
     if entries:
         raise WrongState(_describe_refusal(customer, entries, action))
 
@@ -194,38 +199,76 @@ def request_blacklisting(
     customer: Customer, *, reason: str, valid_until: date | None = None, actor: Actor
 ) -> ApprovalTask:
     """Request that `customer` be blacklisted. Raises WrongState where it is, Conflict where that is requested."""
-    require_permission(actor, Permission.TASKS_WORK)
-    require_access(actor, customer)
-    if list_entries(customer, as_of=organisation_today(customer.organisation_id)):
-        raise WrongState(f"{customer} is already blacklisted")
-    cleaned_reason = _require_reason(reason)
-    check_not_past(valid_until, "valid_until", today=organisation_today(customer.organisation_id))
-    proposal = {"reason": cleaned_reason, "valid_until": valid_until.isoformat() if valid_until else None}
-    return tasks.open_task(
-        TaskKind.BLACKLIST,
-        actor=actor,
-        subject=customer.name,
-        customer=customer,
-        proposal=proposal,
-        comment=cleaned_reason,
-    )
+    requests, refusals = request_blacklistings([customer], reason=reason, valid_until=valid_until, actor=actor)
+    raise_refusal(refusals)
+    return requests[0]
+
+
+def request_blacklistings(
+    customers: Sequence[Customer], *, reason: str, valid_until: date | None = None, actor: Actor
+) -> tuple[list[ApprovalTask], dict[int, HubError]]:
+    """As `request_blacklisting`, of many at once: the requests, and why not, by the id of each customer without one.
+
+    Raises Conflict where somebody else requests it at the same moment.
+    """
+
+    def check_request(customer: Customer, entries: Sequence[BlacklistEntry], today: date) -> None:
+        if entries:
+            raise WrongState(f"{customer} is already blacklisted")
+        _require_reason(reason)
+        check_not_past(valid_until, "valid_until", today=today)
+
+    further_terms = {"valid_until": valid_until.isoformat() if valid_until else None}
+    return _request(TaskKind.BLACKLIST, customers, check_request, reason, further_terms, actor)
 
 
 def request_removal(customer: Customer, *, reason: str, actor: Actor) -> ApprovalTask:
     """Ask that `customer` be taken off the blacklist."""
+    requests, refusals = request_removals([customer], reason=reason, actor=actor)
+    raise_refusal(refusals)
+    return requests[0]
+
+
+def request_removals(
+    customers: Sequence[Customer], *, reason: str, actor: Actor
+) -> tuple[list[ApprovalTask], dict[int, HubError]]:
+    """As `request_removal`, of many at once, as `request_blacklistings`."""
+
+    def check_request(customer: Customer, entries: Sequence[BlacklistEntry], _today: date) -> None:
+        if not entries:
+            raise WrongState(f"{customer} is not blacklisted")
+        _require_reason(reason)
+
+    return _request(TaskKind.REMOVAL, customers, check_request, reason, {}, actor)
+
+
+def _request(
+    kind: TaskKind,
+    customers: Sequence[Customer],
+    check_request: Callable[[Customer, Sequence[BlacklistEntry], date], None],
+    reason: str,
+    further_terms: Mapping[str, Any],
+    actor: Actor,
+) -> tuple[list[ApprovalTask], dict[int, HubError]]:
+    """Request a decision about each of `customers` that `check_request` lets, by the entries that hold for it today."""
     require_permission(actor, Permission.TASKS_WORK)
-    require_access(actor, customer)
-    if not list_entries(customer, as_of=organisation_today(customer.organisation_id)):
-        raise WrongState(f"{customer} is not blacklisted")
+    today = organisation_today(actor.organisation_id)
+    entries = list_entries_by_id(customers, actor.organisation_id, as_of=today)
+
+    def check(customer: Customer) -> Customer:
+        require_access(actor, customer)
+        check_request(customer, entries[customer.id], today)
+        return customer
+
+    accepted, refusals = split_refused(customers, check)
+    if not accepted:
+        return [], refusals
     cleaned_reason = _require_reason(reason)
-    return tasks.open_task(
-        TaskKind.REMOVAL,
-        actor=actor,
-        subject=customer.name,
-        customer=customer,
-        proposal={"reason": cleaned_reason},
-        comment=cleaned_reason,
+    proposal = {"reason": cleaned_reason, **further_terms}
+    requests, further_refusals = tasks.open_tasks(
+        kind, accepted, proposal=proposal, comment=cleaned_reason, actor=actor
     )
+    return requests, refusals | further_refusals
 
 
 def add_to_blacklist(task: ApprovalTask) -> list[Customer]:

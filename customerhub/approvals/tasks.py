@@ -14,9 +14,10 @@ from customerhub.approvals import mails
 from customerhub.approvals.task_queue import find_next_assignee_id
 from customerhub.core import clock, history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Conflict, Invalid, NotAllowed, WrongState
-from customerhub.core.many_rows import write_changes
+from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed, WrongState, raise_refusal
+from customerhub.core.many_rows import add_rows, lock_accepted, split_refused, write_changes
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.preloading import preload_references
 from customerhub.core.validation import clean_text
 from models import ApprovalTask, Customer, Organisation, TaskComment
 from models.base import db
@@ -54,26 +55,66 @@ def open_task(
     organisation = db.session.get_one(Organisation, actor.organisation_id)
     if customer is not None and not is_first and find_open_task(customer, kind) is not None:
         raise Conflict(ALREADY_REQUESTED.format(kind.value))
-    task = ApprovalTask(
-        organisation_id=organisation.id,
-        kind=kind,
-        customer=customer,
-        subject=subject[:200],
-        requester_id=actor.id,
-        due_on=clock.get_today(organisation.timezone) + timedelta(days=organisation.task_days),
-        proposal=proposal or {},
-        assignee_id=find_next_assignee_id(organisation, actor) if kind not in MANAGER_KINDS else None,
-    )
-    try:
-        with save_changes():
-            db.session.add(task)
-    except Conflict as error:  # of two who ask at the same time one comes first
-        raise Conflict(ALREADY_REQUESTED.format(kind.value)) from error
+    task = _build_task(kind, organisation, subject, customer, proposal, actor)
+    task.assignee_id = find_next_assignee_id(organisation, actor) if kind not in MANAGER_KINDS else None
+    _add_tasks(kind, [task])
     if comment:
         add_comment(task, comment, actor=actor)
     if task.assignee_id is not None:
         mails.notify_assignee([task])
     return task
+
+
+def open_tasks(
+    kind: TaskKind, customers: Sequence[Customer], *, proposal: dict[str, Any], comment: str, actor: Actor
+) -> tuple[list[ApprovalTask], dict[int, HubError]]:
+    """As `open_task`, about many customers, for managers: of any other kind who gets a task may depend on who got the
+    one before. The tasks, and why not, by the id of each customer without one.
+
+    Raises Conflict where somebody else asks for one of them at the same moment.
+    """
+    organisation = db.session.get_one(Organisation, actor.organisation_id)
+    latest_tasks = find_latest_tasks(customers, kind)
+
+    def build(customer: Customer) -> ApprovalTask:
+        latest_task = latest_tasks.get(customer.id)
+        if latest_task is not None and latest_task.is_open:
+            raise Conflict(ALREADY_REQUESTED.format(kind.value))
+        return _build_task(kind, organisation, customer.name, customer, proposal, actor)
+
+    tasks, refusals = split_refused(customers, build)
+    _add_tasks(kind, tasks)
+    add_comments([(task.id, comment) for task in tasks], actor=actor)
+    return tasks, refusals
+
+
+def _build_task(
+    kind: TaskKind,
+    organisation: Organisation,
+    subject: str,
+    customer: Customer | None,
+    proposal: dict[str, Any] | None,
+    actor: Actor,
+) -> ApprovalTask:
+    """One that nobody has yet."""
+    return ApprovalTask(
+        organisation_id=organisation.id,
+        kind=kind,
+        customer_id=customer.id if customer is not None else None,
+        subject=subject[:200],
+        requester_id=actor.id,
+        due_on=clock.get_today(organisation.timezone) + timedelta(days=organisation.task_days),
+        proposal=proposal or {},
+        assignee_id=None,
+    )
+
+
+def _add_tasks(kind: TaskKind, tasks: Sequence[ApprovalTask]) -> None:
+    try:
+        with save_changes():
+            add_rows(tasks, "customer_id")
+    except Conflict as error:  # of two who ask at the same time one comes first
+        raise Conflict(ALREADY_REQUESTED.format(kind.value)) from error
 
 
 def find_open_task(customer: Customer, kind: TaskKind) -> ApprovalTask | None:
@@ -167,27 +208,27 @@ def clean_comment(
 
 def add_comment(task: ApprovalTask, text: str, *, actor: Actor) -> None:
     """Add what `actor` said to the talk about a task."""
-    add_comments([task], text, actor=actor)
+    add_comments([(task.id, text)], actor=actor)
 
 
-def add_comments(tasks: Sequence[ApprovalTask], text: str, *, actor: Actor) -> None:
-    """As `add_comment`, of one thing that was said to many tasks."""
-    if not tasks:
+def add_comments(texts: Sequence[tuple[int, str]], *, actor: Actor) -> None:
+    """As `add_comment`, of many tasks: the id of each and what was said to it."""
+    if not texts:
         return
-    common_values = {"user_id": actor.id, "text": text, "created_at": clock.get_now()}
-    rows = [{"organisation_id": task.organisation_id, "task_id": task.id, **common_values} for task in tasks]
+    common_values = {"organisation_id": actor.organisation_id, "user_id": actor.id, "created_at": clock.get_now()}
+    rows = [{"task_id": key, "text": text, **common_values} for key, text in texts]
     with save_changes():
-        statement = insert(TaskComment).returning(TaskComment.id, TaskComment.organisation_id)
+        statement = insert(TaskComment).returning(TaskComment.id, TaskComment.text)
         comments = db.session.execute(statement, rows, execution_options=history.bulk_options()).all()
-    changes = {"user": [None, str(actor.user)], "text": [None, text]} if actor.user else {"text": [None, text]}
+    author = {"user": [None, str(actor.user)]} if actor.user else {}
     history.record(
         history.build_entry(
-            organisation_id=comment.organisation_id,
+            organisation_id=actor.organisation_id,
             action="created",
             table="task_comment",
             row_id=comment.id,
-            title=text,
-            changes=changes,
+            title=comment.text,
+            changes=author | {"text": [None, comment.text]},
         )
         for comment in comments
     )
@@ -212,7 +253,7 @@ def close_tasks(outcomes: Sequence[tuple[ApprovalTask, TaskState]], *, comment: 
                 task.waits_for_requester = False
             write_changes([task for task, _ in outcomes])
         if comment:
-            add_comments([task for task, _ in outcomes], comment, actor=actor)
+            add_comments([(task.id, comment) for task, _ in outcomes], actor=actor)
         mails.notify_requesters([(task, outcome.value) for task, outcome in outcomes], comment=comment, actor=actor)
 
 
@@ -228,7 +269,7 @@ def continue_tasks(waiting_by_task: Sequence[tuple[ApprovalTask, bool]], *, comm
             task.waits_for_requester = is_waiting
         write_changes([task for task, _ in waiting_by_task])
     if comment:
-        add_comments([task for task, _ in waiting_by_task], comment, actor=actor)
+        add_comments([(task.id, comment) for task, _ in waiting_by_task], actor=actor)
 
 
 def _reopen_task(task: ApprovalTask) -> None:
@@ -241,9 +282,24 @@ def _reopen_task(task: ApprovalTask) -> None:
 
 def withdraw_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor) -> None:
     """Take a request back: one's own, or anybody's as a manager. What the hub itself asks for lasts until decided."""
-    require_access(actor, task)
-    check_withdrawal(task, actor)
-    close_task(task, TaskState.WITHDRAWN, comment=clean_comment(comment), actor=actor)
+    raise_refusal(withdraw_tasks([task], comment=comment, actor=actor))
+
+
+def withdraw_tasks(tasks: Sequence[ApprovalTask], *, comment: str | None = None, actor: Actor) -> dict[int, HubError]:
+    """As `withdraw_task`, of many at once: returns why not, by the id of each task that is left as it is."""
+
+    def check(task: ApprovalTask) -> None:
+        require_access(actor, task)
+        check_withdrawal(task, actor)
+        clean_comment(comment)
+
+    references = preload_references(tasks, names=("customer", "requester"))  # kept until they are told
+    accepted, refusals = lock_accepted(tasks, check, WrongState(CHANGED_MEANWHILE))
+    if accepted:
+        outcomes = [(task, TaskState.WITHDRAWN) for task in accepted]
+        close_tasks(outcomes, comment=clean_comment(comment), actor=actor)
+    del references
+    return refusals
 
 
 def check_withdrawal(task: ApprovalTask, actor: Actor) -> None:

@@ -1,23 +1,23 @@
 """Taking a customer from one stage to the next, with everything that hangs on it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from customerhub.approvals import mails, stages, tasks
-from customerhub.approvals.blacklist import refuse_blacklisted, refuse_entries
+from customerhub.approvals import blacklist, mails, stages, task_locks, tasks
 from customerhub.approvals.stages import STAGES, TASK_OUTCOMES, StageTransition
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Invalid, NotAllowed
-from customerhub.core.many_rows import write_changes
+from customerhub.core.errors import HubError, Invalid, NotAllowed, raise_refusal
+from customerhub.core.many_rows import split_refused, write_changes
 from customerhub.core.permissions import Actor, Permission, require_access
-from models import ApprovalTask, BlacklistEntry, Customer, History
+from customerhub.core.preloading import preload_references
+from models import ApprovalTask, BlacklistEntry, Customer, History, Organisation
 from models.base import db
-from models.enums import Role, Stage, TaskKind
+from models.enums import Role, Stage, TaskKind, TaskState
 
 LONGEST_REFERENCE: Final = 60
 MOST_REVENUE: Final = Decimal("9999999999999.99")
@@ -39,17 +39,17 @@ def change_stage(
     blacklisted customer, NotAllowed for one's own request or a task that is not one's own, Invalid with the field where
     something is missing.
     """
-    require_access(actor, customer)
-    context = load_onboarding_contexts([customer])[customer.id]
-    details = StageDetails(comment, credit_reference, billing_reference, estimated_monthly_revenue)
-    make_changes([plan_change(customer, transition, context, details, actor=actor)], actor=actor)
+    details = StageDetails(credit_reference, billing_reference, estimated_monthly_revenue)
+    details_by_id = {customer.id: details}
+    raise_refusal(
+        change_stages([customer], transition, comment=comment, details_by_customer=details_by_id, actor=actor)
+    )
 
 
 @dataclass(frozen=True)
 class StageDetails:
-    """What is given with a transition, as it was typed."""
+    """What is given with a transition of one customer, as it was typed."""
 
-    comment: str | None = None
     credit_reference: str | None = None
     billing_reference: str | None = None
     estimated_monthly_revenue: Decimal | None = None
@@ -65,6 +65,69 @@ class StageChange:
     task: ApprovalTask | None
     comment: str | None
 
+    @property
+    def task_outcome(self) -> TaskState | None:
+        """How it decides the task; None where it does not."""
+        return TASK_OUTCOMES.get(self.transition.to_state)
+
+    @property
+    def is_task_waiting(self) -> bool:
+        """Whether a task that goes on waits for who asked for it from here on."""
+        requester = self.task.requester if self.task is not None and self.is_referred else None
+        return requester is not None and requester.role is Role.PARTNER
+
+    @property
+    def is_referred(self) -> bool:
+        return self.transition.to_state is Stage.REFERRED
+
+    @property
+    def is_task_written(self) -> bool:
+        """Whether it changes the task itself: one that goes on as it is may be changed by others meanwhile."""
+        task = self.task
+        return task is not None and (
+            self.task_outcome is not None or not task.is_open or task.waits_for_requester is not self.is_task_waiting
+        )
+
+
+def change_stages(
+    customers: Sequence[Customer],
+    transition: StageTransition,
+    *,
+    comment: str | None = None,
+    details_by_customer: Mapping[int, StageDetails] | None = None,
+    actor: Actor,
+) -> dict[int, HubError]:
+    """As `change_stage`, of many at once, with one comment; the references and revenue of each by its id.
+
+    Returns why it could not be done, by the id of each customer that is left as it is; the others are changed.
+    """
+    if not customers:
+        return {}
+    organisation = db.session.get_one(Organisation, actor.organisation_id)
+    contexts = load_onboarding_contexts(customers)
+    onboarding_tasks = [context.task for context in contexts.values() if context.task is not None]
+    references = preload_references(onboarding_tasks, names=("requester",))  # kept until they are told
+    changed_rows = task_locks.lock_customers_and_tasks(customers, onboarding_tasks)
+    entries = _list_entries_against(transition, customers, organisation)
+
+    def plan(customer: Customer) -> StageChange:
+        require_access(actor, customer)
+        return plan_change(
+            customer,
+            transition,
+            contexts[customer.id],
+            (details_by_customer or {}).get(customer.id, StageDetails()),
+            comment=comment,
+            blacklist_entries=entries.get(customer.id, ()),
+            changed_rows=changed_rows,
+            actor=actor,
+        )
+
+    changes, refusals = split_refused(customers, plan)
+    make_changes(changes, actor=actor)
+    del references
+    return refusals
+
 
 def plan_change(
     customer: Customer,
@@ -72,25 +135,37 @@ def plan_change(
     context: "OnboardingContext",
     details: StageDetails,
     *,
-    blacklist_entries: Sequence[BlacklistEntry] | None = None,
+    comment: str | None,
+    blacklist_entries: Sequence[BlacklistEntry],
+    changed_rows: task_locks.ChangedRows,
     actor: Actor,
 ) -> StageChange:
-    """Check everything that `change_stage` asks, and change nothing. Who has asked the blacklist already tells the
-    entries that hold for `customer`.
-    """
+    """Check everything that `change_stage` asks, and change nothing. `blacklist_entries` are those against it."""
     check_transition(transition, customer, context, actor)
-    if transition.to_state in (Stage.PASSED, Stage.BILLING):
-        if blacklist_entries is None:
-            refuse_blacklisted(customer, "approved")
-        else:
-            refuse_entries(customer, blacklist_entries, "approved")
-    comment = tasks.clean_comment(details.comment)
+    blacklist.refuse_entries(customer, blacklist_entries, "approved")
+    cleaned_comment = tasks.clean_comment(comment)
     values = _transition_details(details.credit_reference, details.billing_reference, details.estimated_monthly_revenue)
-    given_values = {"billing_reference": customer.billing_reference} | values | {"comment": comment}
+    given_values = {"billing_reference": customer.billing_reference} | values | {"comment": cleaned_comment}
     STAGES.check_inputs(transition, given_values)
     if context.task is not None and transition.to_state in TASK_OUTCOMES:
         tasks.require_open(context.task)
-    return StageChange(customer, transition, values, context.task, comment)
+    change = StageChange(customer, transition, values, context.task, cleaned_comment)
+    changed_rows.require_customer_unchanged(customer)
+    if context.task is not None and change.is_task_written:
+        changed_rows.require_task_unchanged(context.task)
+    return change
+
+
+def _list_entries_against(
+    transition: StageTransition, customers: Sequence[Customer], organisation: Organisation
+) -> dict[int, list[BlacklistEntry]]:
+    """The entries of the blacklist that keep `customers` from `transition`, by their ids: who is on it is not approved,
+    and may well be referred or fail.
+    """
+    if transition.to_state not in (Stage.PASSED, Stage.BILLING):
+        return {}
+    today = clock.get_today(organisation.timezone)
+    return blacklist.list_entries_by_id(customers, organisation.id, as_of=today)
 
 
 def make_changes(changes: Sequence[StageChange], *, actor: Actor) -> None:
@@ -143,7 +218,7 @@ def _find_creator_ids(customers: Sequence[Customer]) -> dict[int, int | None]:
     if not customers:
         return {}
     creations = select(History.customer_id, History.actor_id).where(
-        History.organisation_id == customers[0].organisation_id,
+        History.organisation_id.in_({customer.organisation_id for customer in customers}),
         History.customer_id.in_([customer.id for customer in customers]),
         History.table_name == "customer",
         History.action == "created",
@@ -169,14 +244,12 @@ def check_transition(transition: StageTransition, customer: Customer, context: O
 def _update_onboarding_tasks(changes: Sequence[StageChange], comment: str | None, actor: Actor) -> None:
     """Close the tasks that are decided by it, the others go on."""
     outcomes, waiting_by_task, referred_tasks = [], [], []
-    for task, state in ((change.task, change.transition.to_state) for change in changes):
-        if task is not None and state in TASK_OUTCOMES:
-            outcomes.append((task, TASK_OUTCOMES[state]))
-        elif task is not None:
-            is_referred, requester = state is Stage.REFERRED, task.requester
-            is_waiting = is_referred and requester is not None and requester.role is Role.PARTNER
-            waiting_by_task.append((task, is_waiting))
-            referred_tasks += [task] if is_referred else []
+    for change in changes:
+        if change.task is not None and change.task_outcome is not None:
+            outcomes.append((change.task, change.task_outcome))
+        elif change.task is not None:
+            waiting_by_task.append((change.task, change.is_task_waiting))
+            referred_tasks += [change.task] if change.is_referred else []
     if outcomes:
         tasks.close_tasks(outcomes, comment=comment, actor=actor)
     if waiting_by_task:

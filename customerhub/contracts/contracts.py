@@ -4,6 +4,7 @@ A contract is live once its invoice profile is completed, and a draft until then
 table in transitions.py.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -11,13 +12,14 @@ from sqlalchemy import select
 
 from customerhub.contracts.eligibility import require_eligible
 from customerhub.contracts.numbering import take_number
+from customerhub.contracts.status_changes import change_statuses
 from customerhub.contracts.transitions import CONTRACT_STATUSES, ContractTransition
 from customerhub.core import history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Invalid, WrongState
+from customerhub.core.errors import HubError, Invalid, WrongState, raise_refusal
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems, clean_row
-from customerhub.core.validation import check_date_range, clean_text
+from customerhub.core.validation import check_date_range
 from customerhub.customers import invoice_profiles
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.invoice_profiles import add_profile
@@ -28,7 +30,6 @@ from models.types import Money
 
 MOST_CONNECTIONS: Final = 1_000_000
 MOST_VALUE: Final = Money().limit
-LONGEST_REASON: Final = 2000
 END_BEFORE_START: Final = "A contract cannot end before it starts"
 CONTRACT_ENDED: Final = "The contract has ended and cannot be changed"
 PROFILE_REQUIRED: Final = "Choose an invoice profile, or enter a name and an email address for a new one"
@@ -204,38 +205,53 @@ def change_contract_status(
     Raises WrongState for a transition that is not in the table or a contract that may not be live, Invalid with the
     field.
     """
-    require_access(actor, contract)
-    check_contract_status(transition, contract, actor)
-    cleaned_reason = clean_reason(reason)
-    CONTRACT_STATUSES.check_inputs(transition, {"end_date": end_date})
-    if transition.to_state is ContractStatus.LIVE:
-        _require_completed(_find_profile(contract, is_locked=True))
-    with history.with_reason(cleaned_reason), save_changes():
+    raise_refusal(change_contract_statuses([contract], transition, end_date=end_date, reason=reason, actor=actor))
+
+
+def change_contract_statuses(
+    contracts: Sequence[Contract],
+    transition: ContractTransition,
+    *,
+    end_date: date | None = None,
+    reason: str | None = None,
+    actor: Actor,
+) -> dict[int, HubError]:
+    """As `change_contract_status`, of many at once: returns why not, by the id of each that is left as it is."""
+
+    def check(contract: Contract) -> None:
+        if transition.to_state is ContractStatus.LIVE:
+            _require_eligible_for_live(contract, actor, is_locked=True)
         if transition.required_inputs and end_date is not None:
-            contract.end_date = _check_end_date(contract, end_date)
-        CONTRACT_STATUSES.apply(transition, contract, actor)
+            _check_end_date(contract, end_date)
+
+    inputs = {"end_date": end_date}
+    return change_statuses(
+        CONTRACT_STATUSES, transition, contracts, inputs=inputs, check=check, reason=reason, actor=actor
+    )
+
+
+def can_change_many(transition: ContractTransition) -> bool:
+    """Whether `change_contract_statuses` takes less than one contract after the other. Of each that is to be live it is
+    asked whether its customer may have one, and its invoice profile is locked before itself.
+    """
+    return transition.to_state is not ContractStatus.LIVE
 
 
 def check_contract_status(transition: ContractTransition, contract: Contract, actor: Actor) -> None:
     """Raises WrongState or NotAllowed, saying why, where `actor` cannot make `transition` of `contract` now."""
     CONTRACT_STATUSES.check(transition, contract, actor)
     if transition.to_state is ContractStatus.LIVE:
-        require_eligible(get_customer(contract, actor), actor=actor)
-        _require_completed(_find_profile(contract))
+        _require_eligible_for_live(contract, actor)
 
 
-def _require_completed(profile: Any) -> None:
+def _require_eligible_for_live(contract: Contract, actor: Actor, *, is_locked: bool = False) -> None:
+    require_eligible(get_customer(contract, actor), actor=actor)
+    profile = _find_profile(contract, is_locked=is_locked)
     if profile is None or profile.status not in list_profile_statuses(ContractStatus.LIVE):
         raise WrongState("The invoice profile is not completed yet")
 
 
-def _check_end_date(contract: Contract, day: date) -> date:
+def _check_end_date(contract: Contract, day: date) -> None:
     if day < contract.start_date:
         raise Invalid(END_BEFORE_START, "end_date")
     check_date_range(day, "end_date")
-    return day
-
-
-def clean_reason(reason: str | None) -> str | None:
-    """The reason of a transition, trimmed. Raises Invalid where it cannot be saved."""
-    return clean_text(reason or "", max_length=LONGEST_REASON, multiline=True, field="reason")

@@ -1,15 +1,17 @@
 """Orders: connections that a customer ordered, and how far their delivery is."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from customerhub.contracts.contracts import MOST_CONNECTIONS, clean_reason, get_customer
+from customerhub.contracts.contracts import MOST_CONNECTIONS, get_customer
 from customerhub.contracts.eligibility import require_eligible
 from customerhub.contracts.numbering import take_number
+from customerhub.contracts.status_changes import change_statuses
 from customerhub.contracts.transitions import ORDER_STATUSES, OrderTransition
 from customerhub.core import history
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Invalid, WrongState
+from customerhub.core.errors import HubError, Invalid, WrongState, raise_refusal
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems, clean_row
@@ -100,19 +102,30 @@ def change_order_status(
     Raises WrongState for a transition that is not in the table, Invalid with the field where the day is missing or
     wrong.
     """
-    require_access(actor, order)
-    ORDER_STATUSES.check(transition, order, actor)
-    cleaned_reason = clean_reason(reason)
-    ORDER_STATUSES.check_inputs(transition, {"delivered_on": delivered_on})
-    with history.with_reason(cleaned_reason), save_changes():
+    raise_refusal(change_order_statuses([order], transition, delivered_on=delivered_on, reason=reason, actor=actor))
+
+
+def change_order_statuses(
+    orders: Sequence[CustomerOrder],
+    transition: OrderTransition,
+    *,
+    delivered_on: date | None = None,
+    reason: str | None = None,
+    actor: Actor,
+) -> dict[int, HubError]:
+    """As `change_order_status`, of many at once: returns why not, by the id of each that is left as it is."""
+    today = organisation_today(actor.organisation_id)
+
+    def check(order: CustomerOrder) -> None:
         if transition.required_inputs and delivered_on is not None:
-            order.delivered_on = _check_delivery_date(order, delivered_on)
-        ORDER_STATUSES.apply(transition, order, actor)
+            _check_delivery_date(order, delivered_on, today)
+
+    inputs = {"delivered_on": delivered_on}
+    return change_statuses(ORDER_STATUSES, transition, orders, inputs=inputs, check=check, reason=reason, actor=actor)
 
 
-def _check_delivery_date(order: CustomerOrder, day: date) -> date:
+def _check_delivery_date(order: CustomerOrder, day: date, today: date) -> None:
     if day < order.ordered_on:
         raise Invalid(BEFORE_ORDER_DATE, "delivered_on")
-    if day > organisation_today(order.organisation_id):
+    if day > today:
         raise Invalid("The delivery date is in the future", "delivered_on")
-    return day

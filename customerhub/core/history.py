@@ -202,10 +202,10 @@ def _write_entries(session: Session, entries: list[dict[str, Any]]) -> None:
         session.connection().execute(insert(History), entries)
 
 
-def record_changes(rows: Iterable[Base]) -> None:
-    """Write what was changed of `rows`, which a bulk statement writes instead of a flush."""
-    changes_by_row = [(row, _collect_changes(row, "changed")) for row in rows]
-    record(_build_row_entry(row, "changed", changes) for row, changes in changes_by_row if changes)
+def record_rows(rows: Iterable[Base], action: str) -> None:
+    """Write what was changed or set of `rows`, which a bulk statement writes instead of a flush."""
+    changes_by_row = [(row, _collect_changes(row, action)) for row in rows]
+    record(_build_row_entry(row, action, changes) for row, changes in changes_by_row if changes)
 
 
 def record_event(row: Any, action: str, **details: Any) -> None:

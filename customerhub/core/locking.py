@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError
 
 from customerhub.core.errors import Conflict
@@ -25,3 +26,9 @@ def lock_order_of(row: Any) -> tuple[int, int]:
     never wait for each other in a circle, even if one changes customers and another their tasks.
     """
     return getattr(row, "customer_id", None) or row.id, row.id
+
+
+def list_lock_columns(model: Any) -> tuple[Any, ...]:
+    """The order of `lock_order_of`, for a statement that locks rows of `model`."""
+    customer_id = getattr(model, "customer_id", None)
+    return (model.id,) if customer_id is None else (func.coalesce(customer_id, model.id), model.id)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from customerhub.core.database import ROW_CHANGED_MEANWHILE, save_changes
-from customerhub.core.errors import Conflict, HubError, Invalid, raise_refusal
-from customerhub.core.many_rows import lock_rows, write_changes
+from customerhub.core.database import save_changes
+from customerhub.core.errors import HubError, Invalid, raise_refusal
+from customerhub.core.many_rows import lock_accepted, write_changes
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.customers.records import list_manager_problems
 from models import Customer, User
@@ -23,19 +23,12 @@ def assign_account_managers(
     Raises Invalid where `manager` cannot be one.
     """
     require_permission(actor, Permission.CUSTOMERS_ASSIGN)
-    changed_ids = lock_rows(Customer, customers, Customer.id) if len(customers) > 1 else ()
-    accepted: list[Customer] = []
-    refusals: dict[int, HubError] = {}
+    accepted, refusals = lock_accepted(customers, lambda customer: require_access(actor, customer))
     with save_changes():
-        for customer in sorted(customers, key=lambda each: each.id):
-            require_access(actor, customer)
-            if customer.id in changed_ids:
-                refusals[customer.id] = Conflict(ROW_CHANGED_MEANWHILE)
-                continue
+        for customer in accepted:
             customer.account_manager_id = manager.id if manager else None
             problems = list_manager_problems(customer, ("account_manager_id",))
             if problems:
                 raise Invalid.from_problems(problems)
-            accepted.append(customer)
         write_changes(accepted)
     return refusals

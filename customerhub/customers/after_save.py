@@ -17,7 +17,7 @@ from customerhub.core.errors import WrongState
 from customerhub.core.permissions import Actor
 from customerhub.customers import credit_check_facts, portal_users
 from customerhub.customers.saving_context import SavingContext, load_context
-from models import ApprovalTask, Customer, Organisation, TaskComment
+from models import ApprovalTask, Customer, Organisation
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskKind, TaskState
 
@@ -161,6 +161,7 @@ def after_create_many(rows: Sequence[tuple[int, str]], *, actor: Actor) -> None:
     _create_tasks(TaskKind.ONBOARDING, rows, {}, actor)
 
 
+@history.written_together()
 def after_update_many(previous_values_by_id: Mapping[int, Mapping[str, Any]], *, actor: Actor) -> None:
     """As `apply_stage` and `request_checks`, for many customers at once: the former facts of each, by its id.
 
@@ -189,7 +190,8 @@ def after_update_many(previous_values_by_id: Mapping[int, Mapping[str, Any]], *,
         with save_changes():
             for key, task in open_tasks.items():
                 _add_to_task(task, credit_check_changes[key], actor)
-        _add_comments([(task.id, credit_check_changes[key].reason or "") for key, task in open_tasks.items()], actor)
+        reasons = [(task.id, credit_check_changes[key].reason or "") for key, task in open_tasks.items()]
+        tasks.add_comments(reasons, actor=actor)
         _create_tasks(
             kind, [(row.id, row.name) for row in several if row.id not in open_tasks], credit_check_changes, actor
         )
@@ -257,8 +259,6 @@ def _create_tasks(
         ],
         execution_options=history.bulk_options(),
     ).all()
-    if credit_check_changes:
-        _add_comments([(task.id, credit_check_changes[task.customer_id].reason or "") for task in created_tasks], actor)
     history.record(
         history.build_entry(
             organisation_id=organisation.id,
@@ -271,11 +271,6 @@ def _create_tasks(
         )
         for task in created_tasks
     )
-
-
-def _add_comments(texts: Sequence[tuple[int, str]], actor: Actor) -> None:
-    """As `tasks.add_comment`, for (task id, text) of many."""
-    if texts:
-        common_values = {"organisation_id": actor.organisation_id, "user_id": actor.id, "created_at": clock.get_now()}
-        comments = [{**common_values, "task_id": key, "text": text} for key, text in texts]
-        db.session.execute(insert(TaskComment), comments, execution_options=history.bulk_options())
+    if credit_check_changes:
+        reasons = [(task.id, credit_check_changes[task.customer_id].reason or "") for task in created_tasks]
+        tasks.add_comments(reasons, actor=actor)

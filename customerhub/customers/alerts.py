@@ -4,7 +4,8 @@ A rule raises one alert a customer and closes it when it no longer holds. Rules 
 blacklisted, and for all customers by an hourly job.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -13,11 +14,12 @@ from sqlalchemy import ColumnElement, Select, and_, cast, func, literal, null, o
 from customerhub.approvals.blacklist import select_blacklisted_ids
 from customerhub.core import clock, history
 from customerhub.core.database import insert_new, save_changes
-from customerhub.core.errors import Invalid, WrongState
+from customerhub.core.errors import HubError, Invalid, WrongState, raise_refusal
+from customerhub.core.many_rows import add_rows, lock_accepted, split_refused, write_changes
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.validation import check_not_past, clean_text
-from customerhub.customers.choice_rules import catalog_rule, is_valid_choice
+from customerhub.customers.choice_rules import catalog_rule, is_choosable
 from customerhub.customers.review_schedule import find_unanswered_due_date, is_overdue
 from models import (
     Account,
@@ -50,6 +52,16 @@ SEVERITIES: Final = {
 }
 
 
+@dataclass(frozen=True)
+class AlertDraft:
+    """What is entered to warn of something by hand."""
+
+    text: str
+    severity: Severity = Severity.WARNING
+    type_id: int | None = None
+    valid_until: date | None = None
+
+
 def raise_alert(
     customer: Customer,
     *,
@@ -60,23 +72,38 @@ def raise_alert(
     actor: Actor,
 ) -> Alert:
     """Warn of something by hand. Raises Invalid with the field at fault."""
+    alerts, refusals = raise_alerts([customer], AlertDraft(text, severity, type_id, valid_until), actor=actor)
+    raise_refusal(refusals)
+    return alerts[0]
+
+
+def raise_alerts(
+    customers: Sequence[Customer], draft: AlertDraft, *, actor: Actor
+) -> tuple[list[Alert], dict[int, HubError]]:
+    """As `raise_alert`, of many customers at once: the alerts, and why not, by the id of each that gets none."""
     require_permission(actor, Permission.CUSTOMERS_EDIT)
-    require_access(actor, customer)
-    cleaned_text = _clean_alert_text(text)
-    check_not_past(valid_until, "valid_until", today=organisation_today(customer.organisation_id))
-    if not is_valid_choice(ALERT_TYPES, CatalogItem, type_id, actor.organisation_id):
-        raise Invalid("Choose an alert type from the list", "type_id")
-    alert = Alert(
-        organisation_id=customer.organisation_id,
-        customer_id=customer.id,
-        type_id=type_id,
-        severity=severity,
-        text=cleaned_text,
-        valid_until=valid_until,
-    )
+    today = organisation_today(actor.organisation_id)
+    alert_type = db.session.get(CatalogItem, draft.type_id) if draft.type_id is not None else None
+
+    def build(customer: Customer) -> Alert:
+        require_access(actor, customer)
+        cleaned_text = _clean_alert_text(draft.text)
+        check_not_past(draft.valid_until, "valid_until", today=today)
+        if draft.type_id is not None and not is_choosable(ALERT_TYPES, alert_type, actor.organisation_id):
+            raise Invalid("Choose an alert type from the list", "type_id")
+        return Alert(
+            organisation_id=customer.organisation_id,
+            customer_id=customer.id,
+            type_id=draft.type_id,
+            severity=draft.severity,
+            text=cleaned_text,
+            valid_until=draft.valid_until,
+        )
+
+    alerts, refusals = split_refused(customers, build)
     with save_changes():
-        db.session.add(alert)
-    return alert
+        add_rows(alerts, "customer_id")
+    return alerts, refusals
 
 
 def _clean_alert_text(text: str) -> str:
@@ -88,11 +115,23 @@ def _clean_alert_text(text: str) -> str:
 
 def close_alert(alert: Alert, *, actor: Actor) -> None:
     """Put an alert away. One raised by a rule goes by itself, when what it warns of is mended."""
+    raise_refusal(close_alerts([alert], actor=actor))
+
+
+def close_alerts(alerts: Sequence[Alert], *, actor: Actor) -> dict[int, HubError]:
+    """As `close_alert`, of many at once: returns why not, by the id of each that is left as it is."""
     require_permission(actor, Permission.CUSTOMERS_EDIT)
-    require_access(actor, alert)
-    check_closing(alert)
+
+    def check(alert: Alert) -> None:
+        require_access(actor, alert)
+        check_closing(alert)
+
+    accepted, refusals = lock_accepted(alerts, check)
     with save_changes():
-        alert.closed_at = clock.get_now()
+        for alert in accepted:
+            alert.closed_at = clock.get_now()
+        write_changes(accepted)
+    return refusals
 
 
 def check_closing(alert: Alert) -> None:
@@ -120,9 +159,9 @@ def list_alerts(customer: Customer, *, as_of: date) -> list[Alert]:
 # --- Rules -------------------------------------------------------------------------------------------------------
 
 
-# The customers for whom a rule may hold: of an organisation, on a day, and perhaps of one customer only. The first
-# column is the id of the customer; what a rule has to weigh by its own is in further ones.
-RuleQuery = Callable[[int, date, int | None], Select[Any]]
+# The customers for whom a rule may hold: of an organisation, on a day, and perhaps only of those with these ids. The
+# first column is the id of the customer; what a rule has to weigh by its own is in further ones.
+RuleQuery = Callable[[int, date, Collection[int] | None], Select[Any]]
 _WEIGHED_COLUMNS: Final[tuple[Any, ...]] = (
     Customer.review_start_date,
     Customer.review_frequency,
@@ -131,41 +170,43 @@ _WEIGHED_COLUMNS: Final[tuple[Any, ...]] = (
 )  # of the rule that has most; the others have NULL there, of the same type
 
 
-def _match_customer(column: Any, customer_id: int | None) -> ColumnElement[bool]:
-    return true() if customer_id is None else column == customer_id
+def _match_customer(column: Any, customer_ids: Collection[int] | None) -> ColumnElement[bool]:
+    return true() if customer_ids is None else column.in_(customer_ids)
 
 
-def _select_over_credit_limit(organisation_id: int, _as_of: date, customer_id: int | None) -> Select[Any]:
+def _select_over_credit_limit(organisation_id: int, _as_of: date, customer_ids: Collection[int] | None) -> Select[Any]:
     return (
         select(Customer.id)
         .join(Account, Account.customer_id == Customer.id)
         .where(
             Customer.organisation_id == organisation_id,
             Customer.credit_limit.is_not(None),
-            _match_customer(Customer.id, customer_id),
+            _match_customer(Customer.id, customer_ids),
         )
         .group_by(Customer.id, Customer.credit_limit)
         .having(func.sum(Account.balance) > Customer.credit_limit)
     )
 
 
-def _select_with_expired_document(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
+def _select_with_expired_document(
+    organisation_id: int, as_of: date, customer_ids: Collection[int] | None
+) -> Select[Any]:
     document = ComplianceDocument
     return (
         select(document.customer_id)
         .where(
             document.organisation_id == organisation_id,
             document.expiry_date < as_of,
-            _match_customer(document.customer_id, customer_id),
+            _match_customer(document.customer_id, customer_ids),
         )
         .distinct()
     )
 
 
-def _select_with_review(organisation_id: int, as_of: date, customer_id: int | None) -> Select[Any]:
+def _select_with_review(organisation_id: int, as_of: date, customer_ids: Collection[int] | None) -> Select[Any]:
     """Those that have reviews, each with what `_is_review_overdue` asks about."""
     review_query = select(Review.customer_id, func.max(Review.due_on).label("due_on")).where(
-        Review.organisation_id == organisation_id, _match_customer(Review.customer_id, customer_id)
+        Review.organisation_id == organisation_id, _match_customer(Review.customer_id, customer_ids)
     )
     latest_reviews = review_query.group_by(Review.customer_id).subquery()
     return (
@@ -177,7 +218,7 @@ def _select_with_review(organisation_id: int, as_of: date, customer_id: int | No
             Customer.review_start_date <= as_of,
             Customer.review_frequency.is_not(None),
             CustomerStatus.behaviour != StatusBehaviour.NONE,
-            _match_customer(Customer.id, customer_id),
+            _match_customer(Customer.id, customer_ids),
         )
     )
 
@@ -206,13 +247,16 @@ RULES: Final[dict[AlertRule, tuple[str, RuleQuery]]] = {
 
 
 def _find_matches(
-    rules: Iterable[AlertRule], organisation: Organisation, as_of: date, customer_id: int | None = None
+    rules: Iterable[AlertRule],
+    organisation: Organisation,
+    as_of: date,
+    customer_ids: Collection[int] | None = None,
 ) -> dict[AlertRule, set[int]]:
     """The customers for whom each of `rules` holds, by one statement."""
     matches: dict[AlertRule, set[int]] = {rule: set() for rule in rules}
     queries = []
     for rule in matches:
-        query = RULES[rule][1](organisation.id, as_of, customer_id)
+        query = RULES[rule][1](organisation.id, as_of, customer_ids)
         missing_columns = _WEIGHED_COLUMNS[len(query.selected_columns) - 1 :]
         queries.append(query.add_columns(*(cast(null(), each.type) for each in missing_columns), literal(rule.name)))
     for customer_key, *weighed_values, rule_name in db.session.execute(union_all(*queries)):
@@ -229,24 +273,42 @@ def refresh_alerts(
 
     Who has asked the blacklist already tells what it said; a customer that is new has no alerts yet.
     """
+    blacklisted = [customer] if is_blacklisted else []
+    known_ids = None if is_blacklisted is None else {each.id for each in blacklisted}
+    refresh_many_alerts([customer], as_of=as_of, blacklisted_ids=known_ids, are_new=is_new)
+
+
+def refresh_many_alerts(
+    customers: Sequence[Customer],
+    *,
+    as_of: date,
+    blacklisted_ids: Collection[int] | None = None,
+    are_new: bool = False,
+) -> None:
+    """As `refresh_alerts`, of many customers of one organisation."""
     db.session.flush()
-    organisation = db.session.get_one(Organisation, customer.organisation_id)
-    rules = [rule for rule in RULES if rule is not AlertRule.BLACKLISTED or is_blacklisted is None]
-    matches = _find_matches(rules, organisation, as_of, customer.id)
-    if is_blacklisted is not None:
-        matches[AlertRule.BLACKLISTED] = {customer.id} if is_blacklisted else set()
-    open_rules = set() if is_new else _list_open_rules(customer)
+    organisation = db.session.get_one(Organisation, customers[0].organisation_id)
+    customer_ids = [customer.id for customer in customers]
+    rules = [rule for rule in RULES if rule is not AlertRule.BLACKLISTED or blacklisted_ids is None]
+    matches = _find_matches(rules, organisation, as_of, customer_ids)
+    if blacklisted_ids is not None:
+        matches[AlertRule.BLACKLISTED] = set(blacklisted_ids)
+    open_ids = {} if are_new else _find_open_alerts(customer_ids)
     for rule, matching_ids in matches.items():
-        if customer.id in matching_ids and rule not in open_rules:
-            _raise_alerts(customer.organisation_id, [customer.id], rule)
-        elif customer.id not in matching_ids and rule in open_rules:
-            _close_alerts([customer.id], rule)
+        _raise_alerts(organisation.id, sorted(matching_ids - open_ids.get(rule, set())), rule)
+        _close_alerts(sorted(open_ids.get(rule, set()) - matching_ids), rule)
 
 
-def _list_open_rules(customer: Customer) -> set[AlertRule | None]:
-    """The rules that have an alert of `customer` open."""
-    is_open = Alert.customer_id == customer.id, Alert.closed_at.is_(None), Alert.rule.is_not(None)
-    return set(db.session.scalars(select(Alert.rule).where(*is_open)))
+def _find_open_alerts(customer_ids: Collection[int]) -> dict[AlertRule, set[int]]:
+    """Those of these customers that have the alert of a rule open."""
+    query = select(Alert.rule, Alert.customer_id).where(
+        Alert.customer_id.in_(customer_ids), Alert.closed_at.is_(None), Alert.rule.is_not(None)
+    )
+    open_ids: dict[AlertRule, set[int]] = {}
+    for rule, customer_id in db.session.execute(query):
+        if rule is not None:
+            open_ids.setdefault(rule, set()).add(customer_id)
+    return open_ids
 
 
 def refresh_all_alerts(organisation_id: int, *, as_of: date) -> tuple[int, int]:

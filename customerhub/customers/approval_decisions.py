@@ -1,13 +1,13 @@
 """Approving and declining tasks of every kind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from customerhub.approvals import blacklist, stages, task_locks, tasks, transitions
 from customerhub.core import clock, history
-from customerhub.core.errors import HubError
-from customerhub.core.locking import lock_order_of
+from customerhub.core.errors import HubError, raise_refusal
+from customerhub.core.many_rows import split_refused
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, require_access
 from customerhub.core.preloading import preload_references
@@ -40,10 +40,9 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
     reference; `details` are the references and revenue that go with that. Raises NotAllowed for one's own request,
     Conflict where the record has moved on, WrongState where the task is closed or the step cannot be made.
     """
-    if are_decided_together([task]):
+    if are_approved_together([task]):
         details_by_task = {task.id: transitions.StageDetails(**details)}
-        for refusal in approve_tasks([task], comment=comment, details_by_task=details_by_task, actor=actor).values():
-            raise refusal
+        raise_refusal(approve_tasks([task], comment=comment, details_by_task=details_by_task, actor=actor))
         return
     require_access(actor, task)
     check_approval(task, actor)
@@ -60,31 +59,9 @@ def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor
     tasks.close_task(task, TaskState.APPROVED, comment=cleaned_comment, actor=actor)
 
 
-def are_decided_together(approval_tasks: Sequence[ApprovalTask]) -> bool:
+def are_approved_together(approval_tasks: Sequence[ApprovalTask]) -> bool:
     """Whether `approve_tasks` may approve these: what any other request changes, the next may depend on."""
     return all(task.kind in (TaskKind.ONBOARDING, TaskKind.RECHECK) for task in approval_tasks)
-
-
-@dataclass(frozen=True)
-class ApprovalContext:
-    """What is asked when tasks are approved, looked up once for all of them: the organisation, who is on the blacklist,
-    what was changed meanwhile where they are many, and in `references` their customers and requesters.
-    """
-
-    organisation: Organisation
-    entries_by_task: Mapping[int, Sequence[BlacklistEntry]]
-    changed_rows: task_locks.ChangedRows
-    references: Sequence[Any]
-
-
-def _load_context(approval_tasks: Sequence[ApprovalTask], actor: Actor) -> ApprovalContext:
-    references = preload_references(approval_tasks, names=("customer", "requester"))
-    changed_rows = task_locks.lock_tasks(approval_tasks) if len(approval_tasks) > 1 else task_locks.ChangedRows()
-    organisation = db.session.get_one(Organisation, actor.organisation_id)
-    bodies = [blacklist.body_of(_customer_of(task)) for task in approval_tasks]
-    entries = blacklist.find_entries(bodies, organisation.id, as_of=clock.get_today(organisation.timezone))
-    entries_by_task = {task.id: own_entries for task, own_entries in zip(approval_tasks, entries, strict=True)}
-    return ApprovalContext(organisation, entries_by_task, changed_rows, references)
 
 
 def approve_tasks(
@@ -94,34 +71,123 @@ def approve_tasks(
     details_by_task: Mapping[int, transitions.StageDetails] | None = None,
     actor: Actor,
 ) -> dict[int, HubError]:
-    """As `approve_task`, for many at once that `are_decided_together`, with one comment; the references and revenue of
+    """As `approve_task`, for many at once that `are_approved_together`, with one comment; the references and revenue of
     each customer are given by the id of its task.
 
     Returns why it could not be done, by the id of each task that is left as it is; the others are approved.
     """
-    refusals: dict[int, HubError] = {}
-    context = _load_context(approval_tasks, actor)
-    stage_changes, rechecks = [], []
-    for task in sorted(approval_tasks, key=lock_order_of):
-        try:
-            require_access(actor, task)
-            check_approval(task, actor)
-            if task.kind is TaskKind.ONBOARDING:
-                details = (details_by_task or {}).get(task.id, transitions.StageDetails())
-                stage_changes.append(_plan_onboarding(task, replace(details, comment=comment), context, actor))
-            else:
-                blacklist.refuse_entries(_customer_of(task), context.entries_by_task[task.id], "approved")
-                tasks.clean_comment(comment)
-                context.changed_rows.require_task_unchanged(task)
-                rechecks.append(task)
-        except HubError as error:
-            refusals[task.id] = error
+    decision = Decision(TaskState.APPROVED, comment, details_by_task or {}, actor)
+    return _decide_tasks(approval_tasks, decision)
+
+
+def decline_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
+    """Decline with a reason: only the task changes. Declining onboarding fails the credit check."""
+    raise_refusal(decline_tasks([task], comment=comment, actor=actor))
+
+
+def decline_tasks(approval_tasks: Sequence[ApprovalTask], *, comment: str, actor: Actor) -> dict[int, HubError]:
+    """As `decline_task`, for many at once with one reason: returns why not, by the id of each task that is left as it
+    is.
+    """
+    return _decide_tasks(approval_tasks, Decision(TaskState.DECLINED, comment, {}, actor))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether tasks are approved or declined, with which comment as it was typed, and by whom. `details_by_task` are
+    what is given with the transition of a customer, by the id of its task.
+    """
+
+    outcome: TaskState
+    comment: str | None
+    details_by_task: Mapping[int, transitions.StageDetails]
+    actor: Actor
+
+    @property
+    def is_approval(self) -> bool:
+        return self.outcome is TaskState.APPROVED
+
+    def check(self, task: ApprovalTask) -> None:
+        """Raises NotFound, WrongState or NotAllowed where it cannot be made of `task` now."""
+        require_access(self.actor, task)
+        (check_approval if self.is_approval else check_declining)(task, self.actor)
+
+    def clean_comment(self) -> str | None:
+        """The comment on a task; that of onboarding is checked with its transition."""
+        return (tasks.clean_comment if self.is_approval else tasks.require_comment)(self.comment)
+
+    def transition_of(self, customer: Customer) -> stages.StageTransition:
+        """What becomes of a customer whose onboarding is decided."""
+        return transitions.next_transition(customer, self.actor) if self.is_approval else stages.FAIL
+
+
+@dataclass(frozen=True)
+class DecisionContext:
+    """What is asked when tasks are decided, looked up once for all of them: who cannot be approved as an entry of the
+    blacklist is against it, by the customer's id, what was changed meanwhile where they are many, and in `references`
+    the organisation, their customers and requesters.
+    """
+
+    entries: Mapping[int, Sequence[BlacklistEntry]]
+    changed_rows: task_locks.ChangedRows
+    references: Sequence[Any]
+
+
+def _load_context(approval_tasks: Sequence[ApprovalTask], decision: Decision) -> DecisionContext:
+    organisation = db.session.get_one(Organisation, decision.actor.organisation_id)
+    references = [organisation, *preload_references(approval_tasks, names=("customer", "requester"))]
+    customers = [task.customer for task in approval_tasks if task.customer is not None]
+    changed_rows = task_locks.lock_customers_and_tasks(customers, approval_tasks)
+    entries: Mapping[int, Sequence[BlacklistEntry]] = {}
+    if decision.is_approval:
+        today = clock.get_today(organisation.timezone)
+        entries = blacklist.list_entries_by_id(customers, organisation.id, as_of=today)
+    return DecisionContext(entries, changed_rows, references)
+
+
+def _decide_tasks(approval_tasks: Sequence[ApprovalTask], decision: Decision) -> dict[int, HubError]:
+    """Make a decision of each of these tasks that it can be made of. Returns why not, by the id of the others."""
+    context = _load_context(approval_tasks, decision)
+    stage_changes, decided_tasks = [], []
+
+    def plan(task: ApprovalTask) -> None:
+        decision.check(task)
+        if task.kind is TaskKind.ONBOARDING:
+            stage_changes.append(_plan_onboarding(task, decision, context))
+        else:
+            _check_closing(task, decision, context)
+            decided_tasks.append(task)
+
+    _, refusals = split_refused(approval_tasks, plan)
     with history.written_together():
-        transitions.make_changes(stage_changes, actor=actor)
-        if rechecks:
-            outcomes = [(task, TaskState.APPROVED) for task in rechecks]
-            tasks.close_tasks(outcomes, comment=tasks.clean_comment(comment), actor=actor)
+        transitions.make_changes(stage_changes, actor=decision.actor)
+        if decided_tasks:
+            outcomes = [(task, decision.outcome) for task in decided_tasks]
+            tasks.close_tasks(outcomes, comment=decision.clean_comment(), actor=decision.actor)
     return refusals
+
+
+def _plan_onboarding(task: ApprovalTask, decision: Decision, context: DecisionContext) -> transitions.StageChange:
+    customer = _customer_of(task)
+    return transitions.plan_change(
+        customer,
+        decision.transition_of(customer),
+        transitions.OnboardingContext(task),  # it is open, so it is the one
+        decision.details_by_task.get(task.id, transitions.StageDetails()),
+        comment=decision.comment,
+        blacklist_entries=context.entries.get(customer.id, ()),
+        changed_rows=context.changed_rows,
+        actor=decision.actor,
+    )
+
+
+def _check_closing(task: ApprovalTask, decision: Decision, context: DecisionContext) -> None:
+    """Raises the refusal of a task that nothing but itself changes by, where there is one."""
+    if decision.is_approval:
+        customer = _customer_of(task)
+        blacklist.refuse_entries(customer, context.entries[customer.id], "approved")
+    decision.clean_comment()
+    context.changed_rows.require_task_unchanged(task)
 
 
 def _customer_of(task: ApprovalTask) -> Customer:
@@ -130,35 +196,6 @@ def _customer_of(task: ApprovalTask) -> Customer:
     return task.customer
 
 
-def _plan_onboarding(
-    task: ApprovalTask, details: transitions.StageDetails, context: ApprovalContext, actor: Actor
-) -> transitions.StageChange:
-    customer = _customer_of(task)
-    change = transitions.plan_change(
-        customer,
-        transitions.next_transition(customer, actor),
-        transitions.OnboardingContext(task),  # it is open, so it is the one
-        details,
-        blacklist_entries=context.entries_by_task[task.id],
-        actor=actor,
-    )
-    context.changed_rows.require_customer_unchanged(customer)
-    if change.transition.to_state in stages.TASK_OUTCOMES or task.waits_for_requester:
-        context.changed_rows.require_task_unchanged(task)
-    return change
-
-
 def _refresh_alerts(customers: Sequence[Customer]) -> None:
-    for customer in customers:
-        alerts.refresh_alerts(customer, as_of=organisation_today(customer.organisation_id))
-
-
-def decline_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
-    """Decline with a reason: only the task changes. Declining onboarding fails the credit check."""
-    require_access(actor, task)
-    check_declining(task, actor)
-    if task.kind is TaskKind.ONBOARDING:
-        assert task.customer is not None
-        transitions.change_stage(task.customer, stages.FAIL, comment=comment, actor=actor)
-        return
-    tasks.close_task(task, TaskState.DECLINED, comment=tasks.require_comment(comment), actor=actor)
+    if customers:
+        alerts.refresh_many_alerts(customers, as_of=organisation_today(customers[0].organisation_id))

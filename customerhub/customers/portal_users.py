@@ -20,7 +20,7 @@ from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Permission
 from customerhub.customers.saving_context import SavingContext
 from customerhub.mail import outbox
-from customerhub.users.accounts import InvitedUser, build_link_drafts, link_expiry_of
+from customerhub.users.invitations import InvitedUser, build_link_drafts, link_expiry_of
 from customerhub.users.links import get_one_time_links
 from models import Contact, Customer, CustomerStatus, User
 from models.base import column_length, db

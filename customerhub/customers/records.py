@@ -1,17 +1,15 @@
 """Making, changing and deleting the record of a customer."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import inspect
 
 from customerhub.core import history, validation
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Invalid, NotFound, StillLinked
+from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
-from customerhub.core.references import describe_references, list_references_by_id
 from customerhub.core.row_validation import Problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
@@ -21,26 +19,10 @@ from customerhub.customers.invoice_profiles import activate_contracts, complete_
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
-from customerhub.customers.unused_portal_users import count_linked_rows, delete_unused_users, list_unused_users
-from models import Account, Alert, ApprovalTask, CatalogItem, Customer, NotificationTemplate, User
+from models import Account, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
 from models.enums import AddressKind
 from models.keys import remove_invisible
-
-# What goes with the customer without a question: the details of the record itself. So do portal users that came with it
-# and never signed in.
-DETAIL_TABLES = (
-    "account",
-    "address",
-    "alert",
-    "approval_task",
-    "contact",
-    "customer_department",
-    "customer_invoice_type",
-    "legal_entity",
-    "merged_customer",
-    "reminder",
-)
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
 BOUNDS: dict[str, tuple[int, int | None]] = {
@@ -262,60 +244,3 @@ def _assign_account_number(customer: Customer) -> None:
         customer.accounts.append(main_account)
     elif main_account.number != customer.account_number:
         main_account.number = customer.account_number
-
-
-def deletion_refusal_reasons(customers: Sequence[Customer]) -> dict[int, str]:
-    """What is linked to each of `customers` beyond the details of its record, in a sentence; others are left out."""
-    if not customers:
-        return {}
-    links_by_id = list_references_by_id(customers)
-    accounts = (
-        select(Account.customer_id, func.count(), func.sum(Account.balance))
-        .where(Account.customer_id.in_([customer.id for customer in customers]))
-        .group_by(Account.customer_id)
-    )
-    account_totals = {key: (count, balance) for key, count, balance in db.session.execute(accounts)}
-    removable_counts = count_linked_rows(
-        list_unused_users([key for key, blocking_links in links_by_id.items() if "hub_user" in dict(blocking_links)])
-    )
-    reasons = {}
-    for customer in customers:
-        remaining_counts = Counter(dict(links_by_id[customer.id])) - removable_counts.get(customer.id, Counter())
-        blocking_links = [
-            (table, remaining_counts[table])
-            for table, _ in links_by_id[customer.id]
-            if remaining_counts[table] and table not in DETAIL_TABLES
-        ]
-        count, balance = account_totals.get(customer.id, (0, 0))
-        if count > 1 or balance:
-            blocking_links.append(("account", count))
-        if blocking_links:
-            reasons[customer.id] = (
-                f"{customer.name} still has {describe_references(blocking_links)} and cannot be deleted."
-            )
-    return reasons
-
-
-def delete_customer(customer: Customer, *, actor: Actor) -> None:
-    """Delete `customer` at once, with the details of its record.
-
-    Raises StillLinked, saying what is linked, where anything more hangs on it, NotFound where somebody else has deleted
-    it.
-    """
-    require_permission(actor, Permission.CUSTOMERS_DELETE)
-    require_access(actor, customer)
-    with db.session.no_autoflush:
-        # Whoever is adding something to this customer is waited for and seen; whoever comes later finds it gone.
-        query = select(Customer.id).where(Customer.id == customer.id).with_for_update()
-        if db.session.scalar(query) is None:
-            raise NotFound("This customer no longer exists")
-        db.session.expire(customer)
-        reason = deletion_refusal_reasons([customer]).get(customer.id)
-    if reason is not None:
-        raise StillLinked(reason)
-    with save_changes():
-        for model in (ApprovalTask, Alert):
-            for row in db.session.scalars(select(model).where(model.customer_id == customer.id)):
-                db.session.delete(row)
-        delete_unused_users(list_unused_users([customer.id]))
-        db.session.delete(customer)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from customerhub.core import history
 from customerhub.core.errors import Conflict
-from customerhub.users.accounts import recipient_id_of
+from customerhub.users.invitations import recipient_id_of
 from models import OutboxMessage, User
 from models.base import db, get_table
 from models.enums import OutboxState, TemplatePurpose

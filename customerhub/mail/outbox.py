@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, and_, select, update
 from customerhub.core import clock, services
 from customerhub.core.config import MIB
 from customerhub.core.database import insert_new
-from customerhub.core.errors import Invalid, NotFound, WrongState
+from customerhub.core.errors import HubError, Invalid, NotFound, WrongState, raise_refusal
 from customerhub.core.leases import LeaseTable
+from customerhub.core.many_rows import lock_rows, split_refused
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.redaction import format_one_line, hide_links
 from customerhub.core.state_machine import Requirement, StateMachine, Transition
@@ -291,29 +292,58 @@ def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> in
 
 def send_again(message: OutboxMessage, *, actor: Actor) -> None:
     """Let a message that failed, was held or was cancelled be sent after all. Raises WrongState for any other."""
+    raise_refusal(send_many_again([message], actor=actor))
+
+
+def send_many_again(messages: Sequence[OutboxMessage], *, actor: Actor) -> dict[int, HubError]:
+    """As `send_again`, of many at once: returns why not, by the id of each that is left as it is."""
     now = clock.get_now()
-    _apply_transition(RESEND, message, actor=actor, now=now, attempts=0, next_attempt_at=now, last_error=None)
-    _notify_after_commit([message.id])
+    refusals = _apply_transition(
+        RESEND, messages, actor=actor, now=now, attempts=0, next_attempt_at=now, last_error=None
+    )
+    sent_ids = [message.id for message in messages if message.id not in refusals]
+    if sent_ids:
+        _notify_after_commit(sent_ids)
+    return refusals
 
 
 def cancel(message: OutboxMessage, *, actor: Actor) -> None:
     """Keep a message from being sent. Raises WrongState where it was sent, or is in a worker's hands."""
-    _apply_transition(CANCEL, message, actor=actor, now=clock.get_now())
+    raise_refusal(cancel_many([message], actor=actor))
+
+
+def cancel_many(messages: Sequence[OutboxMessage], *, actor: Actor) -> dict[int, HubError]:
+    """As `cancel`, of many at once: returns why not, by the id of each that is left as it is."""
+    return _apply_transition(CANCEL, messages, actor=actor, now=clock.get_now())
 
 
 def _apply_transition(
-    transition: MessageTransition, message: OutboxMessage, *, actor: Actor, now: datetime, **values: Any
-) -> None:
-    """Make a transition of a message as it is in the database: a worker may have taken it since it was read."""
+    transition: MessageTransition, messages: Sequence[OutboxMessage], *, actor: Actor, now: datetime, **values: Any
+) -> dict[int, HubError]:
+    """Make a transition of messages as they are in the database: a worker may have taken one since it was read.
+
+    Returns why not, by the id of each that is left as it is.
+    """
     require_permission(actor, Permission.OUTBOX_SEND)
-    require_access(actor, message)
+
+    def check_access(message: OutboxMessage) -> int:
+        require_access(actor, message)
+        return message.id
+
+    ids, refusals = split_refused(messages, check_access)
+    if len(ids) > 1:  # in one order, so that of two who change the same ones neither waits for the other for ever
+        lock_rows(messages)
     db.session.flush()
-    conditions = (MESSAGES.c.id == message.id, MESSAGE_STATES.begins_in(transition), LEASES.is_expired(now))
-    message_id = db.session.scalar(build_transition(transition, *conditions, **values).returning(MESSAGES.c.id))
-    db.session.refresh(message)
-    if message_id is None:
+    conditions = (MESSAGES.c.id.in_(ids), MESSAGE_STATES.begins_in(transition), LEASES.is_expired(now))
+    changed_ids = db.session.scalars(build_transition(transition, *conditions, **values).returning(MESSAGES.c.id)).all()
+    query = select(OutboxMessage).where(OutboxMessage.id.in_(ids)).execution_options(populate_existing=True)
+    unchanged = [message for message in db.session.scalars(query) if message.id not in changed_ids]
+
+    def check(message: OutboxMessage) -> None:
         MESSAGE_STATES.check(transition, message, actor)
         raise WrongState(_BEING_SENT)
+
+    return refusals | split_refused(unchanged, check)[1]
 
 
 def redact_bodies(message: OutboxMessage, *, actor: Actor) -> tuple[str, str]:

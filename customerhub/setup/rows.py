@@ -1,7 +1,7 @@
 """Saving and deleting a row of set-up data."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
@@ -10,10 +10,20 @@ from sqlalchemy import exists, inspect, or_, select
 
 from customerhub.core import storage, validation
 from customerhub.core.database import CHECK_MESSAGES, UNIQUE_MESSAGES, save_changes
-from customerhub.core.errors import Invalid, NotAllowed, NotFound, StillLinked, WrongState, quote_text
+from customerhub.core.errors import (
+    HubError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    StillLinked,
+    WrongState,
+    quote_text,
+    raise_refusal,
+)
+from customerhub.core.many_rows import delete_rows, lock_accepted
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.picture_limits import describe_excess, find_excess
-from customerhub.core.references import describe_references, list_references
+from customerhub.core.references import describe_references, list_references, list_references_by_id
 from customerhub.core.row_validation import Problems, clean_row
 from customerhub.mail.templates import check_template
 from models import (
@@ -65,16 +75,35 @@ def delete_row(row: Any, *, actor: Actor) -> None:
 
     Raises WrongState where it is the last status in which new customers can start.
     """
-    require_permission(actor, Permission.CUSTOMERS_EDIT if isinstance(row, CustomerGroup) else Permission.SETUP_EDIT)
-    require_access(actor, row)
-    references = [link for link in list_references(row) if link[0] not in OWNED_TABLES.get(type(row), ())]
-    if references:
-        hint = " Make it inactive instead." if hasattr(row, "active") else ""
-        raise StillLinked(f"{row} is used by {describe_references(references)}.{hint}")
-    if isinstance(row, CustomerStatus) and not _has_other_billing_status(row):
-        raise WrongState(BILLING_STATUS_REQUIRED)
+    raise_refusal(delete_many([row], actor=actor))
+
+
+def delete_many(rows: Sequence[Any], *, actor: Actor) -> dict[int, HubError]:
+    """As `delete_row`, of many rows of one table that `can_delete_together`: returns why not, by the id of each that is
+    left as it is.
+    """
+    is_group = isinstance(rows[0], CustomerGroup)
+    require_permission(actor, Permission.CUSTOMERS_EDIT if is_group else Permission.SETUP_EDIT)
+    links_by_id = list_references_by_id(rows)
+
+    def check(row: Any) -> None:
+        require_access(actor, row)
+        references = [link for link in links_by_id[row.id] if link[0] not in OWNED_TABLES.get(type(row), ())]
+        if references:
+            hint = " Make it inactive instead." if hasattr(row, "active") else ""
+            raise StillLinked(f"{row} is used by {describe_references(references)}.{hint}")
+        if isinstance(row, CustomerStatus) and not _has_other_billing_status(row):
+            raise WrongState(BILLING_STATUS_REQUIRED)
+
+    accepted, refusals = lock_accepted(rows, check)
     with save_changes():
-        db.session.delete(row)
+        delete_rows(accepted)
+    return refusals
+
+
+def can_delete_together(rows: Sequence[Any]) -> bool:
+    """Whether `delete_many` may delete these: which status is the last that bills depends on those deleted before."""
+    return not isinstance(rows[0], CustomerStatus)
 
 
 def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisation:

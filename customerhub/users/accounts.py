@@ -1,23 +1,20 @@
 """User accounts: creating, changing, deactivating and deleting them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import func, select
 
 from customerhub.approvals import assignment
-from customerhub.core import clock, validation
-from customerhub.core.database import save_changes
-from customerhub.core.errors import Conflict, Invalid, NotFound, StillLinked, WrongState
-from customerhub.core.history import bulk_options, record_event
+from customerhub.core import validation
+from customerhub.core.database import ROW_CHANGED_MEANWHILE, save_changes
+from customerhub.core.errors import Conflict, HubError, Invalid, NotFound, StillLinked, WrongState
+from customerhub.core.history import previous_values_of
+from customerhub.core.many_rows import lock_rows, split_refused, write_changes
 from customerhub.core.permissions import Actor, Permission, require_permission
+from customerhub.core.preloading import preload_references
 from customerhub.core.references import describe_references, list_references
-from customerhub.mail import outbox
-from customerhub.mail.composition import build_account_mail, get_account_mail_text
-from customerhub.mail.outbox import Draft
 from customerhub.users.account_rules import (
     GRANT_ROLES,
     GRANTS,
@@ -27,20 +24,18 @@ from customerhub.users.account_rules import (
     require_deletable,
     require_manageable,
 )
-from customerhub.users.links import VALID_HOURS, OneTimeLinks
-from models import Customer, Dealer, Organisation, OutboxMessage, User
+from models import Customer, Dealer, Organisation, User
 from models.base import db
-from models.enums import Role, TemplatePurpose
+from models.enums import Role
 from models.keys import exact_key
 
 OWNED_TABLES: Final = ("saved_view", "list_preference")  # these go with their user
-MIN_MAIL_INTERVAL_SECONDS: Final = 300  # within these, asking again for a link sends no second mail
 
 Problems = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class _SavedAccount:
+class SavedAccount:
     """What the database holds of an account before it is saved."""
 
     organisation_id: int
@@ -62,39 +57,55 @@ def save_user(user: User, *, actor: Actor) -> User:
     with save_changes():
         saved_account = _load_saved_account(user)
         actor = _actor_before_change(actor, user, saved_account)
-        _require_editable(user, saved_account, actor)
+        require_editable(user, saved_account, actor)
         if saved_account is None:
             user.organisation_id = actor.organisation_id
-        problems = _clean_texts(user) + _role_problems(user) + _grant_problems(user, saved_account, actor)
-        if saved_account is not None:
-            problems += _own_account_problems(user, saved_account, actor)
-        if problems:
-            raise Invalid.from_problems(problems)
+        _check_account(user, saved_account, actor)
         _require_unused_email(user)
         if saved_account is not None:
             _require_remaining_admin(user, saved_account)
-            if user.email != saved_account.email or (saved_account.active and not user.active):
-                revoke_sessions_and_links(user)
+            _revoke_where_needed(user, saved_account)
         db.session.add(user)
     if saved_account is not None:
-        assignment.release_undecidable_tasks(user)
+        assignment.release_undecidable_tasks([user])
     return user
 
 
-def _load_saved_account(user: User) -> _SavedAccount | None:
+def _check_account(user: User, saved_account: SavedAccount | None, actor: Actor) -> None:
+    """Raises Invalid with every problem of `user` as it now stands."""
+    problems = _clean_texts(user) + _role_problems(user) + _grant_problems(user, saved_account, actor)
+    if saved_account is not None:
+        problems += _own_account_problems(user, saved_account, actor)
+    if problems:
+        raise Invalid.from_problems(problems)
+
+
+def _revoke_where_needed(user: User, saved_account: SavedAccount) -> None:
+    """Sessions and links end with the address that they were sent to, and when the account is switched off."""
+    if user.email != saved_account.email or (saved_account.active and not user.active):
+        revoke_sessions_and_links(user)
+
+
+def _load_saved_account(user: User) -> SavedAccount | None:
     if user.id is None:
         return None
-    row = db.session.execute(
-        select(User.organisation_id, User.email, User.role, User.active, User.platform, User.data_protection).where(
-            User.id == user.id
-        )
-    ).one_or_none()
-    if row is None:
+    return get_saved_account(user, load_saved_accounts([user]))
+
+
+def load_saved_accounts(users: Sequence[User]) -> dict[int, SavedAccount]:
+    """What the database holds of these accounts, by their ids."""
+    columns = (User.organisation_id, User.email, User.role, User.active, User.platform, User.data_protection)
+    query = select(User.id, *columns).where(User.id.in_([user.id for user in users]))
+    return {row.id: SavedAccount(*row[1:]) for row in db.session.execute(query)}
+
+
+def get_saved_account(user: User, saved_accounts: Mapping[int, SavedAccount]) -> SavedAccount:
+    if user.id not in saved_accounts:
         raise NotFound("There is no such user")
-    return _SavedAccount(*row)
+    return saved_accounts[user.id]
 
 
-def _actor_before_change(actor: Actor, user: User, saved_account: _SavedAccount | None) -> Actor:
+def _actor_before_change(actor: Actor, user: User, saved_account: SavedAccount | None) -> Actor:
     """`actor` as before the change at hand, for nobody may more by what they are about to save of themselves."""
     if saved_account is None or actor.id != user.id:
         return actor
@@ -109,7 +120,7 @@ def _actor_before_change(actor: Actor, user: User, saved_account: _SavedAccount 
     return Actor(user_before_change, actor.organisation_id)
 
 
-def _require_editable(user: User, saved_account: _SavedAccount | None, actor: Actor) -> None:
+def require_editable(user: User, saved_account: SavedAccount | None, actor: Actor) -> None:
     """Raises NotAllowed or NotFound unless `actor` may change this account."""
     if saved_account is not None and saved_account.organisation_id != actor.organisation_id:
         raise NotFound("There is no such user")
@@ -171,7 +182,7 @@ def _is_in_organisation(model: Any, key: int | None, user: User) -> bool:
     return row is not None and row.organisation_id == user.organisation_id
 
 
-def _grant_problems(user: User, saved_account: _SavedAccount | None, actor: Actor) -> Problems:
+def _grant_problems(user: User, saved_account: SavedAccount | None, actor: Actor) -> Problems:
     problems: Problems = []
     for grant in filter(lambda each: getattr(user, each), GRANTS):
         if user.role not in GRANT_ROLES:
@@ -181,7 +192,7 @@ def _grant_problems(user: User, saved_account: _SavedAccount | None, actor: Acto
     return problems
 
 
-def _own_account_problems(user: User, saved_account: _SavedAccount, actor: Actor) -> Problems:
+def _own_account_problems(user: User, saved_account: SavedAccount, actor: Actor) -> Problems:
     """Nobody locks themselves out."""
     if user.id != actor.id:
         return []
@@ -201,7 +212,7 @@ def _require_unused_email(user: User) -> None:
         raise Conflict("This email address already has an account", "email")
 
 
-def _require_remaining_admin(user: User, saved_account: _SavedAccount, *, is_deleted: bool = False) -> None:
+def _require_remaining_admin(user: User, saved_account: SavedAccount, *, is_deleted: bool = False) -> None:
     """Raises WrongState where `user` is the organisation's last active admin and would no longer be one."""
     was_admin = saved_account.role == Role.ADMIN and saved_account.active
     stays_admin = user.role == Role.ADMIN and user.active and not is_deleted
@@ -243,12 +254,43 @@ def activate(user: User, *, actor: Actor) -> None:
     save_user(user, actor=actor)
 
 
-def end_sessions(user: User, *, actor: Actor) -> None:
-    """Sign `user` out everywhere, as an administrator. Their links are used up too."""
-    _require_editable(user, _load_saved_account(user), actor)
+def are_switched_together(users: Sequence[User]) -> bool:
+    """Whether `switch_many` may switch these accounts: which administrator is the last one depends on who was switched
+    off before.
+    """
+    return all(user.role is Role.CUSTOMER for user in users)
+
+
+def switch_many(users: Sequence[User], *, is_active: bool, actor: Actor) -> dict[int, HubError]:
+    """As `activate` and `deactivate`, of many portal users that `are_switched_together`: returns why not, by the id of
+    each that is left as it is.
+    """
+    if not are_switched_together(users):
+        raise ValueError("these are not all portal users")
+    saved_accounts = load_saved_accounts(users)
+    references = preload_references(users, names=("customer",))  # kept until all are checked
+    changed_ids = lock_rows(users) if len(users) > 1 else ()
+
+    def check(user: User) -> User:
+        saved_account = get_saved_account(user, saved_accounts)
+        require_editable(user, saved_account, actor)
+        _check_account(user, saved_account, actor)
+        if user.id in changed_ids and (user.active is not is_active or previous_values_of(user)):
+            raise Conflict(ROW_CHANGED_MEANWHILE)
+        return user
+
+    accepted, refusals = split_refused(users, check)
+    del references
+    for user in users:
+        if user.id in refusals:
+            db.session.expire(user)  # what was tidied of it is not to be written
     with save_changes():
-        revoke_sessions_and_links(user)
-    record_event(user, "signed out everywhere")
+        for user in accepted:
+            user.active = is_active
+            _revoke_where_needed(user, saved_accounts[user.id])
+        write_changes(accepted)
+    assignment.release_undecidable_tasks(accepted)
+    return refusals
 
 
 def delete_user(user: User, *, actor: Actor) -> None:
@@ -256,7 +298,7 @@ def delete_user(user: User, *, actor: Actor) -> None:
     saved_account = _load_saved_account(user)
     if saved_account is None:
         raise NotFound("There is no such user")
-    _require_editable(user, saved_account, actor)
+    require_editable(user, saved_account, actor)
     require_deletable(user, actor)
     references = [link for link in list_references(user) if link[0] not in OWNED_TABLES]
     if references:
@@ -264,120 +306,6 @@ def delete_user(user: User, *, actor: Actor) -> None:
     with save_changes():
         _require_remaining_admin(user, saved_account, is_deleted=True)
         db.session.delete(user)
-
-
-def invite(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
-    """Mail `user` a one-time link: to choose a first password or, where there is one already, a new one.
-
-    Raises WrongState where they were sent one within the same five minutes of the clock: it is on its way.
-    """
-    _require_invitable(user, actor)
-    message, is_new = _enqueue_link(user, _link_purpose(user), links)
-    if not is_new:
-        raise WrongState(f"A link was sent to {message.recipient} a moment ago. Wait five minutes to send another")
-    return message
-
-
-def renew_link(user: User, *, links: OneTimeLinks, actor: Actor) -> OutboxMessage:
-    """As `invite`, but every session and every link of before ends: only the new link opens the account."""
-    _require_invitable(user, actor)
-    with save_changes():
-        revoke_sessions_and_links(user)
-    record_event(user, "sent a new password link")
-    return send_link(user, _link_purpose(user), links=links)
-
-
-def _require_invitable(user: User, actor: Actor) -> None:
-    _require_editable(user, _load_saved_account(user), actor)
-    if not user.active:
-        raise WrongState(f"The account of {user.name} is deactivated. Activate it first")
-
-
-def _link_purpose(user: User) -> TemplatePurpose:
-    return TemplatePurpose.RESET if user.password_hash else TemplatePurpose.WELCOME
-
-
-def send_link(user: User, purpose: TemplatePurpose, *, links: OneTimeLinks) -> OutboxMessage:
-    """Put the mail with a one-time link for `user` into the outbox, at most one in MIN_MAIL_INTERVAL_SECONDS."""
-    return _enqueue_link(user, purpose, links)[0]
-
-
-def _enqueue_link(user: User, purpose: TemplatePurpose, links: OneTimeLinks) -> tuple[OutboxMessage, bool]:
-    """The mail, and whether it was put now."""
-    now = clock.get_now()
-    [draft] = build_link_drafts([user], purpose, links=links, now=now)
-    [message_id] = outbox.enqueue_many([draft])
-    if message_id is not None:
-        _save_link_expiry(user, link_expiry_of(purpose, now))
-    message = db.session.scalars(
-        select(OutboxMessage).where(
-            OutboxMessage.organisation_id == user.organisation_id, OutboxMessage.reason_key == draft.reason_key
-        )
-    ).one()
-    return message, message_id is not None
-
-
-@dataclass(frozen=True, slots=True)
-class InvitedUser:
-    """Of a user who was written a moment ago, what the mail to them needs."""
-
-    id: int
-    organisation_id: int
-    customer_id: int
-    email: str
-    name: str
-    sign_in_epoch: int = 0
-
-
-def build_link_drafts(
-    users: Sequence[User | InvitedUser],
-    purpose: TemplatePurpose,
-    *,
-    links: OneTimeLinks,
-    now: datetime,
-    why: str | None = None,
-) -> list[Draft]:
-    """The mails with one-time links for `users`, all of one organisation, that are made `now`."""
-    time_window = int(now.timestamp()) // MIN_MAIL_INTERVAL_SECONDS
-    mail_text = get_account_mail_text(users[0].organisation_id, purpose)
-    drafts = []
-    for user in users:
-        link = links.create(user, purpose, now=now)
-        mail = build_account_mail(user, purpose=purpose, link=link, hours=VALID_HOURS[purpose], account_text=mail_text)
-        draft = Draft(
-            organisation_id=user.organisation_id,
-            reason_key=f"{purpose.value} {user.id} {user.sign_in_epoch} {time_window}",  # recipient_id_of reads it
-            purpose=purpose.value,
-            recipient=user.email,
-            subject=mail.subject,
-            text_body=mail.text,
-            html_body=mail.html,
-            customer_id=user.customer_id,
-            why=why,
-        )
-        drafts.append(draft)
-    return drafts
-
-
-def recipient_id_of(reason_key: str) -> int:
-    """The id of the user to whom a mail of `build_link_drafts` is."""
-    return int(reason_key.split()[-3])
-
-
-def link_expiry_of(purpose: TemplatePurpose, created_at: datetime) -> datetime:
-    """Until when a link works that was made at this moment."""
-    return created_at + timedelta(hours=VALID_HOURS[purpose])
-
-
-def _save_link_expiry(user: User, link_expiry: datetime) -> None:
-    """No change that history or somebody who has the account's form open should notice."""
-    db.session.execute(
-        update(User)
-        .where(User.id == user.id)
-        .values(link_until=link_expiry)
-        .execution_options(synchronize_session=False, **bulk_options())
-    )
-    set_committed_value(user, "link_until", link_expiry)
 
 
 def find_account(email: str) -> User | None:

@@ -18,8 +18,9 @@ PASSWORD_HINT = f"At least {MIN_LENGTH} characters. Several words are easy to re
 
 EASY_TO_GUESS = "This password is too easy to guess."
 
-HASH_COST: Final = {"time_cost": 3, "memory_cost": 32 * 1024, "parallelism": 1}  # rounds, KiB, threads
-_hasher = PasswordHasher(**HASH_COST)
+HASH_ROUNDS: Final = 3
+HASH_KIB: Final = 32 * 1024
+_hasher = PasswordHasher(time_cost=HASH_ROUNDS, memory_cost=HASH_KIB, parallelism=1)
 # What is checked where there is no account, so that the answer takes as long as with one.
 _DUMMY_HASH = _hasher.hash("nobody has this password")
 

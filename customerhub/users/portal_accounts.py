@@ -6,7 +6,8 @@ from datetime import datetime
 from customerhub.core import history
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor
-from customerhub.users.accounts import save_user, send_link
+from customerhub.users.accounts import save_user
+from customerhub.users.invitations import send_link
 from customerhub.users.links import OneTimeLinks
 from models import User
 from models.enums import TemplatePurpose

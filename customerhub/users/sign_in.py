@@ -9,7 +9,8 @@ from customerhub.core.database import insert_new, save_changes
 from customerhub.core.errors import Invalid, NotAllowed
 from customerhub.core.history import bulk_options, record_event
 from customerhub.users import passwords
-from customerhub.users.accounts import find_account, revoke_sessions_and_links, send_link
+from customerhub.users.accounts import find_account, revoke_sessions_and_links
+from customerhub.users.invitations import send_link
 from customerhub.users.links import OneTimeLinks
 from models import EndedSession, Organisation, User
 from models.base import db

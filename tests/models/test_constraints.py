@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
-from customerhub.customers.records import DETAIL_TABLES
+from customerhub.customers.deletion import DETAIL_TABLES
 from models import Department, Organisation
 from models.base import Base, db
 from models.enums import Role

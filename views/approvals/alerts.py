@@ -1,12 +1,14 @@
 """Alerts: warnings about customers, raised by staff and by rules."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form, StringField
 from wtforms.validators import Length, Optional
 
-from customerhub.core.permissions import Permission
+from customerhub.core.errors import HubError
+from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CellKind
 from customerhub.customers import alerts
 from models import Alert, CatalogItem, Customer
@@ -33,11 +35,16 @@ class AlertForm(Form):
     valid_until = DateField("Valid until", [Optional()], description="Last day. Leave blank for no end date.")
 
 
+def _raise_alerts(customers: Sequence[Customer], *, actor: Actor, **values: Any) -> dict[int, HubError]:
+    return alerts.raise_alerts(customers, alerts.AlertDraft(**values), actor=actor)[1]
+
+
 RAISE = Operation(
     name="alert",
     label="Raise alert",
     permission=Permission.CUSTOMERS_EDIT,
     run=alerts.raise_alert,
+    run_many=_raise_alerts,
     form=AlertForm,
     explanation="Shown on the customer's page and when a contract is added, including to partners.",
     icon="bell",
@@ -116,6 +123,7 @@ class AlertView(HubModelView):
             past_tense="closed",
             permission=Permission.CUSTOMERS_EDIT,
             run=alerts.close_alert,
+            run_many=alerts.close_alerts,
             unavailable_reason=refusal_check(lambda alert, _actor: alerts.check_closing(alert)),
             explanation="The alert is no longer shown. It is kept in the history.",
             icon="ok",

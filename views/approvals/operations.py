@@ -101,9 +101,18 @@ def _onboarding_contexts(customers: Sequence[Customer]) -> dict[int, transitions
     return contexts
 
 
+def _build_details(values_by_id: Mapping[int, dict[str, Any]]) -> dict[int, transitions.StageDetails]:
+    """What was entered for each row by itself."""
+    return {key: transitions.StageDetails(**values) for key, values in values_by_id.items()}
+
+
 def _transition_operation(transition: StageTransition) -> Operation:
     def run(customer: Customer, *, actor: Actor, **values: Any) -> None:
         transitions.change_stage(customer, transition, actor=actor, **values)
+
+    def run_many(customers: Sequence[Customer], **values: Any) -> dict[int, HubError]:
+        details = _build_details(values.pop("values_by_id"))
+        return transitions.change_stages(customers, transition, details_by_customer=details, **values)
 
     def unavailable(customers: Sequence[Customer], actor: Actor) -> dict[int, str]:
         contexts = _onboarding_contexts(customers)
@@ -118,6 +127,7 @@ def _transition_operation(transition: StageTransition) -> Operation:
         label=transition.label or transition.name,
         permission=P.TASKS_WORK,
         run=run,
+        run_many=run_many,
         explanation=transition.explanation,
         form=FORMS.get(transition.name, CommentForm),
         row_form=lambda _customer: ROW_FORMS.get(transition.name),
@@ -144,11 +154,9 @@ def _find_approval_form(task: ApprovalTask) -> type[Form] | None:
     return BillingForm if task.customer.stage is Stage.PASSED else CreditForm
 
 
-def _approve_tasks(
-    tasks_to_approve: Sequence[ApprovalTask], *, values_by_id: Mapping[int, dict[str, Any]], **values: Any
-) -> dict[int, HubError]:
-    details_by_task = {key: transitions.StageDetails(**details) for key, details in values_by_id.items()}
-    return approval_decisions.approve_tasks(tasks_to_approve, details_by_task=details_by_task, **values)
+def _approve_tasks(tasks_to_approve: Sequence[ApprovalTask], **values: Any) -> dict[int, HubError]:
+    details = _build_details(values.pop("values_by_id"))
+    return approval_decisions.approve_tasks(tasks_to_approve, details_by_task=details, **values)
 
 
 def _build_assign_form(rows: Sequence[Any], actor: Actor) -> type[Form]:
@@ -210,7 +218,7 @@ OPERATIONS = (
         permission=P.TASKS_WORK,
         run=approval_decisions.approve_task,
         run_many=_approve_tasks,
-        can_run_many=approval_decisions.are_decided_together,
+        can_run_many=approval_decisions.are_approved_together,
         unavailable_reason=refusal_check(approval_decisions.check_approval),
         form=CommentForm,
         row_form=_find_approval_form,
@@ -228,6 +236,7 @@ OPERATIONS = (
         past_tense="declined",
         permission=P.TASKS_WORK,
         run=approval_decisions.decline_task,
+        run_many=approval_decisions.decline_tasks,
         unavailable_reason=refusal_check(approval_decisions.check_declining),
         form=ReasonForm,
         row_version=_decision_version,
@@ -288,6 +297,7 @@ OPERATIONS = (
         past_tense="withdrawn",
         permission=P.TASKS_WORK,
         run=tasks.withdraw_task,
+        run_many=tasks.withdraw_tasks,
         unavailable_reason=refusal_check(tasks.check_withdrawal),
         form=CommentForm,
         explanation="The request is withdrawn. No changes are made.",

@@ -204,6 +204,7 @@ class ContractView(CustomerOwnedView):
         transition_operation(
             transition,
             contracts.change_contract_status,
+            contracts.change_contract_statuses if contracts.can_change_many(transition) else None,
             contracts.check_contract_status,
             form=EndForm if transition.required_inputs else ReasonForm,
             icon={"end": "stop", "live": "run"}.get(transition.name, "clock"),

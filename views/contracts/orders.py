@@ -128,6 +128,7 @@ class OrderView(CustomerOwnedView):
         transition_operation(
             transition,
             orders.change_order_status,
+            orders.change_order_statuses,
             transitions.ORDER_STATUSES.check,
             form=DeliveryForm if transition.required_inputs else NoteForm,
             icon={"start": "run", "deliver": "ok"}.get(transition.name, "stop"),

@@ -12,8 +12,9 @@ from werkzeug.exceptions import NotFound
 from customerhub.core.permissions import Permission
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
+from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
-from customerhub.customers.records import delete_customer, deletion_refusal_reasons, save_customer
+from customerhub.customers.records import save_customer
 from customerhub.customers.search import build_search_condition, select_matching_ids
 from customerhub.customers.search_pages import select_matching_page
 from customerhub.customers.statuses import find_default_status
@@ -49,6 +50,7 @@ DELETE = Operation(
     past_tense="deleted",
     permission=Permission.CUSTOMERS_DELETE,
     run=delete_customer,
+    run_many=delete_customers,
     unavailable_reasons=lambda customers, _actor: deletion_refusal_reasons(customers),
     explanation="Customers without linked records are deleted immediately, including their contacts, addresses and "
     "portal users without a sign-in. Customers with billing lines, documents, profiles or other users cannot be "

@@ -8,7 +8,13 @@ from wtforms import DateField, Form, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from customerhub.core.permissions import Actor, Permission
-from customerhub.customers.record_review import MAX_NOTE_LENGTH, find_answered_due_dates, list_reviews, record_review
+from customerhub.customers.record_review import (
+    MAX_NOTE_LENGTH,
+    find_answered_due_dates,
+    list_reviews,
+    record_review,
+    record_reviews,
+)
 from customerhub.customers.review_schedule import find_latest_due_date, is_answered, is_overdue, list_next_due_dates
 from models import Customer, Organisation, Review
 from models.base import db
@@ -49,6 +55,7 @@ RECORD = Operation(
     past_tense="reviewed",
     permission=Permission.CUSTOMERS_EDIT,
     run=record_review,
+    run_many=lambda customers, **values: record_reviews(customers, **values)[1],
     form=ReviewForm,
     initial_values=_initial_values,
     preview=_preview,

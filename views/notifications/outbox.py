@@ -9,7 +9,16 @@ from sqlalchemy.orm import joinedload, selectinload
 from customerhub.core.permissions import Permission
 from customerhub.core.spreadsheets import CellKind
 from customerhub.mail.inline_images import embed_images
-from customerhub.mail.outbox import CANCEL, MESSAGE_STATES, RESEND, cancel, redact_bodies, send_again
+from customerhub.mail.outbox import (
+    CANCEL,
+    MESSAGE_STATES,
+    RESEND,
+    cancel,
+    cancel_many,
+    redact_bodies,
+    send_again,
+    send_many_again,
+)
 from models import Customer, OutboxAttachment, OutboxMessage
 from models.enums import OutboxState
 from views.cells import messages
@@ -36,6 +45,7 @@ SEND_AGAIN = Operation(
     past_tense="queued again",
     permission=Permission.OUTBOX_SEND,
     run=send_again,
+    run_many=send_many_again,
     unavailable_reason=lambda row, actor: MESSAGE_STATES.refusal_reason(RESEND, row, actor),
     explanation=RESEND.explanation,
     icon="send",
@@ -46,6 +56,7 @@ CANCEL_MESSAGE = Operation(
     past_tense="cancelled",
     permission=Permission.OUTBOX_SEND,
     run=cancel,
+    run_many=cancel_many,
     unavailable_reason=lambda row, actor: MESSAGE_STATES.refusal_reason(CANCEL, row, actor),
     explanation=CANCEL.explanation,
     icon="stop",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from customerhub.core.permissions import Permission
-from customerhub.setup.rows import delete_row, find_fixed_field, save_row
+from customerhub.setup.rows import can_delete_together, delete_many, delete_row, find_fixed_field, save_row
 from views.framework.chips import active_chip
 from views.framework.columns import Column
 from views.framework.edit_page import EditPage
@@ -19,6 +19,8 @@ DELETE = Operation(
     past_tense="deleted",
     permission=Permission.SETUP_EDIT,
     run=delete_row,
+    run_many=delete_many,
+    can_run_many=can_delete_together,
     explanation="Deleted immediately. Only possible if no other records refer to it; otherwise make it inactive.",
     icon="trash",
     danger=True,

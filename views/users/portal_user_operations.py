@@ -1,8 +1,12 @@
 """The columns of portal users in lists, and the operations on them."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from customerhub.core import clock
+from customerhub.core.errors import HubError
 from customerhub.core.permissions import Actor, Permission
-from customerhub.users import accounts
+from customerhub.users import accounts, invitations
 from customerhub.users.links import get_one_time_links
 from customerhub.users.portal_accounts import InvitationState, invitation_state_of
 from models import User
@@ -43,7 +47,11 @@ def permission_chips(user: User) -> Cell:
 
 
 def _renew_link(user: User, *, actor: Actor) -> None:
-    accounts.renew_link(user, links=get_one_time_links(), actor=actor)
+    invitations.renew_link(user, links=get_one_time_links(), actor=actor)
+
+
+def _renew_links(users: Sequence[User], *, actor: Actor) -> dict[int, HubError]:
+    return invitations.renew_links(users, links=get_one_time_links(), actor=actor)[1]
 
 
 def _invite_refusal(user: User, _actor: Actor) -> str | None:
@@ -66,6 +74,7 @@ OPERATIONS = (
         past_tense="emailed",
         permission=EDIT_PERMISSION,
         run=_renew_link,
+        run_many=_renew_links,
         unavailable_reason=_invite_refusal,
         explanation="Sends an email with a new link to choose a password. The link works once, for 72 hours. Earlier "
         "links "
@@ -78,6 +87,7 @@ OPERATIONS = (
         past_tense="emailed",
         permission=EDIT_PERMISSION,
         run=_renew_link,
+        run_many=_renew_links,
         unavailable_reason=_reset_refusal,
         explanation="Sends an email with a link to choose a new password. The link works once, for 2 hours. The user "
         "is signed out everywhere; the old password works until a new one is chosen.",
@@ -89,6 +99,7 @@ OPERATIONS = (
         past_tense="disabled",
         permission=EDIT_PERMISSION,
         run=accounts.deactivate,
+        run_many=partial(accounts.switch_many, is_active=False),
         unavailable_reason=lambda user, _actor: None if user.active else "Already disabled",
         explanation="The user is signed out and can no longer sign in. Earlier links stop working. No data is lost.",
         icon="ban",
@@ -99,6 +110,7 @@ OPERATIONS = (
         past_tense="enabled",
         permission=EDIT_PERMISSION,
         run=accounts.activate,
+        run_many=partial(accounts.switch_many, is_active=True),
         unavailable_reason=lambda user, _actor: "Not disabled" if user.active else None,
         explanation="The user can sign in again with the previous password. Users without a password need a new link.",
         icon="ok",

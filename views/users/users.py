@@ -1,13 +1,15 @@
 """Users: who signs in, with which role."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import joinedload
 
+from customerhub.core.errors import HubError
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CellKind
-from customerhub.users import account_rules, accounts
+from customerhub.users import account_rules, accounts, invitations
 from customerhub.users.links import VALID_HOURS, get_one_time_links
 from models import User
 from models.enums import Role, TemplatePurpose
@@ -31,7 +33,11 @@ ROLE_TONES = {
 
 
 def _invite(user: User, *, actor: Actor) -> None:
-    accounts.invite(user, links=get_one_time_links(), actor=actor)
+    invitations.invite(user, links=get_one_time_links(), actor=actor)
+
+
+def _invite_many(users: Sequence[User], *, actor: Actor) -> dict[int, HubError]:
+    return invitations.invite_many(users, links=get_one_time_links(), actor=actor)[1]
 
 
 def _save(user: User, *, actor: Actor) -> User:
@@ -73,6 +79,7 @@ OPERATIONS = (
         past_tense="emailed",
         permission=Permission.USERS_EDIT,
         run=_invite,
+        run_many=_invite_many,
         unavailable_reason=_invite_refusal,
         explanation="Sends an email with a link to set a password. The link works once, for "
         f"{VALID_HOURS[TemplatePurpose.WELCOME]} hours, or {VALID_HOURS[TemplatePurpose.RESET]} hours for a password "
@@ -84,7 +91,8 @@ OPERATIONS = (
         label="Sign out everywhere",
         past_tense="signed out",
         permission=Permission.USERS_EDIT,
-        run=accounts.end_sessions,
+        run=invitations.end_sessions,
+        run_many=invitations.end_sessions_of_many,
         unavailable_reason=_edit_refusal,
         explanation="Ends all sessions of the user in all browsers.",
         icon="sign-out",
@@ -95,6 +103,8 @@ OPERATIONS = (
         past_tense="deactivated",
         permission=Permission.USERS_EDIT,
         run=accounts.deactivate,
+        run_many=partial(accounts.switch_many, is_active=False),
+        can_run_many=accounts.are_switched_together,
         unavailable_reason=_deactivate_refusal,
         explanation="The user is signed out everywhere and can no longer sign in. Their data is kept.",
         icon="lock",
@@ -105,6 +115,8 @@ OPERATIONS = (
         past_tense="activated",
         permission=Permission.USERS_EDIT,
         run=accounts.activate,
+        run_many=partial(accounts.switch_many, is_active=True),
+        can_run_many=accounts.are_switched_together,
         unavailable_reason=_activate_refusal,
         explanation="The user can sign in again with the previous password.",
         icon="ok",

@@ -1,5 +1,6 @@
 """Two who decide at the same moment: one does, the other hears of it."""
 
+import re
 import threading
 from contextlib import suppress
 from threading import Barrier, BrokenBarrierError
@@ -15,9 +16,9 @@ from customerhub.core.errors import Conflict, NotFound, WrongState
 from customerhub.customers import alerts, approval_decisions, change_requests, registration
 from customerhub.customers.merging import find_survivor_id, merge_customers
 from customerhub.customers.records import save_customer
-from models import Account, Alert, ApprovalTask, Customer
+from models import Account, Alert, ApprovalTask, Customer, History
 from models.base import db
-from models.enums import AlertRule, CustomerKind, Stage, TaskAssignment, TaskKind
+from models.enums import AlertRule, CustomerKind, Stage, TaskAssignment, TaskKind, TaskState
 from tests.customerhub.approvals.conftest import acting, list_history, stage_entries
 from tests.support.races import start_action, start_concurrently
 from views.approvals.operations import OPERATIONS, STAGE_OPERATIONS
@@ -188,6 +189,45 @@ def test_a_re_check_is_not_approved_while_its_fact_changes(approval_org, app):
         approval_decisions.approve_task(started, actor=approval_org.manager)
     db.session.rollback()
     assert db.session.get_one(ApprovalTask, key).is_open
+
+
+@pytest.mark.parametrize("operation", ["decline", "withdraw", "fail", "pass"])
+def test_of_many_rows_those_are_refused_that_somebody_else_has_done_meanwhile(approval_org, app, operation):
+    """Two have ticked two rows each, one of which is the same: whoever comes second does the other one alone."""
+    is_withdrawn = operation == "withdraw"
+    customers = [approval_org.make_customer() for _ in range(3)]
+    if is_withdrawn:
+        for customer in customers:
+            blacklist.request_blacklisting(customer, reason="Fraud", actor=approval_org.manager)
+        db.session.commit()
+    task_keys = [
+        approval_org.task_of(customer, TaskKind.BLACKLIST if is_withdrawn else TaskKind.ONBOARDING).id
+        for customer in customers
+    ]
+    chosen = MOVE_OPERATION.get(operation) or OPERATIONS_BY_NAME[operation]
+    model, keys = (
+        (Customer, [each.id for each in customers]) if operation in MOVE_OPERATION else (ApprovalTask, task_keys)
+    )
+
+    def run(actor, ids):
+        rows = [db.session.get_one(model, key) for key in ids]
+        return [result["text"] for result in run_operation(chosen, rows, {"comment": "Because"}, actor, lambda _: "")]
+
+    with acting(approval_org.manager):
+        assert run(approval_org.manager, keys[:2]) == ["", ""]
+        other = run_as_administrator(approval_org, app, lambda actor: run(actor, keys[1:]))
+        db.session.commit()
+    refusal, success = other()
+    assert re.match("Already|Changed by another user|Another user changed|The stage is", refusal)
+    assert success == ""
+    db.session.expire_all()
+    states = [db.session.get_one(ApprovalTask, key).state for key in task_keys]
+    stages_now = [db.session.get_one(Customer, each.id).stage for each in customers]
+    expected = {"decline": Stage.FAILED, "fail": Stage.FAILED, "pass": Stage.PASSED, "withdraw": Stage.NEW}
+    assert stages_now == [expected[operation]] * 3
+    assert states == [{"pass": TaskState.OPEN, "withdraw": TaskState.WITHDRAWN}.get(operation, TaskState.DECLINED)] * 3
+    entries = db.session.scalars(select(History).where(History.action == "changed", History.reason == "Because"))
+    assert len(list(entries)) == (0 if is_withdrawn else 3)
 
 
 def make_customers_with_reversed_tasks(approval_org):

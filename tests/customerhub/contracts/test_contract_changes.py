@@ -11,8 +11,9 @@ from sqlalchemy import select
 from customerhub.contracts.contracts import change_contract_status, save_contract
 from customerhub.contracts.transitions import CONTRACT_STATUSES
 from customerhub.core.errors import HubError, Invalid, StillLinked, WrongState
+from customerhub.customers.deletion import delete_customer
 from customerhub.customers.merging import merge_customers
-from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.records import save_customer
 from models import BlacklistEntry, Contract, Customer, History, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus, Risk

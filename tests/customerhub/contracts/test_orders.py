@@ -12,7 +12,7 @@ from customerhub.contracts import transitions
 from customerhub.contracts.orders import change_order_status, save_order
 from customerhub.core import clock
 from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, StillLinked, WrongState
-from customerhub.customers.records import delete_customer
+from customerhub.customers.deletion import delete_customer
 from models import BlacklistEntry, CustomerOrder, History
 from models.base import db
 from models.enums import ContractStatus, OrderStatus, Stage

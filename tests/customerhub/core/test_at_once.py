@@ -9,7 +9,8 @@ import pytest
 from customerhub.core import history
 from customerhub.core.errors import Invalid, StillLinked, WrongState
 from customerhub.core.permissions import Actor
-from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.deletion import delete_customer, delete_customers
+from customerhub.customers.records import save_customer
 from customerhub.setup.rows import delete_row, save_row
 from models import Customer, CustomerStatus, User
 from models.base import db
@@ -57,6 +58,28 @@ def test_a_customer_who_is_given_a_portal_user_meanwhile_is_not_deleted(organisa
     assert_refused(pool, future, StillLinked, "1 user")
     assert db.session.get(Customer, key) is not None
     assert db.session.get(User, user.id) is not None
+
+
+def test_of_many_that_are_deleted_the_one_with_a_new_portal_user_stays(organisations: TwoOrganisations, admin: Actor):
+    """Deleting waits for whoever adds something to one of them, sees it, and deletes the others."""
+    different = [{"reference": f"D{n}", "name": f"Name {n}", "email": f"d{n}@x.example"} for n in range(3)]
+    keys = [save_customer(build_customer(organisations, **values), actor=admin).id for values in different]
+    db.session.commit()
+    make.UserFactory(organisation_id=organisations.own.id, role=Role.CUSTOMER, customer_id=keys[1])
+    refusals: dict[int, Any] = {}
+
+    def delete_all(actor: Actor) -> None:
+        customers = [db.session.get_one(Customer, key) for key in reversed(keys)]
+        refusals.update(delete_customers(customers, actor=actor))
+
+    pool, future = start_concurrently(organisations, delete_all)
+    db.session.commit()
+    with pool:
+        future.result(20)
+    db.session.expire_all()
+    assert {key: type(error) for key, error in refusals.items()} == {keys[1]: StillLinked}
+    assert "1 user" in refusals[keys[1]].message
+    assert [key for key in keys if db.session.get(Customer, key) is not None] == [keys[1]]
 
 
 @pytest.mark.parametrize("is_deleted", [True, False])

@@ -77,6 +77,20 @@ def test_a_new_name_for_a_live_customer_is_checked_again_by_one_task(import_org)
     assert list_tasks(get_customer("REF2", import_org), TaskKind.RECHECK) == []
 
 
+def test_the_history_has_what_an_import_said_of_a_task(import_org):
+    """The first change makes the task, the second adds to it: one comment each."""
+    import_now(build_workbook([valid_row(1)]), import_org)
+    for name in ("Uno", "Eins"):
+        import_now(build_workbook([valid_row(1, name=name)]), import_org)
+    [task] = list_tasks(get_customer("REF1", import_org), TaskKind.RECHECK)
+    entries = db.session.scalars(select(History).where(History.table_name == "task_comment").order_by(History.id))
+    assert [(entry.action, entry.row_id, entry.changes, entry.actor_id) for entry in entries] == [
+        ("created", each.id, {"user": [None, str(import_org.user)], "text": [None, each.text]}, import_org.user.id)
+        for each in task.comments
+    ]
+    assert len(task.comments) == 2
+
+
 def test_a_new_name_by_somebody_else_takes_the_check_from_them(import_org, manager):
     import_now(build_workbook([valid_row(1)]), import_org)
     import_now(build_workbook([valid_row(1, name="Uno")]), import_org)

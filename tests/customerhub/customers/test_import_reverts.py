@@ -10,9 +10,9 @@ from sqlalchemy import func, select, text
 
 from customerhub.core import history
 from customerhub.core.errors import WrongState
+from customerhub.customers.deletion import delete_customer
 from customerhub.customers.importing import reverting, transitions
 from customerhub.customers.importing.columns import HEADERS
-from customerhub.customers.records import delete_customer
 from jobs import imports
 from models import (
     Account,

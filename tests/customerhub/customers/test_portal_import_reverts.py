@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
-from customerhub.users import accounts
+from customerhub.users import invitations
 from customerhub.users import sign_in as user_sign_in
 from customerhub.users.links import get_one_time_links
 from models import History
@@ -70,7 +70,7 @@ def test_who_has_signed_in_stays_with_their_customer(app, import_org):
     first, second, _ = list_portal_users()
     accept_invitation(first)
     with history.act_as(import_org.actor, "screen"):
-        accounts.renew_link(second, links=get_one_time_links(), actor=import_org.actor)
+        invitations.renew_link(second, links=get_one_time_links(), actor=import_org.actor)
         db.session.commit()
     revert_import(import_id, import_org)
     assert [remaining_customer.reference for remaining_customer in list_customers(import_org)] == ["REF1", "REF2"]

@@ -5,9 +5,9 @@ import pytest
 from customerhub.core import clock, history
 from customerhub.core.errors import Conflict, StillLinked
 from customerhub.core.permissions import Actor
+from customerhub.customers.deletion import delete_customer, deletion_refusal_reasons
 from customerhub.customers.merging import merge_customers
-from customerhub.customers.records import delete_customer, deletion_refusal_reasons
-from customerhub.users import accounts
+from customerhub.users import accounts, invitations
 from customerhub.users import sign_in as user_sign_in
 from models import Customer, OutboxMessage, User
 from models.base import db
@@ -40,7 +40,7 @@ def test_a_portal_user_who_never_came_goes_with_the_customer_and_so_does_its_mai
     with committed_change(import_org):
         user.portal_permissions = ["dashboard"]
         db.session.flush()
-        accounts.renew_link(user, links=one_time_links, actor=import_org.actor)
+        invitations.renew_link(user, links=one_time_links, actor=import_org.actor)
         list_mails(user.email)[0].state = OutboxState.SENT
     key, user_id = customer.id, user.id
     assert deletion_refusal_reasons([customer, other]) == {}

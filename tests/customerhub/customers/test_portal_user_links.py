@@ -8,7 +8,7 @@ import time_machine
 from customerhub.core import clock, history
 from customerhub.core.errors import WrongState
 from customerhub.core.permissions import Actor
-from customerhub.users import accounts, portal_accounts
+from customerhub.users import invitations, portal_accounts
 from customerhub.users import sign_in as user_sign_in
 from models import NotificationTemplate
 from models.base import db
@@ -59,7 +59,7 @@ def test_a_link_sent_again_ends_the_one_before_however_soon(import_org, one_time
     agent = Actor.from_user(make_user(import_org.organisation, Role.AGENT))
     for _ in range(2):
         with history.act_as(agent, "test"):
-            accounts.renew_link(user, links=one_time_links, actor=agent)
+            invitations.renew_link(user, links=one_time_links, actor=agent)
             db.session.commit()
     tokens = [token_of(mail) for mail in list_mails(user.email)]
     assert len(set(tokens)) == 3
@@ -80,7 +80,7 @@ def test_a_reset_signs_out_and_keeps_the_password_until_another_is_chosen(import
         db.session.commit()
     epoch = user.sign_in_epoch
     with committed_change(import_org):
-        mail = accounts.renew_link(user, links=one_time_links, actor=import_org.actor)
+        mail = invitations.renew_link(user, links=one_time_links, actor=import_org.actor)
     assert (mail.purpose, user.sign_in_epoch) == ("reset password", epoch + 1)
     assert user.link_until - clock.get_now() < timedelta(hours=2, seconds=1)
     assert user_sign_in.authenticate(user.email, PHRASE, accepts_demo=False) is user

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor
 from customerhub.customers.account_managers import assign_account_manager
-from customerhub.customers.records import delete_customer, save_customer
+from customerhub.customers.deletion import delete_customer
+from customerhub.customers.records import save_customer
 from customerhub.customers.statuses import set_status
 from models import Customer, CustomerStatus, Dealer, User
 from models.base import db

@@ -7,8 +7,8 @@ from sqlalchemy import delete
 
 from customerhub.core import clock, history
 from customerhub.mail.composition import build_account_mail, get_account_mail_text
-from customerhub.users import accounts
-from customerhub.users.accounts import InvitedUser
+from customerhub.users import invitations
+from customerhub.users.invitations import InvitedUser
 from customerhub.users.links import OneTimeLinks
 from models import NotificationTemplate
 from models.base import db
@@ -82,7 +82,7 @@ def test_a_link_for_somebody_just_written_is_the_link_for_the_user(session, orga
     same = InvitedUser(user.id, organisation.id, 1, user.email, user.name)
     assert LINKS.create(same, TemplatePurpose.WELCOME, now=now) == LINKS.create(user, TemplatePurpose.WELCOME, now=now)
     one, other = (
-        accounts.build_link_drafts([each], TemplatePurpose.WELCOME, links=LINKS, now=now)[0] for each in (same, user)
+        invitations.build_link_drafts([each], TemplatePurpose.WELCOME, links=LINKS, now=now)[0] for each in (same, user)
     )
     assert (one.text_body, one.html_body, one.subject, one.recipient, one.reason_key) == (
         other.text_body,
@@ -91,4 +91,4 @@ def test_a_link_for_somebody_just_written_is_the_link_for_the_user(session, orga
         other.recipient,
         other.reason_key,
     )
-    assert accounts.recipient_id_of(one.reason_key) == user.id
+    assert invitations.recipient_id_of(one.reason_key) == user.id

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from customerhub.core import history
 from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed, NotFound, StillLinked, WrongState
 from customerhub.core.permissions import Actor
-from customerhub.users import accounts
+from customerhub.users import accounts, invitations
 from customerhub.users.links import OneTimeLinks
 from models import CustomerImport, History, ListPreference, SavedView, StoredFile, User
 from models.base import db
@@ -143,12 +143,12 @@ def test_a_user_of_another_organisation_is_not_there(session, admin):
     user = make_user(make_organisation("Another"), Role.AGENT)
     session.commit()
     refusal_message(user, admin, kind=NotFound, name="Changed")
-    for operation in (accounts.deactivate, accounts.activate, accounts.delete_user, accounts.end_sessions):
+    for operation in (accounts.deactivate, accounts.activate, accounts.delete_user, invitations.end_sessions):
         with acting_user(admin) as actor, pytest.raises(NotFound):
             operation(user, actor=actor)
         session.rollback()
     with acting_user(admin) as actor, pytest.raises(NotFound):
-        accounts.invite(user, links=LINKS, actor=actor)
+        invitations.invite(user, links=LINKS, actor=actor)
 
 
 def test_only_who_has_the_grant_platform_gives_it(session, admin, organisation):
@@ -176,12 +176,12 @@ def test_who_has_the_grant_platform_is_changed_only_by_their_like(session, admin
     root = make_user(organisation, platform=True)
     session.commit()
     refusal_message(root, admin, kind=NotAllowed, email="mine@hub.example")
-    for operation in (accounts.deactivate, accounts.delete_user, accounts.end_sessions):
+    for operation in (accounts.deactivate, accounts.delete_user, invitations.end_sessions):
         with acting_user(admin) as actor, pytest.raises(NotAllowed):
             operation(root, actor=actor)
         session.rollback()
     with acting_user(admin) as actor, pytest.raises(NotAllowed):
-        accounts.invite(root, links=LINKS, actor=actor)
+        invitations.invite(root, links=LINKS, actor=actor)
 
 
 @pytest.mark.parametrize("grant", ["platform", "data_protection"])

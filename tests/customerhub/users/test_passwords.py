@@ -27,7 +27,8 @@ def test_a_hash_is_argon2id_and_reveals_nothing():
     assert GOOD not in stored_hash
     assert stored_hash != passwords.hash_password(GOOD)
     assert len(stored_hash) <= 200
-    assert PasswordHasher(**passwords.HASH_COST).hash(GOOD).startswith("$argon2id$v=19$m=32768,t=3,p=1$")
+    # Tests hash with less work; this is what OWASP asks for at least.
+    assert (passwords.HASH_KIB, passwords.HASH_ROUNDS) >= (19 * 1024, 2)
 
 
 def test_only_the_same_password_is_right():

@@ -10,7 +10,7 @@ from customerhub.core import clock, history
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.core.permissions import Actor
 from customerhub.core.redaction import PATH
-from customerhub.users import accounts, portal_accounts
+from customerhub.users import accounts, invitations, portal_accounts
 from customerhub.users import sign_in as user_sign_in
 from customerhub.users.links import OneTimeLinks
 from customerhub.users.portal_accounts import InvitationState, invitation_state_of, save_portal_user
@@ -97,7 +97,7 @@ def test_others_see_to_no_portal_user(organisation, agent, role):
     new = build_portal_user(make_customer(organisation), email="new@x.example")
     acts = (
         lambda: save_portal_user(new, links=LINKS, actor=other),
-        lambda: accounts.renew_link(user, links=LINKS, actor=other),
+        lambda: invitations.renew_link(user, links=LINKS, actor=other),
         lambda: accounts.deactivate(user, actor=other),
     )
     for act in acts:
@@ -109,7 +109,7 @@ def test_others_see_to_no_portal_user(organisation, agent, role):
 def test_nobody_of_another_organisation_sees_to_one(organisation, agent):
     user = save_portal_user(build_portal_user(make_customer(organisation)), links=LINKS, actor=agent)
     stranger = Actor.from_user(make_user(make_organisation("Elsewhere"), Role.ADMIN))
-    for act in (accounts.renew_link, accounts.invite):
+    for act in (invitations.renew_link, invitations.invite):
         with pytest.raises(NotFound):
             act(user, links=LINKS, actor=stranger)
     with pytest.raises(NotFound):
@@ -119,7 +119,7 @@ def test_nobody_of_another_organisation_sees_to_one(organisation, agent):
 def test_an_agent_reaches_no_colleague_this_way(organisation, agent):
     colleague = make_user(organisation, Role.AGENT)
     with pytest.raises(NotAllowed):
-        accounts.renew_link(colleague, links=LINKS, actor=agent)
+        invitations.renew_link(colleague, links=LINKS, actor=agent)
     with pytest.raises(NotAllowed):
         save_portal_user(User(email="new@x.example", name="New", role=Role.AGENT), links=LINKS, actor=agent)
 
@@ -128,7 +128,7 @@ def test_a_new_link_ends_the_old_ones_and_the_sessions(organisation, agent):
     user = make_user(organisation, Role.CUSTOMER)
     epoch = user.sign_in_epoch
     for number in (1, 2):
-        accounts.renew_link(user, links=LINKS, actor=agent)
+        invitations.renew_link(user, links=LINKS, actor=agent)
         assert user.sign_in_epoch == epoch + number
     old, new = list_tokens()
     with pytest.raises(WrongState):
@@ -142,9 +142,9 @@ def test_until_when_a_link_works_is_kept_without_a_trace(organisation, agent):
     db.session.commit()
     version = user.version
     with time_machine.travel(NOW, tick=False):
-        accounts.invite(user, links=LINKS, actor=agent)
+        invitations.invite(user, links=LINKS, actor=agent)
     with time_machine.travel(NOW + timedelta(minutes=1), tick=False), pytest.raises(WrongState):
-        accounts.invite(user, links=LINKS, actor=agent)  # no second mail, so the first one's time
+        invitations.invite(user, links=LINKS, actor=agent)  # no second mail, so the first one's time
     assert (user.link_until, user.version) == (NOW + timedelta(hours=72), version)
     db.session.commit()
     db.session.refresh(user)
@@ -154,7 +154,7 @@ def test_until_when_a_link_works_is_kept_without_a_trace(organisation, agent):
 @pytest.mark.parametrize("way", ["password", "email", "off", "out", "everywhere"])
 def test_no_link_counts_as_open_once_it_is_used_up(organisation, agent, way):
     user = make_user(organisation, Role.CUSTOMER, password=None)
-    accounts.invite(user, links=LINKS, actor=agent)
+    invitations.invite(user, links=LINKS, actor=agent)
     assert user.link_until > clock.get_now()
     if way == "password":
         user_sign_in.set_password(user, "a quite different phrase")
@@ -164,7 +164,7 @@ def test_no_link_counts_as_open_once_it_is_used_up(organisation, agent, way):
     elif way == "off":
         accounts.deactivate(user, actor=agent)
     elif way == "out":
-        accounts.end_sessions(user, actor=agent)
+        invitations.end_sessions(user, actor=agent)
     else:
         user_sign_in.sign_out_everywhere(user)
     assert user.link_until is None

@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 
 from models import ApprovalTask, Customer, History, OutboxMessage
 from models.base import db
-from models.enums import Role, Stage
+from models.enums import Role, Stage, TaskState
 from tests.support.approval_tasks import make_onboarding, operation_url
 from tests.support.browser_client import Browser
 from tests.support.row_changes import last_change_id
-from tests.support.screen_rows import make_bare_customer
+from tests.support.screen_rows import UPDATE_VALUES, make_bare_customer, make_customer_in_stage, make_task
 from tests.support.statements import record_statements
 from tests.support.two_organisations import TwoOrganisations, change_row
 
@@ -31,7 +31,8 @@ class ManyCase:
     build_values: Callable[[TwoOrganisations], Values]
     is_done: Callable[[Any, TwoOrganisations], bool]
     history_rows: int = 1  # of each row
-    before: Values = field(default_factory=dict)
+    mails: int = 0  # about each row
+    row_values: Values = field(default_factory=dict)  # what is submitted for each row
 
 
 def make_open_task(organisations: TwoOrganisations, **values: Any) -> ApprovalTask:
@@ -40,6 +41,14 @@ def make_open_task(organisations: TwoOrganisations, **values: Any) -> ApprovalTa
 
 def give_to_manager(organisations: TwoOrganisations) -> ApprovalTask:
     return make_onboarding(organisations, assignee_id=organisations.own.users[Role.MANAGER])
+
+
+def make_update_request(organisations: TwoOrganisations) -> ApprovalTask:
+    return make_task(requester_id=Role.AGENT, **UPDATE_VALUES)(organisations)
+
+
+def make_failing_task(organisations: TwoOrganisations) -> ApprovalTask:
+    return make_onboarding(organisations, requester_id=organisations.own.users[Role.AGENT])
 
 
 def make_managed_customer(organisations: TwoOrganisations) -> Customer:
@@ -67,6 +76,50 @@ CASES = (
     ),
     ManyCase("approve", make_open_task, lambda _: {}, lambda task, _: task.customer.stage is Stage.PASSED),
     ManyCase(
+        "decline",
+        make_update_request,
+        lambda _: {"comment": "No"},
+        lambda task, _: task.state is TaskState.DECLINED,
+        mails=1,
+    ),
+    ManyCase(
+        "decline",
+        make_failing_task,
+        lambda _: {"comment": "No"},
+        lambda task, _: task.customer.stage is Stage.FAILED,
+        history_rows=2,
+        mails=1,
+    ),
+    ManyCase(
+        "withdraw",
+        make_update_request,
+        lambda _: {"comment": "Late"},
+        lambda task, _: task.state is TaskState.WITHDRAWN,
+        mails=1,
+    ),
+    ManyCase("pass", make_customer_in_stage(Stage.NEW), lambda _: {}, lambda row, _: row.stage is Stage.PASSED),
+    ManyCase(
+        "refer",
+        make_customer_in_stage(Stage.NEW),
+        lambda _: {"comment": "Who?"},
+        lambda row, _: row.stage is Stage.REFERRED,
+    ),
+    ManyCase(
+        "fail",
+        make_customer_in_stage(Stage.REFERRED),
+        lambda _: {"comment": "No"},
+        lambda row, _: row.stage is Stage.FAILED,
+        history_rows=2,
+    ),
+    ManyCase(
+        "bill",
+        make_customer_in_stage(Stage.PASSED),
+        lambda _: {},
+        lambda row, _: row.stage is Stage.BILLING,
+        history_rows=2,
+        row_values={"billing_reference": "B"},
+    ),
+    ManyCase(
         "assign",
         make_managed_customer,
         lambda each: {"manager_id": str(each.own.users[Role.AGENT])},
@@ -87,6 +140,7 @@ def test_many_take_as_many_statements_as_few(organisations: TwoOrganisations, ma
     for number in (FEW, FEW, MANY):  # the first fills what a process looks up once
         rows = [case.prepare(organisations) for _ in range(number)]
         url, keys, values = build_url(case, rows), [row.id for row in rows], case.build_values(organisations)
+        values |= {f"row-{key}-{name}": value for key in keys for name, value in case.row_values.items()}
         mark, mails_before = last_change_id(), count_mails()
         model = type(rows[0])
         with record_statements() as statements:
@@ -97,7 +151,8 @@ def test_many_take_as_many_statements_as_few(organisations: TwoOrganisations, ma
         assert count_history(mark) == number * case.history_rows
         counts.append(statements)
         mails.append(count_mails() - mails_before)
-    assert len(set(mails)) == 1, "one mail about all, or none"
+    own_mails = [count - number * case.mails for count, number in zip(mails, (FEW, FEW, MANY), strict=True)]
+    assert len(set(own_mails)) == 1, "beside those about each, one mail about all, or none"
     assert len(counts[1]) == len(counts[2]), "\n".join(statement for statement in counts[2])
 
 
