@@ -61,11 +61,31 @@ def list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
     ]
 
 
+def list_index_conditions(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
+    """(column, condition) of each index that finds customers for `search_text`; the column is the one in whose order
+    it has them, blank for none.
+    """
+    if has_only_short_words(search_text):
+        return list_ranges(search_text)
+    return [("", build_fragment_condition(search_text, Customer.id))]
+
+
 def build_row_condition(search_text: str) -> ColumnElement[bool]:
     """As `build_search_condition`, to be tested on a row at hand."""
     if has_only_short_words(search_text):
         return build_prefix_condition(search_text)
     return _build_words_condition(fold_text(search_text).split())
+
+
+def build_candidate_condition(search_text: str) -> ColumnElement[bool]:
+    """The condition on a row at hand that an index names it for `search_text`: PostgreSQL's index of fragments has
+    pieces of three letters, whose rows are looked at for the words.
+    """
+    if has_only_short_words(search_text) or is_sqlite():
+        return build_row_condition(search_text)
+    words = fold_text(search_text).split()
+    pieces = (word[start : start + MIN_FRAGMENT_LENGTH] for word in words for start in range(len(word)))
+    return _build_words_condition([piece for piece in dict.fromkeys(pieces) if len(piece) == MIN_FRAGMENT_LENGTH])
 
 
 def has_only_short_words(search_text: str) -> bool:
