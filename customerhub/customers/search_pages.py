@@ -2,43 +2,68 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import ceil, isqrt
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, UnaryExpression, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, FromClause, Select, UnaryExpression, case, func, literal, or_, select, union
 
 from customerhub.customers.search import (
     build_candidate_condition,
+    build_fragment_condition,
     build_row_condition,
+    has_only_short_words,
     is_sqlite,
-    list_index_conditions,
-    select_matching_ids,
+    list_ranges,
 )
 from models import Customer
 from models.base import Key, db
 
 FIRST_WALK = 2_000  # rows along the order that are tested one by one, in some ms, before anything else is tried
-LONGEST_WALK = 40_000  # rows; on SQLite, beyond that it is better to test ids in the index alone
+LONGEST_WALK = 40_000  # rows; beyond that it is better to ask how common matches are
 SAMPLE_SIZE = 5_000  # customers out of all by which is estimated how common matches are, and where in the order
 SAMPLE_RUN = 16  # so many with ids in a row, as many as lie on a page of PostgreSQL
 # So many of all customers have to be named by PostgreSQL's index to read along the order instead: fewer are sooner
 # looked up, because of two indexes, of the words and of the order, only those are read that both name.
 MIN_SHARE_TO_WALK = 0.4
+# Beyond that share of the order reading its index costs more than the rows that need not be read.
+MAX_SHARE_TO_BOUND = 0.5
 # Looking up one customer takes SQLite as long as so many steps along an index of the order.
 STEPS_PER_FRAGMENT = 1.5
 STEPS_PER_BEGINNING = 25  # these are scattered, while fragments are looked up in the order of the rows
 
 
 @dataclass(frozen=True)
+class SearchPart:
+    """What one index finds; whoever is found by one of all parts is found by the search.
+
+    The same condition by the `index` and on the `row` at hand. `sorted_by` is the column in whose order the index has
+    what it finds, blank for none.
+    """
+
+    sorted_by: str
+    index: ColumnElement[bool]
+    row: ColumnElement[bool]
+
+
+def _list_parts(search_text: str) -> list[SearchPart]:
+    if has_only_short_words(search_text):
+        return [SearchPart(column, condition, condition) for column, condition in list_ranges(search_text)]
+    return [SearchPart("", build_fragment_condition(search_text), build_row_condition(search_text))]
+
+
+@dataclass(frozen=True)
 class Survey:
     """What a sample tells of a search in some order. Counts are of all customers, `step` of whom each of it stands for.
 
-    `candidate_count` are found by the index, some of them in vain. Among the first `walk_count` in the order is the
-    page that is wanted, most likely: up to those with `bound` in the column that is sorted by, None for all.
+    `part_counts` are found by each index, `candidate_count` by any, some of them in vain. Among the first `walk_count`
+    in the order is the page that is wanted, most likely: up to those with `bound` in the column that is sorted by, None
+    for all.
     """
 
     total: int
     candidate_count: int
+    part_counts: list[int]
     walk_count: int
     bound: Any
 
@@ -60,9 +85,13 @@ def select_matching_page(
     if len(matches) >= last:
         return _select_these(matches[offset:last])
     survey = _survey(query, search_text, order, last)
-    if _is_walked(survey, search_text):
-        return _select_along(query, search_text, order, survey.walk_count).limit(limit).offset(offset)
-    if survey.bound is not None and not is_sqlite():
+    if is_sqlite():
+        walks = _list_walks(survey, last)
+        return _select_looked_up(query, search_text, order, offset, limit, walks)
+    if survey.candidate_count >= MIN_SHARE_TO_WALK * survey.total:
+        along = query.with_only_columns(Customer.id).where(_hide(build_row_condition(search_text)))
+        return along.order_by(*order).limit(limit).offset(offset)
+    if survey.bound is not None and survey.walk_count <= MAX_SHARE_TO_BOUND * survey.total:
         start = query.where(_build_bound_condition(order[0], survey.bound))
         page = list(db.session.scalars(_select_looked_up(start, search_text, order, offset, limit)))
         if len(page) == limit:
@@ -98,45 +127,53 @@ def _find_matches_among_first(count: int, query: Select[Any], search_text: str, 
     return list(db.session.scalars(matches.order_by(*_list_sorts(first, order))))
 
 
-def _select_along(query: Select[Any], search_text: str, order: Sequence[Any], walk_count: int) -> Select[Any]:
-    """The ids of all matches, read in `order` and tested one by one.
-
-    Where it goes far on SQLite their ids are looked for among those the indexes find, so that no row is looked at.
-    """
-    key = Customer.id + 0  # a sum, by which the database looks up nothing
-    is_far = is_sqlite() and walk_count > LONGEST_WALK
-    condition = key.in_(select_matching_ids(query, search_text)) if is_far else build_row_condition(search_text)
-    return query.with_only_columns(Customer.id).where(condition).order_by(*order)
+def _hide(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The same condition, which no index is asked for."""
+    return case((condition, 1), else_=0) == 1
 
 
 # --- By the indexes -------------------------------------------------------------------------------------------
 
 
 def _select_looked_up(
-    query: Select[Any], search_text: str, order: Sequence[Any], offset: int, limit: int
+    query: Select[Any],
+    search_text: str,
+    order: Sequence[Any],
+    offset: int,
+    limit: int,
+    walks: Sequence[int | None] = (),
 ) -> Select[Any]:
-    """The ids of the page, from all that the indexes find; whoever is found by one of several is found."""
+    """The ids of the page, from all that the indexes find; whoever is found by one of several is found.
+
+    Instead of some of the indexes so many rows as `walks` says are read along the order.
+    """
     parts = (
-        _select_first(offset + limit, query, sorted_by, condition, order)
-        for sorted_by, condition in list_index_conditions(search_text)
+        _select_first(offset + limit, query, part, order, walk)
+        for part, walk in zip_longest(_list_parts(search_text), walks)
     )
     found = union(*(select(part.subquery()) for part in parts)).subquery()
     return select(list(found.c)[-1]).order_by(*_list_sorts(found, order)).limit(limit).offset(offset)
 
 
 def _select_first(
-    count: int, query: Select[Any], sorted_by: str, condition: ColumnElement[bool], order: Sequence[Any]
+    count: int, query: Select[Any], part: SearchPart, order: Sequence[Any], walk: int | None
 ) -> Select[Any]:
-    """The sort keys, the id last, of the first `count` customers that an index finds by `condition`.
+    """The sort keys, the id last, of the first `count` customers that `part` finds.
 
-    Where it has them in that order they are read in that order as far as it takes, otherwise they are sorted.
+    Where it has them in that order, or they are met on a `walk` of so many customers, they are read in that order as
+    far as it takes, otherwise they are sorted.
     """
-    keys = _select_keys(query, order).where(condition).limit(count)
+    keys = _select_keys(query, order).limit(count)
     sorts = _list_columns(order)
-    if sorted_by == sorts[0].key:
-        return keys.order_by(*order)
+    if part.sorted_by == sorts[0].key:
+        return keys.where(part.index).order_by(*order)
+    if walk is not None and walk > LONGEST_WALK:  # so far that rows are not looked at, but ids alone
+        key = Customer.id + 0  # a sum, by which the database looks up nothing
+        return keys.where(key.in_(query.with_only_columns(Customer.id).where(part.index))).order_by(*order)
+    if walk is not None:
+        return keys.where(_hide(part.row)).order_by(*order)
     hidden_sorts = [func.coalesce(key, key) for key in sorts]  # which no index has, so that it is not walked along
-    return keys.order_by(*(key.desc() if _is_descending(order[0]) else key for key in hidden_sorts))
+    return keys.where(part.index).order_by(*(key.desc() if _is_descending(order[0]) else key for key in hidden_sorts))
 
 
 # --- Which of both --------------------------------------------------------------------------------------------
@@ -155,25 +192,29 @@ def _survey(query: Select[Any], search_text: str, order: Sequence[Any], last: in
         build_candidate_condition(search_text).label("is_candidate"),
     )
     run = Customer.id.between(starts.c[0], starts.c[0] + (SAMPLE_RUN - 1))
+    parts = _list_parts(search_text)
+    tests = tests.add_columns(*(part.row.label(f"part_{place}") for place, part in enumerate(parts)))
     sample = tests.join(starts, run).cte("sample")
     needed_count = ceil(last * SAMPLE_RUN / distance)
     spare_count = 2 * isqrt(needed_count) + 2  # by which a sample is rarely off
     matches = select(sample.c.key_0).where(sample.c.is_match).order_by(*_list_sorts(sample, order))
     bound = matches.offset(needed_count + spare_count - 1).limit(1).scalar_subquery()
     is_beyond = sample.c.key_0 < bound if _is_descending(order[0]) else sample.c.key_0 > bound
-    counts = (func.count(), func.count().filter(sample.c.is_candidate), func.count().filter(is_beyond))
-    total, candidate_count, count_beyond, bound_value = db.session.execute(select(*counts, bound)).one()
-    size = distance / SAMPLE_RUN
-    return Survey(int(total * size), int(candidate_count * size), int((total - count_beyond) * size), bound_value)
+    part_tests = [sample.c[f"part_{place}"] for place in range(len(parts))]
+    tests_counted = [func.count().filter(test) for test in (sample.c.is_candidate, is_beyond, *part_tests)]
+    bound_value, *counts = db.session.execute(select(bound, func.count(), *tests_counted)).one()
+    total, candidate_count, count_beyond, *part_counts = (int(count * distance / SAMPLE_RUN) for count in counts)
+    return Survey(total, candidate_count, part_counts, total - count_beyond, bound_value)
 
 
-def _is_walked(survey: Survey, search_text: str) -> bool:
-    """Whether the page is sooner met along the order than looked up."""
-    if not is_sqlite():
-        return survey.candidate_count >= MIN_SHARE_TO_WALK * survey.total
-    is_fragment = not list_index_conditions(search_text)[0][0]
+def _list_walks(survey: Survey, last: int) -> list[int | None]:
+    """For each index how many customers along the order have to be tested to meet `last` that it finds; None where on
+    SQLite it takes longer than looking up all that it finds.
+    """
+    is_fragment = len(survey.part_counts) == 1
     steps = STEPS_PER_FRAGMENT if is_fragment else STEPS_PER_BEGINNING
-    return survey.walk_count <= survey.candidate_count * steps
+    walks = [survey.walk_count if is_fragment else last * survey.total // max(count, 1) for count in survey.part_counts]
+    return [walk if walk <= count * steps else None for walk, count in zip(walks, survey.part_counts, strict=True)]
 
 
 def _select_numbers(first: int, last: int, step: int) -> Select[Any]:
