@@ -30,7 +30,7 @@ MIN_SHARE_TO_WALK = 0.4
 MAX_SHARE_TO_BOUND = 0.5
 # Looking up one customer takes SQLite as long as so many steps along an index of the order.
 STEPS_PER_FRAGMENT = 1.5
-STEPS_PER_BEGINNING = 25  # these are scattered, while fragments are looked up in the order of the rows
+STEPS_PER_BEGINNING = 4  # these are scattered, while fragments are looked up in the order of the rows
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def select_matching_page(
         walks = _list_walks(survey, last)
         return _select_looked_up(query, search_text, order, offset, limit, walks)
     if survey.candidate_count >= MIN_SHARE_TO_WALK * survey.total:
-        along = query.with_only_columns(Customer.id).where(_hide(build_row_condition(search_text)))
+        along = query.with_only_columns(Customer.id).where(build_row_condition(search_text))
         return along.order_by(*order).limit(limit).offset(offset)
     if survey.bound is not None and survey.walk_count <= MAX_SHARE_TO_BOUND * survey.total:
         start = query.where(_build_bound_condition(order[0], survey.bound))
@@ -128,7 +128,7 @@ def _find_matches_among_first(count: int, query: Select[Any], search_text: str, 
 
 
 def _hide(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, which no index is asked for."""
+    """The same condition, for which SQLite asks no index. PostgreSQL would take it for one that few rows meet."""
     return case((condition, 1), else_=0) == 1
 
 
@@ -213,7 +213,10 @@ def _list_walks(survey: Survey, last: int) -> list[int | None]:
     """
     is_fragment = len(survey.part_counts) == 1
     steps = STEPS_PER_FRAGMENT if is_fragment else STEPS_PER_BEGINNING
-    walks = [survey.walk_count if is_fragment else last * survey.total // max(count, 1) for count in survey.part_counts]
+    walks = [
+        survey.walk_count if 2 * count >= survey.candidate_count else last * survey.total // max(count, 1)
+        for count in survey.part_counts
+    ]
     return [walk if walk <= count * steps else None for walk, count in zip(walks, survey.part_counts, strict=True)]
 
 
