@@ -1,6 +1,7 @@
 """The tables."""
 
-import models.sqlite  # noqa: F401  (listens to every engine)
+import models.postgresql  # listens to every engine
+import models.sqlite  # noqa: F401  (so does this)
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder

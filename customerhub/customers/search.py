@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, column, or_, select, table, true, union
+from sqlalchemy import ColumnElement, Select, and_, column, func, or_, select, table, true, union
 from sqlalchemy.orm import joinedload
 
 from customerhub.core.permissions import Actor, select_visible
@@ -23,7 +23,7 @@ def build_search_condition(search_text: str) -> ColumnElement[bool]:
     """
     if has_only_short_words(search_text):
         return build_prefix_condition(search_text)
-    return build_fragment_condition(search_text, Customer.id)
+    return build_fragment_condition(search_text)
 
 
 def build_prefix_condition(search_text: str) -> ColumnElement[bool]:
@@ -31,15 +31,13 @@ def build_prefix_condition(search_text: str) -> ColumnElement[bool]:
     return or_(*(condition for _, condition in list_ranges(search_text)))
 
 
-def build_fragment_condition(search_text: str, key: Any) -> ColumnElement[bool]:
-    """The condition that the customer with the id `key` has every word, of which one is long enough for the index of
-    fragments.
-    """
+def build_fragment_condition(search_text: str) -> ColumnElement[bool]:
+    """The condition that a customer has every word, of which one is long enough for the index of fragments."""
     words = fold_text(search_text).split()
     if not is_sqlite():
         return _build_words_condition(words)
     short_words = [word for word in words if len(word) < MIN_FRAGMENT_LENGTH]
-    return and_(key.in_(_select_fragment_ids(words)), _build_words_condition(short_words))
+    return and_(Customer.id.in_(_select_fragment_ids(words)), _build_words_condition(short_words))
 
 
 def list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
@@ -68,6 +66,17 @@ def build_row_condition(search_text: str) -> ColumnElement[bool]:
     return _build_words_condition(fold_text(search_text).split())
 
 
+def build_candidate_condition(search_text: str) -> ColumnElement[bool]:
+    """The condition on a row at hand that an index names it for `search_text`: PostgreSQL's index of fragments has
+    pieces of three letters, whose rows are looked at for the words.
+    """
+    if has_only_short_words(search_text) or is_sqlite():
+        return build_row_condition(search_text)
+    words = fold_text(search_text).split()
+    pieces = (word[start : start + MIN_FRAGMENT_LENGTH] for word in words for start in range(len(word)))
+    return _build_words_condition([piece for piece in dict.fromkeys(pieces) if len(piece) == MIN_FRAGMENT_LENGTH])
+
+
 def has_only_short_words(search_text: str) -> bool:
     """Whether no word is long enough for the index of fragments."""
     return all(len(word) < MIN_FRAGMENT_LENGTH for word in fold_text(search_text).split())
@@ -94,7 +103,11 @@ def is_sqlite() -> bool:
 def select_matching_ids(query: Select[Any], search_text: str, max_count: int | None = None) -> Select[Any]:
     """The ids of the customers of `query` that `search_text` matches, in no order; where there are more than
     `max_count` of them perhaps not all, but more than `max_count`.
+
+    On PostgreSQL what follows in the transaction is planned for searching.
     """
+    if not is_sqlite():
+        _plan_for_searching()
     words = fold_text(search_text).split()
     ids = query.with_only_columns(Customer.id)
     if has_only_short_words(search_text):
@@ -108,6 +121,15 @@ def select_matching_ids(query: Select[Any], search_text: str, max_count: int | N
     return select(found.c.rowid).where(
         ids.where(Customer.id == found.c.rowid, short_words_condition).correlate(found).exists()
     )
+
+
+def _plan_for_searching() -> None:
+    """PostgreSQL plans each statement for the words at hand, although it has run before with others: what is best for
+    it depends on how common they are. And it asks indexes: reading the table until there are enough would start
+    anywhere, maybe among the customers of another organisation, who lie together.
+    """
+    settings = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off"}
+    db.session.execute(select(*(func.set_config(name, value, True) for name, value in settings.items())))
 
 
 # --- One customer, or a handful ------------------------------------------------------------------------------
