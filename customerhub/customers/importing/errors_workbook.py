@@ -1,7 +1,7 @@
 """The rows in error as a workbook: their cells as they were, and their errors, to be corrected and uploaded again."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import IO, Any, Final
 
 import xlsxwriter
@@ -19,6 +19,7 @@ MAX_NUMBER_FORMATS: Final = 1_000  # Excel opens no workbook with very many
 EXACT_LIMIT: Final = 10**15  # up to here each whole number survives writing
 LONGEST_NUMBER: Final = 10**40  # from here on a cell holds a number with its exponent
 FIRST_YEAR: Final = 1900  # of what Excel shows as a date
+FIRST_DAY: Final = date(FIRST_YEAR, 1, 1)
 TIME_FORMAT: Final = "hh:mm:ss"
 
 HEADER_STYLE: Final = {"bold": True, "bottom": 1}
@@ -113,7 +114,12 @@ class ErrorsWorkbook:
             return
         else:
             code = f"{self._day_format} {TIME_FORMAT}" if isinstance(moment, datetime) else self._day_format
-        self._sheet.write_datetime(self._row_index, index, moment, self._get_format(code, is_error))
+        cell_format = self._get_format(code, is_error)
+        if isinstance(moment, datetime) and moment.date() == FIRST_DAY:  # xlsxwriter takes it for a time alone
+            since_midnight = timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second)
+            self._sheet.write_number(self._row_index, index, 1 + since_midnight / timedelta(days=1), cell_format)
+        else:
+            self._sheet.write_datetime(self._row_index, index, moment, cell_format)
 
     def _get_format(self, code: str, is_error: bool) -> Any:
         """The format of cells that show a value by `code`, made once."""

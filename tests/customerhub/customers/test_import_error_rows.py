@@ -89,6 +89,7 @@ EXAMPLES = [
     ("startDate", number_cell("45688.572916667", "dd.mm.yyyy hh:mm"), datetime(2025, 1, 31, 13, 45)),  # noqa: DTZ001
     ("startDate", number_cell("45688", "dd/mm/yyyy"), date(2025, 1, 31)),
     ("startDate", number_cell("0.75", "hh:mm:ss"), time(18)),
+    ("startDate", number_cell("1.5", "dd.mm.yyyy hh:mm"), datetime(1900, 1, 1, 12)),  # noqa: DTZ001
     ("startDate", number_cell("45688"), 45688),
     ("reference", number_cell("42", "00000"), FormattedNumber(42, "00042")),
     ("reference", number_cell("42", '"K-"00000'), FormattedNumber(42, "K-00042")),

@@ -163,7 +163,7 @@ def test_somebody_who_saves_a_customer_meanwhile_is_not_overrun(import_org, star
             Customer(
                 organisation_id=import_org.id,
                 account_number="S1",
-                reference="ref499",
+                reference=f"ref{ROWS - 1}",
                 name="Typed",
                 is_prospect=True,
                 registration_number="1",
