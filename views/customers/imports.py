@@ -17,7 +17,6 @@ from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind
 from customerhub.core.transaction import after_commit
 from customerhub.customers.importing import transitions
 from customerhub.customers.importing.columns import COLUMNS
-from customerhub.customers.importing.template import write_template
 from jobs import imports
 from jobs.queue import BULK, try_enqueue
 from models import CustomerImport
@@ -211,6 +210,8 @@ class ImportView(HubModelView):
     @expose("/template/")
     def template(self) -> Any:
         """An empty workbook with drop-downs and a sheet that explains each column."""
+        from customerhub.customers.importing.template import write_template  # openpyxl takes long to import
+
         file = io.BytesIO()
         write_template(file, actor=self.actor, max_rows=current_app.config["HUB"].max_import_rows)
         file.seek(0)

@@ -54,6 +54,8 @@ def error_texts(field: Any) -> list[str]:
     Of what cannot be read at all nothing more is said: it is no wrong number where it is none.
     """
     messages = field.errors
+    if not messages:
+        return []
     texts = [text for text in messages if isinstance(text, str)] if isinstance(messages, (list, tuple)) else []
     return texts[:1] if getattr(field, "process_errors", None) else texts
 

@@ -5,10 +5,11 @@ as `icon(…)`, `chip(…)`, `value(…)`, `cell(…)`. Text is escaped; Markup 
 """
 
 # ruff: noqa: S704  (every part that goes into Markup here is escaped)
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
+from flask import Flask
 from markupsafe import Markup, escape
 
 from views.http.static_files import static_file
@@ -26,8 +27,18 @@ def render_icon(name: str, label: str = "") -> Markup:
     return _render_icon(static_file("icons.svg"), name, label)
 
 
+def bind_icons(app: Flask) -> Callable[..., Markup]:
+    """`render_icon` for the templates of `app`, which show more than a hundred icons on a page: it asks for the address
+    of their file once.
+    """
+    if app.debug:  # where the file may be edited
+        return render_icon
+    with app.app_context():
+        return partial(_render_icon, static_file("icons.svg"))
+
+
 @lru_cache(maxsize=2048)
-def _render_icon(source: str, name: str, label: str) -> Markup:
+def _render_icon(source: str, name: str, label: str = "") -> Markup:
     accessibility = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return Markup(f'<svg class="icon" {accessibility}><use href="{source}#{escape(name)}"></use></svg>')
 

@@ -201,7 +201,7 @@ def _list_organisations() -> list[tuple[int, str, bool]]:
 def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         static_file=static_file,
-        icon=html.render_icon,
+        icon=html.bind_icons(app),
         chip=html.render_chip,
         value=html.render_value,
         cell=html.render_cell,
