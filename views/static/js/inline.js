@@ -9,7 +9,9 @@ function offerUnused(list) {
     for (const option of field.options) option.disabled = !option.selected && option.value !== '' && used.includes(option.value);
   }
   const values = [...(fields[0]?.options ?? [])].map((option) => option.value).filter(Boolean);
-  list.querySelector('[data-add]').disabled = values.length > 0 && values.every((value) => used.includes(value));
+  const add = list.querySelector('[data-add]');
+  add.disabled = values.length > 0 && values.every((value) => used.includes(value));
+  add.title = add.disabled ? 'All choices are used' : '';
 }
 
 function chooseUnused(list, row) {
