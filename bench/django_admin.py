@@ -26,8 +26,8 @@ PARTS = dict(plain.PARTS.values())
 def start(folder: Path) -> Any:
     """A client that is signed in as a superuser, over an empty database in `folder`."""
     sys.modules[LABEL] = module = ModuleType(LABEL)
-    module.__path__ = [str(folder)]  # type: ignore[attr-defined]
-    module.Config = type("Config", (AppConfig,), {"name": LABEL, "path": str(folder), "default": True})  # type: ignore[attr-defined]
+    module.__path__ = [str(folder)]
+    module.Config = type("Config", (AppConfig,), {"name": LABEL, "path": str(folder), "default": True})
     settings.configure(
         SECRET_KEY="bench",
         ALLOWED_HOSTS=["testserver"],
@@ -158,7 +158,7 @@ def _register(made: dict[str, Any]) -> None:
         "inlines": inlines,
     }
     admin.site.register(customer, type("CustomerAdmin", (admin.ModelAdmin,), options))
-    sys.modules[f"{LABEL}_urls"].urlpatterns = [path("admin/", admin.site.urls)]  # type: ignore[attr-defined]
+    sys.modules[f"{LABEL}_urls"].urlpatterns = [path("admin/", admin.site.urls)]
 
 
 def _sign_in() -> Any:

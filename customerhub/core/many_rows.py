@@ -83,7 +83,7 @@ def add_rows(rows: Sequence[Row], key: str) -> None:
     values = [{name: getattr(row, name) for name in names} for row in rows]
     statement = insert(model).returning(getattr(model, key), model.id)
     inserted = db.session.execute(statement, values, execution_options=history.bulk_options())
-    ids = {value: row_id for value, row_id in inserted}  # noqa: C416  (its rows are no pairs to mypy)
+    ids = {row[0]: row[1] for row in inserted}
     references = preload_references(rows)  # kept until the history has told their names
     for row in rows:
         row.id = ids[getattr(row, key)]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import NoReturn
 
 from setproctitle import setproctitle
@@ -21,8 +20,8 @@ def fork_process(
     *,
     title: str,
     output: int,
-    environment: Mapping[str, str] = MappingProxyType({}),
-    descriptors: Collection[int] = (),
+    environment: Mapping[str, str],
+    descriptors: Collection[int],
 ) -> int:
     """The number of a new process that calls `run` and ends with what it returns, or at the latest with this one.
 

@@ -3,8 +3,6 @@
 from flask import Flask
 from gunicorn.app.base import Application
 
-import jobs.processes.web_worker  # noqa: F401  # which gunicorn names by a text: imported once, for all its processes
-
 
 class WebServer(Application):  # type: ignore[misc]
     """Gunicorn over `app`, with the settings of jobs.processes.gunicorn_conf."""
