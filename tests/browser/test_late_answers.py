@@ -234,7 +234,7 @@ def test_what_follows_a_form_shows_the_last_entries(open_as: OpenAs) -> None:
 def test_a_preview_that_comes_late_hides_no_newer_one(open_as: OpenAs) -> None:
     page = open_as(Role.ADMIN)
     answers = HeldAnswers(page, "**/templates/preview/")
-    page.goto("/admin/templates/new/")
+    page.goto("/admin/templates/new/", wait_until="domcontentloaded")  # loaded only when the preview is answered
     answers.wait_for_count(1)  # of the empty form
     page.get_by_label("Purpose").select_option("review due")
     first = answers.wait_for_count(2)
