@@ -133,7 +133,7 @@ def _count_matches(word: str) -> int:
     """How many there are, counted as the list counts; one less, so that the last page has one at least."""
     organisation = db.session.scalars(select(Organisation.id).where(Organisation.name == NAME)).one()
     query = select_visible(Customer, Actor(None, organisation))
-    ids = select_matching_ids(query, word, COUNT_LIMIT).limit(COUNT_LIMIT).subquery()
+    ids = select_matching_ids(query, word).limit(COUNT_LIMIT).subquery()
     return max((db.session.scalar(select(func.count()).select_from(ids)) or 0) - 1, 0)
 
 

@@ -1,9 +1,12 @@
 """Searching customers by name, number or contact details."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, column, func, or_, select, table, true, union
+from sqlalchemy import ColumnElement, Join, Select, and_, column, func, or_, select, table, true, union
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from customerhub.core.permissions import Actor, select_visible
 from models import Account, Customer, MergedCustomer
@@ -100,27 +103,51 @@ def is_sqlite() -> bool:
     return db.session.get_bind().dialect.name == "sqlite"
 
 
-def select_matching_ids(query: Select[Any], search_text: str, max_count: int | None = None) -> Select[Any]:
-    """The ids of the customers of `query` that `search_text` matches, in no order; where there are more than
-    `max_count` of them perhaps not all, but more than `max_count`.
+def select_matching_ids(query: Select[Any], search_text: str) -> Select[Any]:
+    """The ids of the customers of `query` that `search_text` matches, in no order.
 
     On PostgreSQL what follows in the transaction is planned for searching.
     """
+    return _select_matches(query, search_text, [Customer.id])
+
+
+def select_first_matches(query: Select[Any], search_text: str, columns: Sequence[Any], max_count: int) -> Select[Any]:
+    """`columns` of the customers of `query` that `search_text` matches, in no order; where there are more than
+    `max_count`, of one more than that. Else as `select_matching_ids`.
+    """
+    return _select_matches(query, search_text, columns, max_count).limit(max_count + 1)
+
+
+def _select_matches(
+    query: Select[Any], search_text: str, columns: Sequence[Any], max_count: int | None = None
+) -> Select[Any]:
+    matches = query.with_only_columns(*columns)
     if not is_sqlite():
         _plan_for_searching()
     words = fold_text(search_text).split()
-    ids = query.with_only_columns(Customer.id)
     if has_only_short_words(search_text):
         limit = None if max_count is None else max_count + 1
-        parts = (ids.where(part).limit(limit).subquery() for _, part in list_ranges(search_text))
-        return select(union(*(select(part.c.id) for part in parts)).subquery().c.id)
+        parts = (matches.where(part).limit(limit).subquery() for _, part in list_ranges(search_text))
+        return select(union(*(select(part) for part in parts)).subquery())
     if not is_sqlite():
-        return ids.where(_build_words_condition(words))
+        return matches.where(_build_words_condition(words))
     found = _select_fragment_ids(words).subquery()
     short_words_condition = _build_words_condition([word for word in words if len(word) < MIN_FRAGMENT_LENGTH])
-    return select(found.c.rowid).where(
-        ids.where(Customer.id == found.c.rowid, short_words_condition).correlate(found).exists()
+    return matches.select_from(OrderedJoin(found, Customer.__table__, found.c.rowid == Customer.id)).where(
+        short_words_condition
     )
+
+
+class OrderedJoin(Join):
+    """A join that SQLite reads from left to right: left to choose, it asks its index of fragments of each customer."""
+
+    inherit_cache = True
+
+
+@compiles(OrderedJoin, "sqlite")
+def _compile_ordered_join(join: OrderedJoin, compiler: SQLCompiler, **options: Any) -> str:
+    text: str = compiler.visit_join(join, **options)  # type: ignore[no-untyped-call]
+    return text.replace(" JOIN ", " CROSS JOIN ", 1)
 
 
 def _plan_for_searching() -> None:

@@ -15,6 +15,8 @@ from customerhub.customers.search import (
     has_only_short_words,
     is_sqlite,
     list_ranges,
+    select_first_matches,
+    select_matching_ids,
 )
 from models import Customer
 from models.base import Key, db
@@ -69,39 +71,70 @@ class Survey:
     bound: Any
 
 
-def select_matching_page(
-    query: Select[Any], search_text: str, *, order: Sequence[Any], offset: int, limit: int, is_long: bool
-) -> Select[Any]:
-    """The ids of `limit` customers of `query` that `search_text` matches, after the first `offset` of them in `order`.
+@dataclass(frozen=True)
+class FoundPage:
+    """The ids of one page of what a search finds, in their order, and how many it finds in all."""
 
-    Where there are many, `is_long`, they are first looked for among the first rows of the order: whoever searches for
-    what is common finds a page there, however many customers there are. Where that does not do, because the page is
-    far back or the matches are together elsewhere in the order, a sample tells whether to read on along the order, or
-    to ask the indexes for all matches, on PostgreSQL for those up to where the page most likely ends.
+    ids: Sequence[int]
+    total: int
+
+
+def find_page(
+    query: Select[Any],
+    search_text: str,
+    *,
+    order: Sequence[Any],
+    offset: int,
+    limit: int,
+    max_count: int,
+    is_exact: bool = False,
+) -> FoundPage:
+    """`limit` customers of `query` that `search_text` matches, after the first `offset` of them in `order`; and how
+    many it matches, counted to `max_count` and one unless it `is_exact`.
+
+    Up to `max_count` are looked up, counted and sorted at once.
+    """
+    matches = select_first_matches(query, search_text, _list_keys(order), max_count).subquery()
+    page = select(list(matches.c)[-1], func.count().over()).order_by(*_list_sorts(matches, order))
+    rows = db.session.execute(page.limit(limit).offset(offset)).all()
+    if not rows and offset:  # beyond the end, where no row tells how many there are
+        total = db.session.scalar(select(func.count()).select_from(matches)) or 0
+    else:
+        total = rows[0][1] if rows else 0
+    if total <= max_count:
+        return FoundPage([key for key, _ in rows], total)
+    if is_exact:
+        all_matches = select_matching_ids(query, search_text).subquery()
+        total = db.session.scalar(select(func.count()).select_from(all_matches)) or 0
+    return FoundPage(_find_page_of_many(query, search_text, order, offset, limit), total)
+
+
+def _find_page_of_many(
+    query: Select[Any], search_text: str, order: Sequence[Any], offset: int, limit: int
+) -> Sequence[int]:
+    """The ids of a page where very many match.
+
+    They are first looked for among the first rows of the order: whoever searches for what is common finds a page
+    there, however many customers there are. Where that does not do, because the page is far back or the matches are
+    together elsewhere in the order, a sample tells whether to read on along the order, or to ask the indexes for all
+    matches, on PostgreSQL for those up to where the page most likely ends.
     """
     last = offset + limit
-    if not is_long:
-        return _select_looked_up(query, search_text, order, offset, limit)
     matches = _find_among_first(query, search_text, order, last)
     if len(matches) >= last:
-        return _select_these(matches[offset:last])
+        return matches[offset:last]
     survey = _survey(query, search_text, order, last)
     if is_sqlite():
-        walks = _list_walks(survey, last)
-        return _select_looked_up(query, search_text, order, offset, limit, walks)
+        return _look_up(query, search_text, order, offset, limit, _list_walks(survey, last))
     if survey.candidate_count >= MIN_SHARE_TO_WALK * survey.total:
         along = query.with_only_columns(Customer.id).where(build_row_condition(search_text))
-        return along.order_by(*order).limit(limit).offset(offset)
+        return db.session.scalars(along.order_by(*order).limit(limit).offset(offset)).all()
     if survey.bound is not None and survey.walk_count <= MAX_SHARE_TO_BOUND * survey.total:
         start = query.where(_build_bound_condition(order[0], survey.bound))
-        page = list(db.session.scalars(_select_looked_up(start, search_text, order, offset, limit)))
+        page = _look_up(start, search_text, order, offset, limit)
         if len(page) == limit:
-            return _select_these(page)
-    return _select_looked_up(query, search_text, order, offset, limit)
-
-
-def _select_these(ids: Sequence[int]) -> Select[Any]:
-    return select(Customer.id).where(Customer.id.in_(ids))
+            return page
+    return _look_up(query, search_text, order, offset, limit)
 
 
 # --- Along the order ------------------------------------------------------------------------------------------
@@ -141,14 +174,14 @@ def _hide(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 # --- By the indexes -------------------------------------------------------------------------------------------
 
 
-def _select_looked_up(
+def _look_up(
     query: Select[Any],
     search_text: str,
     order: Sequence[Any],
     offset: int,
     limit: int,
     walks: Sequence[int | None] = (),
-) -> Select[Any]:
+) -> Sequence[int]:
     """The ids of the page, from all that the indexes find; whoever is found by one of several is found.
 
     Instead of some of the indexes so many rows as `walks` says are read along the order.
@@ -158,7 +191,8 @@ def _select_looked_up(
         for part, walk in zip_longest(_list_parts(search_text), walks)
     )
     found = union(*(select(part.subquery()) for part in parts)).subquery()
-    return select(list(found.c)[-1]).order_by(*_list_sorts(found, order)).limit(limit).offset(offset)
+    page = select(list(found.c)[-1]).order_by(*_list_sorts(found, order)).limit(limit).offset(offset)
+    return db.session.scalars(page).all()
 
 
 def _select_first(
@@ -243,8 +277,12 @@ def _build_bound_condition(first_sort: Any, bound: Any) -> ColumnElement[bool]:
 
 
 def _select_keys(query: Select[Any], order: Sequence[Any]) -> Select[Any]:
-    """What `query` is sorted by, the id last."""
-    return query.with_only_columns(*(key.label(f"key_{place}") for place, key in enumerate(_list_columns(order))))
+    return query.with_only_columns(*_list_keys(order))
+
+
+def _list_keys(order: Sequence[Any]) -> list[Any]:
+    """What is sorted by in `order`, the id last."""
+    return [key.label(f"key_{place}") for place, key in enumerate(_list_columns(order))]
 
 
 def _list_columns(order: Sequence[Any]) -> list[Any]:
@@ -252,7 +290,7 @@ def _list_columns(order: Sequence[Any]) -> list[Any]:
 
 
 def _list_sorts(keys: FromClause, order: Sequence[Any]) -> list[Any]:
-    """`order` for what `_select_keys` selects."""
+    """`order` for what `_list_keys` names."""
     columns = list(keys.c)[: len(order)]
     return [key.desc() if _is_descending(wanted) else key for key, wanted in zip(columns, order, strict=True)]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import abort, flash, g, jsonify, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import Select, inspect
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
@@ -15,8 +15,8 @@ from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import save_customer
-from customerhub.customers.search import build_search_condition, select_matching_ids
-from customerhub.customers.search_pages import select_matching_page
+from customerhub.customers.search import build_search_condition
+from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
 from models import CatalogItem, Customer, CustomerStatus, Department
 from views.approvals.alerts import RAISE
@@ -98,22 +98,19 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     def search_condition(self, search: str) -> Any:
         return build_search_condition(search)
 
-    def count_query(self, query: Select[Any], args: ListArgs) -> Select[Any]:
+    def find_page(self, query: Select[Any], args: ListArgs, order: Sequence[Any]) -> tuple[int, Select[Any]]:
         if not args.search:
-            return super().count_query(query, args)
-        return select_matching_ids(query, args.search, None if args.exact else COUNT_LIMIT)
-
-    def page_query(self, query: Select[Any], args: ListArgs, order: Sequence[Any], total: int) -> Select[Any]:
-        if not args.search:
-            return super().page_query(query, args, order, total)
-        return select_matching_page(
+            return super().find_page(query, args, order)
+        page = find_page(
             query,
             args.search,
             order=order,
             offset=args.page * args.page_size,
             limit=args.page_size + 1,
-            is_long=total > COUNT_LIMIT,
+            max_count=COUNT_LIMIT,
+            is_exact=args.exact,
         )
+        return page.total, select(Customer.id).where(Customer.id.in_(page.ids))
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)

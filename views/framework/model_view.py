@@ -63,13 +63,17 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
 
     # --- The list ------------------------------------------------------------------------------------------
 
-    def count_query(self, query: Select[Any], args: list_page.ListArgs) -> Select[Any]:
-        """The ids of what is `apply_search`, to be counted. A long list may have a quicker way for that."""
-        return self.apply_search(query, args).with_only_columns(self.model.id, maintain_column_froms=True)
-
-    def page_query(self, query: Select[Any], args: list_page.ListArgs, order: Sequence[Any], total: int) -> Select[Any]:
-        """The ids of one page of what is `apply_search`, and of one row more. A long list may have a quicker way."""
-        return list_page.select_page(self.apply_search(query, args), self.model, order, args)
+    def find_page(self, query: Select[Any], args: list_page.ListArgs, order: Sequence[Any]) -> tuple[int, Select[Any]]:
+        """How many rows `query` has that are searched for, as far as they are counted; and the ids of one page of them,
+        with one row more. A long list may have a quicker way.
+        """
+        found = self.apply_search(query, args)
+        total, known_ids = list_page.count_rows(
+            found.with_only_columns(self.model.id, maintain_column_froms=True), args
+        )
+        if known_ids:
+            found = select(self.model).where(self.model.id.in_(known_ids))
+        return total, list_page.select_page(found, self.model, order, args)
 
     @expose("/")
     def index_view(self) -> ViewResponse:
@@ -80,14 +84,9 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         visible_columns = settings.visible_columns(self.columns)
         filtered, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         list_page.flash_filter_errors(filter_errors)
-        total, known_ids = list_page.count_rows(self.count_query(filtered, args), args)
         order = list_page.order_of(args, self.columns, self.default_order, self.model)
+        total, page = self.find_page(filtered, args, order)
         load_options = [*self.load_options, *(option for column in visible_columns for option in column.load_options)]
-        if known_ids:
-            known = select(self.model).where(self.model.id.in_(known_ids))
-            page = list_page.select_page(known, self.model, order, args)
-        else:
-            page = self.page_query(filtered, args, order, total)
         rows = list_page.load_rows(page, self.model, order, load_options) if total else []
         has_more = len(rows) > args.page_size
         return self.render(

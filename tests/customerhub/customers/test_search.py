@@ -12,6 +12,7 @@ from customerhub.customers.search import (
     build_search_condition,
     find_exact_match,
     list_suggestions,
+    select_first_matches,
     select_matching_ids,
 )
 from models import Account, Customer, Organisation
@@ -173,6 +174,9 @@ def test_suggestions_begin_with_what_begins_so(search_org):
 def test_counting_may_stop_early_but_not_too_early(search_org):
     query = select_visible(Customer, Actor(None, search_org.id))
     for search_text in ("a", "2000", "20", "natural"):
-        all_of_them = len(db.session.scalars(select_matching_ids(query, search_text)).all())
-        assert all_of_them > 1, search_text
-        assert len(db.session.scalars(select_matching_ids(query, search_text, 1)).all()) > 1, search_text
+        all_of_them = set(db.session.scalars(select_matching_ids(query, search_text)))
+        assert len(all_of_them) > 1, search_text
+        for max_count in (0, 1, 1000):
+            first = db.session.scalars(select_first_matches(query, search_text, [Customer.id], max_count)).all()
+            assert len(set(first)) == len(first) == min(len(all_of_them), max_count + 1), search_text
+            assert set(first) <= all_of_them
