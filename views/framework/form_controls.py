@@ -88,7 +88,7 @@ def _list_cell_errors(field: Any) -> list[tuple[str, str, str]]:
         (cell.id, f"{field.label.text}, row {number}, {cell.label.text}", " ".join(error_texts(cell)))
         for number, entry in enumerate(getattr(field, "entries", ()), 1)
         for cell in entry
-        if error_texts(cell)
+        if cell.errors and error_texts(cell)
     ]
 
 
