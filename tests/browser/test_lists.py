@@ -53,7 +53,7 @@ def test_a_saved_view_stays(open_as: OpenAs) -> None:
     page.get_by_placeholder("Find a filter").fill("ris")
     page.locator("details.filter summary").filter(has_text="Risk").click()
     filters = page.locator("details.filter[open]")
-    filters.get_by_label("Risk", exact=True).select_option("High")
+    filters.get_by_text("High").click()
     filters.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("Risk is High")).to_be_visible()
     row_texts = page.get_by_role("row").all_inner_texts()
@@ -202,9 +202,43 @@ def test_filters_stay_open_under_the_pointer(open_as: OpenAs) -> None:
     assert at is not None
     page.mouse.click(at["x"] + 4, at["y"] + at["height"] - 4)
     expect(form).to_be_visible()
-    form.get_by_label("Risk", exact=True).select_option("High")
+    form.get_by_text("High").click()
     form.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("Risk is High")).to_be_visible()
+
+
+def test_a_filter_in_use_is_changed_where_it_stands(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(f"{LIST_URL}?f=risk:is:High")
+    page.get_by_text("Risk is High").click()
+    chip = page.locator(".filter-chips li")
+    expect(chip.get_by_label("High", exact=True)).to_be_checked()
+    chip.get_by_text("Low").click()
+    chip.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Risk is any of Low, High")).to_be_visible()
+    page.get_by_text("Risk is any of Low, High").click()
+    chip.get_by_label("Condition for Risk").select_option("is empty")
+    expect(chip.get_by_text("Low", exact=True)).to_be_hidden()
+    chip.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Risk is empty")).to_be_visible()
+    page.get_by_label("Remove the filter Risk is empty").click()
+    expect(chip).to_have_count(0)
+
+
+def test_a_date_filter_asks_for_a_span_or_for_a_day(open_as: OpenAs) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(LIST_URL)
+    panel = opened(page, "Add filter")
+    panel.locator("details.filter > summary").filter(has_text="Start").click()
+    form = panel.locator("details.filter[open] form")
+    expect(form.get_by_label("Start", exact=True)).to_be_hidden()
+    form.get_by_label("Condition for Start").select_option("on or after")
+    expect(form.get_by_label("Start within")).to_be_hidden()
+    form.get_by_label("Start", exact=True).fill("2026-03-01")
+    form.get_by_label("Condition for Start").select_option("is within")
+    form.get_by_label("Start within").select_option("last year")
+    form.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Start: last year")).to_be_visible()
 
 
 @pytest.mark.parametrize(

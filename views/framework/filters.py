@@ -7,21 +7,27 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from customerhub.core import money
 from customerhub.core.errors import Invalid, quote_text
 from models.folding import contains_text, equals_text, starts_with_text
 from models.types import ScaledDecimal, UtcDateTime
 from views.framework.choices import Source
-from views.framework.formatting import current_formats
+from views.framework.date_ranges import Span, find_date_range, list_date_ranges
+from views.framework.formatting import current_formats, format_date, get_today
 from views.framework.labels import member_label
 from views.http.urls import MAX_ID_DIGITS
+
+WITHIN = "in"  # the operator whose value is the name of a span of days
+UNVALUED = ("blank", "filled")  # operators that need no value
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One way to narrow a list. `kind` is text, select, date, number or yes."""
+    """One way to narrow a list. `kind` is text, select, date, number or yes. The value of a select is one of its
+    options, or several with commas between them.
+    """
 
     name: str
     label: str
@@ -36,14 +42,14 @@ class Filter:
 
     OPERATORS = {
         "text": [("has", "contains"), ("is", "is exactly"), ("starts", "begins with")],
-        "select": [("is", "is"), ("not", "is not")],
-        "date": [("on", "on"), ("from", "on or after"), ("to", "on or before")],
+        "select": [("is", "is any of"), ("not", "is none of")],
+        "date": [(WITHIN, "is within"), ("on", "on"), ("from", "on or after"), ("to", "on or before")],
         "number": [("is", "equals"), ("from", "at least"), ("to", "at most")],
         "yes": [("is", "is")],
     }
 
     def list_operators(self) -> list[tuple[str, str]]:
-        blank = [("blank", "is blank"), ("filled", "is not blank")] if self.nullable and self.kind != "yes" else []
+        blank = [("blank", "is empty"), ("filled", "is not empty")] if self.nullable and self.kind != "yes" else []
         return [*self.OPERATORS[self.kind], *blank]
 
     def list_options(self) -> list[tuple[str, str]] | None:
@@ -58,12 +64,19 @@ class Filter:
         return None
 
     def describe(self, operator: str, value: str) -> str:
-        """The filter in words: "Status is Active"."""
+        """The filter in words: "Status is Active", "Start: this month"."""
         operator_text = dict(self.list_operators())[operator]
-        if operator in ("blank", "filled"):
+        if operator in UNVALUED:
             return f"{self.label} {operator_text}"
-        display_value = dict(self.list_options() or []).get(value, value)
-        return f"{self.label} {operator_text} {display_value}"
+        if operator == WITHIN:
+            return f"{self.label}: {dict(list_date_ranges()).get(value, value)}"
+        if self.kind == "date":
+            return f"{self.label} {operator_text} {_describe_day(value)}"
+        labels = dict(self.list_options() or [])
+        if self.kind != "select" or value in labels:
+            operator_text = {"is any of": "is", "is none of": "is not"}.get(operator_text, operator_text)
+            return f"{self.label} {operator_text} {labels.get(value, value)}"
+        return f"{self.label} {operator_text} {', '.join(labels.get(each, each) for each in split_values(value))}"
 
     def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         """The condition on the column, to be put on a list by `combine_conditions`. Raises Invalid for a value it
@@ -78,16 +91,22 @@ class Filter:
             return column.is_(value == "yes")
         if self.kind == "text":
             return _text_condition(column, operator, value)
+        if self.kind == "select":
+            return _members_condition(column, operator, [self._parse_value(each) for each in split_values(value)])
+        if self.kind == "date":
+            return _days_condition(column, self._parse_span(operator, value))
         parsed = self._parse_value(value)
-        if parsed is None:
-            return false()
-        if self.kind == "date" and isinstance(column.type, UtcDateTime):
-            return _datetime_condition(column, operator, parsed)
-        if operator == "from":
-            return column >= parsed
-        if operator == "to":
-            return column <= parsed
-        return or_(not_(column == parsed), column.is_(None)) if operator == "not" else column == parsed
+        conditions = {"from": column >= parsed, "to": column <= parsed}
+        return conditions.get(operator, column == parsed)
+
+    def _parse_span(self, operator: str, value: str) -> Span:
+        if operator == WITHIN:
+            span = find_date_range(value, get_today())
+            if span is None:
+                raise self._build_error(value)
+            return span
+        day = self._parse_value(value)
+        return Span(None if operator == "to" else day, None if operator == "from" else day)
 
     def _parse_value(self, value: str) -> Any:
         try:
@@ -101,7 +120,10 @@ class Filter:
                 return value
             return int(value) if len(value) <= MAX_ID_DIGITS else None
         except (ValueError, Invalid):
-            raise Invalid(f"{quote_text(value)} is not a valid value for the filter {self.label}") from None
+            raise self._build_error(value) from None
+
+    def _build_error(self, value: str) -> Invalid:
+        return Invalid(f"{quote_text(value)} is not a valid value for the filter {self.label}")
 
     def _parse_number(self, value: str) -> Decimal | int:
         """A number as far as the column can hold one."""
@@ -129,15 +151,50 @@ def combine_conditions(conditions: Sequence[tuple[Filter, ColumnElement[bool]]])
     ]
 
 
-def _datetime_condition(column: Any, operator: str, day: date) -> ColumnElement[bool]:
-    """Moments on a day of the organisation's, from its beginning on, or until its end. Raises Invalid."""
-    zone = current_formats().zone or UTC
+def split_values(value: str) -> list[str]:
+    """The options that the value of a filter names."""
+    return value.split(",")
+
+
+def _describe_day(value: str) -> str:
     try:
-        start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+        return format_date(date.fromisoformat(value))
+    except ValueError:
+        return value
+
+
+def _members_condition(column: ColumnElement[Any], operator: str, values: Sequence[Any]) -> ColumnElement[bool]:
+    """What is one of `values`, or none of them; None among them is what no row can have."""
+    known_values = [value for value in values if value is not None]
+    is_any = column == known_values[0] if len(known_values) == 1 else column.in_(known_values)
+    return or_(not_(is_any), column.is_(None)) if operator == "not" else is_any
+
+
+def _days_condition(column: ColumnElement[Any], span: Span) -> ColumnElement[bool]:
+    """Days of a span; of a column of moments those of the organisation's days. Raises Invalid."""
+    if isinstance(column.type, UtcDateTime):
+        return _moments_condition(column, span)
+    if span.first == span.last:
+        return column == span.first
+    bounds = []
+    if span.first is not None:
+        bounds.append(column >= span.first)
+    if span.last is not None:
+        bounds.append(column <= span.last)
+    return and_(*bounds)
+
+
+def _moments_condition(column: ColumnElement[Any], span: Span) -> ColumnElement[bool]:
+    zone = current_formats().zone or UTC
+    bounds = []
+    try:
+        if span.first is not None:
+            bounds.append(column >= datetime.combine(span.first, time(), zone).astimezone(UTC))
+        if span.last is not None:
+            bounds.append(column < datetime.combine(span.last + timedelta(days=1), time(), zone).astimezone(UTC))
     except OverflowError:
-        raise Invalid(f"{day} is out of range") from None
-    bounds = {"from": [column >= start], "to": [column < end]}
-    return and_(*bounds.get(operator, [column >= start, column < end]))
+        raise Invalid(f"{span.first or span.last} is out of range") from None
+    return and_(*bounds)
 
 
 def _text_condition(column: ColumnElement[Any], operator: str, value: str) -> ColumnElement[bool]:

@@ -13,10 +13,13 @@ from customerhub.core.errors import Invalid
 from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import Column
-from views.framework.filters import Filter, combine_conditions
+from views.framework.date_ranges import list_date_ranges
+from views.framework.filters import UNVALUED, WITHIN, Filter, combine_conditions, split_values
 from views.framework.paging import Pager, build_pager, build_pager_beyond, parse_page
 
 PAGE_SIZES = (20, 50, 100)
+MAX_FILTERS = 20
+MAX_TEXT_LENGTH = 200  # of what is searched for, in all or in one column
 COUNT_LIMIT = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
 
 
@@ -70,14 +73,15 @@ def parse_list_args(
     conditions = []
     requested_filters = [text.split(":", 2) for text in parameters.getlist("f")]
     if parameters.get("filter"):
-        requested_filters.append([parameters["filter"], parameters.get("op", ""), parameters.get("value", "").strip()])
-    for parts in requested_filters[:20]:
+        requested_filters += _read_filter_form(parameters)
+    for parts in requested_filters[:MAX_FILTERS]:
         if (
             len(parts) == 3
             and parts[0] in filters_by_name
             and parts[1] in dict(filters_by_name[parts[0]].list_operators())
         ):
-            conditions.append((parts[0], parts[1], parts[2][:200]))
+            is_text = filters_by_name[parts[0]].kind == "text"
+            conditions.append((parts[0], parts[1], parts[2][:MAX_TEXT_LENGTH] if is_text else parts[2]))
     size = parameters.get("page_size", default_page_size, type=int)
     sortable = {column.name for column in columns if column.sort is not None}
     sort = parameters.get("sort", "")
@@ -86,10 +90,18 @@ def parse_list_args(
         page_size=size if size in PAGE_SIZES else PAGE_SIZES[0],
         sort=sort if sort in sortable else "",
         descending=parameters.get("desc") == "1",
-        search=parameters.get("search", "").strip()[:200],
+        search=parameters.get("search", "").strip()[:MAX_TEXT_LENGTH],
         filters=tuple(dict.fromkeys(conditions)),
         exact=parameters.get("exact") == "1",
     )
+
+
+def _read_filter_form(parameters: MultiDict[str, str]) -> list[list[str]]:
+    """The filter that was chosen from the menu or changed; none where it says nothing."""
+    operator = parameters.get("op", "")
+    values = parameters.getlist("span" if operator == WITHIN else "value")
+    value = ",".join(values).strip()
+    return [[parameters["filter"], operator, value]] if value or operator in UNVALUED else []
 
 
 def apply_filters(query: Select[Any], args: ListArgs, filters: Sequence[Filter]) -> tuple[Select[Any], list[str]]:
@@ -163,7 +175,7 @@ class ListPage:
     columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     search: dict[str, str] | None = None
-    chips: list[dict[str, str]] = field(default_factory=list)
+    chips: list[dict[str, Any]] = field(default_factory=list)
     clear_url: str | None = None
     filters: list[dict[str, Any]] = field(default_factory=list)
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
@@ -201,15 +213,22 @@ def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str,
     return entries
 
 
-def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, str]]:
+def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, Any]]:
+    """The filters in use, each with the form by which it is changed and the fields which that carries along."""
     filters_by_name = {item.name: item for item in filters}
-    return [
-        {
-            "label": filters_by_name[name].describe(operator, value),
-            "remove_url": args.query_string(filters=tuple(f for f in args.filters if f != (name, operator, value))),
-        }
-        for name, operator, value in args.filters
-    ]
+    chips = []
+    for condition in args.filters:
+        name, operator, value = condition
+        others = replace(args, filters=tuple(other for other in args.filters if other != condition))
+        chips.append(
+            {
+                "label": filters_by_name[name].describe(operator, value),
+                "remove_url": others.query_string(),
+                "form": build_filter_form(filters_by_name[name], operator, value),
+                "hidden_fields": others.form_fields(),
+            }
+        )
+    return chips
 
 
 def filter_sources(filters: Sequence[Filter]) -> list[Source]:
@@ -217,18 +236,20 @@ def filter_sources(filters: Sequence[Filter]) -> list[Source]:
     return [item.source for item in filters if item.source is not None]
 
 
-def filter_menu(filters: Sequence[Filter]) -> list[dict[str, Any]]:
-    """The filters as the "Add filter" menu shows them."""
-    return [
-        {
-            "name": item.name,
-            "label": item.label,
-            "kind": "select" if item.kind == "yes" else item.kind,
-            "operators": item.list_operators(),
-            "options": item.list_options(),
-        }
-        for item in filters
-    ]
+def build_filter_form(item: Filter, operator: str = "", value: str = "") -> dict[str, Any]:
+    """The form of a filter, of a new one or of one with this operator and value."""
+    return {
+        "name": item.name,
+        "label": item.label,
+        "kind": "select" if item.kind == "yes" else item.kind,
+        "is_multiple": item.kind == "select",
+        "operators": item.list_operators(),
+        "options": item.list_options(),
+        "spans": list_date_ranges() if item.kind == "date" else None,
+        "operator": operator,
+        "value": value,
+        "values": split_values(value),
+    }
 
 
 def build_list_pager(args: ListArgs, total: int, row_count: int, has_more: bool) -> Pager:

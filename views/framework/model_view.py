@@ -120,7 +120,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
             chips=list_page.filter_chips(args, self.filters),
             clear_url=args.query_string(filters=(), search=""),
-            filters=list_page.filter_menu(self.filters),
+            filters=[list_page.build_filter_form(item) for item in self.filters],
             hidden_fields=args.form_fields(),
             tabs=self.list_tabs(settings, args),
             save_view_url=url_for("preferences.save_view", screen=self.endpoint),

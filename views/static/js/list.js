@@ -65,13 +65,23 @@ document.querySelectorAll('[data-reorder]').forEach((form) => {
   list.addEventListener('dragend', () => { draggedRow?.classList.remove('dragged'); draggedRow = null; });
 });
 
+// A search box above what it narrows: filters, or the options of one.
 document.querySelectorAll('[data-narrow]').forEach((box) => box.addEventListener('input', () => {
   const query = box.value.trim().toLowerCase();
-  box.parentElement.querySelectorAll('details.filter').forEach((filter) => {
-    filter.hidden = !filter.querySelector('summary').textContent.toLowerCase().includes(query);
+  box.parentElement.querySelectorAll(box.dataset.narrow || 'details.filter').forEach((part) => {
+    part.hidden = !(part.querySelector('summary') || part).textContent.toLowerCase().includes(query);
   });
 }));
-// A filter that is opened is ready to be typed into.
-document.querySelectorAll('details.filter').forEach((filter) => filter.addEventListener('toggle', () => {
-  if (filter.open) filter.querySelector('[name="value"]')?.focus();
-}));
+
+// A filter shows what its condition asks for, and is ready to be typed into when it is opened.
+function showFilterValues(form) {
+  const operator = form.elements.op.value;
+  form.querySelectorAll('[data-operators]').forEach((part) => { part.hidden = !part.dataset.operators.split(' ').includes(operator); });
+}
+document.querySelectorAll('.filter-form').forEach((form) => {
+  showFilterValues(form);
+  form.elements.op.addEventListener('change', () => showFilterValues(form));
+  form.closest('details').addEventListener('toggle', (event) => {
+    if (event.target.open) form.querySelector('[data-narrow], [name="value"], [name="span"]')?.focus();
+  });
+});
