@@ -229,7 +229,7 @@ def test_a_date_filter_asks_for_a_span_or_for_a_day(open_as: OpenAs) -> None:
     page = open_as(Role.MANAGER)
     page.goto(LIST_URL)
     panel = opened(page, "Add filter")
-    panel.locator("details.filter > summary").filter(has_text="Start").click()
+    panel.get_by_text("Start", exact=True).click()
     form = panel.locator("details.filter[open] form")
     expect(form.get_by_label("Start", exact=True)).to_be_hidden()
     form.get_by_label("Condition for Start").select_option("on or after")

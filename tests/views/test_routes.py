@@ -30,6 +30,10 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
         staff_visits.redirects_to("/admin/search/?q=REF-0", "/admin/customers/details/"),
     ),
     ("search.suggest", "GET"): (STAFF, staff_visits.suggests_customers),
+    ("preferences.columns_page", "GET"): (
+        STAFF,
+        staff_visits.opens_page("/admin/list/customers/columns", "Find a column"),
+    ),
     ("preferences.choose_columns", "POST"): (STAFF, staff_visits.chooses_columns),
     ("preferences.save_view", "POST"): (STAFF, staff_visits.saves_a_view),
     ("preferences.delete_view", "POST"): (STAFF, staff_visits.deletes_a_view),

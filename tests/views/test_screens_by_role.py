@@ -76,12 +76,19 @@ class Visit:
         return answer
 
 
+FILTERS = {endpoint: [each.name for each in view.filters] for view, _, endpoint in HUB_SCREENS}
 Outcome = tuple[Any, bool]  # the answer, and whether what the route is for came about
 
 
 def lists_rows(visit: Visit) -> Outcome:
     answer = visit.get(f"/?search={visit.marker()}" if visit.endpoint == "users" else visit.screen.list_query)
     return answer, visit.marker() in answer.text
+
+
+def asks_for_filter(visit: Visit) -> Outcome:
+    name = next(iter(FILTERS[visit.endpoint]), "nothing")
+    answer = visit.get(f"/filter/?name={name}")
+    return answer, f'name="filter" value="{name}"' in answer.text
 
 
 def shows_record(visit: Visit) -> Outcome:
@@ -153,6 +160,10 @@ def count_rows(model: Any) -> int:
 
 COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Callable[[Visit], Outcome]]] = {
     ("index_view", "GET"): (lambda screen: screen.readers, lists_rows),
+    ("filter_view", "GET"): (
+        lambda screen: screen.readers if FILTERS[find_endpoint(screen)] else NOBODY,
+        asks_for_filter,
+    ),
     ("details_view", "GET"): (lambda screen: screen.readers, shows_record),
     ("edit_view", "GET"): (lambda screen: screen.editors, opens_form),
     ("edit_view", "POST"): (lambda screen: screen.editors, saves_record),
@@ -165,6 +176,10 @@ COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Ca
     ("ajax_update", "POST"): (lambda screen: NOBODY, updates_by_flask_admin),
     ("delete_view", "POST"): (lambda screen: NOBODY, deletes_by_flask_admin),
 }
+
+
+def find_endpoint(screen: Screen) -> str:
+    return next(endpoint for endpoint, each in SCREENS.items() if each is screen)
 
 
 def first_operation_roles(screen: Screen) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.spreadsheets import CellKind
@@ -18,8 +18,11 @@ from models import (
     CustomerStatus,
     Dealer,
     Department,
+    InvoiceType,
     NotificationTemplate,
     User,
+    customer_department,
+    customer_invoice_type,
 )
 from models.enums import AddressKind, BillingCycle, CustomerKind, Risk, Stage
 from views.cells.customers import customer_link
@@ -27,7 +30,14 @@ from views.framework.chips import risk_chip, stage_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.exported import Exported, Gathered, Related
-from views.framework.filters import Filter
+from views.framework.field_columns import (
+    build_columns,
+    build_filters,
+    build_member_sort,
+    build_related_sort,
+    short_name,
+)
+from views.framework.filters import Filter, LinkFilter
 from views.framework.formatting import format_amount, format_date
 from views.framework.labels import member_label
 
@@ -42,21 +52,24 @@ def _find_mailing_address(customer: Customer) -> str | None:
     return next((str(each) for each in customer.addresses if each.kind is AddressKind.MAILING), None)
 
 
-def _hidden_column(name: str, label: str, attribute: Any, kind: CellKind = CellKind.TEXT) -> Column:
-    """A column that shows a value of the customer as it is, once somebody chooses it."""
-    return Column(
-        name,
-        label,
-        lambda row: getattr(row, attribute.key),
-        align="left" if kind is CellKind.TEXT else "right",
-        default_visible=False,
-        export=Exported(attribute, kind=kind),
-    )
+NOT_LISTED = ("id", "organisation_id", "version", "correspondence_modes")
+
+
+def list_other_fields(*names: str) -> list[str]:
+    """The columns of a customer that people see, without those that are called by one of `names` already."""
+    columns = [*(column for column in inspect(Customer).columns if not column.info.get("untracked"))]
+    keys = [*(column.key for column in columns if column.key not in NOT_LISTED), "created_at"]
+    return [key for key in keys if not {key, short_name(key)} & {*names}]
+
+
+def _select_first_department() -> Any:
+    names = select(func.min(Department.name_key)).join(customer_department)
+    return names.where(customer_department.c.customer_id == Customer.id).correlate(Customer).scalar_subquery()
 
 
 BALANCE = select(func.sum(Account.balance)).where(Account.customer_id == Customer.id).correlate(Customer)
 
-COLUMNS = (
+_DECLARED_COLUMNS = (
     Column(
         "name",
         "Name",
@@ -86,16 +99,30 @@ COLUMNS = (
         "region",
         "Region",
         lambda row: row.region.name if row.region else None,
+        sort=build_related_sort(Customer.region),
         load_options=(joinedload(Customer.region),),
         collapsed_format="{}",
         export=Exported(Related(Customer.region, CatalogItem.name)),
     ),
-    Column("risk", "Risk", lambda row: risk_chip(row.risk), export=Exported(Customer.risk)),
-    Column("stage", "Stage", lambda row: stage_chip(row.stage), export=Exported(Customer.stage, render=member_label)),
+    Column(
+        "risk",
+        "Risk",
+        lambda row: risk_chip(row.risk),
+        sort=build_member_sort(Customer.risk, Risk),
+        export=Exported(Customer.risk),
+    ),
+    Column(
+        "stage",
+        "Stage",
+        lambda row: stage_chip(row.stage),
+        sort=build_member_sort(Customer.stage, Stage),
+        export=Exported(Customer.stage, render=member_label),
+    ),
     Column(
         "balance",
         "Balance",
         lambda row: format_amount(row.balance),
+        sort=func.coalesce(BALANCE.scalar_subquery(), 0),
         align="right",
         load_options=(joinedload(Customer.accounts),),
         export=Exported(
@@ -106,6 +133,7 @@ COLUMNS = (
         "account_manager",
         "Account manager",
         lambda row: row.account_manager.name if row.account_manager else None,
+        sort=build_related_sort(Customer.account_manager),
         load_options=(joinedload(Customer.account_manager),),
         export=Exported(Related(Customer.account_manager, User.name)),
     ),
@@ -122,76 +150,43 @@ COLUMNS = (
         "status",
         "Status",
         lambda row: {"chip": row.status.name, "colour": row.status.colour},
+        sort=build_related_sort(Customer.status),
         default_visible=False,
         load_options=(joinedload(Customer.status),),
         export=Exported(Related(Customer.status, CustomerStatus.name)),
     ),
     Column(
-        "kind",
-        "Kind",
-        lambda row: member_label(row.kind),
-        default_visible=False,
-        export=Exported(Customer.kind, render=member_label),
-    ),
-    Column(
         "email",
         "Email",
         lambda row: row.email,
+        sort=func.lower(Customer.email),
         default_visible=False,
         no_truncate=True,
         export=Exported(Customer.email),
     ),
     Column(
-        "contact_number",
-        "Contact number",
-        lambda row: row.contact_number,
-        default_visible=False,
-        export=Exported(Customer.contact_number),
-    ),
-    Column(
-        "credit_limit",
-        "Credit limit",
-        lambda row: format_amount(row.credit_limit),
-        align="right",
-        default_visible=False,
-        export=Exported(Customer.credit_limit, kind=CellKind.AMOUNT),
-    ),
-    Column(
         "dealer",
         "Partner (dealer code)",
         lambda row: row.dealer.code if row.dealer else None,
+        sort=select(Dealer.code_key).where(Dealer.id == Customer.dealer_id).correlate(Customer).scalar_subquery(),
         default_visible=False,
         load_options=(joinedload(Customer.dealer),),
         export=Exported(Related(Customer.dealer, Dealer.code)),
     ),
     Column(
-        "group",
-        "Group",
-        lambda row: row.group.name if row.group else None,
-        default_visible=False,
-        load_options=(joinedload(Customer.group),),
-        export=Exported(Related(Customer.group, CustomerGroup.name)),
-    ),
-    Column(
-        "billing_cycle",
-        "Billing cycle",
-        lambda row: member_label(row.billing_cycle),
-        default_visible=False,
-        export=Exported(Customer.billing_cycle, render=member_label),
-    ),
-    Column(
         "departments",
         "Departments",
         lambda row: ", ".join(d.name for d in row.departments),
+        sort=_select_first_department(),
         default_visible=False,
         load_options=(selectinload(Customer.departments),),
         export=Exported(Gathered(Customer.departments, Department.name), render=", ".join),
     ),
-    # What else an import takes: an export of all columns can be changed and imported.
     Column(
         "address",
         "Address",
         _find_mailing_address,
+        sort=func.lower(_select_mailing_address(Address.lines)),
         default_visible=False,
         load_options=(selectinload(Customer.addresses),),
         export=Exported(
@@ -200,31 +195,18 @@ COLUMNS = (
             render=lambda *parts: ", ".join(filter(None, parts)),
         ),
     ),
-    Column(
-        "review_start_date",
-        "Review start date",
-        lambda row: format_date(row.review_start_date),
-        align="right",
-        default_visible=False,
-        export=Exported(Customer.review_start_date, kind=CellKind.DATE),
+)
+# Every other field of the record. With them an export of all columns has what an import takes.
+COLUMNS = (
+    *_DECLARED_COLUMNS,
+    *build_columns(
+        Customer,
+        list_other_fields(*(each.name for each in _DECLARED_COLUMNS)),
+        labels={"review_frequency": "Review frequency", "created_at": "Created"},
     ),
-    _hidden_column("review_frequency", "Review frequency", Customer.review_frequency, CellKind.COUNT),
-    _hidden_column("reviewer_email", "Reviewer email", Customer.reviewer_email),
-    Column(
-        "review_template",
-        "Review template",
-        lambda row: row.review_template.name if row.review_template else None,
-        default_visible=False,
-        load_options=(joinedload(Customer.review_template),),
-        export=Exported(Related(Customer.review_template, NotificationTemplate.name)),
-    ),
-    _hidden_column("credit_check_company", "Credit check company", Customer.credit_check_company),
-    _hidden_column("year_end_day", "Financial year end: day", Customer.year_end_day, CellKind.COUNT),
-    _hidden_column("year_end_month", "Financial year end: month", Customer.year_end_month, CellKind.COUNT),
-    _hidden_column("relationship_note", "Relationship note", Customer.relationship_note),
 )
 
-FILTERS = (
+_DECLARED_FILTERS = (
     Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
     Filter("risk", "Risk", Customer.risk, "select", members=Risk),
     Filter("stage", "Stage", Customer.stage, "select", members=Stage, nullable=False),
@@ -273,4 +255,24 @@ FILTERS = (
         model=Customer,
     ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
+    LinkFilter(
+        "departments",
+        "Departments",
+        customer_department.c.department_id,
+        "select",
+        source=Source(Department),
+        row_key=customer_department.c.customer_id,
+        model=Customer,
+    ),
+    LinkFilter(
+        "invoice_types",
+        "Invoice types",
+        customer_invoice_type.c.invoice_type_id,
+        "select",
+        source=Source(InvoiceType),
+        row_key=customer_invoice_type.c.customer_id,
+        model=Customer,
+    ),
 )
+_DECLARED_FILTER_FIELDS = ("is_prospect", "portal_access", *(each.name for each in _DECLARED_FILTERS))
+FILTERS = (*_DECLARED_FILTERS, *build_filters(Customer, list_other_fields(*_DECLARED_FILTER_FIELDS)))

@@ -138,6 +138,20 @@ class Filter:
         return number
 
 
+@dataclass(frozen=True)
+class LinkFilter(Filter):
+    """Narrows by rows that a link table has for a row of `model`: `column` refers to these, `row_key` to that."""
+
+    row_key: Any = None
+
+    def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
+        linked = select(self.row_key)
+        if operator not in UNVALUED:
+            linked = linked.where(super().build_condition("is", value))
+        is_linked: ColumnElement[bool] = self.model.id.in_(linked)
+        return not_(is_linked) if operator in ("not", "blank") else is_linked
+
+
 def combine_conditions(conditions: Sequence[tuple[Filter, ColumnElement[bool]]]) -> list[ColumnElement[bool]]:
     """What the rows of a list have to meet. Conditions on one other table are met together by one of its rows."""
     own_conditions = [condition for item, condition in conditions if item.owner is None]

@@ -177,12 +177,13 @@ class ListPage:
     search: dict[str, str] | None = None
     chips: list[dict[str, Any]] = field(default_factory=list)
     clear_url: str | None = None
-    filters: list[dict[str, Any]] = field(default_factory=list)
+    filters_url: str | None = None
+    list_url: str = ""
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     tabs: list[dict[str, Any]] = field(default_factory=list)
     tabs_label: str | None = None
     save_view_url: str | None = None
-    column_picker: dict[str, Any] | None = None
+    columns_url: str | None = None
     page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)
     pager: Pager | None = None
     bulk: list[dict[str, Any]] = field(default_factory=list)
@@ -231,9 +232,10 @@ def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, An
     return chips
 
 
-def filter_sources(filters: Sequence[Filter]) -> list[Source]:
-    """What the select boxes of `filters` offer."""
-    return [item.source for item in filters if item.source is not None]
+def list_filter_sources(filters: Sequence[Filter], args: ListArgs) -> list[Source]:
+    """What the filters in use offer to choose from."""
+    names_in_use = {name for name, _, _ in args.filters}
+    return [item.source for item in filters if item.source is not None and item.name in names_in_use]
 
 
 def build_filter_form(item: Filter, operator: str = "", value: str = "") -> dict[str, Any]:

@@ -54,14 +54,12 @@ class ListSettings:
             )
         return tabs
 
-    def column_picker(self, screen: str, columns: Sequence[Column]) -> dict[str, Any]:
+    def list_column_choices(self, columns: Sequence[Column]) -> list[tuple[str, str, bool]]:
+        """(name, label, whether it is shown) of all columns, those shown first and in their order."""
         visible_names = [column.name for column in self.visible_columns(columns)]
         hidden_names = [column.name for column in columns if column.name not in visible_names]
         labels = {column.name: column.label for column in columns}
-        return {
-            "url": url_for("preferences.choose_columns", screen=screen),
-            "choices": [(name, labels[name], name in visible_names) for name in [*visible_names, *hidden_names]],
-        }
+        return [(name, labels[name], name in visible_names) for name in [*visible_names, *hidden_names]]
 
 
 def load_settings(user_id: int, screen: str) -> ListSettings:
@@ -87,6 +85,21 @@ def _get_screen(name: str) -> Any:
 
 def _list_url(view: Any) -> str:
     return url_for(f"{view.endpoint}.index_view")
+
+
+@bp.get("/<screen>/columns")
+@login_required
+def columns_page(screen: str) -> Any:
+    """The columns to choose from: a page for browsers without scripts, of which the menu of the list takes its part."""
+    view = _get_screen(screen)
+    args = list_page.parse_list_args(request.args, view.columns, view.filters, list_page.PAGE_SIZES[0])
+    return view.render(
+        "screens/columns.html",
+        title=view.title,
+        choices=load_settings(current_user.id, screen).list_column_choices(view.columns),
+        query=args.query_string().removeprefix("?"),
+        url=url_for("preferences.choose_columns", screen=screen),
+    )
 
 
 @bp.post("/<screen>/columns")

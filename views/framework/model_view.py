@@ -103,7 +103,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         total: int,
         has_more: bool,
     ) -> list_page.ListPage:
-        choices.preload([*list_page.filter_sources(self.filters), *self.choice_sources])
+        choices.preload([*list_page.list_filter_sources(self.filters, args), *self.choice_sources])
         is_unfiltered = not args.search and not args.filters
         bulk = [
             {"name": operation.name, "label": operation.label, "danger": operation.danger}
@@ -120,11 +120,12 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
             chips=list_page.filter_chips(args, self.filters),
             clear_url=args.query_string(filters=(), search=""),
-            filters=[list_page.build_filter_form(item) for item in self.filters],
+            filters_url=url_for(f"{self.endpoint}.filter_view") + args.query_string() if self.filters else None,
+            list_url=url_for(f"{self.endpoint}.index_view"),
             hidden_fields=args.form_fields(),
             tabs=self.list_tabs(settings, args),
             save_view_url=url_for("preferences.save_view", screen=self.endpoint),
-            column_picker=settings.column_picker(self.endpoint, self.columns),
+            columns_url=url_for("preferences.columns_page", screen=self.endpoint) + args.query_string(),
             page_sizes=[(n, args.query_string(page_size=n), n == args.page_size) for n in list_page.PAGE_SIZES],
             pager=list_page.build_list_pager(args, total, len(rows), has_more),
             bulk=bulk,
@@ -132,6 +133,27 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             menu_actions=self.menu_actions(args),
             empty=self._empty_state(is_unfiltered),
             banners=self.list_banners(),
+        )
+
+    @expose("/filter/")
+    def filter_view(self) -> ViewResponse:
+        """The filters to choose from, or the form of the one that is named: pages of their own for browsers without
+        scripts, of which the menus of the list take their part when they are opened.
+        """
+        item = next((each for each in self.filters if each.name == request.args.get("name")), None)
+        if item is None and ("name" in request.args or not self.filters):
+            abort(404)
+        args = list_page.parse_list_args(request.args, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        filters_url = url_for(f"{self.endpoint}.filter_view")
+        query = args.query_string().removeprefix("?")
+        return self.render(
+            "screens/filter.html",
+            title=self.title,
+            list_url=url_for(f"{self.endpoint}.index_view"),
+            links=[(each.label, f"{filters_url}?name={each.name}&{query}") for each in self.filters],
+            form=None if item is None else list_page.build_filter_form(item),
+            hidden_fields=args.form_fields(),
+            search={"value": args.search},
         )
 
     def _build_list_row(self, row: Any, visible_columns: list[Column]) -> dict[str, Any]:

@@ -33,6 +33,11 @@ document.addEventListener('toggle', (event) => {
   menu.querySelector('.menu-panel input[type="search"], .menu-form input.input')?.focus();
 }, true);
 
+document.addEventListener('grown', (event) => { // something came into an open menu
+  const menu = event.target.closest('details.menu[open]');
+  if (menu) place(menu);
+});
+
 document.addEventListener('click', (event) => {
   for (const menu of menus()) if (!menu.contains(event.target)) close(menu);
 });

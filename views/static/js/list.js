@@ -37,7 +37,7 @@ document.querySelectorAll('tr[data-href]').forEach((row) => row.addEventListener
   if (event.ctrlKey || event.metaKey) open(row.dataset.href, '_blank', 'noopener'); else location.href = row.dataset.href;
 }));
 
-document.querySelectorAll('[data-reorder]').forEach((form) => {
+function letRowsBeMoved(form) {
   const list = form.querySelector('ol');
   let draggedRow = null;
   form.addEventListener('click', (event) => {
@@ -63,25 +63,67 @@ document.querySelectorAll('[data-reorder]').forEach((form) => {
     if (event.clientY < box.top + box.height / 2) over.before(draggedRow); else over.after(draggedRow);
   });
   list.addEventListener('dragend', () => { draggedRow?.classList.remove('dragged'); draggedRow = null; });
-});
+}
 
 // A search box above what it narrows: filters, or the options of one.
-document.querySelectorAll('[data-narrow]').forEach((box) => box.addEventListener('input', () => {
+document.addEventListener('input', (event) => {
+  const box = event.target.closest('[data-narrow]');
+  if (!box) return;
   const query = box.value.trim().toLowerCase();
   box.parentElement.querySelectorAll(box.dataset.narrow || 'details.filter').forEach((part) => {
     part.hidden = !(part.querySelector('summary') || part).textContent.toLowerCase().includes(query);
   });
-}));
+});
 
-// A filter shows what its condition asks for, and is ready to be typed into when it is opened.
+document.addEventListener('keydown', (event) => { // which narrows already, and sends nothing
+  if (event.key === 'Enter' && event.target.closest('[data-narrow]')) event.preventDefault();
+});
+
+// A filter shows what its condition asks for.
 function showFilterValues(form) {
   const operator = form.elements.op.value;
   form.querySelectorAll('[data-operators]').forEach((part) => { part.hidden = !part.dataset.operators.split(' ').includes(operator); });
 }
-document.querySelectorAll('.filter-form').forEach((form) => {
-  showFilterValues(form);
-  form.elements.op.addEventListener('change', () => showFilterValues(form));
-  form.closest('details').addEventListener('toggle', (event) => {
-    if (event.target.open) form.querySelector('[data-narrow], [name="value"], [name="span"]')?.focus();
-  });
+document.addEventListener('change', (event) => {
+  if (event.target.matches('.filter-form [name="op"]')) showFilterValues(event.target.form);
 });
+
+function prepare(part) {
+  if (part.matches('.filter-form')) showFilterValues(part);
+  if (part.matches('[data-reorder]')) letRowsBeMoved(part);
+}
+document.querySelectorAll('.filter-form, [data-reorder]').forEach(prepare);
+
+// What stands in a menu with a source comes when somebody is about to open it, from a page that browsers without scripts
+// open instead.
+const arriving = new Map();
+async function fetchPart({ source, part }) {
+  const response = await fetch(source).catch(() => null);
+  return response?.ok ? new DOMParser().parseFromString(await response.text(), 'text/html').querySelector(part) : null;
+}
+function bring(menu) {
+  if (arriving.has(menu)) return arriving.get(menu);
+  const coming = fetchPart(menu.dataset).then((part) => {
+    if (!part) {
+      arriving.delete(menu);
+      if (menu.open) location.href = menu.dataset.source; // signed out, perhaps: that page says so
+      return;
+    }
+    (menu.querySelector(':scope > .menu-panel') ?? menu).append(part);
+    prepare(part);
+    menu.dispatchEvent(new CustomEvent('grown', { bubbles: true }));
+  });
+  arriving.set(menu, coming);
+  return coming;
+}
+document.addEventListener('pointerover', (event) => {
+  const menu = event.target.closest?.('details.menu[data-source] > summary')?.parentElement;
+  if (menu) bring(menu);
+});
+document.addEventListener('toggle', async (event) => {
+  const menu = event.target;
+  if (!menu.open) return;
+  if (menu.dataset.source) await bring(menu);
+  const box = menu.querySelector('.filter-form, .filter-list, .columns-form')?.querySelector('[data-narrow], [name="value"]:not([hidden]), [name="span"]');
+  if (menu.open && box && !menu.contains(document.activeElement?.closest('input, select'))) box.focus();
+}, true);
