@@ -179,6 +179,7 @@ class ListPage:
     clear_url: str | None = None
     filters_url: str | None = None
     list_url: str = ""
+    query: str = ""
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     tabs: list[dict[str, Any]] = field(default_factory=list)
     tabs_label: str | None = None

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
+from werkzeug.datastructures import MultiDict
 from wtforms import Form
 
 from customerhub.core.errors import Invalid
 from models.base import db
+from views.framework import list_page
 from views.framework.form_binding import attach_errors, fields_of
 from views.framework.labels import capitalize_first
 from views.framework.operation import MAX_ROWS, Operation, OperationPage, run_operation, split_by_availability
@@ -37,8 +40,15 @@ class OperationMixin(Screen):
             if operation.is_always_offered or split_by_availability(operation, [row], self.actor)[0]
         ]
 
-    def operation_url(self, operation: str, ids: Sequence[Any]) -> str:
-        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids))
+    def operation_url(self, operation: str, ids: Sequence[Any], back: str | None = None) -> str:
+        """The page of an operation on these rows; `back` is the query of the list that it leads back to."""
+        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids), back=back or None)
+
+    def _list_url(self) -> str:
+        """The list as it was left: with the filters, the order and the page that the address says."""
+        parameters = MultiDict(parse_qsl(request.values.get("back", "").removeprefix("?")))
+        args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        return url_for(f"{self.endpoint}.index_view") + args.query_string(page=args.page).removesuffix("?")
 
     def operation_lookups(self) -> dict[str, Any]:
         """The rows that the look-up fields of the actor's operations choose from, by the field's look-up name."""
@@ -52,9 +62,9 @@ class OperationMixin(Screen):
         ids = request.form.getlist("rowid")
         if not ids or len(ids) > MAX_ROWS:
             flash(TOO_MANY_ROWS if ids else "Select one or more rows first.", "warning")
-            return redirect(url_for(f"{self.endpoint}.index_view"))
+            return redirect(self._list_url())
         operation = self._get_operation(request.form.get("action", ""))
-        return redirect(self.operation_url(operation.name, ids), 303)
+        return redirect(self.operation_url(operation.name, ids, request.form.get("back")), 303)
 
     @expose("/operation/<operation>/", methods=("GET", "POST"))
     def operation_view(self, operation: str) -> ViewResponse:
@@ -63,7 +73,7 @@ class OperationMixin(Screen):
         is_submission = request.method == "POST" and "preview" not in request.form
         duplicate = form_tokens.claim_token() if is_submission else None
         if duplicate is not None and duplicate.is_same:
-            return duplicate.redirect_again(url_for(f"{self.endpoint}.index_view"))
+            return duplicate.redirect_again(self._list_url())
         rows = self._selected_rows(request.args.getlist("id"))
         can, cannot = split_by_availability(chosen, rows, self.actor)
         can, changed_rows = _split_unchanged(chosen, can)
@@ -133,7 +143,7 @@ class OperationMixin(Screen):
             },
             button=operation.format_button(can or rows, self.noun),
             danger=operation.danger,
-            back_url=self.url_of(rows[0]) if len(rows) == 1 else url_for(f"{self.endpoint}.index_view"),
+            back_url=self.url_of(rows[0]) if len(rows) == 1 else self._list_url(),
             hidden_fields=[("seen", f"{row.id}:{operation.row_version(row)}") for row in rows],
             noun=self.noun,
             past_tense=operation.past_tense,
@@ -143,7 +153,7 @@ class OperationMixin(Screen):
         self, operation: Operation, rows: list[Any], forms: OperationForms, page: OperationPage
     ) -> ViewResponse | None:
         """Run it; None where what was typed is refused and the page is to be shown again."""
-        index = url_for(f"{self.endpoint}.index_view")
+        index = self._list_url()
         back = index if operation.deletes_rows else page.back_url or index
         label = capitalize_first(str(rows[0]))
         results = run_operation(operation, rows, forms.values, self.actor, self.url_of, forms.values_by_id)

@@ -12,6 +12,7 @@ import models
 from customerhub.core import history
 from customerhub.core.permissions import Actor
 from models.base import db
+from tests.support import factories as make
 from tests.support.browser_client import Browser, parse_form
 from tests.support.lists import list_row_ids
 from tests.support.two_organisations import TwoOrganisations, own_organisation
@@ -92,3 +93,26 @@ def test_days_of_a_span_are_those_of_the_organisation(organisations: TwoOrganisa
         assert list_row_ids(admin, "customers", "f=start_date:in:today") == [first.id]
         assert set(list_row_ids(admin, "customers", "f=start_date:in:this_month")) == {first.id, third.id}
         assert list_row_ids(admin, "customers", "f=start_date:in:last_month") == [second.id]
+
+
+def test_an_operation_leads_back_to_the_list_as_it_was(organisations: TwoOrganisations, admin: Browser):
+    """With or without scripts; of what the address says only what a list knows."""
+    first, second, _ = organisations.own.customers
+    query = "?f=risk:is:High,Low&sort=name&page=2&evil=//example.com"
+    chosen = admin.post(
+        "/admin/customers/action/", {"rowid": [str(first), str(second)], "action": "assign", "back": query}
+    )
+    assert chosen.status_code == 303
+    done = admin.submit(chosen.location, manager_id=str(organisations.own.users[models.enums.Role.AGENT]))
+    links = [unescape(url) for url in re.findall(r'href="(/admin/customers/\?[^"]+)"', done.text)]
+    assert links == ["/admin/customers/?f=risk%3Ais%3AHigh%2CLow&sort=name&page=2"]
+    nothing = admin.post("/admin/customers/action/", {"action": "assign", "back": "?sort=name"})
+    assert nothing.location == "/admin/customers/?sort=name"
+
+
+def test_deleting_a_record_leads_back_to_the_list_as_it_was(organisations: TwoOrganisations, admin: Browser):
+    row = make.DepartmentFactory(organisation_id=organisations.own.id)
+    db.session.commit()
+    answer = admin.submit(f"/admin/departments/operation/delete/?id={row.id}&back=%3Fsort%3Dname%26desc%3D1")
+    assert answer.status_code == 303
+    assert answer.location == "/admin/departments/?sort=name&desc=1"
