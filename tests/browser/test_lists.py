@@ -268,3 +268,15 @@ def test_a_menu_closes_where_the_focus_leaves_it(open_as: OpenAs) -> None:
     panel.get_by_role("button", name="Apply").focus()
     page.keyboard.press("Tab")
     expect(panel).to_be_hidden()
+
+
+@pytest.mark.parametrize("screen", ["customers", "contracts", "users", "portal-users"])
+def test_a_row_on_a_phone_is_a_low_card(open_as: OpenAs, screen: str) -> None:
+    """So that several are seen at once; each value has its label, but for what a chip says by itself."""
+    page = open_as(Role.ADMIN, width=390)
+    page.goto(f"/admin/{screen}/")
+    rows = page.locator(".list tbody tr")
+    expect(rows).not_to_have_count(0)
+    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert max(heights) <= 120, heights
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
