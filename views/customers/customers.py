@@ -18,7 +18,8 @@ from customerhub.customers.records import save_customer
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
-from models import CatalogItem, Customer, CustomerStatus, Department
+from models import CatalogItem, Customer, CustomerStatus, Department, Organisation
+from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
 from views.approvals.operations import STAGE_OPERATIONS
@@ -208,6 +209,10 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         if row is not None:
             form.offer_statuses(bound_form, row)
         page = super()._edit_page(bound_form, row)
+        organisation = db.session.get_one(Organisation, self.actor.organisation_id)
+        page.main = form.list_core_parts(row, organisation.name)
+        if page.is_new and request.method == "GET":
+            bound_form["name"].render_kw = {**(bound_form["name"].render_kw or {}), "autofocus": True}
         page.columns = 3
         page.live["portal"] = self._portal_plan(bound_form, row)
         if row is not None:

@@ -23,33 +23,36 @@ from models import (
     LegalEntity,
 )
 from models.base import db
-from models.enums import DateFormat
+from models.enums import AddressKind, DateFormat
 from views.framework.choices import Source
+from views.framework.edit_page import FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
 
 MAIN = (
-    "name",
-    "reference",
-    "account_number",
-    "kind",
-    "customer_type",
-    "is_prospect",
-    "email",
-    "contact_number",
-    "website",
     "region_id",
     "departments",
-    "risk",
+    "name",
+    "contact_number",
+    "reference",
+    "email",
     "start_date",
+    "risk",
+    "is_prospect",
+)
+
+IDENTITY = (
+    "kind",
+    "customer_type",
     "category_id",
     "identity_number",
     "registration_number",
     "registration_date",
     "vat_number",
     "vat_registration_date",
+    "website",
+    "account_number",
 )
-
 FINANCIAL = (
     "year_end_day",
     "year_end_month",
@@ -86,6 +89,7 @@ PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", 
 MARKETING = ("segment_id", "channel_id", "promotional_emails")
 
 TABS = (
+    ("identity", "Identity", IDENTITY),
     ("financial", "Financial", FINANCIAL),
     ("review", "Review", REVIEW),
     ("compliance", "Compliance", ("compliance_documents",)),
@@ -195,6 +199,24 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "billing_day": {"description": "1 to 31; the last day in shorter months"},
     "portal_access": {"description": "If off, portal users see nothing after signing in"},
 }
+
+
+def list_core_parts(row: Customer | None, organisation_name: str) -> list[str | FormText]:
+    """What stands above the tabs, in order: MAIN, and between its fields what is shown there and set elsewhere."""
+    address = next((each for each in row.addresses if each.kind is AddressKind.MAILING), None) if row else None
+    address_text = FormText(
+        "Address",
+        str(address) if address else "No mailing address",
+        link_label="Edit addresses" if address else "Add address",
+        link_url="#addresses",
+    )
+    after_reference = MAIN.index("reference") + 1
+    return [
+        FormText("Organisation", organisation_name),
+        *MAIN[:after_reference],
+        address_text,
+        *MAIN[after_reference:],
+    ]
 
 
 def offer_statuses(form: Any, row: Customer) -> None:

@@ -24,7 +24,7 @@ from models.base import db
 from views.approvals import customer_tab as approvals_tab
 from views.contracts import customer_tab as contracts_tab
 from views.customers import reviews
-from views.customers.form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE
+from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
 from views.customers.record_facts import RecordFacts
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
 from views.framework.display import display_value, label_for, table_of
@@ -44,14 +44,7 @@ from views.notifications import customer_tab as messages_tab
 from views.users import customer_tab as portal_tab
 
 IDENTITY_FIELDS = (
-    "kind",
-    "customer_type",
-    "category_id",
-    "identity_number",
-    "registration_number",
-    "registration_date",
-    "vat_number",
-    "vat_registration_date",
+    *(name for name in IDENTITY if name not in ("website", "account_number")),
     "region_id",
     "departments",
 )
@@ -150,7 +143,7 @@ def fill_header(page: DetailsPage, row: Customer) -> None:
 
 def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> None:
     groups = (
-        ("Identity", "", IDENTITY_FIELDS),
+        ("Identity", "#identity", IDENTITY_FIELDS),
         ("Contact details", "", CONTACT_FIELDS),
         ("Financial", "#financial", FINANCIAL),
         ("Billing", "#billing", tuple(name for name in BILLING if name != "billing_lines")),

@@ -34,6 +34,16 @@ from views.framework.screen import ViewResponse
 from views.http import form_tokens
 
 
+@dataclass(frozen=True)
+class FormText:
+    """What stands among the fields of a form and is changed elsewhere, with a link there."""
+
+    label: str
+    text: str
+    link_label: str = ""
+    link_url: str = ""
+
+
 @dataclass
 class EditPage:
     """What templates/screens/edit.html shows."""
@@ -41,7 +51,7 @@ class EditPage:
     title: str
     form: Form
     subtitle: str | None = None
-    main: Sequence[str] = ()
+    main: Sequence[str | FormText] = ()
     columns: int | None = None
     tabs: list[dict[str, Any]] = field(default_factory=list)
     submit_label: str = "Save"

@@ -1,0 +1,47 @@
+"""The form of a customer as people see it: what comes first, what is marked, and where saving leads."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from models.enums import Role
+from tests.browser.conftest import OpenAs
+from tests.browser.steps import field
+
+
+def list_labels(page: Page) -> list[str]:
+    """The labels above the tabs, in order."""
+    texts = page.locator(".form-main .field > .label").all_text_contents()
+    return [text.removesuffix("*").strip() for text in texts]
+
+
+def test_a_new_form_begins_at_the_name_and_shows_core_and_tabs(open_as: OpenAs) -> None:
+    page = open_as(Role.AGENT, width=1366, height=768)
+    page.goto("/admin/customers/new/")
+    expect(field(page, "name")).to_be_focused()
+    assert list_labels(page) == [
+        "Organisation",
+        "Region",
+        "Departments",
+        "Name",
+        "Contact number",
+        "Reference",
+        "Address",
+        "Email",
+        "Start date",
+        "Risk",
+        "Prospect",
+    ]
+    foot = page.locator(".form-foot").bounding_box()
+    tabs = page.get_by_role("tablist").bounding_box()
+    assert foot is not None
+    assert tabs is not None
+    assert tabs["y"] + tabs["height"] < foot["y"]
+    assert page.evaluate("scrollY") == 0
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_address_leads_to_its_tab(open_as: OpenAs, width: int) -> None:
+    page = open_as(Role.AGENT, width=width)
+    page.goto("/admin/customers/new/")
+    page.get_by_role("link", name="Add address").click()
+    expect(page.get_by_role("tabpanel", name="Addresses")).to_be_visible()
