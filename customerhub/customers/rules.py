@@ -34,20 +34,21 @@ REQUIRED_FIELDS: Final = {
 }
 
 _FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
-_MONTHS: Final = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+MONTH_NAMES: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
+FREQUENCY_NAMES: Final = ("1 Month", *(f"{months} Months" for months in range(2, 13)))
 
 
 def clean_frequency(text: str) -> int | None:
@@ -96,8 +97,8 @@ def clean_month(text: str) -> int | None:
     if re.fullmatch(r"\d{1,2}", bare) and 1 <= int(bare) <= 12:
         return int(bare)
     if len(bare) >= 3 and bare.isalpha():
-        for number, name in enumerate(_MONTHS, 1):
-            if name.startswith(bare):
+        for number, name in enumerate(MONTH_NAMES, 1):
+            if name.lower().startswith(bare):
                 return number
     raise Invalid(f"{quote_text(text)} is not a month: 1 to 12 or January to December")
 
@@ -114,7 +115,7 @@ def check_year_end(day: int | None, month: int | None) -> None:
         raise Invalid("A day is a number from 1 to 31", "year_end_day")
     last = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
     if day > last:
-        raise Invalid(f"{_MONTHS[month - 1].title()} has no day {day}", "year_end_day")
+        raise Invalid(f"{MONTH_NAMES[month - 1]} has no day {day}", "year_end_day")
 
 
 def list_missing_fields(values: "dict[str, object]") -> list[tuple[str, str]]:

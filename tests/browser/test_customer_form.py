@@ -45,3 +45,18 @@ def test_the_address_leads_to_its_tab(open_as: OpenAs, width: int) -> None:
     page.goto("/admin/customers/new/")
     page.get_by_role("link", name="Add address").click()
     expect(page.get_by_role("tabpanel", name="Addresses")).to_be_visible()
+
+
+def test_the_days_of_the_year_end_follow_its_month(open_as: OpenAs) -> None:
+    page = open_as(Role.AGENT)
+    page.goto("/admin/customers/new/#financial")
+    days, month = field(page, "year_end_day"), field(page, "year_end_month")
+    offered = days.locator("option:not([hidden], [value=''])")
+    expect(offered).to_have_count(31)
+    days.select_option("31")
+    for name, count in (("April", 30), ("February", 29)):
+        month.select_option(label=name)
+        expect(offered).to_have_count(count)
+        expect(days).to_have_value(str(count))
+    heights = [each.evaluate("box => box.getBoundingClientRect().top") for each in (month, days)]
+    assert heights[0] == heights[1]

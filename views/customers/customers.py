@@ -89,6 +89,7 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     )
     fields = form.MAIN
     tabs = form.TABS
+    field_pairs = form.FIELD_PAIRS
     inlines = form.INLINES
     field_args = form.FIELD_ARGS
     operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)

@@ -25,7 +25,7 @@ from models import (
 from models.base import db
 from models.enums import AddressKind, DateFormat
 from views.framework.choices import Source
-from views.framework.edit_page import FormText
+from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
 
@@ -54,8 +54,8 @@ IDENTITY = (
     "account_number",
 )
 FINANCIAL = (
-    "year_end_day",
     "year_end_month",
+    "year_end_day",
     "credit_check_company",
     "total_spend",
     "credit_limit",
@@ -101,6 +101,7 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+FIELD_PAIRS = (FieldPair("Financial year end", ("year_end_month", "year_end_day")),)
 CONTRACTS = ("contracts", "Contracts", ())  # of a customer that there is: they are shown, and changed by themselves
 
 
@@ -189,7 +190,8 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
     "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
     "status_id": {"required": False},
-    "review_frequency": {"description": "1 to 12"},
+    "year_end_month": {"blank": "Month"},
+    "year_end_day": {"blank": "Day", "render_kw": {"data-days-of": "year_end_month"}},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
     "annual_increase_percent": {"description": "For reports only; prices are not changed"},
     "low_usage_minimum": {

@@ -51,7 +51,7 @@ IDENTITY_FIELDS = (
 # What the record tells in one line with another field, and what that line is called.
 SECONDARY_FIELDS = ("year_end_month", "bill_length_downloaded", "bill_length_printed", "annual_increase_date")
 COMBINED_LABELS = {
-    "year_end_day": "Year end",
+    "year_end_day": "Financial year end",
     "bill_length_mailed": "Invoice detail",
     "annual_increase_percent": "Annual increase",
 }

@@ -44,6 +44,14 @@ class FormText:
     link_url: str = ""
 
 
+@dataclass(frozen=True)
+class FieldPair:
+    """Two fields that stand in one line under one label."""
+
+    label: str
+    names: tuple[str, str]
+
+
 @dataclass
 class EditPage:
     """What templates/screens/edit.html shows."""
@@ -92,6 +100,8 @@ class DetailsPage:
 
 class EditMixin(OperationMixin):
     """The create, edit and details pages of a HubModelView."""
+
+    field_pairs: Sequence[FieldPair] = ()
 
     # --- Create and edit -----------------------------------------------------------------------------------
 
@@ -245,12 +255,18 @@ class EditMixin(OperationMixin):
         """(name, label, fields) of each tab of the form."""
         return self.tabs
 
+    def _pair_fields(self, names: Sequence[str]) -> list[str | FieldPair]:
+        """`names` with each pair in the place of its first field."""
+        pairs_by_name = {pair.names[0]: pair for pair in self.field_pairs}
+        second_names = {pair.names[1] for pair in self.field_pairs}
+        return [pairs_by_name.get(name, name) for name in names if name not in second_names]
+
     def _render_form(self, page: EditPage) -> ViewResponse:
         page.tabs = [
             {
                 "name": name,
                 "label": label,
-                "fields": names,
+                "fields": self._pair_fields(names),
                 "note": None,
                 "error_count": count_errors(page.form, names),
                 "live": page.live.get(name),

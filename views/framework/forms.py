@@ -29,11 +29,12 @@ from views.framework.fields import (
     ChoiceField,
     ChoicesField,
     CodeField,
+    NumberChoiceField,
     UploadField,
     WholeNumberField,
 )
 from views.framework.inline_rows import InlineList
-from views.framework.labels import label_of
+from views.framework.labels import NUMBER_NAMES, label_of
 from views.framework.locales import CODE_LISTS
 from views.framework.row_fields import LookupField, RowField, RowsField
 from views.http.urls import parse_id
@@ -175,6 +176,8 @@ def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
         return AmountField(decimals=kind.places, limit=Decimal(kind.limit), money=not isinstance(kind, Percent), **args)
     if isinstance(kind, Date):
         return DateField(**args)
+    if name in NUMBER_NAMES:
+        return NumberChoiceField(names=NUMBER_NAMES[name], **args)
     if isinstance(kind, Integer):
         args["validators"] = [*args["validators"], NumberRange(-(2**31), 2**31 - 1)]
         return WholeNumberField(**args)

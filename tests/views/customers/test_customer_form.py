@@ -1,6 +1,10 @@
 """What the form of a customer shows and says beside its fields."""
 
+import re
+
 import models
+from customerhub.customers import rules
+from models.base import db
 from models.enums import AddressKind
 from tests.support.browser_client import Browser
 from tests.support.customer_pages import NEW
@@ -9,6 +13,13 @@ from tests.support.two_organisations import TwoOrganisations, change_row, get_cu
 
 def edit_url(customer: models.Customer) -> str:
     return f"/admin/customers/edit/?id={customer.id}"
+
+
+def list_labels(page: str, name: str) -> list[str]:
+    """What the list of the field called `name` offers, in order."""
+    found = re.search(rf'<select [^>]*name="{name}"[^>]*>(.*?)</select>', page)
+    assert found is not None
+    return re.findall(r"<option[^>]*>([^<]*)</option>", found[1])
 
 
 def test_the_form_shows_the_organisation_and_the_mailing_address(organisations: TwoOrganisations, agent: Browser):
@@ -31,3 +42,30 @@ def test_only_an_untouched_new_form_puts_the_focus_on_the_name(organisations: Tw
     assert agent.get(NEW).text.count(" autofocus") == 1
     assert " autofocus" not in agent.post(NEW, agent.read_form(NEW)).text
     assert " autofocus" not in agent.get(edit_url(get_customer(organisations))).text
+
+
+def test_the_year_end_and_the_frequency_are_chosen_by_name(organisations: TwoOrganisations, agent: Browser):
+    customer = get_customer(organisations)
+    page = agent.get(edit_url(customer)).text
+    assert list_labels(page, "year_end_month") == ["Month", *rules.MONTH_NAMES]
+    assert list_labels(page, "year_end_day") == ["Day", *map(str, range(1, 32))]
+    assert list_labels(page, "review_frequency") == ["", "1 Month", "2 Months", *list(rules.FREQUENCY_NAMES)[2:]]
+    values = {"year_end_month": "2", "year_end_day": "29", "review_start_date": "2030-01-01", "review_frequency": "3"}
+    assert agent.submit(edit_url(customer), **values).status_code == 303
+    db.session.refresh(customer)
+    assert (customer.year_end_month, customer.year_end_day, customer.review_frequency) == (2, 29, 3)
+    form = agent.read_form(edit_url(customer))
+    assert {name: form[name] for name in values} == {name: [value] for name, value in values.items()}
+    history = agent.get(f"/admin/customers/details/?id={customer.id}&tab=history").text
+    for words in ("Financial year end: month", "February", "Review frequency", "3 Months"):
+        assert words in history
+
+
+def test_half_a_year_end_is_refused_at_its_list(organisations: TwoOrganisations, agent: Browser):
+    answer = agent.submit(edit_url(get_customer(organisations)), year_end_month="4", year_end_day="31")
+    assert answer.status_code == 422
+    assert '<a href="#year_end_day">Financial year end: day</a>: April has no day 31' in answer.text
+    for name, value in (("year_end_month", "13"), ("year_end_month", "x"), ("review_frequency", "0")):
+        answer = agent.submit(edit_url(get_customer(organisations)), **{name: value})
+        assert answer.status_code == 422
+        assert "Choose one from the list" in answer.text

@@ -1,4 +1,4 @@
-// Forms: unsaved changes, sending once, showing a password, conditional fields, previews, dropping a file.
+// Forms: unsaved changes, sending once, showing a password, conditional fields, days, previews, dropping a file.
 
 const forms = document.querySelectorAll('form[data-guard]');
 const changedForms = new WeakSet();
@@ -104,6 +104,19 @@ function updateConditionalFields(form) {
 document.querySelectorAll('form:has([data-show-when])').forEach((form) => {
   updateConditionalFields(form);
   form.addEventListener('change', () => updateConditionalFields(form));
+});
+
+// data-days-of="month": a list of days offers those that the month in the field named so has, 29 for February.
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+document.querySelectorAll('[data-days-of]').forEach((days) => {
+  const month = days.form.elements[days.dataset.daysOf];
+  const offerDays = () => {
+    const last = DAYS[month.value - 1] ?? 31;
+    for (const option of days.options) option.hidden = option.disabled = Number(option.value) > last;
+    if (Number(days.value) > last) days.value = String(last);
+  };
+  offerDays();
+  month.addEventListener('change', offerDays);
 });
 
 const debounce = (action, wait) => { let timer; return (...args) => { clearTimeout(timer); timer = setTimeout(() => action(...args), wait); }; };
