@@ -33,6 +33,9 @@ REQUIRED_FIELDS: Final = {
     "departments": "Choose at least one department",
 }
 
+# What a prospect must have: one of the two numbers is enough.
+PROSPECT_FIELDS: Final = ("name", "identity_number", "registration_number", "contacts")
+
 _FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
 MONTH_NAMES: Final = (
     "January",

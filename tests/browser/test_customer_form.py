@@ -60,3 +60,24 @@ def test_the_days_of_the_year_end_follow_its_month(open_as: OpenAs) -> None:
         expect(days).to_have_value(str(count))
     heights = [each.evaluate("box => box.getBoundingClientRect().top") for each in (month, days)]
     assert heights[0] == heights[1]
+
+
+def list_marked_fields(page: Page) -> set[str]:
+    """The labels and tabs that show the star of a required field, whether their tab is open or not."""
+    return set(
+        page.evaluate("""() => [...document.querySelectorAll('form.edit :is(.label, h3, .tab a) > .req:not([hidden])')]
+        .map((mark) => mark.parentElement.firstChild.textContent.trim())""")
+    )
+
+
+def test_the_required_marks_follow_the_switch_of_prospects(open_as: OpenAs) -> None:
+    page = open_as(Role.AGENT)
+    page.goto("/admin/customers/new/")
+    full = {"Reference", "Email", "Region", "Start date", "Risk", "Departments"}
+    prospect = {"Identity", "Identity number", "Registration number", "Contacts"}
+    for is_prospect, marked, unmarked in ((True, prospect, full), (False, full, prospect)):
+        field(page, "is_prospect").set_checked(is_prospect)
+        labels = list_marked_fields(page)
+        assert "Name" in labels
+        assert labels >= marked
+        assert not labels & unmarked

@@ -214,6 +214,7 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         page.main = form.list_core_parts(row, organisation.name)
         if page.is_new and request.method == "GET":
             bound_form["name"].render_kw = {**(bound_form["name"].render_kw or {}), "autofocus": True}
+        form.mark_required_fields(bound_form, is_prospect=bool(bound_form["is_prospect"].data))
         page.columns = 3
         page.live["portal"] = self._portal_plan(bound_form, row)
         if row is not None:

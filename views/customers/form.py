@@ -184,8 +184,8 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "reference": {"marked_required": True, "description": "Unique short code, e.g. ACME"},
     "email": {"marked_required": True, "description": "Separate several with commas"},
     "is_prospect": {"description": "Required for prospects: name, identity or registration number and one contact"},
-    "identity_number": {"render_kw": {"data-show-when": "kind=consumer"}},
-    "registration_number": {"render_kw": {"data-show-when": "kind=company"}},
+    "identity_number": {"render_kw": {"data-show-when": "kind=consumer", "required": False}},
+    "registration_number": {"render_kw": {"data-show-when": "kind=company", "required": False}},
     "registration_date": {"render_kw": {"data-show-when": "kind=company"}},
     "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
     "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
@@ -201,6 +201,17 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "billing_day": {"description": "1 to 31; the last day in shorter months"},
     "portal_access": {"description": "If off, portal users see nothing after signing in"},
 }
+
+
+def mark_required_fields(form: Any, *, is_prospect: bool) -> None:
+    """Mark what a customer must have, and keep the marks of the other kind ready for the script of the form."""
+    for names, condition, is_marked in (
+        (rules.REQUIRED_FIELDS, "is_prospect=", not is_prospect),
+        (rules.PROSPECT_FIELDS, "is_prospect=y", is_prospect),
+    ):
+        for name in names:
+            if name not in rules.REQUIRED_FIELDS or name not in rules.PROSPECT_FIELDS:
+                form[name].required_when, form[name].flags.required = condition, is_marked
 
 
 def list_core_parts(row: Customer | None, organisation_name: str) -> list[str | FormText]:

@@ -269,6 +269,9 @@ class EditMixin(OperationMixin):
                 "fields": self._pair_fields(names),
                 "note": None,
                 "error_count": count_errors(page.form, names),
+                "marked_field": next(
+                    (page.form[each] for each in names if hasattr(page.form[each], "required_when")), None
+                ),
                 "live": page.live.get(name),
                 "tables": page.tab_tables.get(name),
             }

@@ -96,8 +96,12 @@ def _list_cell_errors(field: Any) -> list[tuple[str, str, str]]:
 
 
 def required_mark(field: Any) -> Markup:
-    """The star of a required field."""
-    return REQUIRED_MARK if field.flags.required else EMPTY
+    """The star of a required field; that of one which is `required_when` another has a value is hidden until then."""
+    condition = getattr(field, "required_when", "")
+    if not condition:
+        return REQUIRED_MARK if field.flags.required else EMPTY
+    attributes = {"class": "req", "data-required-when": condition, "hidden": not field.flags.required}
+    return Markup('<span {} aria-hidden="true">*</span>').format(Markup(render_attributes(attributes)))
 
 
 def hidden_inputs(form: Any) -> Markup:

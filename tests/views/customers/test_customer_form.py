@@ -69,3 +69,24 @@ def test_half_a_year_end_is_refused_at_its_list(organisations: TwoOrganisations,
         answer = agent.submit(edit_url(get_customer(organisations)), **{name: value})
         assert answer.status_code == 422
         assert "Choose one from the list" in answer.text
+
+
+def list_marked_fields(page: str) -> set[str]:
+    """The labels that show the star of a required field."""
+    marks = re.findall(
+        r'<(?:label|span|h3)[^>]*>([^<>]+)<span class="req"((?: data-required-when="[^"]*")?( hidden)?) aria-hidden',
+        page,
+    )
+    return {label for label, _, hidden in marks if not hidden}
+
+
+def test_a_prospect_has_its_own_required_marks(organisations: TwoOrganisations, agent: Browser):
+    full = {"Name", "Reference", "Email", "Region", "Start date", "Risk", "Departments"}
+    prospect = {"Name", "Identity number", "Registration number", "Contacts"}
+    customer = get_customer(organisations)
+    assert list_marked_fields(agent.get(NEW).text) & (full | prospect) == full
+    change_row(organisations, customer, is_prospect=True, registration_number="HRB 1")
+    assert list_marked_fields(agent.get(edit_url(customer)).text) & (full | prospect) == prospect
+    answer = agent.post(NEW, agent.read_form(NEW) | {"is_prospect": "y"})
+    assert answer.status_code == 422
+    assert list_marked_fields(answer.text) & (full | prospect) == prospect
