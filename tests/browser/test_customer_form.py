@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from models.enums import Role
-from tests.browser.conftest import OpenAs
-from tests.browser.steps import field
+from tests.browser.conftest import LiveServer, OpenAs, add_prospect
+from tests.browser.steps import field, open_tab, save
 
 
 def list_labels(page: Page) -> list[str]:
@@ -81,3 +81,16 @@ def test_the_required_marks_follow_the_switch_of_prospects(open_as: OpenAs) -> N
         assert "Name" in labels
         assert labels >= marked
         assert not labels & unmarked
+
+
+def test_saving_leads_back_to_the_tab(open_as: OpenAs, live_server: LiveServer) -> None:
+    key = add_prospect(live_server, "Back To The Tab", "BACKTAB")
+    page = open_as(Role.AGENT)
+    page.goto(f"/admin/customers/edit/?id={key}")
+    open_tab(page, "Compliance")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_role("status").filter(has_text="Back To The Tab was saved.")).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Compliance")).to_be_visible()
+    save(page)
+    page.wait_for_url("**/details/**")
+    expect(page.get_by_role("link", name="Compliance").and_(page.locator("[aria-current]"))).to_be_visible()

@@ -10,11 +10,12 @@ from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
 from customerhub.core.permissions import Permission
+from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
-from customerhub.customers.records import save_customer
+from customerhub.customers.records import save_customer_with_outcome
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
@@ -34,6 +35,7 @@ from views.customers.operations import ASSIGN
 from views.customers.record_facts import RecordFacts, load_facts
 from views.customers.report import REPORT
 from views.customers.reviews import RECORD
+from views.customers.save_outcome import describe_outcome
 from views.framework import formatting
 from views.framework.choices import Source
 from views.framework.edit_page import DetailsPage, EditPage
@@ -95,7 +97,8 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
-    save = staticmethod(save_customer)
+    record_tabs = form.RECORD_TABS
+    save = staticmethod(save_customer_with_outcome)
 
     def search_condition(self, search: str) -> Any:
         return build_search_condition(search)
@@ -255,6 +258,9 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     def _chosen_default_values(self) -> dict[str, Any]:
         set_id = parse_id(request.args.get("defaults", ""))
         return {} if set_id is None else load_values(set_id, actor=self.actor)
+
+    def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
+        return describe_outcome(outcome)
 
     def form_tabs(self, page: Any) -> Any:
         """The contracts stand before the profiles that they follow."""

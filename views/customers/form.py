@@ -101,6 +101,15 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+# Where the record shows what these hold; the overview has the rest.
+RECORD_TABS = {
+    "review": "reviews",
+    "compliance": "compliance",
+    "billing": "billing-lines",
+    "portal": "portal",
+    "profiles": "profiles",
+    "contracts": "contracts",
+}
 FIELD_PAIRS = (FieldPair("Financial year end", ("year_end_month", "year_end_day")),)
 CONTRACTS = ("contracts", "Contracts", ())  # of a customer that there is: they are shown, and changed by themselves
 

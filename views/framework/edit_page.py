@@ -1,6 +1,6 @@
 """Creating, editing and showing one row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,7 @@ class EditMixin(OperationMixin):
     """The create, edit and details pages of a HubModelView."""
 
     field_pairs: Sequence[FieldPair] = ()
+    record_tabs: Mapping[str, str] = {}  # the tab of the record that shows what a tab of the form holds
 
     # --- Create and edit -----------------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ class EditMixin(OperationMixin):
         try:
             with db.session.no_autoflush:
                 replaced_file_ids = fill_row(form, row)
-                type(self).save(row, actor=self.actor)
+                outcome = type(self).save(row, actor=self.actor)
                 uploads.delete_unreferenced(replaced_file_ids)
             response = self._after_save(row)
             form_tokens.set_redirect(response.location or "")
@@ -212,15 +213,22 @@ class EditMixin(OperationMixin):
             db.session.rollback()
             page.errors += attach_errors(form, error)
             return None
-        flash(f"{row} was {'added' if page.is_new else 'saved'}.", "success")
+        flash(
+            " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
+        )
         return response
+
+    def describe_outcome(self, _outcome: Any) -> list[str]:
+        """What else happened when a row was saved, in sentences; `outcome` is what the screen's operation returned."""
+        return []
 
     def _after_save(self, row: Any) -> Response:
         if "_add_another" in request.form:
             return redirect(url_for(f"{self.endpoint}.create_view"), 303)
         if "_continue" in request.form:
             return redirect(url_for(f"{self.endpoint}.edit_view", id=row.id), 303)
-        return redirect(self.url_of(row), 303)
+        tab = self.record_tabs.get(request.form.get(form_tokens.TAB_FIELD, ""))
+        return redirect(self.url_of(row) + (f"&tab={tab}" if tab else ""), 303)
 
     def _find_conflict(self, form: Form, row: Any) -> dict[str, Any] | None:
         """Where somebody saved `row` after this form was opened: who, when, and what differs."""

@@ -5,10 +5,11 @@ import re
 import models
 from customerhub.customers import rules
 from models.base import db
-from models.enums import AddressKind
+from models.enums import AddressKind, ApprovalPolicy, Stage, TaskAssignment
 from tests.support.browser_client import Browser
-from tests.support.customer_pages import NEW
-from tests.support.two_organisations import TwoOrganisations, change_row, get_customer
+from tests.support.customer_pages import NEW, add_customer
+from tests.support.screen_rows import make_customer_in_stage, new_customer_values
+from tests.support.two_organisations import TwoOrganisations, change_row, get_customer, own_organisation
 
 
 def edit_url(customer: models.Customer) -> str:
@@ -90,3 +91,40 @@ def test_a_prospect_has_its_own_required_marks(organisations: TwoOrganisations, 
     answer = agent.post(NEW, agent.read_form(NEW) | {"is_prospect": "y"})
     assert answer.status_code == 422
     assert list_marked_fields(answer.text) & (full | prospect) == prospect
+
+
+def test_saving_leads_to_the_tab_of_the_record_that_shows_what_was_edited(
+    organisations: TwoOrganisations, agent: Browser
+):
+    customer = get_customer(organisations)
+    record_url = f"/admin/customers/details/?id={customer.id}"
+    for tab, ending in (
+        ("billing", "&tab=billing-lines"),
+        ("compliance", "&tab=compliance"),
+        ("review", "&tab=reviews"),
+        ("profiles", "&tab=profiles"),
+        ("identity", ""),
+        ("", ""),
+        ("//evil.example", ""),
+    ):
+        answer = agent.submit(edit_url(customer), _tab=tab)
+        assert answer.location == record_url + ending
+        assert agent.get(answer.location).status_code == 200
+
+
+def test_the_message_says_what_else_happened(organisations: TwoOrganisations, agent: Browser):
+    organisation = own_organisation(organisations)
+    change_row(organisations, organisation, approval_policy=ApprovalPolicy.ALL, task_assignment=TaskAssignment.BY_HAND)
+    values = new_customer_values(organisations) | {"email": "kim@orchid.example"}
+    page = agent.get(add_customer(agent, values, name="Orchid").location).text
+    assert (
+        "Orchid was added. An approval task (onboarding) was opened. It is unassigned. A portal user was created for "
+        "kim@orchid.example and an invitation was queued."
+    ) in page
+    customer = make_customer_in_stage(Stage.PASSED)(organisations)
+    db.session.commit()
+    page = agent.get(agent.submit(edit_url(customer), name="Renamed").location).text
+    words = (
+        "Renamed was saved. The stage changed from Credit check passed to New. The open approval task (onboarding) was"
+    )
+    assert f"{words} updated." in page
