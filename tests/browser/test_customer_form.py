@@ -1,11 +1,11 @@
 """The form of a customer as people see it: what comes first, what is marked, and where saving leads."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from models.enums import Role
-from tests.browser.conftest import LiveServer, OpenAs, add_prospect
-from tests.browser.steps import field, open_tab, save
+from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
+from tests.browser.steps import field, fill_core, open_tab, save
 
 
 def list_labels(page: Page) -> list[str]:
@@ -94,3 +94,62 @@ def test_saving_leads_back_to_the_tab(open_as: OpenAs, live_server: LiveServer) 
     save(page)
     page.wait_for_url("**/details/**")
     expect(page.get_by_role("link", name="Compliance").and_(page.locator("[aria-current]"))).to_be_visible()
+
+
+def add_lines(page: Page, *names: str) -> Locator:
+    """Tick commodities and add them; the block of the lines."""
+    lines = open_tab(page, "Billing").locator("#billing_lines-list")
+    for name in names:
+        lines.get_by_role("checkbox", name=name).check()
+    lines.get_by_role("button", name="Add", exact=True).click()
+    return lines
+
+
+@pytest.mark.parametrize("width", [1440, 1366])
+def test_a_billing_line_is_one_line(open_as: OpenAs, width: int) -> None:
+    page = open_as(Role.AGENT, width=width)
+    page.goto("/admin/customers/new/")
+    lines = add_lines(page, "Electricity", "Hosted seats")
+    first = lines.locator("[data-row]").first
+    names = ("commodity_id", "minimum_cost", "cost_per_unit", "location_id", "department_id", "billed_user_id")
+    tops = [field(page, f"billing_lines-0-{name}").evaluate("e => e.getBoundingClientRect().top") for name in names]
+    assert len(set(tops)) == 1
+    assert first.evaluate("row => row.offsetHeight") < 60
+    assert lines.evaluate("block => block.scrollWidth <= block.clientWidth")
+    active_from = field(page, "billing_lines-0-active_from")
+    expect(active_from).to_be_hidden()
+    first.get_by_role("button", name="Dates").click()
+    expect(active_from).to_be_visible()
+
+
+def test_what_is_wrong_in_a_folded_cell_is_shown(open_as: OpenAs, faults: PageFaults) -> None:
+    faults.allow("status of 422")
+    page = open_as(Role.AGENT)
+    page.goto("/admin/customers/new/")
+    fill_core(page, "Folded Dates", "FOLDED1")
+    lines = add_lines(page, "Electricity")
+    row = lines.locator("[data-row]")
+    dates = row.get_by_role("button", name="Dates")
+    dates.click()
+    field(page, "billing_lines-0-active_from").fill("2030-02-01")
+    field(page, "billing_lines-0-active_to").fill("2030-01-01")
+    dates.click()
+    open_tab(page, "Identity")
+    save(page)
+    page.locator("[data-errors]").get_by_role("link", name="Billing lines, row 1, Active to").click()
+    expect(field(page, "billing_lines-0-active_to")).to_be_focused()
+    dates.click()
+    expect(field(page, "billing_lines-0-active_to")).to_be_hidden()
+    page.locator("[data-errors]").get_by_role("link", name="Billing lines, row 1, Active to").click()
+    expect(field(page, "billing_lines-0-active_to")).to_be_focused()
+
+
+def test_several_lines_are_removed_at_once(open_as: OpenAs) -> None:
+    page = open_as(Role.AGENT, width=390)
+    page.goto("/admin/customers/new/")
+    lines = add_lines(page, "Electricity", "Hosted seats", "Rack space")
+    for number in (0, 2):
+        lines.get_by_label("Select row").nth(number).check()
+    lines.get_by_role("button", name="Remove", exact=True).click()
+    expect(lines.locator("[data-row]")).to_have_count(1)
+    expect(field(page, "billing_lines-1-cost_per_unit")).to_have_value("12.50")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import url_for
 from sqlalchemy import select
 
 from customerhub.core.dates import parse_date
@@ -24,10 +25,12 @@ from models import (
 )
 from models.base import db
 from models.enums import AddressKind, DateFormat
+from views.cells.customers import build_missing_setup_banners
 from views.framework.choices import Source
 from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
+from views.http.actor import current_actor
 
 MAIN = (
     "region_id",
@@ -64,6 +67,7 @@ FINANCIAL = (
 )
 REVIEW = ("review_start_date", "review_frequency", "reviewer_email", "review_template_id", "automatic_report")
 BILLING = (
+    "billing_lines",
     "status_id",
     "billing_cycle",
     "billing_day",
@@ -83,7 +87,6 @@ BILLING = (
     "markup",
     "annual_increase_percent",
     "annual_increase_date",
-    "billing_lines",
 )
 PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
 MARKETING = ("segment_id", "channel_id", "promotional_emails")
@@ -126,6 +129,9 @@ def build_commodity_picker() -> dict[str, Any]:
     return {
         "title": "Commodities",
         "field": "commodity_id",
+        "banners": build_missing_setup_banners(
+            [] if labels_by_id else [("commodity", url_for("commodities.create_view"))], current_actor()
+        ),
         "choices": [
             (key, label, f"{each} per {unit}", {"minimum_cost": least, "cost_per_unit": each})
             for key, label in labels_by_id.items()
@@ -156,8 +162,9 @@ INLINES = (
             "active_to",
         ),
         label="Billing lines",
-        add_label="+ Add line",
         picker=build_commodity_picker,
+        folded=("active_from", "active_to"),
+        folded_label="Dates",
     ),
     Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
     Inline(

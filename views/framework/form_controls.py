@@ -5,6 +5,8 @@ Templates reach them as `controls.…`; the macros in templates/parts/forms.html
 
 # ruff: noqa: S704  (every part that goes into Markup here is escaped)
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -90,6 +92,19 @@ def _list_cell_errors(field: Any) -> list[tuple[str, str, str]]:
         for cell in entry
         if cell.errors and error_texts(cell)
     ]
+
+
+@dataclass(frozen=True)
+class FoldedCells:
+    """Cells of a row that are shown on demand: at once where one is to be corrected."""
+
+    is_open: bool
+    has_values: bool
+
+
+def describe_folded(entry: Any, names: Sequence[str]) -> FoldedCells:
+    cells = [entry[name] for name in names]
+    return FoldedCells(any(cell.errors for cell in cells), any(cell.data is not None for cell in cells))
 
 
 # --- How it looks ------------------------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ SET_MEMBERS: dict[str, Any] = {"correspondence_modes": CorrespondenceMode, "port
 class Inline:
     """Rows of `model`, held by the attribute `name`, that are edited with their owner.
 
-    The column that `differs` has another value in each row: what one row has is not offered in the others.
+    The column that `differs` has another value in each row: what one row has is not offered in the others. A `picker`
+    gives the list beside the rows, from which several are added at once. Columns that are `folded` are shown on demand,
+    by a button that says `folded_label`, so that the others fit in one line.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Inline:
     add_label: str = "+ Add"
     picker: Callable[[], dict[str, Any]] | None = None
     differs: str = ""
+    folded: tuple[str, ...] = ()
+    folded_label: str = "More"
 
 
 def format_value(value: Any) -> str:

@@ -128,3 +128,17 @@ def test_the_message_says_what_else_happened(organisations: TwoOrganisations, ag
         "Renamed was saved. The stage changed from Credit check passed to New. The open approval task (onboarding) was"
     )
     assert f"{words} updated." in page
+
+
+def test_without_a_commodity_the_billing_tab_leads_to_adding_one(
+    organisations: TwoOrganisations, agent: Browser, admin: Browser
+):
+    assert "Please add a commodity." not in admin.get(NEW).text
+    for commodity in db.session.query(models.Commodity).filter_by(organisation_id=organisations.own.id):
+        change_row(organisations, commodity, active=False)
+    page = admin.get(NEW).text
+    assert 'Please add a commodity. <a href="/admin/commodities/new/">Add one now</a>' in page
+    assert "data-pick-add" not in page
+    assert "There is no commodity yet. Ask an administrator to add one." in agent.get(NEW).text
+    customer = get_customer(organisations)
+    assert 'name="billing_lines-0-minimum_cost"' in admin.get(edit_url(customer)).text, "what there is stays"
