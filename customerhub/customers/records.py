@@ -21,7 +21,7 @@ from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from models import Account, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind
+from models.enums import AddressKind, IncreaseProfile
 from models.keys import remove_invisible
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -149,6 +149,7 @@ def _clean_fields(customer: Customer) -> list[tuple[str, str]]:
             setattr(customer, field, cleaned_value)
     checks: list[Callable[[], object]] = [
         lambda: rules.check_year_end(customer.year_end_day, customer.year_end_month),
+        lambda: rules.check_annual_increase(customer.annual_increase_profile, customer.annual_increase_percent),
         lambda: rules.check_review_schedule(customer.review_start_date, customer.review_frequency),
         *(partial(validation.check_date_range, getattr(customer, field), field) for field in DATE_FIELDS),
         *(
@@ -231,7 +232,10 @@ def _complete_record(customer: Customer, context: SavingContext) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
         customer.status_id = require_default_status(context.status).id
-    for name, value in rules.derive_values({"relationship_note": customer.relationship_note}).items():
+    if customer.annual_increase_profile is None:
+        customer.annual_increase_profile = IncreaseProfile.NONE  # the default of a row that is not flushed yet
+    names = ("relationship_note", "annual_increase_profile")
+    for name, value in rules.derive_values({name: getattr(customer, name) for name in names}).items():
         setattr(customer, name, value)
     if _has_promotion_changed(customer):
         customer.promotional_set_at, customer.promotional_set_by_id = context.now, context.actor.id

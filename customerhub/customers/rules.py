@@ -7,10 +7,11 @@ would be right. A blank text gives None.
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from customerhub.core.errors import Invalid, quote_text
-from models.enums import CatalogType, Risk
+from models.enums import CatalogType, IncreaseProfile, Risk
 
 # The columns that hold an entry of a catalog, those of a customer first.
 CUSTOMER_CATALOGS: Final = {
@@ -147,6 +148,17 @@ def check_review_schedule(start: date | None, frequency: int | None) -> None:
         raise Invalid("Review frequency must be 1 to 12 months", "review_frequency")
 
 
+def check_annual_increase(profile: IncreaseProfile | None, percent: Decimal | None) -> None:
+    """A fixed increase has a percentage; the others follow an index."""
+    if profile is IncreaseProfile.FIXED and percent is None:
+        raise Invalid("Enter the percentage of the fixed increase", "annual_increase_percent")
+
+
 def derive_values(values: Mapping[str, object]) -> dict[str, object]:
-    """The columns that follow from others: a customer with a note on the relationship has a relationship."""
-    return {"existing_relationship": True} if values.get("relationship_note") else {}
+    """The columns that follow from others: a customer with a note on the relationship has a relationship, and only a
+    fixed annual increase has a percentage. `values` may leave out what is not changed.
+    """
+    derived: dict[str, object] = {"existing_relationship": True} if values.get("relationship_note") else {}
+    if values.get("annual_increase_profile", IncreaseProfile.FIXED) is not IncreaseProfile.FIXED:
+        derived["annual_increase_percent"] = None
+    return derived

@@ -85,6 +85,7 @@ BILLING = (
     "number_of_users",
     "default_tariff_id",
     "markup",
+    "annual_increase_profile",
     "annual_increase_percent",
     "annual_increase_date",
 )
@@ -209,7 +210,9 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "year_end_month": {"blank": "Month"},
     "year_end_day": {"blank": "Day", "render_kw": {"data-days-of": "year_end_month"}},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
-    "annual_increase_percent": {"description": "For reports only; prices are not changed"},
+    "annual_increase_profile": {"description": "For reports only; prices are not changed"},
+    "annual_increase_percent": {"render_kw": {"data-show-when": "annual_increase_profile=fixed"}},
+    "annual_increase_date": {"render_kw": {"data-show-when": "annual_increase_profile=CPI|RPI|fixed"}},
     "low_usage_minimum": {
         "description": "Invoices below this amount get a Low Usage Charge for the difference",
         "render_kw": {"data-show-when": "empty_or_low=low usage charge"},

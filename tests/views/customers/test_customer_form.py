@@ -1,6 +1,9 @@
 """What the form of a customer shows and says beside its fields."""
 
 import re
+from decimal import Decimal
+
+import pytest
 
 import models
 from customerhub.customers import rules
@@ -142,3 +145,36 @@ def test_without_a_commodity_the_billing_tab_leads_to_adding_one(
     assert "There is no commodity yet. Ask an administrator to add one." in agent.get(NEW).text
     customer = get_customer(organisations)
     assert 'name="billing_lines-0-minimum_cost"' in admin.get(edit_url(customer)).text, "what there is stays"
+
+
+@pytest.mark.parametrize(
+    ("profile", "percent", "shown"),
+    [
+        ("CPI", "4.5", "CPI from 1 Jan 2027"),
+        ("RPI", "", "RPI from 1 Jan 2027"),
+        ("fixed", "4.5", "4.5 % from 1 Jan 2027"),
+        ("none", "4.5", None),
+    ],
+)
+def test_the_annual_increase_follows_a_profile(
+    organisations: TwoOrganisations, agent: Browser, profile: str, percent: str, shown: str | None
+):
+    """Only a fixed one has a percentage: what stands in the hidden box of another is not kept."""
+    customer = get_customer(organisations)
+    values = {"annual_increase_profile": profile, "annual_increase_percent": percent}
+    answer = agent.submit(edit_url(customer), **values, annual_increase_date="2027-01-01")
+    assert answer.status_code == 303
+    db.session.refresh(customer)
+    assert customer.annual_increase_profile == profile
+    assert customer.annual_increase_percent == (Decimal("4.5") if profile == "fixed" else None)
+    page = agent.get(answer.location).text
+    label = re.escape("Annual increase</dt>")
+    assert re.search(label + r"\s*<dd[^>]*>\s*" + (re.escape(shown) if shown else '<span class="none">'), page), page
+
+
+def test_a_fixed_increase_needs_its_percentage(organisations: TwoOrganisations, agent: Browser):
+    url = edit_url(get_customer(organisations))
+    answer = agent.submit(url, annual_increase_profile="fixed", annual_increase_percent="")
+    assert answer.status_code == 422
+    assert "Enter the percentage of the fixed increase" in answer.text
+    assert agent.submit(url, annual_increase_profile="monthly").status_code == 422
