@@ -114,6 +114,7 @@ FORM = (
     "number_of_users",
     "default_tariff",
     "markup",
+    "annual_increase_profile",
     "annual_increase_percent",
     "annual_increase_date",
     "responsible_manager",

@@ -23,15 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
-from models.enums import (
-    BillingCycle,
-    BillLength,
-    CustomerKind,
-    CustomerType,
-    EmptyOrLow,
-    Risk,
-    Stage,
-)
+from models.enums import BillingCycle, BillLength, CustomerKind, CustomerType, EmptyOrLow, IncreaseProfile, Risk, Stage
 from models.keys import exact_key, fold_text, number_key, phone_key
 from models.setup import (
     CatalogItem,
@@ -217,6 +209,9 @@ class Customer(OrganisationRow):
     )
     default_tariff_id: Mapped[int | None] = mapped_column(Key)
     markup: Mapped[Decimal | None] = mapped_column(Percent)
+    annual_increase_profile: Mapped[IncreaseProfile] = mapped_column(
+        enum_type(IncreaseProfile, "annual_increase_profile"), default=IncreaseProfile.NONE, server_default="none"
+    )
     annual_increase_percent: Mapped[Decimal | None] = mapped_column(Percent)
     annual_increase_date: Mapped[date | None]
     subscription_type_id: Mapped[int | None] = mapped_column(Key)
@@ -310,6 +305,9 @@ class Customer(OrganisationRow):
         CheckConstraint("estimated_monthly_revenue >= 0", name="estimated_monthly_revenue"),
         CheckConstraint("billing_day BETWEEN 1 AND 31", name="billing_day"),
         CheckConstraint("review_frequency BETWEEN 1 AND 12", name="review_frequency"),
+        CheckConstraint(
+            "annual_increase_profile <> 'fixed' OR annual_increase_percent IS NOT NULL", name="annual_increase"
+        ),
         CheckConstraint("number_of_users >= 0", name="number_of_users"),
         CheckConstraint("credit_limit >= 0", name="credit_limit"),
         CheckConstraint("total_spend >= 0", name="total_spend"),

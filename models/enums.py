@@ -195,6 +195,15 @@ class EmptyOrLow(enum.StrEnum):
     CHARGE = "low usage charge"
 
 
+class IncreaseProfile(enum.StrEnum):
+    """What a customer's prices follow once a year: an index of consumer or retail prices, or a fixed percentage."""
+
+    NONE = "none"
+    CPI = "CPI"
+    RPI = "RPI"
+    FIXED = "fixed"
+
+
 class BillLength(enum.StrEnum):
     SHORT = "short"
     LONG = "long"

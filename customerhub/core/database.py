@@ -41,6 +41,7 @@ CHECK_MESSAGES: dict[str, tuple[str, str]] = {
     "ck_billing_line_active": ("billing_lines", "The end date cannot be before the start date"),
     "ck_billing_line_costs": ("billing_lines", "Enter 0 or more"),
     "ck_commodity_defaults": ("default_minimum_cost", "Enter a minimum cost and a cost per unit of 0 or more"),
+    "ck_customer_annual_increase": ("annual_increase_percent", "Enter the percentage of the fixed increase"),
     "ck_customer_billing_day": ("billing_day", "Enter a value from 1 to 31"),
     "ck_customer_credit_limit": ("credit_limit", "Enter 0 or more"),
     "ck_customer_number_of_users": ("number_of_users", "Enter 0 or more"),

@@ -17,7 +17,7 @@ from customerhub.core.errors import WrongState
 from customerhub.core.permissions import Actor
 from customerhub.customers import credit_check_facts, portal_users
 from customerhub.customers.saving_context import SavingContext, load_context
-from models import ApprovalTask, Customer, Organisation
+from models import ApprovalTask, Customer, Organisation, User
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskKind, TaskState
 
@@ -62,6 +62,30 @@ class CreditCheckChange:
         )
 
 
+@dataclass(frozen=True)
+class RequestedCheck:
+    """An approval task that followed from a save: a new one, or an open one that heard of what was changed."""
+
+    kind: TaskKind
+    is_new: bool
+    assignee_name: str | None
+
+
+@dataclass(frozen=True)
+class SaveOutcome:
+    """What happened beside the record itself when a customer was saved.
+
+    `previous_stage` is None where the stage stayed or the customer is new. A portal user, named by the email address,
+    and the assignee of a new check get an email each, which is queued.
+    """
+
+    customer: Customer
+    stage: Stage
+    previous_stage: Stage | None = None
+    check: RequestedCheck | None = None
+    portal_user_email: str | None = None
+
+
 def apply_stage(customer: Customer, context: SavingContext) -> CreditCheckChange | None:
     """A customer is about to be saved: put a new one into its first stage, and one that has passed the check back to
     New where a fact of the check was changed.
@@ -95,13 +119,13 @@ def _choose_stage(customer: Customer, context: SavingContext) -> None:
 
 def request_checks(
     customer: Customer, credit_check_change: CreditCheckChange | None, context: SavingContext, *, comment: str | None
-) -> None:
+) -> RequestedCheck | None:
     """A customer was saved: ask for the approval of a new one that needs it, with `comment`, and have one checked again
-    where that follows from what was changed.
+    where that follows from what was changed. Returns what was asked for.
     """
     if context.is_new:
         if customer.stage is Stage.NEW:
-            tasks.open_task(
+            task = tasks.open_task(
                 TaskKind.ONBOARDING,
                 actor=context.actor,
                 subject=customer.name,
@@ -109,11 +133,18 @@ def request_checks(
                 comment=comment,
                 is_first=True,
             )
+            return _describe_check(task, is_new=True)
     elif credit_check_change is not None:
         blacklist.keep_blacklisted(customer, context.previous_entries, present_entries=context.blacklist_entries)
         if credit_check_change.reason is not None:
             kind = TaskKind.RECHECK if credit_check_change.needs_recheck else TaskKind.ONBOARDING
-            _request_check(customer, kind, credit_check_change, context.actor)
+            return _request_check(customer, kind, credit_check_change, context.actor)
+    return None
+
+
+def _describe_check(task: ApprovalTask, *, is_new: bool) -> RequestedCheck:
+    assignee = db.session.get(User, task.assignee_id) if task.assignee_id is not None else None
+    return RequestedCheck(task.kind, is_new, assignee.name if assignee is not None else None)
 
 
 def after_delisting(customer: Customer, *, actor: Actor) -> None:
@@ -125,21 +156,24 @@ def after_delisting(customer: Customer, *, actor: Actor) -> None:
         portal_users.invite_first_user(customer, context)
 
 
-def _request_check(customer: Customer, kind: TaskKind, credit_check_change: CreditCheckChange, actor: Actor) -> None:
+def _request_check(
+    customer: Customer, kind: TaskKind, credit_check_change: CreditCheckChange, actor: Actor
+) -> RequestedCheck:
     task = tasks.find_open_task(customer, kind)
     if task is not None and task_locks.bump_version([task]):
         with save_changes():
             _add_to_task(task, credit_check_change, actor)
         tasks.add_comment(task, credit_check_change.reason or "", actor=actor)
-    else:
-        tasks.open_task(
-            kind,
-            actor=actor,
-            subject=customer.name,
-            customer=customer,
-            proposal=credit_check_change.proposal,
-            comment=credit_check_change.reason,
-        )
+        return _describe_check(task, is_new=False)
+    task = tasks.open_task(
+        kind,
+        actor=actor,
+        subject=customer.name,
+        customer=customer,
+        proposal=credit_check_change.proposal,
+        comment=credit_check_change.reason,
+    )
+    return _describe_check(task, is_new=True)
 
 
 def _add_to_task(task: ApprovalTask, credit_check_change: CreditCheckChange, actor: Actor) -> None:

@@ -111,10 +111,10 @@ def open_portal(customer: Customer, context: SavingContext) -> bool:
     return True
 
 
-def invite_first_user(customer: Customer, context: SavingContext) -> None:
-    """`customer` was saved: make its first portal user, with the mail that brings them the link.
+def invite_first_user(customer: Customer, context: SavingContext) -> str | None:
+    """`customer` was saved: make its first portal user, with the mail that brings them the link; their email address.
 
-    Where the address has an account already, that one is left as it is, and staff are told.
+    Where the address has an account already, that one is left as it is, and staff are told; None then.
     """
     drafts = [PortalUserDraft(customer.id, customer.name, customer.email or "", _find_contact_name(customer))]
     if not context.is_new:
@@ -123,6 +123,7 @@ def invite_first_user(customer: Customer, context: SavingContext) -> None:
     notice = create_first_users(drafts, customer.organisation_id, context.now).get(customer.id)
     if notice is not None and context.actor.has_permission(Permission.CUSTOMERS_EDIT):
         notify_listener(notice)
+    return drafts[0].email if drafts and notice is None else None
 
 
 def _find_contact_name(customer: Customer) -> str | None:

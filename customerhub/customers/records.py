@@ -13,7 +13,7 @@ from customerhub.core.permissions import Actor, Permission, require_access, requ
 from customerhub.core.row_validation import Problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
-from customerhub.customers.after_save import CreditCheckChange
+from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
@@ -21,7 +21,7 @@ from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from models import Account, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind
+from models.enums import AddressKind, IncreaseProfile
 from models.keys import remove_invisible
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -61,14 +61,23 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     checked again. Raises Invalid with every problem found, Conflict where a number is taken or somebody saved it
     meanwhile.
     """
+    return save_customer_with_outcome(customer, actor=actor).customer
+
+
+def save_customer_with_outcome(customer: Customer, *, actor: Actor) -> SaveOutcome:
+    """As `save_customer`; what else happened."""
     with save_changes():
         require_permission(actor, Permission.CUSTOMERS_EDIT)
         require_access(actor, customer)
-        return save_record(customer, actor=actor)
+        return _save_with_outcome(customer, actor, None)
 
 
 def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
     """As `save_customer`, for operations that have their own permission. `comment` goes to the approval task."""
+    return _save_with_outcome(customer, actor, comment).customer
+
+
+def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) -> SaveOutcome:
     with history.written_together(), save_changes():
         if customer.id is None:
             customer.organisation_id = actor.organisation_id
@@ -77,16 +86,19 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
         _check_record(customer, problems)
         _complete_record(customer, context)
         _assign_account_number(customer)
+        previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
         _flush_record(customer, credit_check_change)
-        after_save.request_checks(customer, credit_check_change, context, comment=comment)
+        check = after_save.request_checks(customer, credit_check_change, context, comment=comment)
         alerts.refresh_alerts(
             customer, as_of=context.today, is_blacklisted=context.is_blacklisted, is_new=context.is_new
         )
-        if is_portal_opened:
-            portal_users.invite_first_user(customer, context)
-    return customer
+        portal_user_email = portal_users.invite_first_user(customer, context) if is_portal_opened else None
+    has_moved = not context.is_new and customer.stage is not previous_stage
+    return SaveOutcome(
+        customer, customer.stage, previous_stage if has_moved else None, check, portal_user_email=portal_user_email
+    )
 
 
 def _check_record(customer: Customer, problems: Problems) -> None:
@@ -137,6 +149,7 @@ def _clean_fields(customer: Customer) -> list[tuple[str, str]]:
             setattr(customer, field, cleaned_value)
     checks: list[Callable[[], object]] = [
         lambda: rules.check_year_end(customer.year_end_day, customer.year_end_month),
+        lambda: rules.check_annual_increase(customer.annual_increase_profile, customer.annual_increase_percent),
         lambda: rules.check_review_schedule(customer.review_start_date, customer.review_frequency),
         *(partial(validation.check_date_range, getattr(customer, field), field) for field in DATE_FIELDS),
         *(
@@ -219,7 +232,10 @@ def _complete_record(customer: Customer, context: SavingContext) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
         customer.status_id = require_default_status(context.status).id
-    for name, value in rules.derive_values({"relationship_note": customer.relationship_note}).items():
+    if customer.annual_increase_profile is None:
+        customer.annual_increase_profile = IncreaseProfile.NONE  # the default of a row that is not flushed yet
+    names = ("relationship_note", "annual_increase_profile")
+    for name, value in rules.derive_values({name: getattr(customer, name) for name in names}).items():
         setattr(customer, name, value)
     if _has_promotion_changed(customer):
         customer.promotional_set_at, customer.promotional_set_by_id = context.now, context.actor.id

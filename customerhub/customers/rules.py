@@ -7,10 +7,11 @@ would be right. A blank text gives None.
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from customerhub.core.errors import Invalid, quote_text
-from models.enums import CatalogType, Risk
+from models.enums import CatalogType, IncreaseProfile, Risk
 
 # The columns that hold an entry of a catalog, those of a customer first.
 CUSTOMER_CATALOGS: Final = {
@@ -33,21 +34,25 @@ REQUIRED_FIELDS: Final = {
     "departments": "Choose at least one department",
 }
 
+# What a prospect must have: one of the two numbers is enough.
+PROSPECT_FIELDS: Final = ("name", "identity_number", "registration_number", "contacts")
+
 _FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
-_MONTHS: Final = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+MONTH_NAMES: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
+FREQUENCY_NAMES: Final = ("1 Month", *(f"{months} Months" for months in range(2, 13)))
 
 
 def clean_frequency(text: str) -> int | None:
@@ -96,8 +101,8 @@ def clean_month(text: str) -> int | None:
     if re.fullmatch(r"\d{1,2}", bare) and 1 <= int(bare) <= 12:
         return int(bare)
     if len(bare) >= 3 and bare.isalpha():
-        for number, name in enumerate(_MONTHS, 1):
-            if name.startswith(bare):
+        for number, name in enumerate(MONTH_NAMES, 1):
+            if name.lower().startswith(bare):
                 return number
     raise Invalid(f"{quote_text(text)} is not a month: 1 to 12 or January to December")
 
@@ -114,7 +119,7 @@ def check_year_end(day: int | None, month: int | None) -> None:
         raise Invalid("A day is a number from 1 to 31", "year_end_day")
     last = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
     if day > last:
-        raise Invalid(f"{_MONTHS[month - 1].title()} has no day {day}", "year_end_day")
+        raise Invalid(f"{MONTH_NAMES[month - 1]} has no day {day}", "year_end_day")
 
 
 def list_missing_fields(values: "dict[str, object]") -> list[tuple[str, str]]:
@@ -143,6 +148,17 @@ def check_review_schedule(start: date | None, frequency: int | None) -> None:
         raise Invalid("Review frequency must be 1 to 12 months", "review_frequency")
 
 
+def check_annual_increase(profile: IncreaseProfile | None, percent: Decimal | None) -> None:
+    """A fixed increase has a percentage; the others follow an index."""
+    if profile is IncreaseProfile.FIXED and percent is None:
+        raise Invalid("Enter the percentage of the fixed increase", "annual_increase_percent")
+
+
 def derive_values(values: Mapping[str, object]) -> dict[str, object]:
-    """The columns that follow from others: a customer with a note on the relationship has a relationship."""
-    return {"existing_relationship": True} if values.get("relationship_note") else {}
+    """The columns that follow from others: a customer with a note on the relationship has a relationship, and only a
+    fixed annual increase has a percentage. `values` may leave out what is not changed.
+    """
+    derived: dict[str, object] = {"existing_relationship": True} if values.get("relationship_note") else {}
+    if values.get("annual_increase_profile", IncreaseProfile.FIXED) is not IncreaseProfile.FIXED:
+        derived["annual_increase_percent"] = None
+    return derived

@@ -221,10 +221,9 @@ def test_what_follows_a_form_shows_the_last_entries(open_as: OpenAs) -> None:
     status = open_tab(page, "Review").get_by_role("status")
     answers = HeldAnswers(page, "**/review-dates/")
     field(page, "review_start_date").fill("2090-01-31")
-    field(page, "review_frequency").fill("1")
-    first = answers.wait_for(lambda: page.keyboard.press("Tab"))
-    field(page, "review_frequency").fill("2")
-    answers.wait_for(lambda: page.keyboard.press("Tab")).fulfill(json={"lines": ["Every second month"]})
+    frequency = field(page, "review_frequency")
+    first = answers.wait_for(lambda: frequency.select_option("1"))
+    answers.wait_for(lambda: frequency.select_option("2")).fulfill(json={"lines": ["Every second month"]})
     expect(status).to_have_text("Every second month")
     with page.expect_response("**/review-dates/"):
         first.fulfill(json={"lines": ["Every month"]})

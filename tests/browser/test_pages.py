@@ -283,12 +283,12 @@ def test_menus_and_tabs_by_keyboard(open_as: OpenAs) -> None:
     expect(actions).to_be_focused()
     expect(page.get_by_role("link", name="Assign account manager")).to_be_hidden()
     page.goto("/admin/customers/edit/?id=3")
-    page.get_by_role("tab", name="Financial").focus()
+    page.get_by_role("tab", name="Identity").focus()
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name="Invoice profiles")).to_be_focused()
     expect(page.get_by_role("tabpanel", name="Invoice profiles")).to_be_visible()
     page.keyboard.press("Home")
-    expect(page.get_by_role("tabpanel", name="Financial")).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Identity")).to_be_visible()
 
 
 def test_a_person_is_looked_up_by_keyboard(open_as: OpenAs, live_server: LiveServer) -> None:

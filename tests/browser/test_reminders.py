@@ -60,7 +60,7 @@ def _save_customer(page: Page, name: str, reference: str, template: str) -> str:
     fill_core(page, name, reference, email=f"office@{reference.lower()}.example")
     panel = open_tab(page, "Review")
     field(page, "review_start_date").fill((clock.get_today() - timedelta(days=5)).isoformat())
-    field(page, "review_frequency").fill("3")
+    field(page, "review_frequency").select_option(label="3 Months")
     field(page, "reviewer_email").fill("reviewer@demo.example")
     field(page, "review_template_id").select_option(label=template)
     panel.get_by_text("Automatic report").first.click()

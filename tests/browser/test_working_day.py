@@ -58,7 +58,8 @@ def _add_customer(page: Page, faults: PageFaults, width: int) -> None:
     field(page, "compliance_documents-0-file_id").set_input_files([policy])
     lines = open_tab(page, "Billing").locator("#billing_lines-list")
     lines.get_by_role("searchbox", name="Search Commodities").fill("rack")
-    lines.get_by_role("button", name="Rack space").click()
+    lines.get_by_role("checkbox", name="Rack space").check()
+    lines.get_by_role("button", name="Add", exact=True).click()
     field(page, "billing_lines-0-minimum_cost").fill("80.00")
     field(page, "billing_lines-0-cost_per_unit").fill("24.5")
     faults.allow("status of 422")  # how the browser reports a form that is sent back

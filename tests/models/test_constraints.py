@@ -66,6 +66,7 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_contract_dates": {"end_date": date(1999, 12, 31)},
     "ck_contract_name": {"name": ""},
     "ck_contract_value": {"value": -1},
+    "ck_customer_annual_increase": {"annual_increase_profile": "fixed"},
     "ck_customer_billing_day": {"billing_day": 32},
     "ck_customer_credit_limit": {"credit_limit": -1},
     "ck_customer_estimated_monthly_revenue": {"estimated_monthly_revenue": -1},

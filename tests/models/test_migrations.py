@@ -197,3 +197,17 @@ def test_references_are_enforced_again_behind_a_migration(app_over):
         upgrade()
         with pytest.raises(IntegrityError), db.engine.begin() as connection:
             connection.execute(text("INSERT INTO saved_view (user_id, screen, name, query) VALUES (99, 'a', 'b', 'c')"))
+
+
+def test_a_percentage_of_before_is_a_fixed_increase(app_over):
+    with app_over("increases").app_context():
+        for name in ("With", "Without"):
+            make.CustomerFactory(name=name)
+        db.session.commit()
+        db.session.remove()
+        downgrade(revision="0005")
+        with db.engine.begin() as connection:
+            connection.execute(text("UPDATE customer SET annual_increase_percent = 45000 WHERE name = 'With'"))
+        upgrade()
+        profiles = dict(db.session.execute(select(Customer.name, Customer.annual_increase_profile)).all())
+        assert profiles == {"With": "fixed", "Without": "none"}

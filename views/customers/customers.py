@@ -10,15 +10,17 @@ from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
 from customerhub.core.permissions import Permission
+from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
-from customerhub.customers.records import save_customer
+from customerhub.customers.records import save_customer_with_outcome
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
-from models import CatalogItem, Customer, CustomerStatus, Department
+from models import CatalogItem, Customer, CustomerStatus, Department, Organisation
+from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
 from views.approvals.operations import STAGE_OPERATIONS
@@ -33,6 +35,7 @@ from views.customers.operations import ASSIGN
 from views.customers.record_facts import RecordFacts, load_facts
 from views.customers.report import REPORT
 from views.customers.reviews import RECORD
+from views.customers.save_outcome import describe_outcome
 from views.framework import formatting
 from views.framework.choices import Source
 from views.framework.edit_page import DetailsPage, EditPage
@@ -88,12 +91,14 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     )
     fields = form.MAIN
     tabs = form.TABS
+    field_pairs = form.FIELD_PAIRS
     inlines = form.INLINES
     field_args = form.FIELD_ARGS
     operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
-    save = staticmethod(save_customer)
+    record_tabs = form.RECORD_TABS
+    save = staticmethod(save_customer_with_outcome)
 
     def search_condition(self, search: str) -> Any:
         return build_search_condition(search)
@@ -208,6 +213,11 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         if row is not None:
             form.offer_statuses(bound_form, row)
         page = super()._edit_page(bound_form, row)
+        organisation = db.session.get_one(Organisation, self.actor.organisation_id)
+        page.main = form.list_core_parts(row, organisation.name)
+        if page.is_new and request.method == "GET":
+            bound_form["name"].render_kw = {**(bound_form["name"].render_kw or {}), "autofocus": True}
+        form.mark_required_fields(bound_form, is_prospect=bool(bound_form["is_prospect"].data))
         page.columns = 3
         page.live["portal"] = self._portal_plan(bound_form, row)
         if row is not None:
@@ -248,6 +258,9 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     def _chosen_default_values(self) -> dict[str, Any]:
         set_id = parse_id(request.args.get("defaults", ""))
         return {} if set_id is None else load_values(set_id, actor=self.actor)
+
+    def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
+        return describe_outcome(outcome)
 
     def form_tabs(self, page: Any) -> Any:
         """The contracts stand before the profiles that they follow."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import url_for
 from sqlalchemy import select
 
 from customerhub.core.dates import parse_date
@@ -23,36 +24,41 @@ from models import (
     LegalEntity,
 )
 from models.base import db
-from models.enums import DateFormat
+from models.enums import AddressKind, DateFormat
+from views.cells.customers import build_missing_setup_banners
 from views.framework.choices import Source
+from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
+from views.http.actor import current_actor
 
 MAIN = (
-    "name",
-    "reference",
-    "account_number",
-    "kind",
-    "customer_type",
-    "is_prospect",
-    "email",
-    "contact_number",
-    "website",
     "region_id",
     "departments",
-    "risk",
+    "name",
+    "contact_number",
+    "reference",
+    "email",
     "start_date",
+    "risk",
+    "is_prospect",
+)
+
+IDENTITY = (
+    "kind",
+    "customer_type",
     "category_id",
     "identity_number",
     "registration_number",
     "registration_date",
     "vat_number",
     "vat_registration_date",
+    "website",
+    "account_number",
 )
-
 FINANCIAL = (
-    "year_end_day",
     "year_end_month",
+    "year_end_day",
     "credit_check_company",
     "total_spend",
     "credit_limit",
@@ -61,6 +67,7 @@ FINANCIAL = (
 )
 REVIEW = ("review_start_date", "review_frequency", "reviewer_email", "review_template_id", "automatic_report")
 BILLING = (
+    "billing_lines",
     "status_id",
     "billing_cycle",
     "billing_day",
@@ -78,14 +85,15 @@ BILLING = (
     "number_of_users",
     "default_tariff_id",
     "markup",
+    "annual_increase_profile",
     "annual_increase_percent",
     "annual_increase_date",
-    "billing_lines",
 )
 PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
 MARKETING = ("segment_id", "channel_id", "promotional_emails")
 
 TABS = (
+    ("identity", "Identity", IDENTITY),
     ("financial", "Financial", FINANCIAL),
     ("review", "Review", REVIEW),
     ("compliance", "Compliance", ("compliance_documents",)),
@@ -97,6 +105,16 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+# Where the record shows what these hold; the overview has the rest.
+RECORD_TABS = {
+    "review": "reviews",
+    "compliance": "compliance",
+    "billing": "billing-lines",
+    "portal": "portal",
+    "profiles": "profiles",
+    "contracts": "contracts",
+}
+FIELD_PAIRS = (FieldPair("Financial year end", ("year_end_month", "year_end_day")),)
 CONTRACTS = ("contracts", "Contracts", ())  # of a customer that there is: they are shown, and changed by themselves
 
 
@@ -112,6 +130,9 @@ def build_commodity_picker() -> dict[str, Any]:
     return {
         "title": "Commodities",
         "field": "commodity_id",
+        "banners": build_missing_setup_banners(
+            [] if labels_by_id else [("commodity", url_for("commodities.create_view"))], current_actor()
+        ),
         "choices": [
             (key, label, f"{each} per {unit}", {"minimum_cost": least, "cost_per_unit": each})
             for key, label in labels_by_id.items()
@@ -142,8 +163,9 @@ INLINES = (
             "active_to",
         ),
         label="Billing lines",
-        add_label="+ Add line",
         picker=build_commodity_picker,
+        folded=("active_from", "active_to"),
+        folded_label="Dates",
     ),
     Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
     Inline(
@@ -179,15 +201,18 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "reference": {"marked_required": True, "description": "Unique short code, e.g. ACME"},
     "email": {"marked_required": True, "description": "Separate several with commas"},
     "is_prospect": {"description": "Required for prospects: name, identity or registration number and one contact"},
-    "identity_number": {"render_kw": {"data-show-when": "kind=consumer"}},
-    "registration_number": {"render_kw": {"data-show-when": "kind=company"}},
+    "identity_number": {"render_kw": {"data-show-when": "kind=consumer", "required": False}},
+    "registration_number": {"render_kw": {"data-show-when": "kind=company", "required": False}},
     "registration_date": {"render_kw": {"data-show-when": "kind=company"}},
     "customer_type": {"render_kw": {"data-show-when": "kind=company"}},
     "relationship_note": {"render_kw": {"data-show-when": "existing_relationship=y"}},
     "status_id": {"required": False},
-    "review_frequency": {"description": "1 to 12"},
+    "year_end_month": {"blank": "Month"},
+    "year_end_day": {"blank": "Day", "render_kw": {"data-days-of": "year_end_month"}},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
-    "annual_increase_percent": {"description": "For reports only; prices are not changed"},
+    "annual_increase_profile": {"description": "For reports only; prices are not changed"},
+    "annual_increase_percent": {"render_kw": {"data-show-when": "annual_increase_profile=fixed"}},
+    "annual_increase_date": {"render_kw": {"data-show-when": "annual_increase_profile=CPI|RPI|fixed"}},
     "low_usage_minimum": {
         "description": "Invoices below this amount get a Low Usage Charge for the difference",
         "render_kw": {"data-show-when": "empty_or_low=low usage charge"},
@@ -195,6 +220,35 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "billing_day": {"description": "1 to 31; the last day in shorter months"},
     "portal_access": {"description": "If off, portal users see nothing after signing in"},
 }
+
+
+def mark_required_fields(form: Any, *, is_prospect: bool) -> None:
+    """Mark what a customer must have, and keep the marks of the other kind ready for the script of the form."""
+    for names, condition, is_marked in (
+        (rules.REQUIRED_FIELDS, "is_prospect=", not is_prospect),
+        (rules.PROSPECT_FIELDS, "is_prospect=y", is_prospect),
+    ):
+        for name in names:
+            if name not in rules.REQUIRED_FIELDS or name not in rules.PROSPECT_FIELDS:
+                form[name].required_when, form[name].flags.required = condition, is_marked
+
+
+def list_core_parts(row: Customer | None, organisation_name: str) -> list[str | FormText]:
+    """What stands above the tabs, in order: MAIN, and between its fields what is shown there and set elsewhere."""
+    address = next((each for each in row.addresses if each.kind is AddressKind.MAILING), None) if row else None
+    address_text = FormText(
+        "Address",
+        str(address) if address else "No mailing address",
+        link_label="Edit addresses" if address else "Add address",
+        link_url="#addresses",
+    )
+    after_reference = MAIN.index("reference") + 1
+    return [
+        FormText("Organisation", organisation_name),
+        *MAIN[:after_reference],
+        address_text,
+        *MAIN[after_reference:],
+    ]
 
 
 def offer_statuses(form: Any, row: Customer) -> None:

@@ -21,10 +21,11 @@ from models import (
     User,
 )
 from models.base import db
+from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
 from views.contracts import customer_tab as contracts_tab
 from views.customers import reviews
-from views.customers.form import BILLING, FINANCIAL, INLINES, MARKETING, PEOPLE
+from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
 from views.customers.record_facts import RecordFacts
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
 from views.framework.display import display_value, label_for, table_of
@@ -44,23 +45,22 @@ from views.notifications import customer_tab as messages_tab
 from views.users import customer_tab as portal_tab
 
 IDENTITY_FIELDS = (
-    "kind",
-    "customer_type",
-    "category_id",
-    "identity_number",
-    "registration_number",
-    "registration_date",
-    "vat_number",
-    "vat_registration_date",
+    *(name for name in IDENTITY if name not in ("website", "account_number")),
     "region_id",
     "departments",
 )
 # What the record tells in one line with another field, and what that line is called.
-SECONDARY_FIELDS = ("year_end_month", "bill_length_downloaded", "bill_length_printed", "annual_increase_date")
+SECONDARY_FIELDS = (
+    "year_end_month",
+    "bill_length_downloaded",
+    "bill_length_printed",
+    "annual_increase_percent",
+    "annual_increase_date",
+)
 COMBINED_LABELS = {
-    "year_end_day": "Year end",
+    "year_end_day": "Financial year end",
     "bill_length_mailed": "Invoice detail",
-    "annual_increase_percent": "Annual increase",
+    "annual_increase_profile": "Annual increase",
 }
 CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_modes")
 
@@ -150,7 +150,7 @@ def fill_header(page: DetailsPage, row: Customer) -> None:
 
 def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> None:
     groups = (
-        ("Identity", "", IDENTITY_FIELDS),
+        ("Identity", "#identity", IDENTITY_FIELDS),
         ("Contact details", "", CONTACT_FIELDS),
         ("Financial", "#financial", FINANCIAL),
         ("Billing", "#billing", tuple(name for name in BILLING if name != "billing_lines")),
@@ -174,9 +174,8 @@ def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
     if name == "bill_length_mailed":
         lengths = row.bill_length_mailed, row.bill_length_downloaded, row.bill_length_printed
         return "Email: {}, download: {}, print: {}".format(*(length.value for length in lengths))
-    if name == "annual_increase_percent" and row.annual_increase_percent is not None:
-        since = f" from {format_date(row.annual_increase_date)}" if row.annual_increase_date else ""
-        return format_percent(row.annual_increase_percent) + since
+    if name == "annual_increase_profile":
+        return _describe_annual_increase(row)
     if name == "website" and row.website:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:
@@ -184,6 +183,16 @@ def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
         since = f"since {format_datetime(row.promotional_set_at)}" + (f", by {changed_by.name}" if changed_by else "")
         return [yes_no_chip(row.promotional_emails), since]
     return display_value(row, name)
+
+
+def _describe_annual_increase(row: Customer) -> str | None:
+    """CPI from 1 Jan 2027; None where there is no increase."""
+    if row.annual_increase_profile is IncreaseProfile.NONE:
+        return None
+    since = f" from {format_date(row.annual_increase_date)}" if row.annual_increase_date else ""
+    if row.annual_increase_percent is not None:
+        return format_percent(row.annual_increase_percent) + since
+    return member_label(row.annual_increase_profile) + since
 
 
 def _choose_credit_tone(used: Decimal, limit: Decimal) -> str:

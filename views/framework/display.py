@@ -14,7 +14,7 @@ from models.types import Percent, ScaledDecimal, UnitPrice, UtcDateTime
 from views.framework import chips, formatting
 from views.framework.eager_loading import load_relations
 from views.framework.forms import MODELS_BY_TABLE, Inline
-from views.framework.labels import capitalize_first, label_of, member_label
+from views.framework.labels import NUMBER_NAMES, capitalize_first, label_of, member_label
 from views.framework.locales import CODE_LISTS, code_name
 
 HIDDEN_COLUMNS = ("sha256", "storage_key")  # kept in the history, but of no use to people
@@ -53,6 +53,8 @@ def format_column_value(column: Any, value: Any) -> Any:
         return member_label(value)
     if isinstance(column.type, ScaledDecimal):
         return format_number(column, value)
+    if column.name in NUMBER_NAMES:
+        return NUMBER_NAMES[column.name].get(value, str(value))
     if column.name in CODE_LISTS:
         return code_name(column.name, value)
     return {"chip": value, "colour": value} if "colour" in column.name else str(value)

@@ -1,6 +1,6 @@
 """Creating, editing and showing one row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,24 @@ from views.framework.screen import ViewResponse
 from views.http import form_tokens
 
 
+@dataclass(frozen=True)
+class FormText:
+    """What stands among the fields of a form and is changed elsewhere, with a link there."""
+
+    label: str
+    text: str
+    link_label: str = ""
+    link_url: str = ""
+
+
+@dataclass(frozen=True)
+class FieldPair:
+    """Two fields that stand in one line under one label."""
+
+    label: str
+    names: tuple[str, str]
+
+
 @dataclass
 class EditPage:
     """What templates/screens/edit.html shows."""
@@ -41,7 +59,7 @@ class EditPage:
     title: str
     form: Form
     subtitle: str | None = None
-    main: Sequence[str] = ()
+    main: Sequence[str | FormText] = ()
     columns: int | None = None
     tabs: list[dict[str, Any]] = field(default_factory=list)
     submit_label: str = "Save"
@@ -82,6 +100,9 @@ class DetailsPage:
 
 class EditMixin(OperationMixin):
     """The create, edit and details pages of a HubModelView."""
+
+    field_pairs: Sequence[FieldPair] = ()
+    record_tabs: Mapping[str, str] = {}  # the tab of the record that shows what a tab of the form holds
 
     # --- Create and edit -----------------------------------------------------------------------------------
 
@@ -183,7 +204,7 @@ class EditMixin(OperationMixin):
         try:
             with db.session.no_autoflush:
                 replaced_file_ids = fill_row(form, row)
-                type(self).save(row, actor=self.actor)
+                outcome = type(self).save(row, actor=self.actor)
                 uploads.delete_unreferenced(replaced_file_ids)
             response = self._after_save(row)
             form_tokens.set_redirect(response.location or "")
@@ -192,15 +213,22 @@ class EditMixin(OperationMixin):
             db.session.rollback()
             page.errors += attach_errors(form, error)
             return None
-        flash(f"{row} was {'added' if page.is_new else 'saved'}.", "success")
+        flash(
+            " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
+        )
         return response
+
+    def describe_outcome(self, _outcome: Any) -> list[str]:
+        """What else happened when a row was saved, in sentences; `outcome` is what the screen's operation returned."""
+        return []
 
     def _after_save(self, row: Any) -> Response:
         if "_add_another" in request.form:
             return redirect(url_for(f"{self.endpoint}.create_view"), 303)
         if "_continue" in request.form:
             return redirect(url_for(f"{self.endpoint}.edit_view", id=row.id), 303)
-        return redirect(self.url_of(row), 303)
+        tab = self.record_tabs.get(request.form.get(form_tokens.TAB_FIELD, ""))
+        return redirect(self.url_of(row) + (f"&tab={tab}" if tab else ""), 303)
 
     def _find_conflict(self, form: Form, row: Any) -> dict[str, Any] | None:
         """Where somebody saved `row` after this form was opened: who, when, and what differs."""
@@ -235,14 +263,23 @@ class EditMixin(OperationMixin):
         """(name, label, fields) of each tab of the form."""
         return self.tabs
 
+    def _pair_fields(self, names: Sequence[str]) -> list[str | FieldPair]:
+        """`names` with each pair in the place of its first field."""
+        pairs_by_name = {pair.names[0]: pair for pair in self.field_pairs}
+        second_names = {pair.names[1] for pair in self.field_pairs}
+        return [pairs_by_name.get(name, name) for name in names if name not in second_names]
+
     def _render_form(self, page: EditPage) -> ViewResponse:
         page.tabs = [
             {
                 "name": name,
                 "label": label,
-                "fields": names,
+                "fields": self._pair_fields(names),
                 "note": None,
                 "error_count": count_errors(page.form, names),
+                "marked_field": next(
+                    (page.form[each] for each in names if hasattr(page.form[each], "required_when")), None
+                ),
                 "live": page.live.get(name),
                 "tables": page.tab_tables.get(name),
             }

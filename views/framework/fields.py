@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -168,6 +168,34 @@ class WholeNumberField(IntegerField):
             raise ValueError("Enter a whole number, e.g. 30")
         else:
             self.data = int(text)
+
+
+class NumberChoiceField(Field):
+    """One of a few whole numbers that have names, such as a month, or none, which is called `blank`."""
+
+    widget = SelectWidget()
+
+    def __init__(
+        self, label: str = "", validators: Any = None, *, names: Mapping[int, str], blank: str = "", **kwargs: Any
+    ):
+        super().__init__(label, validators, **kwargs)
+        self.names = names
+        self.blank = blank
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        text = valuelist[0].strip()
+        self.data = next((number for number in self.names if str(number) == text), None)
+        if text and self.data is None:
+            raise ValueError("Choose one from the list")
+
+    def render_options(self) -> str:
+        options = "".join(f'<option value="{number}">{escape(name)}</option>' for number, name in self.names.items())
+        return f'<option value="">{escape(self.blank)}</option>{mark_selected(options, self.data)}'
+
+    def display_text(self) -> str:
+        return "" if self.data is None else self.names.get(self.data, "")
 
 
 class AmountField(DecimalField):

@@ -5,6 +5,8 @@ Templates reach them as `controls.…`; the macros in templates/parts/forms.html
 
 # ruff: noqa: S704  (every part that goes into Markup here is escaped)
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -92,12 +94,29 @@ def _list_cell_errors(field: Any) -> list[tuple[str, str, str]]:
     ]
 
 
+@dataclass(frozen=True)
+class FoldedCells:
+    """Cells of a row that are shown on demand: at once where one is to be corrected."""
+
+    is_open: bool
+    has_values: bool
+
+
+def describe_folded(entry: Any, names: Sequence[str]) -> FoldedCells:
+    cells = [entry[name] for name in names]
+    return FoldedCells(any(cell.errors for cell in cells), any(cell.data is not None for cell in cells))
+
+
 # --- How it looks ------------------------------------------------------------------------------------------------
 
 
 def required_mark(field: Any) -> Markup:
-    """The star of a required field."""
-    return REQUIRED_MARK if field.flags.required else EMPTY
+    """The star of a required field; that of one which is `required_when` another has a value is hidden until then."""
+    condition = getattr(field, "required_when", "")
+    if not condition:
+        return REQUIRED_MARK if field.flags.required else EMPTY
+    attributes = {"class": "req", "data-required-when": condition, "hidden": not field.flags.required}
+    return Markup('<span {} aria-hidden="true">*</span>').format(Markup(render_attributes(attributes)))
 
 
 def hidden_inputs(form: Any) -> Markup:

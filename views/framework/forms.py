@@ -29,11 +29,12 @@ from views.framework.fields import (
     ChoiceField,
     ChoicesField,
     CodeField,
+    NumberChoiceField,
     UploadField,
     WholeNumberField,
 )
 from views.framework.inline_rows import InlineList
-from views.framework.labels import label_of
+from views.framework.labels import NUMBER_NAMES, label_of
 from views.framework.locales import CODE_LISTS
 from views.framework.row_fields import LookupField, RowField, RowsField
 from views.http.urls import parse_id
@@ -48,7 +49,9 @@ SET_MEMBERS: dict[str, Any] = {"correspondence_modes": CorrespondenceMode, "port
 class Inline:
     """Rows of `model`, held by the attribute `name`, that are edited with their owner.
 
-    The column that `differs` has another value in each row: what one row has is not offered in the others.
+    The column that `differs` has another value in each row: what one row has is not offered in the others. A `picker`
+    gives the list beside the rows, from which several are added at once. Columns that are `folded` are shown on demand,
+    by a button that says `folded_label`, so that the others fit in one line.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Inline:
     add_label: str = "+ Add"
     picker: Callable[[], dict[str, Any]] | None = None
     differs: str = ""
+    folded: tuple[str, ...] = ()
+    folded_label: str = "More"
 
 
 def format_value(value: Any) -> str:
@@ -175,6 +180,8 @@ def _plain_field(column: Any, name: str, args: dict[str, Any]) -> Any:
         return AmountField(decimals=kind.places, limit=Decimal(kind.limit), money=not isinstance(kind, Percent), **args)
     if isinstance(kind, Date):
         return DateField(**args)
+    if name in NUMBER_NAMES:
+        return NumberChoiceField(names=NUMBER_NAMES[name], **args)
     if isinstance(kind, Integer):
         args["validators"] = [*args["validators"], NumberRange(-(2**31), 2**31 - 1)]
         return WholeNumberField(**args)

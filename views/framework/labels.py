@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from customerhub.customers.rules import FREQUENCY_NAMES, MONTH_NAMES
 from models.enums import (
     BEHAVIOUR_LABELS,
     ApprovalPolicy,
@@ -43,6 +44,14 @@ MEMBER_LABELS: dict[type[enum.StrEnum], Mapping[Any, str]] = {
 }
 
 
+# The whole numbers that are chosen by name, by column.
+NUMBER_NAMES: dict[str, dict[int, str]] = {
+    "review_frequency": dict(enumerate(FREQUENCY_NAMES, 1)),
+    "year_end_month": dict(enumerate(MONTH_NAMES, 1)),
+    "year_end_day": {day: str(day) for day in range(1, 32)},
+}
+
+
 def capitalize_first(text: str) -> str:
     """`text` beginning with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -72,7 +81,6 @@ LABELS = {
     "platform": "All organisations",
     "portal_permissions": "Portal permissions",
     "portal_access": "Portal access",
-    "review_frequency": "Review frequency (months)",
     "content_type": "File type",
     "lines": "Address",
     "year_end_day": "Financial year end: day",

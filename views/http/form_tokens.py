@@ -20,6 +20,7 @@ from customerhub.core.database import insert_new
 from models import UsedForm
 from models.base import db
 
+TAB_FIELD = "_tab"  # the tab of the form that was open, which is no entry
 TOKEN_FIELD = "form_token"  # noqa: S105  (the name of a field)
 ALREADY_SAVED = "This form has already been saved."
 SAVED_WITH_OTHER_ENTRIES = (
@@ -82,7 +83,7 @@ def _fingerprint() -> str:
     """What is sent and where to, without the token of the session."""
     digest = hashlib.sha256(request.full_path.encode())
     for name, text in request.form.items(multi=True):
-        if name != "csrf_token":
+        if name not in ("csrf_token", TAB_FIELD):
             digest.update(f"\n{len(name)} {name} {len(text)} {text}".encode(errors="replace"))
     for name, upload in request.files.items(multi=True):
         digest.update(f"\n{name} {upload.filename}".encode(errors="replace"))

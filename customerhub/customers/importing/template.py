@@ -15,13 +15,14 @@ from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.customers.importing.columns import COLUMNS, CellType, Column
 from customerhub.customers.importing.errors_workbook import MAX_CELL_LENGTH
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.rules import FREQUENCY_NAMES
 from models.enums import DateFormat, Risk
 
 UNDERLINE_BORDER: Final = Border(bottom=Side(style="thin"))
 WRAP_ALIGNMENT: Final = Alignment(wrap_text=True, vertical="top")
 FIXED_CHOICES: Final = {
     "risk": [risk.value for risk in Risk],
-    "review_frequency": ["1 Month", *(f"{months} Months" for months in range(2, 13))],
+    "review_frequency": list(FREQUENCY_NAMES),
 }
 NOTES: Final = (
     "One row is one customer. Fill in the sheet “customers” and upload this file under Customers, Import.",

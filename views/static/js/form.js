@@ -1,4 +1,4 @@
-// Forms: unsaved changes, sending once, showing a password, conditional fields, previews, dropping a file.
+// Forms: unsaved changes, sending once, showing a password, conditional fields, days, previews, dropping a file.
 
 const forms = document.querySelectorAll('form[data-guard]');
 const changedForms = new WeakSet();
@@ -84,16 +84,21 @@ document.addEventListener('click', (event) => {
 });
 
 // data-show-when="kind=company|partner": shown while the field `kind` has one of these values, or to be corrected.
+// data-required-when: the mark of a field that is required then.
 const valueOf = (form, name) => {
   const field = form.elements[name];
   if (!field) return '';
   return field.type === 'checkbox' ? (field.checked ? 'y' : '') : field.value;
 };
+const isMet = (form, condition) => {
+  const [name, values] = condition.split('=');
+  return values.split('|').includes(valueOf(form, name));
+};
 function updateConditionalFields(form) {
+  form.querySelectorAll('[data-required-when]').forEach((mark) => { mark.hidden = !isMet(form, mark.dataset.requiredWhen); });
   form.querySelectorAll('[data-show-when]').forEach((box) => {
     if (!box.classList.contains('field')) return;
-    const [name, values] = box.dataset.showWhen.split('=');
-    const isShown = values.split('|').includes(valueOf(form, name)) || box.classList.contains('invalid') || box.dataset.revealed !== undefined;
+    const isShown = isMet(form, box.dataset.showWhen) || box.classList.contains('invalid') || box.dataset.revealed !== undefined;
     box.hidden = !isShown;
     box.querySelectorAll('[required], [data-was-required]').forEach((input) => {
       if (!isShown && input.required) input.dataset.wasRequired = '1';
@@ -101,9 +106,22 @@ function updateConditionalFields(form) {
     });
   });
 }
-document.querySelectorAll('form:has([data-show-when])').forEach((form) => {
+document.querySelectorAll('form:has([data-show-when], [data-required-when])').forEach((form) => {
   updateConditionalFields(form);
   form.addEventListener('change', () => updateConditionalFields(form));
+});
+
+// data-days-of="month": a list of days offers those that the month in the field named so has, 29 for February.
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+document.querySelectorAll('[data-days-of]').forEach((days) => {
+  const month = days.form.elements[days.dataset.daysOf];
+  const offerDays = () => {
+    const last = DAYS[month.value - 1] ?? 31;
+    for (const option of days.options) option.hidden = option.disabled = Number(option.value) > last;
+    if (Number(days.value) > last) days.value = String(last);
+  };
+  offerDays();
+  month.addEventListener('change', offerDays);
 });
 
 const debounce = (action, wait) => { let timer; return (...args) => { clearTimeout(timer); timer = setTimeout(() => action(...args), wait); }; };

@@ -21,6 +21,10 @@ function chooseUnused(list, row) {
   if (unused) field.value = unused.value;
 }
 
+function fieldsOf(row) {
+  return [...row.querySelectorAll('input:not([type="hidden"], .sr, [data-select]), select, textarea')];
+}
+
 function addRow(list, prepare) {
   const number = Number(list.dataset.next);
   list.dataset.next = String(number + 1);
@@ -28,24 +32,17 @@ function addRow(list, prepare) {
   template.innerHTML = list.querySelector(':scope > template').innerHTML.replaceAll('__n__', String(number));
   const row = template.content.firstElementChild;
   list.querySelector('[data-rows]').append(row);
-  const prefix = `${list.dataset.inline}-${number}-`;
-  prepare?.(row, prefix);
+  prepare?.(row, `${list.dataset.inline}-${number}-`);
   if (list.dataset.differs) chooseUnused(list, row);
-  const fields = [...row.querySelectorAll('input:not([type="hidden"]):not(.sr), select, textarea')];
-  const first = prepare ? fields[1] : fields[0];
-  (first ?? fields[0])?.focus();
   row.dispatchEvent(new Event('change', { bubbles: true }));
   list.closest('form')?.dispatchEvent(new Event('input'));
+  return row;
 }
 
-document.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-add]');
-  if (button) addRow(button.closest('[data-inline]'));
-  const choice = event.target.closest('[data-pick]');
-  if (!choice) return;
-  const list = choice.closest('[data-inline]');
+// A row of what was ticked in the list beside the rows, with the values that go with it.
+function addPicked(list, choice) {
   const { picker } = choice.closest('[data-picker]').dataset;
-  addRow(list, (row, prefix) => {
+  return addRow(list, (row, prefix) => {
     const field = [...row.querySelectorAll('input, select')].find((each) => each.name === prefix + picker);
     if (!field) return;
     for (const [name, value] of Object.entries(JSON.parse(choice.dataset.pickValues))) {
@@ -58,7 +55,54 @@ document.addEventListener('click', (event) => {
     field.setAttribute('value', choice.dataset.pick);
     text.value = choice.querySelector('[data-pick-label]').textContent;
   });
+}
+
+const listPicked = (picker) => [...picker.querySelectorAll('[data-pick]:checked')];
+const listSelected = (list) => [...list.querySelectorAll('[data-rows] [data-select]:checked')];
+function updateButtons(list) {
+  const picker = list.querySelector('[data-picker]');
+  if (picker) picker.querySelector('[data-pick-add]').disabled = listPicked(picker).length === 0;
+  const remove = list.querySelector('[data-remove-selected]');
+  if (remove) remove.disabled = listSelected(list).length === 0;
+}
+
+function openFolded(row, isOpen) {
+  row.classList.toggle('open', isOpen);
+  row.querySelector('[data-more]')?.setAttribute('aria-expanded', String(isOpen));
+}
+
+document.addEventListener('click', (event) => {
+  const add = event.target.closest('[data-add]');
+  if (add) fieldsOf(addRow(add.closest('[data-inline]')))[0]?.focus();
+  const more = event.target.closest('[data-more]');
+  if (more) openFolded(more.closest('[data-row]'), more.getAttribute('aria-expanded') !== 'true');
+  const list = event.target.closest('[data-inline]');
+  if (event.target.closest('[data-pick-add]')) {
+    const rows = listPicked(list).map((choice) => {
+      choice.checked = false;
+      return addPicked(list, choice);
+    });
+    fieldsOf(rows[0])[1]?.focus();
+    updateButtons(list);
+  }
+  if (event.target.closest('[data-remove-selected]')) {
+    for (const box of listSelected(list)) {
+      box.checked = false;
+      const remove = box.closest('[data-row]').querySelector('.remove input');
+      remove.checked = true;
+      remove.dispatchEvent(new Event('change', { bubbles: true }));
+    }
+    updateButtons(list);
+    list.querySelector('[data-pick-search]')?.focus();
+  }
 });
+document.addEventListener('change', (event) => {
+  if (event.target.matches('[data-pick], [data-select]')) updateButtons(event.target.closest('[data-inline]'));
+});
+document.addEventListener('reveal', (event) => {
+  if (event.target.closest('.folded')) openFolded(event.target.closest('[data-row]'), true);
+});
+addEventListener('pageshow', () => document.querySelectorAll('[data-inline]').forEach(updateButtons));
 
 // A new row goes at once. A saved one is greyed until the form is sent, and can be taken back.
 document.addEventListener('change', (event) => {
@@ -97,5 +141,5 @@ document.addEventListener('input', (event) => {
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || !event.target.matches('[data-pick-search]')) return;
   event.preventDefault();
-  event.target.closest('.picker').querySelector('li:not([hidden]) [data-pick]')?.click();
+  event.target.closest('.picker').querySelector('li:not([hidden]) [data-pick]:not(:checked)')?.click();
 });

@@ -18,7 +18,10 @@ document.querySelectorAll('[data-tabs]').forEach((box) => {
     const link = links[index];
     if (link.offsetLeft < bar.scrollLeft || link.offsetLeft + link.offsetWidth > bar.scrollLeft + bar.clientWidth) bar.scrollLeft = link.offsetLeft - 24;
     if (!silent) history.replaceState(history.state, '', link.hash);
-    if (form) form.action = `${location.pathname}${location.search}${link.hash}`;
+    if (!form) return;
+    form.action = `${location.pathname}${location.search}${link.hash}`;
+    const activeTab = form.querySelector('[data-active-tab]');
+    if (activeTab) activeTab.value = panels[index].id;
   }
 
   box.classList.add('on');
