@@ -121,6 +121,13 @@ class Stage(enum.StrEnum):
     BILLING = "Billing"
 
 
+STAGE_LABELS = {
+    Stage.PASSED: "Credit check passed",
+    Stage.FAILED: "Credit check failed",
+    Stage.BILLING: "Live",
+}
+
+
 class TaskKind(enum.StrEnum):
     """What an approval task decides."""
 

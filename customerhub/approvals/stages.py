@@ -8,7 +8,7 @@ from typing import Final
 from customerhub.core.permissions import Permission
 from customerhub.core.state_machine import RequiredInput, StateMachine, Transition
 from models import Customer
-from models.enums import Stage, TaskKind, TaskState
+from models.enums import STAGE_LABELS, Stage, TaskKind, TaskState
 
 StageTransition = Transition[Customer, Stage]
 
@@ -57,6 +57,7 @@ STAGES: Final = StateMachine[Customer, Stage](
     (PASS, REFER, FAIL, MAKE_LIVE, FALL_BACK),
     {Stage.NEW: "needs approval", Stage.BILLING: "needs none"},
     same_state="Already in {state}",
+    labels=STAGE_LABELS,
     refusal="The stage is {state}. It can change to {to_state} only from {from_states}",
 )
 

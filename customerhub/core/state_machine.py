@@ -73,13 +73,15 @@ class StateMachine(Generic[Row, State]):
     """All transitions of `column`. `initial_states` says of each state that a row may begin in when it does.
 
     `same_state` and `refusal` are what people read of a transition to the state that a row is in, and of one that
-    begins elsewhere; {state}, {to_state} and {from_states} in them stand for these states.
+    begins elsewhere; {state}, {to_state} and {from_states} in them stand for these states, by their `labels` where they
+    have some.
     """
 
     column: InstrumentedAttribute[State]
     transitions: tuple[Transition[Row, State], ...]
     initial_states: Mapping[State, str]
     same_state: str = "Already {state}"
+    labels: Mapping[State, str] = field(default_factory=dict)
     refusal: str = "The status is {state}. It can change to {to_state} only from {from_states}"
 
     def __post_init__(self) -> None:
@@ -151,8 +153,11 @@ class StateMachine(Generic[Row, State]):
     def _describe_refusal(self, transition: Transition[Row, State], state: State) -> str:
         specific = transition.refusals.get(state, transition.refusal)
         text = specific or (self.same_state if state is transition.to_state else self.refusal)
-        from_states = " or ".join(each.value for each in self.states if each in transition.from_states)
-        return text.format(state=state.value, to_state=transition.to_state.value, from_states=from_states)
+        from_states = " or ".join(self._label(each) for each in self.states if each in transition.from_states)
+        return text.format(state=self._label(state), to_state=self._label(transition.to_state), from_states=from_states)
+
+    def _label(self, state: State) -> str:
+        return self.labels.get(state) or str(state.value)
 
     def build_diagram(self) -> str:
         """All of it as a Mermaid state diagram, for the documents: an arrow for each state a transition begins in."""

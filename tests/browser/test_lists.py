@@ -110,12 +110,37 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
     page = open_as(Role.MANAGER)
     page.goto(f"{LIST_URL}?search=aurora")
     page.get_by_label("Select Aurora").check()
-    page.locator("#bulk").get_by_role("button", name="Delete").click()
+    bar = page.locator("#bulk")
+    bar.get_by_text("More", exact=True).click()
+    delete = bar.get_by_role("button", name="Delete")
+    expect(delete).to_be_disabled()
+    expect(delete).to_contain_text("and cannot be deleted")
+    page.goto(f"/admin/customers/operation/delete/?id={page.get_by_label('Select Aurora').get_attribute('value')}")
     expect(page.get_by_role("heading", name="Cannot be processed")).to_be_visible()
     expect(page.get_by_text("and cannot be deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Delete Aurora")).to_be_disabled()
     with live_server.app.app_context():
         assert db.session.scalar(select(Customer.id).where(Customer.reference == "DM-001"))
+
+
+def test_at_most_four_actions_are_in_sight(open_as: OpenAs) -> None:
+    """Those that can be done to what is ticked; of the others a menu tells why not."""
+    page = open_as(Role.MANAGER)
+    page.goto(f"{LIST_URL}?f=stage:is:New,Billing&sort=stage")
+    bar = page.locator("#bulk")
+    in_sight = bar.locator(".bulk-buttons button")
+    page.get_by_role("row").filter(has=page.get_by_text("New", exact=True)).first.get_by_role("checkbox").check()
+    expect(in_sight.filter(has_text="Pass")).to_be_visible()
+    expect(in_sight).to_have_count(4)
+    bar.get_by_text("More", exact=True).click()
+    hidden = bar.locator(".menu-panel button")
+    expect(hidden.filter(has_text="Make live")).to_be_disabled()
+    reasons = hidden.filter(has=page.locator(".sub")).all_inner_texts()
+    assert all(len(text.splitlines()) == 2 for text in reasons), reasons
+    page.keyboard.press("Escape")
+    page.get_by_role("row").filter(has=page.get_by_text("Live", exact=True)).first.get_by_role("checkbox").check()
+    expect(bar.get_by_role("button", name="Pass")).to_contain_text("1 of 2")
+    expect(in_sight).to_have_count(4)
 
 
 def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:

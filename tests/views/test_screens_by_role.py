@@ -129,6 +129,11 @@ def chooses_operation(visit: Visit) -> Outcome:
     return answer, answer.status_code == 303 and f"/operation/{name}/" in answer.location
 
 
+def tells_what_can_be_done(visit: Visit) -> Outcome:
+    answer = visit.get(f"/available/?id={visit.key}")
+    return answer, answer.is_json
+
+
 def exports_list(visit: Visit) -> Outcome:
     answer = visit.get("/export/csv/")
     return answer, answer.mimetype == "text/csv" and "attachment" in answer.headers["Content-Disposition"]
@@ -170,6 +175,7 @@ COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Ca
     ("create_view", "GET"): (lambda screen: screen.creators, opens_new_form),
     ("create_view", "POST"): (lambda screen: screen.creators, adds_record),
     ("action_view", "POST"): (lambda screen: first_operation_roles(screen), chooses_operation),
+    ("available_view", "GET"): (lambda screen: screen.readers, tells_what_can_be_done),
     ("export", "GET"): (lambda screen: screen.readers, exports_list),
     ("export", "POST"): (lambda screen: screen.readers, exports_immediately),
     ("ajax_lookup", "GET"): (lambda screen: screen.editors if screen.lookup_url else NOBODY, looks_up_rows),

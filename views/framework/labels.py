@@ -7,6 +7,7 @@ from typing import Any
 from customerhub.customers.rules import FREQUENCY_NAMES, MONTH_NAMES
 from models.enums import (
     BEHAVIOUR_LABELS,
+    STAGE_LABELS,
     ApprovalPolicy,
     EmptyOrLow,
     OutboxState,
@@ -23,11 +24,7 @@ MEMBER_LABELS: dict[type[enum.StrEnum], Mapping[Any, str]] = {
         ApprovalPolicy.PARTNER: "Customers registered by partners",
         ApprovalPolicy.ALL: "All new customers",
     },
-    Stage: {
-        Stage.PASSED: "Credit check passed",
-        Stage.FAILED: "Credit check failed",
-        Stage.BILLING: "Live",
-    },
+    Stage: STAGE_LABELS,
     StatusBehaviour: BEHAVIOUR_LABELS,
     PortalPermission: {
         PortalPermission.INVOICES: "List of invoices",

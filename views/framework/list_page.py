@@ -189,6 +189,7 @@ class ListPage:
     pager: Pager | None = None
     bulk: list[dict[str, Any]] = field(default_factory=list)
     bulk_url: str | None = None
+    available_url: str | None = None
     menu_actions: list[dict[str, Any]] = field(default_factory=list)
     empty: dict[str, Any] | None = None
     banners: list[dict[str, Any]] = field(default_factory=list)

@@ -105,11 +105,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
     ) -> list_page.ListPage:
         choices.preload([*list_page.list_filter_sources(self.filters, args), *self.choice_sources])
         is_unfiltered = not args.search and not args.filters
-        bulk = [
-            {"name": operation.name, "label": operation.label, "danger": operation.danger}
-            for operation in self.all_operations()
-            if operation.bulk
-        ]
+        bulk = self._list_bulk_actions()
         return list_page.ListPage(
             title=self.title,
             subtitle=self.intro,
@@ -130,10 +126,15 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             pager=list_page.build_list_pager(args, total, len(rows), has_more),
             bulk=bulk,
             bulk_url=url_for(f"{self.endpoint}.action_view") if bulk else None,
+            available_url=url_for(f"{self.endpoint}.available_view") if bulk else None,
             menu_actions=self.menu_actions(args),
             empty=self._empty_state(is_unfiltered),
             banners=self.list_banners(),
         )
+
+    def _list_bulk_actions(self) -> list[dict[str, Any]]:
+        operations = [operation for operation in self.all_operations() if operation.bulk]
+        return [{"name": each.name, "label": each.label, "danger": each.danger} for each in operations]
 
     @expose("/filter/")
     def filter_view(self) -> ViewResponse:

@@ -66,6 +66,17 @@ class OperationMixin(Screen):
         operation = self._get_operation(request.form.get("action", ""))
         return redirect(self.operation_url(operation.name, ids, request.form.get("back")), 303)
 
+    @expose("/available/")
+    def available_view(self) -> Any:
+        """Of each operation on several rows: how many of the ticked ones it can be done to, and why not to others."""
+        rows = self._selected_rows(request.args.getlist("id"))
+        return [
+            {"name": operation.name, "count": len(can), "reason": cannot[0][1] if cannot else ""}
+            for operation in self.all_operations()
+            if operation.bulk
+            for can, cannot in [split_by_availability(operation, rows, self.actor)]
+        ]
+
     @expose("/operation/<operation>/", methods=("GET", "POST"))
     def operation_view(self, operation: str) -> ViewResponse:
         """What will happen, the form, the preview; on POST it is done and each row's result is shown."""

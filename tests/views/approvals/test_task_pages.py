@@ -112,9 +112,8 @@ def test_only_what_can_be_decided_is_offered(organisations: TwoOrganisations, ag
     key = passed.customer_id
     assert list_actions(agent.get(f"{HOME}details/?id={passed.id}").text) >= {"approve", "release"}
     assert "decline" not in list_actions(agent.get(f"{HOME}details/?id={passed.id}").text)
-    assert (
-        "can change to Failed Credit Ref only from New or Referred" in agent.get(operation_url("decline", passed)).text
-    )
+    reason = "can change to Credit check failed only from New or Referred"
+    assert reason in agent.get(operation_url("decline", passed)).text
     mark = last_change_id()
     assert agent.post(operation_url("decline", passed), {"comment": "No"}).status_code == 409
     assert changes_since(mark) == []

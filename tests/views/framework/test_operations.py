@@ -12,11 +12,11 @@ from customerhub.core.database import save_changes
 from customerhub.core.permissions import Actor, Permission
 from jobs.processes.web_channel import MAX_REQUEST_LINE
 from models.base import db
-from models.enums import Role
+from models.enums import Role, Stage
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.row_changes import changes_since, describe_changes, last_change_id
-from tests.support.screen_rows import make_bare_customer, make_blacklisted_customer
+from tests.support.screen_rows import make_bare_customer, make_blacklisted_customer, make_customer_in_stage
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.approvals.blacklist import REMOVAL, REQUEST
 from views.framework.operation import MAX_ROWS, Operation, run_operation
@@ -342,3 +342,15 @@ def test_a_refusal_by_the_database_leaves_nothing_to_be_read(organisations: TwoO
         (result,) = run_operation(operation, [row], {}, actor, lambda customer: f"/{customer.id}")
     db.session.rollback()
     assert (result["ok"], result["text"]) == (False, "Another customer has this account number")
+
+
+def test_a_list_is_told_what_can_be_done_to_which_rows(organisations: TwoOrganisations, manager: Browser):
+    new, live = (make_customer_in_stage(stage)(organisations) for stage in (Stage.NEW, Stage.BILLING))
+    answer = manager.get(f"/admin/customers/available/?id={new.id}&id={live.id}")
+    found = {each["name"]: each for each in answer.json}
+    assert found["pass"]["count"] == 1
+    assert found["pass"]["reason"].startswith("The stage is Live. It can change to Credit check passed")
+    assert found["assign"] == {"name": "assign", "count": 2, "reason": ""}
+    foreign = organisations.foreign.customers[0]
+    assert manager.get(f"/admin/customers/available/?id={new.id}&id={foreign}").status_code == 404
+    assert manager.get("/admin/customers/available/").status_code == 404

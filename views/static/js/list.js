@@ -1,35 +1,4 @@
-// Lists: ticking rows, opening a row by clicking it, choosing columns, finding a filter.
-
-const bar = document.getElementById('bulk');
-const checkboxes = () => [...document.querySelectorAll('[name="rowid"]')];
-const selectAllBoxes = document.querySelectorAll('[data-tick-all]');
-let lastClicked = null;
-
-function updateSelection() {
-  const all = checkboxes();
-  const on = all.filter((tick) => tick.checked).length;
-  bar.querySelector('[data-count]').textContent = `${on} selected`;
-  selectAllBoxes.forEach((box) => {
-    box.checked = on > 0 && on === all.length;
-    box.indeterminate = on > 0 && on < all.length;
-  });
-}
-
-if (bar) {
-  document.addEventListener('click', (event) => {
-    if (!event.target.matches('[name="rowid"]')) return;
-    const all = checkboxes();
-    if (event.shiftKey && lastClicked) {
-      const [from, to] = [all.indexOf(lastClicked), all.indexOf(event.target)].sort((a, b) => a - b);
-      all.slice(from, to + 1).forEach((tick) => { tick.checked = event.target.checked; });
-    }
-    lastClicked = event.target;
-    updateSelection();
-  });
-  selectAllBoxes.forEach((box) => box.addEventListener('change', () => { checkboxes().forEach((tick) => { tick.checked = box.checked; }); updateSelection(); }));
-  bar.querySelector('[data-untick]')?.addEventListener('click', () => { checkboxes().forEach((tick) => { tick.checked = false; }); updateSelection(); });
-  addEventListener('pageshow', updateSelection);
-}
+// Lists: opening a row by clicking it, choosing columns, finding and changing a filter.
 
 // A click anywhere on a row opens it; with a modifier, in a new tab. Selecting text does not.
 document.querySelectorAll('tr[data-href]').forEach((row) => row.addEventListener('click', (event) => {
