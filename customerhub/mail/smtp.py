@@ -33,6 +33,16 @@ def _port_of(parts: SplitResult) -> int:
     return 587 if parts.username else 25
 
 
+def _build_tls_context(is_local: bool) -> ssl.SSLContext:
+    """Reads all certificates that the machine trusts, which takes a while; nobody is asked to prove a local server."""
+    if not is_local:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Connection:
     """A conversation with the server at smtp://user:password@host:port, or smtps:// for TLS from the first byte.
 
@@ -125,22 +135,22 @@ class Connection:
         """A conversation ready for a mail. What goes wrong here is the server's fault or ours, never the mail's."""
         host = self._parts.hostname or "localhost"
         is_local = is_loopback(host)
-        context = ssl.create_default_context()
-        if is_local:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         session: _Session | None = None
         try:
             if self._parts.scheme == "smtps":
                 session = _TlsSession(
-                    deadline, host, _port_of(self._parts), context=context, timeout=deadline.remaining_seconds()
+                    deadline,
+                    host,
+                    _port_of(self._parts),
+                    context=_build_tls_context(is_local),
+                    timeout=deadline.remaining_seconds(),
                 )
             else:
                 session = _Session(deadline, host, _port_of(self._parts), timeout=deadline.remaining_seconds())
             session.ehlo_or_helo_if_needed()
             is_private = self._parts.scheme == "smtps" or is_local
             if self._parts.scheme == "smtp" and session.has_extn("starttls"):
-                session.starttls(context=context)
+                session.starttls(context=_build_tls_context(is_local))
                 session.ehlo_or_helo_if_needed()
                 is_private = True
             if self._parts.username:

@@ -163,7 +163,7 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
         "HUB_WEB_WORKERS": "1",
         "PORT": str(free_port()),
     }
-    run = RunningCommand(["-m", "flask", "--app", "app", "up"], folder / "log", environment)
+    run = RunningCommand(["-m", "flask", "--app", "app", "up"], folder / "log", environment, loads_everything=True)
     try:
         run.wait_for("is running at", seconds=90)
         settings = load_settings(environment)

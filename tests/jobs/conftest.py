@@ -47,12 +47,13 @@ def queueing_app(hub_settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def start(hub_settings: Settings, tmp_path: Path) -> Iterator[StartCommand]:
-    """Starts `python WORDS...` over the folder of `hub_settings`."""
+    """Starts `python WORDS...` over the folder of `hub_settings`, or over that of HUB_DATA_DIR."""
     started: list[RunningCommand] = []
 
-    def start(*words: str, **environment: str) -> RunningCommand:
+    def start(*words: str, loads_everything: bool = False, **environment: str) -> RunningCommand:
         surroundings = {"HUB_DATA_DIR": str(hub_settings.data_dir), "HUB_SECRET_KEY": "tests", **environment}
-        started.append(RunningCommand(list(words), tmp_path / f"{len(started)}.log", surroundings))
+        log = tmp_path / f"{len(started)}.log"
+        started.append(RunningCommand(list(words), log, surroundings, loads_everything=loads_everything))
         return started[-1]
 
     yield start
@@ -62,8 +63,9 @@ def start(hub_settings: Settings, tmp_path: Path) -> Iterator[StartCommand]:
 
 @pytest.fixture
 def start_worker(start: StartCommand) -> StartCommand:
-    def start_worker(queue: str = "default") -> RunningCommand:
-        return start("-m", "flask", "--app", "app", "worker", "--queue", queue)
+    def start_worker(queue: str = "default", *, loads_everything: bool = False) -> RunningCommand:
+        words = ("-m", "flask", "--app", "app", "worker", "--queue", queue)
+        return start(*words, loads_everything=loads_everything)
 
     return start_worker
 

@@ -52,7 +52,7 @@ def http_status(port: int) -> int:
 def test_the_first_start_makes_the_demo_and_prints_a_login_for_each_role(
     start: StartCommand, port: int, hub_settings: Settings, tmp_path: Path
 ) -> None:
-    run = start("-m", "flask", "--app", "app", "up", PORT=str(port))
+    run = start("-m", "flask", "--app", "app", "up", loads_everything=True, PORT=str(port))
     run.wait_for("Press Ctrl-C to stop", seconds=120)
     for role in Role:
         assert re.search(rf"^hub +\|   {role.value} +\S+@\S+ +\S+$", run.output, re.MULTILINE), role
@@ -194,7 +194,7 @@ def test_a_second_hub_on_the_same_folder_is_refused_in_one_line(hub: RunningComm
 def test_a_wrong_setting_is_one_line_that_names_it(
     start: StartCommand, port: int, environment: dict[str, str], cause: str
 ) -> None:
-    run = start(*UP_COMMAND, **{"PORT": str(port), **environment})
+    run = start(*UP_COMMAND, loads_everything="PORT" in environment, **{"PORT": str(port), **environment})
     assert run.wait() == 1
     [line] = run.output.splitlines()
     assert line.startswith("Error: ")

@@ -31,7 +31,7 @@ def test_every_line_of_the_schedule_is_complete() -> None:
 def test_the_scheduler_queues_everything_once_when_it_starts(
     queue_server: Valkey, queueing_app: Flask, start: StartCommand, hub_settings: Settings
 ) -> None:
-    start("-m", "jobs.processes.scheduler")
+    start("-m", "jobs.processes.scheduler", loads_everything=True)
     wait_until(lambda: CronScheduler.all(queue_server.connect()))
     queued = [job for name in JOB_TIMEOUTS for job in get_queue(name).jobs]
     minutely = [entry for entry in SCHEDULE if entry.cron == "* * * * *"]

@@ -41,6 +41,7 @@ class Pages:
             [*words, "tests.processes.slow_pages:app"],
             self.folder / "log",
             {"HUB_DATA_DIR": str(self.folder), "HUB_SECRET_KEY": "tests", **environment},
+            loads_everything=True,  # which is little here
         )
         wait_until(self._answers)
 

@@ -29,7 +29,7 @@ def read_lines(notes_file: Path) -> list[str]:
 def test_each_job_has_a_process_and_an_app_context_of_its_own(
     queue_server: Valkey, queueing_app: Flask, start_worker: StartCommand, notes_file: Path
 ) -> None:
-    worker = start_worker()
+    worker = start_worker(loads_everything=True)
     for _ in range(3):
         enqueue(sample_jobs.write_surroundings, str(notes_file))
     wait_until(lambda: len(read_lines(notes_file)) == 3)

@@ -1,8 +1,10 @@
 """Two who act at the same time, each in a transaction of their own."""
 
+import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from flask import Flask
@@ -54,3 +56,10 @@ def wait_until_blocked(future: Future[Any]) -> None:
             if connection.scalar(waiting):
                 return
     raise AssertionError("it neither ends nor waits")
+
+
+def get_process_context() -> ForkServerContext:
+    """For processes that call a function of the test. They have imported the hub already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["app", "pytest", "hypothesis", "tests.support.people"])
+    return context

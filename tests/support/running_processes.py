@@ -9,34 +9,45 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from jobs.processes.parent_death import die_with_parent
+from tests.support.forked_processes import ROOT, ForkedProcess, list_descendants, prepare_child
 from tests.support.servers import wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class RunningCommand:
-    """A Python command in a process of its own.
+    """A Python command in a process of its own, forked from one that has imported the hub.
 
-    Its processes are recognised by a mark in their environment, or by the name of the folder of `log` in their title:
-    Valkey writes its title over its environment, and setproctitle does without SPT_NOENV.
+    One that `loads_everything` starts from nothing, as people start it: its processes are recognised by a mark in their
+    environment, or by the name of the folder of `log` in their title, because Valkey writes its title over its
+    environment, and setproctitle does without SPT_NOENV.
     """
 
-    def __init__(self, words: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: list[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        loads_everything: bool = False,
+    ) -> None:
         self._mark = f"HUB_TEST_RUN={uuid.uuid4().hex}"
         self._log = log
         name, value = self._mark.split("=")
-        parent = os.getpid()
+        surroundings = {**os.environ, **(environment or {}), name: value, "SPT_NOENV": "1"}
+        self.process: subprocess.Popen[bytes] | ForkedProcess
         with log.open("wb") as file:
+            if words[0] == "-m" and not loads_everything:
+                self.process = ForkedProcess(words, surroundings, file)
+                return
+            parent = os.getpid()
             self.process = subprocess.Popen(
                 [sys.executable, *words],
                 cwd=ROOT,
-                env={**os.environ, **(environment or {}), name: value, "SPT_NOENV": "1"},
+                env=surroundings,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=lambda: _prepare_child(parent),
+                preexec_fn=lambda: prepare_child(parent),
             )
 
     @property
@@ -60,12 +71,13 @@ class RunningCommand:
 
     def list_processes(self) -> dict[int, str]:
         """Number and command line of every living process of the run."""
+        forked = list_descendants(self.process.keeper) if isinstance(self.process, ForkedProcess) else set()
         command_lines = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # ended meanwhile
                 words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
                 marked = self._mark.encode() in (folder / "environ").read_bytes().split(b"\0")
-                if words and (marked or str(self._log.parent) in words):
+                if words and (marked or int(folder.name) in forked or str(self._log.parent) in words):
                     command_lines[int(folder.name)] = words
         return command_lines
 
@@ -79,9 +91,3 @@ class RunningCommand:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait(10)
-
-
-def _prepare_child(parent: int) -> None:
-    """The first thing in the new process. Tests run under nohup hand on that hanging up is ignored."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    die_with_parent(parent)

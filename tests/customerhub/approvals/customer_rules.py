@@ -45,6 +45,7 @@ class CustomerRules(RuleBasedStateMachine):
             "second": Actor.from_user(make_user(organisation, Role.MANAGER)),
             "visitor": Actor(visitor, organisation.id),
         }
+        self.person_names = {actor.id: name for name, actor in self.people.items()}
         db.session.commit()
         self.expected_customers: dict[int, ExpectedCustomer] = {}
         self.blacklist_entries: list[dict[str, Any]] = []  # entries of the blacklist that hold

@@ -195,7 +195,7 @@ class ApprovalMachine(CustomerRules):
     @invariant()
     def check_against_database(self):
         db.session.rollback()
-        names = {actor.id: name for name, actor in self.people.items()}
+        names = self.person_names
         rows = db.session.scalars(select(Customer).where(Customer.organisation_id == self.approval_org.id))
         for row in rows:
             account = self.expected_customers[row.id]

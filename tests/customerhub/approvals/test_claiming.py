@@ -1,12 +1,7 @@
 """Twenty processes want the same fifty tasks: each task has one owner, and nobody is told anything but that."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -14,9 +9,9 @@ from sqlalchemy import func, select
 from models import ApprovalTask, History
 from models.base import db
 from models.enums import Role, TaskKind
+from tests.support.forked_processes import run_program
 from tests.support.people import make_user
 
-ROOT = Path(__file__).resolve().parents[3]
 PEOPLE, TASKS, SECONDS = 20, 50, 200
 REFUSAL = re.compile("^(Already assigned to .+|Changed by another user in the meantime)$")
 
@@ -48,21 +43,5 @@ def test_every_task_has_one_owner(approval_org, settings):
 
 def run_claims(settings, work):
     """What each of the people was told of each task."""
-    environment = os.environ | {
-        "DATABASE_URL": settings.database_url,
-        "HUB_DATA_DIR": str(settings.data_dir),
-        "HUB_SECRET_KEY": "tests",
-        "REDIS_URL": settings.redis_url,
-    }
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.processes.claiming_process"],
-        cwd=ROOT,
-        env=environment,
-        input=json.dumps(work) + "\n",
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    outcomes = json.loads(process.stdout.splitlines()[-1])
+    outcomes = run_program(settings, "tests.processes.claiming_process", work, seconds=SECONDS)
     return {int(person): {int(key): text for key, text in answers.items()} for person, answers in outcomes.items()}

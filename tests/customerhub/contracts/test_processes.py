@@ -1,11 +1,6 @@
 """Processes make contracts with profiles that others complete: every contract of a completed profile ends up live."""
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,8 +9,8 @@ from models import Account, Contract, History, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
 from tests.customerhub.contracts.conftest import add_nda_file, make_profile
+from tests.support.forked_processes import run_program
 
-ROOT = Path(__file__).resolve().parents[3]
 MAKERS, COMPLETERS, PROFILES, SECONDS = 5, 2, 20, 240
 
 
@@ -32,7 +27,8 @@ def test_no_contract_of_a_completed_profile_stays_a_draft(approval_org, make_liv
         "completers": COMPLETERS,
     }
     db.session.commit()
-    assert sorted(run_processes(settings, work)) == [0] * COMPLETERS + [PROFILES] * MAKERS
+    made = run_program(settings, "tests.processes.contracting_process", work, seconds=SECONDS)
+    assert sorted(made) == [0] * COMPLETERS + [PROFILES] * MAKERS
     db.session.expire_all()
     assert {each.status for each in db.session.scalars(select(InvoiceProfile))} == {ProfileStatus.COMPLETED}
     rows = db.session.scalars(select(Contract)).all()
@@ -52,23 +48,3 @@ def status_history() -> dict[int, list[list[str]]]:
         if "status" in entry.changes:
             changes_by_contract.setdefault(entry.row_id, []).append(entry.changes["status"])
     return changes_by_contract
-
-
-def run_processes(settings, work):
-    environment = os.environ | {
-        "DATABASE_URL": settings.database_url,
-        "HUB_DATA_DIR": str(settings.data_dir),
-        "HUB_SECRET_KEY": "tests",
-        "REDIS_URL": settings.redis_url,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.processes.contracting_process"],
-        cwd=ROOT,
-        env=environment,
-        input=json.dumps(work) + "\n",
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])

@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -25,9 +22,9 @@ from jobs import exports
 from models import ListExport, Organisation
 from models.base import db
 from models.enums import OutboxState, TransferState
+from tests.support.forked_processes import ForkedProcess, start_program
 from tests.support.people import make_organisation, make_user
 
-ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 SECONDS = 60
@@ -234,41 +231,24 @@ def test_whatever_three_workers_do_one_holds_the_row(
 
 
 @pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(settings: Settings) -> Iterator[Callable[..., ForkedProcess]]:
     """Starts the process that takes leases, over the database of the test."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[ForkedProcess] = []
 
-    def start(*words: object) -> subprocess.Popen[str]:
-        db.session.commit()
-        environment = os.environ | {
-            "DATABASE_URL": settings.database_url,
-            "HUB_DATA_DIR": str(settings.data_dir),
-            "HUB_SECRET_KEY": "tests",
-            "REDIS_URL": settings.redis_url or "",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.leasing_process", *map(str, words)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+    def start(*words: object) -> ForkedProcess:
+        started.append(start_program(settings, "tests.processes.leasing_process", *words))
+        return started[-1]
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        process.end()
 
 
 def test_of_processes_that_race_for_rows_one_finishes_each(
-    organisation: Organisation, start: Callable[..., subprocess.Popen[str]]
+    organisation: Organisation, start: Callable[..., ForkedProcess]
 ) -> None:
     export_ids = [make_export(organisation) for _ in range(12)]
-    printed, _ = start("race", 4, *export_ids).communicate(timeout=SECONDS)
-    finishers = json.loads(printed.splitlines()[-1])
+    finishers = start("race", 4, *export_ids).read_answer(SECONDS)
     assert {int(key): len(numbers) for key, numbers in finishers.items()} == dict.fromkeys(export_ids, 1)
     kind = KINDS["a version as token"]
     rows = [kind.read_row(export_id) for export_id in export_ids]
@@ -276,12 +256,11 @@ def test_of_processes_that_race_for_rows_one_finishes_each(
 
 
 def test_what_a_killed_process_held_is_left_alone_and_then_taken_over(
-    organisation: Organisation, start: Callable[..., subprocess.Popen[str]]
+    organisation: Organisation, start: Callable[..., ForkedProcess]
 ) -> None:
     export_id, kind = make_export(organisation), KINDS["a version as token"]
     process = start("hold", export_id)
-    assert process.stdout is not None
-    tokens = json.loads(process.stdout.readline())
+    tokens = json.loads(process.read_line())
     os.kill(process.pid, signal.SIGKILL)
     process.wait(SECONDS)
     dead = Lease(export_id, tokens[str(export_id)])

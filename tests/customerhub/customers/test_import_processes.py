@@ -1,11 +1,5 @@
 """Imports in processes of their own: killed in the middle, and several at once."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from sqlalchemy import func, select
 
@@ -15,10 +9,10 @@ from jobs import imports
 from models import Account, Address, Customer, History, OutboxMessage, User, customer_department
 from models.base import db
 from models.enums import Role, TransferState
+from tests.support.forked_processes import start_program
 from tests.support.imports import confirm_import, get_import, import_now, list_customers, upload_and_check
 from tests.support.workbooks import build_workbook, valid_row
 
-ROOT = Path(__file__).resolve().parents[3]
 ROWS = 200
 SECONDS = 240  # before the test itself is given up; how long it takes is another matter
 
@@ -29,34 +23,12 @@ def start(settings):
     started = []
 
     def start(*words):
-        db.session.commit()
-        environment = os.environ | {
-            "DATABASE_URL": settings.database_url,
-            "HUB_DATA_DIR": str(settings.data_dir),
-            "HUB_SECRET_KEY": "tests",
-            "REDIS_URL": settings.redis_url,
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.importing_process", *map(str, words)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+        started.append(start_program(settings, "tests.processes.importing_process", *words))
+        return started[-1]
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
-
-
-def read_answer(process):
-    printed, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0
-    return json.loads(printed.splitlines()[-1])
+        process.end()
 
 
 def written_counts():
@@ -78,9 +50,8 @@ def test_a_save_killed_in_the_middle_has_done_nothing_and_can_be_run_again(impor
     import_id = upload_and_check(build_workbook([valid_row(number) for number in range(ROWS)]), import_org)
     confirm_import(import_id, import_org)
     process = start("save", import_id, 3)
-    assert process.stdout.readline() == "here\n"
-    process.kill()
-    process.communicate()
+    assert process.read_line() == "here\n"
+    process.end()
     assert written_counts() == [0] * 6
     assert get_import(import_id, import_org).state is TransferState.SAVING
     db.session.rollback()
@@ -94,11 +65,10 @@ def test_a_command_killed_in_the_middle_has_done_nothing(import_org, start, tmp_
     path = tmp_path / "customers.xlsx"
     path.write_bytes(build_workbook([valid_row(number) for number in range(ROWS)]).getvalue())
     process = start("file", path, import_org.id, 4)
-    assert process.stdout.readline() == "here\n"
-    process.kill()
-    process.communicate()
+    assert process.read_line() == "here\n"
+    process.end()
     assert written_counts() == [0] * 6
-    assert read_answer(start("file", path, import_org.id))["new"] == ROWS
+    assert start("file", path, import_org.id).read_answer(SECONDS)["new"] == ROWS
     assert_complete(import_org, ROWS)
 
 
@@ -108,11 +78,10 @@ def test_two_commands_at_once_make_each_customer_once(import_org, start, tmp_pat
     path.write_bytes(build_workbook([valid_row(number) for number in range(ROWS)]).getvalue())
     organisation_id = import_org.id  # asked before the file is locked
     first = start("file", path, organisation_id, 2)
-    assert first.stdout.readline() == "here\n"
+    assert first.read_line() == "here\n"
     others = [start("file", path, organisation_id) for _ in range(2)]
-    first.stdin.write("\n")
-    first.stdin.flush()
-    answers = [read_answer(process) for process in (first, *others)]
+    first.write_line()
+    answers = [process.read_answer(SECONDS) for process in (first, *others)]
     assert sorted(answer_data["new"] for answer_data in answers) == [0, 0, ROWS]
     assert sorted(answer_data["unchanged"] for answer_data in answers) == [0, ROWS, ROWS]
     assert_complete(import_org, ROWS)
@@ -125,12 +94,11 @@ def test_two_saves_at_once_make_each_customer_once_and_one_looks_again(import_or
     for import_id in ids:
         confirm_import(import_id, import_org)
     first = start("save", ids[0], 2)
-    assert first.stdout.readline() == "here\n"
+    assert first.read_line() == "here\n"
     second = start("save", ids[1])
-    first.stdin.write("\n")
-    first.stdin.flush()
-    assert read_answer(first) == {"state": "done", "problem": None}
-    second_answer = read_answer(second)
+    first.write_line()
+    assert first.read_answer(SECONDS) == {"state": "done", "problem": None}
+    second_answer = second.read_answer(SECONDS)
     assert second_answer["state"] == "ready"
     assert "Customers were changed after this file was checked" in second_answer["problem"]
     assert get_import(ids[1], import_org).unchanged_rows == ROWS
@@ -142,11 +110,10 @@ def test_one_save_run_by_two_workers_saves_once(import_org, start):
     import_id = upload_and_check(build_workbook([valid_row(number) for number in range(ROWS)]), import_org)
     confirm_import(import_id, import_org)
     first = start("save", import_id, 2)
-    assert first.stdout.readline() == "here\n"
+    assert first.read_line() == "here\n"
     second = start("save", import_id)
-    first.stdin.write("\n")
-    first.stdin.flush()
-    assert [read_answer(first)["state"], read_answer(second)["state"]] == ["done", "done"]
+    first.write_line()
+    assert [first.read_answer(SECONDS)["state"], second.read_answer(SECONDS)["state"]] == ["done", "done"]
     assert_complete(import_org, ROWS)
 
 
@@ -157,7 +124,7 @@ def test_somebody_who_saves_a_customer_meanwhile_is_not_overrun(import_org, star
     import_id = upload_and_check(build_workbook([valid_row(number) for number in range(ROWS)]), import_org)
     confirm_import(import_id, import_org)
     process = start("save", import_id, 2)
-    assert process.stdout.readline() == "here\n"
+    assert process.read_line() == "here\n"
     with history.act_as(import_org.actor, "screen"):
         db.session.add(
             Customer(
@@ -171,9 +138,8 @@ def test_somebody_who_saves_a_customer_meanwhile_is_not_overrun(import_org, star
             )
         )
         db.session.commit()
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert read_answer(process)["state"] == "ready"
+    process.write_line()
+    assert process.read_answer(SECONDS)["state"] == "ready"
     assert [customer.name for customer in list_customers(import_org)] == ["Typed"]
     imported = get_import(import_id, import_org)
     assert (imported.new_rows, imported.changed_rows) == (ROWS - 1, 1)
@@ -190,7 +156,7 @@ def test_memory_does_not_grow_with_the_file(import_org, start, tmp_path):
         path.write_bytes(
             build_workbook([valid_row(number, address=f"{number} " * 20) for number in range(rows)]).getvalue()
         )
-        result = read_answer(start("dry", path, organisation_id))
+        result = start("dry", path, organisation_id).read_answer(SECONDS)
         assert result["new"] == rows
         peaks.append(result["peak"])
     assert peaks[1] - peaks[0] < 20, peaks

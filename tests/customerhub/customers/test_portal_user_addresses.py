@@ -1,6 +1,5 @@
 """Email addresses that already have an account, and processes that save the same one at once."""
 
-import multiprocessing
 from contextlib import suppress
 
 import pytest
@@ -30,7 +29,7 @@ from tests.support.portal_users import (
     save_and_commit,
     single_user,
 )
-from tests.support.races import start_concurrently
+from tests.support.races import get_process_context, start_concurrently
 
 
 def stored_values(user):
@@ -192,11 +191,11 @@ def _save_in_a_process(url, folder, key, organisation_id, numbers, barrier, resu
 
 @pytest.mark.slow
 def test_processes_that_save_the_same_addresses_at_once_make_one_user_each(import_org, settings, tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(3), spawn.Queue()
+    context = get_process_context()
+    barrier, results = context.Barrier(3), context.Queue()
     count, url = 6, settings.database_url
     processes = [
-        spawn.Process(
+        context.Process(
             target=_save_in_a_process, args=(url, tmp_path, key, import_org.id, list(range(count)), barrier, results)
         )
         for key in range(3)

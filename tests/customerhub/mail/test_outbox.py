@@ -1,6 +1,5 @@
 """The outbox: one mail for one reason, announced once it is committed."""
 
-import multiprocessing
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -20,6 +19,7 @@ from models.enums import OutboxState
 from tests.support.databases import settings_for
 from tests.support.outbox import NOW, enqueue_message
 from tests.support.people import make_customer, make_organisation, system_actor
+from tests.support.races import get_process_context
 from tests.support.services import replaced_services
 
 LINK = "https://hub.example.com/set-password/eyJmb3IiOjF9.Ab-c_d"
@@ -82,11 +82,11 @@ def _enqueue_in_process(url: str, folder: Any, organisation_id: int, barrier: An
 @pytest.mark.slow
 def test_two_processes_that_put_at_once_make_one_message(session, organisation, settings, tmp_path):
     session.commit()
-    spawn = multiprocessing.get_context("spawn")
-    barrier, message_ids = spawn.Barrier(2), spawn.Queue()
+    context = get_process_context()
+    barrier, message_ids = context.Barrier(2), context.Queue()
     arguments = (settings.database_url, tmp_path, organisation.id, barrier, message_ids)
     session.commit()
-    processes = [spawn.Process(target=_enqueue_in_process, args=arguments) for _ in range(2)]
+    processes = [context.Process(target=_enqueue_in_process, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:

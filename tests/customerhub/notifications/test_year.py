@@ -5,13 +5,10 @@ doubled or late beyond the gap, by an account that walks over the calendar.
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +18,9 @@ from customerhub.core import history
 from models import ComplianceDocument, Customer, OutboxMessage, Reminder
 from models.base import db
 from tests.customerhub.notifications.reference_calendar import ExpectedReminder, ReminderAudit, ReminderSubject
+from tests.support.forked_processes import start_program
 from tests.support.reminder_data import ReminderOrg, make_reminder_org
 
-ROOT = Path(__file__).resolve().parents[3]
 FIRST, DAYS, CUSTOMERS = date(2025, 3, 1), 365, 200
 LONGEST_GAP, KILLS = 10, 16
 Change = tuple[Any, int, str, Any]  # model, id, column, value
@@ -44,49 +41,29 @@ class Worker:
     """A process that does the daily job, and is followed by another where it is killed."""
 
     def __init__(self, settings: Any) -> None:
-        environment = os.environ | {
-            "DATABASE_URL": settings.database_url,
-            "HUB_DATA_DIR": str(settings.data_dir),
-            "HUB_SECRET_KEY": "tests",
-            "REDIS_URL": settings.redis_url,
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.reminding_process"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = start_program(settings, "tests.processes.reminding_process")
         self._working = self._wait_for_work()
 
     def _wait_for_work(self) -> int:
         """The number of the process that is ready to work. What a killed one had answered before is thrown away."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._process.read_line()
         while not line.startswith("ready "):
             assert line, "it has ended"
-            line = self._process.stdout.readline()
+            line = self._process.read_line()
         return int(line.removeprefix("ready "))
 
     def send_day(self, organisation_id: int, day: date) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{organisation_id} {day}\n")
-        self._process.stdin.flush()
+        self._process.write_line(f"{organisation_id} {day}")
 
     def read_answer(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
+        return int(self._process.read_line())
 
     def kill(self) -> None:
         os.kill(self._working, signal.SIGKILL)
         self._working = self._wait_for_work()
 
     def stop(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            stream.close()
-        self._process.wait(60)
+        self._process.end()
 
 
 def make_subjects(reminder_org: ReminderOrg, dice: random.Random) -> None:

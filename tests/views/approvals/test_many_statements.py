@@ -17,7 +17,7 @@ from tests.support.screen_rows import UPDATE_VALUES, make_bare_customer, make_cu
 from tests.support.statements import record_statements
 from tests.support.two_organisations import TwoOrganisations, change_row
 
-FEW, MANY = 10, 100
+FEW, MANY = 4, 24
 
 Values = dict[str, Any]
 
