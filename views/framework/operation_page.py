@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
@@ -22,6 +22,7 @@ from views.http import form_tokens
 from views.http.urls import parse_id
 
 TOO_MANY_ROWS = f"You can select up to {MAX_ROWS} rows at a time."
+MAX_ADDRESS_LENGTH = 8000  # a web server takes 8190 characters with the method around it
 CHANGED_MEANWHILE = "Changed by another user after you opened this page. Please review it again"
 
 
@@ -41,8 +42,12 @@ class OperationMixin(Screen):
         ]
 
     def operation_url(self, operation: str, ids: Sequence[Any], back: str | None = None) -> str:
-        """The page of an operation on these rows; `back` is the query of the list that it leads back to."""
-        return url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids), back=back or None)
+        """The page of an operation on these rows; `back` is the query of the list that it leads back to, where there is
+        room for it.
+        """
+        url = url_for(f"{self.endpoint}.operation_view", operation=operation, id=list(ids))
+        whole_url = f"{url}&{urlencode({'back': back})}" if back else url
+        return whole_url if len(whole_url) <= MAX_ADDRESS_LENGTH else url
 
     def _list_url(self) -> str:
         """The list as it was left: with the filters, the order and the page that the address says."""

@@ -180,8 +180,10 @@ def test_five_hundred_rows_at_once(organisations: TwoOrganisations, manager: Bro
 def test_the_address_of_the_most_rows_fits_into_a_request_line(organisations: TwoOrganisations, manager: Browser):
     """Longer than the web server takes, people would be shown an error page of its own."""
     ids = [str(10**10 + number) for number in range(MAX_ROWS)]
-    answer = manager.post("/admin/customers/action/", {"rowid": ids, "action": "assign"})
+    query = "?search=" + "%20x" * 60
+    answer = manager.post("/admin/customers/action/", {"rowid": ids, "action": "assign", "back": query})
     assert answer.status_code == 303
+    assert answer.location.count("id=") == MAX_ROWS
     assert len(f"GET {answer.location} HTTP/1.1\r\n") <= MAX_REQUEST_LINE <= 8190
 
 

@@ -36,7 +36,7 @@ document.querySelectorAll('.crumbs a, .form-foot a').forEach(leadBack);
 
 const [, home] = location.pathname.match(/^(.*\/)(?:details|edit|operation\/[^/]+)\/$/) ?? [];
 const memory = home && load(home);
-if (memory) {
+if (memory && memory.query.length < 2000) { // an address has its limits
   document.querySelectorAll(`main a[href*="${home}operation/"]`).forEach((link) => {
     const url = new URL(link.href);
     url.searchParams.set('back', memory.query);
