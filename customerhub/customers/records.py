@@ -21,7 +21,7 @@ from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from models import Account, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind, IncreaseProfile
+from models.enums import AddressKind
 from models.keys import remove_invisible
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -232,11 +232,10 @@ def _complete_record(customer: Customer, context: SavingContext) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
         customer.status_id = require_default_status(context.status).id
-    if customer.annual_increase_profile is None:
-        customer.annual_increase_profile = IncreaseProfile.NONE  # the default of a row that is not flushed yet
     names = ("relationship_note", "annual_increase_profile")
     for name, value in rules.derive_values({name: getattr(customer, name) for name in names}).items():
-        setattr(customer, name, value)
+        if getattr(customer, name) != value:
+            setattr(customer, name, value)
     if _has_promotion_changed(customer):
         customer.promotional_set_at, customer.promotional_set_by_id = context.now, context.actor.id
 

@@ -121,15 +121,15 @@ def test_errors_are_shown_beside_the_conflict(
         first_browser,
         second_browser,
         {"website": "first.example"},
-        {"year_end_day": "abc", "contact_number": "0815"},
+        {"number_of_users": "abc", "contact_number": "0815"},
     )
     form = parse_form(answer.text)
-    assert (form["website"], form["year_end_day"], form["contact_number"]) == (
+    assert (form["website"], form["number_of_users"], form["contact_number"]) == (
         ["https://first.example"],
         ["abc"],
         ["0815"],
     )
-    save_again(organisations, second_browser, answer, year_end_day="")
+    save_again(organisations, second_browser, answer, number_of_users="")
     assert get_customer(organisations).contact_number == "0815"
 
 
