@@ -270,7 +270,8 @@ def _select_numbers(first: int, last: int, step: int) -> Select[Any]:
 def _build_bound_condition(first_sort: Any, bound: Any) -> ColumnElement[bool]:
     """The condition of those not after `bound` in the order; PostgreSQL has blanks first when it sorts downwards."""
     column = _list_columns([first_sort])[0]
-    return or_(column >= bound, column.is_(None)) if _is_descending(first_sort) else column <= bound
+    value = literal(bound, column.type)  # of a yes or no too, which is compared with no bare True
+    return or_(column >= value, column.is_(None)) if _is_descending(first_sort) else column <= value
 
 
 # --- Orders ---------------------------------------------------------------------------------------------------

@@ -196,13 +196,20 @@ _DECLARED_COLUMNS = (
         ),
     ),
 )
+# Fields that lists call otherwise than the form does.
+FIELD_LABELS = {
+    "account_number": "Account no.",
+    "dealer_id": "Partner (dealer code)",
+    "created_at": "Created",
+}
+
 # Every other field of the record. With them an export of all columns has what an import takes.
 COLUMNS = (
     *_DECLARED_COLUMNS,
     *build_columns(
         Customer,
         list_other_fields(*(each.name for each in _DECLARED_COLUMNS)),
-        labels={"review_frequency": "Review frequency", "created_at": "Created"},
+        labels=FIELD_LABELS,
     ),
 )
 
@@ -275,4 +282,4 @@ _DECLARED_FILTERS = (
     ),
 )
 _DECLARED_FILTER_FIELDS = ("is_prospect", "portal_access", *(each.name for each in _DECLARED_FILTERS))
-FILTERS = (*_DECLARED_FILTERS, *build_filters(Customer, list_other_fields(*_DECLARED_FILTER_FIELDS)))
+FILTERS = (*_DECLARED_FILTERS, *build_filters(Customer, list_other_fields(*_DECLARED_FILTER_FIELDS), FIELD_LABELS))

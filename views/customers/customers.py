@@ -146,11 +146,20 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
                 return self._choose_other(customer)
         elif operation == MERGE.name and len(ids) > 2 and self.actor.has_permission(MERGE.permission):
             flash(f"{TWO_REQUIRED_TEXT}.", "warning")
-            return redirect(url_for("customers.index_view"), 303)
+            return redirect(self._list_url(), 303)
         response = super().operation_view(operation)
         if operation != MERGE.name or request.method != "POST":
             return response
         return self._after_merging(ids) or response
+
+    @expose("/available/")
+    def available_view(self) -> Any:
+        """As of every list; merging is of two."""
+        entries = super().available_view()
+        if len(set(request.args.getlist("id"))) <= 2:
+            return entries
+        refusal = {"count": 0, "reason": TWO_REQUIRED_TEXT}
+        return [entry | refusal if entry["name"] == MERGE.name else entry for entry in entries]
 
     def _after_merging(self, ids: list[str]) -> ViewResponse | None:
         """To the one of the two that stays; None where they are two still."""

@@ -29,9 +29,9 @@ def build_columns(model: Any, names: Iterable[str], labels: Mapping[str, str]) -
     return tuple(_build_column(model, name, labels.get(name) or label_for(model, name)) for name in names)
 
 
-def build_filters(model: Any, names: Iterable[str]) -> tuple[Filter, ...]:
-    """A filter for each of these columns of the table of `model`."""
-    return tuple(_build_filter(model, name) for name in names)
+def build_filters(model: Any, names: Iterable[str], labels: Mapping[str, str]) -> tuple[Filter, ...]:
+    """A filter for each of these columns of the table of `model`, called as its column is."""
+    return tuple(_build_filter(model, name, labels.get(name) or label_for(model, name)) for name in names)
 
 
 def short_name(name: str) -> str:
@@ -69,9 +69,15 @@ def _build_column(model: Any, name: str, label: str) -> Column:
 
 
 def _build_reader(name: str, kind: Any) -> Callable[[Any], Any]:
-    """What a row shows; amounts without the currency, which is the same in all rows."""
+    """What a row shows; amounts without the currency, which is the same in all rows, and yes or no as words, which do
+    not stand out: there may be several in a row.
+    """
     if isinstance(kind, Money):
         return lambda row: format_amount(getattr(row, name))
+    if isinstance(kind, Boolean):
+        return lambda row: "Yes" if getattr(row, name) else "No"
+    if isinstance(kind, Integer) and not name.endswith("_id"):
+        return lambda row: getattr(row, name)  # as it is exported and filtered by
     return lambda row: display_value(row, name)
 
 
@@ -94,7 +100,7 @@ def _build_export(attribute: Any, kind: Any, relation: Any) -> Exported:
     return Exported(attribute, kind=kinds.get(python_type, number_kind))
 
 
-def _build_filter(model: Any, name: str) -> Filter:
+def _build_filter(model: Any, name: str, label: str) -> Filter:
     column = inspect(model).columns[name]
     options: dict[str, Any] = {"nullable": column.nullable}
     source = source_of(column, MODELS_BY_TABLE)
@@ -108,4 +114,4 @@ def _build_filter(model: Any, name: str) -> Filter:
         options |= {"kind": "date"}
     elif isinstance(column.type, ScaledDecimal | Integer):
         options |= {"kind": "number"}
-    return Filter(short_name(name), label_for(model, name), getattr(model, name), **options)
+    return Filter(short_name(name), label, getattr(model, name), **options)

@@ -19,6 +19,7 @@ from views.framework.formatting import current_formats, format_date, get_today
 from views.framework.labels import member_label
 from views.http.urls import MAX_ID_DIGITS
 
+MAX_INTEGER = 2**31 - 1  # as much as a column of whole numbers holds
 WITHIN = "in"  # the operator whose value is the name of a span of days
 UNVALUED = ("blank", "filled")  # operators that need no value
 
@@ -50,7 +51,9 @@ class Filter:
 
     def list_operators(self) -> list[tuple[str, str]]:
         blank = [("blank", "is empty"), ("filled", "is not empty")] if self.nullable and self.kind != "yes" else []
-        return [*self.OPERATORS[self.kind], *blank]
+        operators = [*self.OPERATORS[self.kind], *blank]
+        # Of several rows of another table one may be none of them while another is.
+        return operators if self.owner is None else [each for each in operators if each[0] != "not"]
 
     def list_options(self) -> list[tuple[str, str]] | None:
         if self.kind == "yes":
@@ -131,7 +134,10 @@ class Filter:
         if not isinstance(kind, ScaledDecimal):
             if len(value) > MAX_ID_DIGITS:
                 raise ValueError(value)
-            return int(value)
+            whole_number = int(value)
+            if abs(whole_number) > MAX_INTEGER:
+                raise ValueError(value)
+            return whole_number
         number = money.parse_amount(value, places=kind.places)
         if abs(number) > kind.limit:
             raise Invalid("too large")

@@ -19,7 +19,7 @@ from models.enums import Risk
 from tests.support import factories as make
 
 COUNT = 4_500  # more than twice what is walked along an order before all matches are looked up
-SORTS = ("sort_name", "reference_key", "account_number", "start_date")
+SORTS = ("sort_name", "reference_key", "account_number", "start_date", "portal_access")
 LIMIT = 21
 # What each finds, along the order of the names.
 SEARCH_TEXTS = (
@@ -59,6 +59,7 @@ def build_rows(organisation: Organisation, status_id: int, region_id: int) -> li
             else f"{dice.choice(('Ref', 'REF', 'Al'))}-{dice.randrange(10**6)}-{number}",
             "registration_number": f"N{number}",
             "is_prospect": is_prospect,
+            "portal_access": number % 4 == 0,
             "email": f"office{dice.randrange(100)}@example.com",
             "start_date": None if is_prospect else date(2026, 1, 1) - timedelta(days=dice.randrange(50)),
             "risk": Risk.LOW,
@@ -116,7 +117,7 @@ def sort_in_python(rows: list[dict[str, Any]], column: str, *, descending: bool)
 
 
 def type_of_blank(column: str) -> Any:
-    return date.min if column == "start_date" else ""
+    return {"start_date": date.min, "portal_access": False}.get(column, "")
 
 
 def build_order(column: str, *, descending: bool) -> list[Any]:

@@ -116,3 +116,26 @@ def test_deleting_a_record_leads_back_to_the_list_as_it_was(organisations: TwoOr
     answer = admin.submit(f"/admin/departments/operation/delete/?id={row.id}&back=%3Fsort%3Dname%26desc%3D1")
     assert answer.status_code == 303
     assert answer.location == "/admin/departments/?sort=name&desc=1"
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -(2**31 - 1), 2**31, 99999999999, 10**18])
+@pytest.mark.parametrize("operator", ["is", "from", "to"])
+def test_a_number_larger_than_the_column_holds_is_refused(admin: Browser, number: int, operator: str):
+    page = admin.get(f"/admin/customers/?f=number_of_users:{operator}:{number}")
+    assert page.status_code == 200
+    assert ("is not a valid value for the filter" in page.text) == (abs(number) > 2**31 - 1)
+
+
+def test_filters_are_called_as_their_columns(admin: Browser):
+    columns = re.findall(r"<span>([^<]+)</span></label>", admin.get("/admin/list/customers/columns").text)
+    filters = re.findall(r'<summary class="menu-item">([^<]+)<', admin.get("/admin/customers/filter/").text)
+    assert {"Account no.", "Created", "Partner (dealer code)"} <= set(columns) & set(filters)
+    assert not {"Dealer", "Account number"} & {*columns, *filters}
+    assert {*columns} - {*filters} == {"Balance", "Address"}
+
+
+def test_of_several_documents_none_is_asked_for(admin: Browser):
+    """One customer may have a document of one template and one of another."""
+    form = admin.get("/admin/customers/filter/?name=document_template").text
+    assert "is any of" in form or 'name="op" value="is"' in form
+    assert "is none of" not in form

@@ -19,6 +19,7 @@ from tests.support.row_changes import changes_since, describe_changes, last_chan
 from tests.support.screen_rows import make_bare_customer, make_blacklisted_customer, make_customer_in_stage
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.approvals.blacklist import REMOVAL, REQUEST
+from views.customers.merge import TWO_REQUIRED_TEXT
 from views.framework.operation import MAX_ROWS, Operation, run_operation
 
 
@@ -356,3 +357,14 @@ def test_a_list_is_told_what_can_be_done_to_which_rows(organisations: TwoOrganis
     foreign = organisations.foreign.customers[0]
     assert manager.get(f"/admin/customers/available/?id={new.id}&id={foreign}").status_code == 404
     assert manager.get("/admin/customers/available/").status_code == 404
+
+
+def test_only_two_are_merged(organisations: TwoOrganisations, manager: Browser, bare_customers: list[int]):
+    def find_merge(*ids: int) -> dict[str, Any]:
+        answer = manager.get("/admin/customers/available/?" + "&".join(f"id={key}" for key in ids))
+        return next(each for each in answer.json if each["name"] == "merge")
+
+    assert find_merge(*bare_customers[:2])["count"] == 2
+    assert find_merge(*bare_customers) == {"name": "merge", "count": 0, "reason": TWO_REQUIRED_TEXT}
+    url = operation_url("merge", *bare_customers) + "&back=%3Fsort%3Dname"
+    assert manager.get(url).location == "/admin/customers/?sort=name"

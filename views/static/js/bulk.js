@@ -50,8 +50,8 @@ async function askWhatCanBeDone() {
   const turn = ++asked;
   const url = `${bar.dataset.available}?${new URLSearchParams(ids.map((id) => ['id', id]))}`;
   const response = await fetch(url).catch(() => null);
-  if (turn !== asked || !response?.ok) return; // others are ticked by now, or nobody knows: the operation's page tells
-  arrangeActions(await response.json(), ids.length);
+  const available = response?.ok ? await response.json() : []; // nobody knows: the operation's page tells
+  if (turn === asked) arrangeActions(available, ids.length); // else others are ticked by now
 }
 if (bar) arrangeActions([], Infinity); // all of them, until it is known
 

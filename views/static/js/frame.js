@@ -58,7 +58,7 @@ document.addEventListener('keydown', (event) => {
     event.preventDefault();
     close(menu, true);
   } else if (menu && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
-    const entries = [...menu.querySelectorAll('.menu-item')].filter((entry) => entry.offsetParent !== null || entry.getClientRects().length);
+    const entries = [...menu.querySelectorAll('.menu-item:not([disabled])')].filter((entry) => entry.offsetParent !== null || entry.getClientRects().length);
     const here = entries.indexOf(document.activeElement);
     if (!entries.length || (here < 0 && document.activeElement !== menu.querySelector('summary'))) return;
     event.preventDefault();
@@ -156,4 +156,9 @@ for (const box of document.querySelectorAll('input[data-keep]')) {
     box.checked = localStorage.getItem(box.dataset.keep) === 'on';
     box.addEventListener('change', () => localStorage.setItem(box.dataset.keep, box.checked ? 'on' : 'off'));
   } catch { /* a browser that keeps nothing */ }
+}
+
+// What one person looked at is not the next one's to see.
+if (document.body.classList.contains('bare')) {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith('list:')) sessionStorage.removeItem(key);
 }

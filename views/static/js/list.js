@@ -93,6 +93,8 @@ document.addEventListener('toggle', async (event) => {
   const menu = event.target;
   if (!menu.open) return;
   if (menu.dataset.source) await bring(menu);
-  const box = menu.querySelector('.filter-form, .filter-list, .columns-form')?.querySelector('[data-narrow], [name="value"]:not([hidden]), [name="span"]');
+  const boxes = menu.querySelector('.filter-form, .filter-list, .columns-form')?.querySelectorAll('[data-narrow], [name="value"], [name="span"], [name="op"]') ?? [];
+  const shown = [...boxes].filter((box) => box.getClientRects().length);
+  const box = shown.find((each) => each.name !== 'op') ?? shown[0];
   if (menu.open && box && !menu.contains(document.activeElement?.closest('input, select'))) box.focus();
 }, true);

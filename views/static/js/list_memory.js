@@ -46,20 +46,21 @@ if (memory && memory.query.length < 2000) { // an address has its limits
 
 // The neighbours of a record, on the same tab of it; at the end of a page of the list those on the next one.
 const id = (address) => new URL(address, location.href).searchParams.get('id');
-function linkTo(link, address) {
+function buildRecordUrl(address) {
   const url = new URL(address, location.href);
   const tab = new URLSearchParams(location.search).get('tab');
   if (tab) url.searchParams.set('tab', tab);
-  link.href = url;
+  return url;
 }
 async function turnPage(event, query) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the list, in a window of its own
   event.preventDefault();
   const url = new URL(query, new URL(home, location.href));
   const response = await fetch(url).catch(() => null);
   const found = response?.ok && describeList(new DOMParser().parseFromString(await response.text(), 'text/html'), url);
   if (!found || !found.rows.length) { location.href = url; return; }
   save(home, found);
-  location.href = event.target.closest('[rel="next"]') ? found.rows[0] : found.rows.at(-1);
+  location.href = buildRecordUrl(event.target.closest('[rel="next"]') ? found.rows[0] : found.rows.at(-1));
 }
 const neighbours = document.querySelector('.neighbours');
 const place = memory && neighbours ? memory.rows.findIndex((row) => id(row) === id(location.href)) : -1;
@@ -67,7 +68,7 @@ if (place >= 0 && (memory.rows.length > 1 || memory.prev || memory.next)) {
   for (const [rel, step] of [['prev', -1], ['next', 1]]) {
     const link = neighbours.querySelector(`[rel="${rel}"]`);
     const row = memory.rows[place + step];
-    if (row) linkTo(link, row);
+    if (row) link.href = buildRecordUrl(row);
     else if (memory[rel]) {
       link.href = new URL(memory[rel], new URL(home, location.href));
       link.addEventListener('click', (event) => turnPage(event, memory[rel]));
