@@ -14,7 +14,7 @@ function updateSelection() {
     box.indeterminate = on > 0 && on < all.length;
   });
   clearTimeout(asking);
-  if (on) asking = setTimeout(askWhatCanBeDone, 120);
+  if (on && bar.dataset.available) asking = setTimeout(askWhatCanBeDone, 120);
 }
 
 // In sight are the first actions that can be done to the rows that are ticked. The rest is in a menu, what cannot be
