@@ -190,7 +190,19 @@ NAMED_ELSEWHERE = frozenset(
 
 # Methods that a class of ours overrides, named by the framework: smtplib, io, rq, wtforms, logging and waitress.
 FRAMEWORK_OVERRIDES = frozenset(
-    {"data", "filter", "getreply", "heartbeat", "process", "procline", "readable", "readinto", "received", "service"}
+    {
+        "data",
+        "filter",
+        "getreply",
+        "heartbeat",
+        "process",
+        "procline",
+        "readable",
+        "readinto",
+        "received",
+        "service",
+        "unsubscribe",
+    }
 )
 
 

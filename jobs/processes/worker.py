@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from flask import Flask
 from redis import Redis
-from redis.client import Pipeline
+from redis.client import Pipeline, PubSub, PubSubWorkerThread
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
 from rq.exceptions import StopRequested
@@ -91,6 +92,27 @@ class HubWorker(Worker):
                 pipeline.expire(self.key, self.worker_ttl + 60)
                 pipeline.execute()
 
+    def unsubscribe(self) -> None:
+        """End the thread that listens for commands, without a word to the server: the thread may be losing the
+        connection at this very moment, and two at once on one connection fail in any way.
+        """
+        if self.pubsub_thread is None:
+            return
+        self.pubsub_thread.stop()
+        with suppress(Exception):
+            self.pubsub.close()
+        self.pubsub_thread.join(timeout=1)
+        self.pubsub_thread = None
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: PubSub, pubsub_thread: PubSubWorkerThread) -> None:
+        """As RQ's where the server is away; whatever else ends the listening, which begins anew with the next try."""
+        if isinstance(exc, RedisConnectionError) and self.pubsub_thread is pubsub_thread:
+            super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
+            return
+        pubsub_thread.stop()
+        is_closed = self.pubsub_thread is not pubsub_thread or isinstance(exc, (AttributeError, OSError, ValueError))
+        log.log(logging.DEBUG if is_closed else logging.WARNING, "no longer listening for commands: %s", exc)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The first thing in a job's process."""
         die_with_parent(self.pid or 0)
@@ -141,8 +163,7 @@ def _prepare_next_try(worker: HubWorker | None, pause: float) -> None:
     """Leave nothing of the failed try behind, and wait for `pause` seconds or until `worker` is to stop."""
     if worker:
         worker.executions.clear()
-        with suppress(RedisError):
-            worker.unsubscribe()  # type: ignore[no-untyped-call]
+        worker.unsubscribe()
     deadline = time.monotonic() + pause
     while (left := deadline - time.monotonic()) > 0 and not (worker and worker.is_stop_requested):
         time.sleep(min(left, MAX_NAP))
