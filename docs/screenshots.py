@@ -45,9 +45,13 @@ def take_screenshot(page: Page, name: str, height: int = 900) -> None:
 
 def edit_customer(page: Page) -> None:
     """Changes that the history can tell of."""
-    changes = {"credit_limit": "25000", "contact_number": "+49 30 4048 530", "website": "aurora.example"}
-    for name, value in changes.items():
-        page.goto("/admin/customers/edit/?id=1#financial")
+    changes = (
+        ("financial", "credit_limit", "25000"),
+        ("financial", "contact_number", "+49 30 4048 530"),
+        ("identity", "website", "aurora.example"),
+    )
+    for tab, name, value in changes:
+        page.goto(f"/admin/customers/edit/?id=1#{tab}")
         field(page, name).fill(value)
         page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/details/**")
