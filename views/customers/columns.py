@@ -213,6 +213,13 @@ COLUMNS = (
     ),
 )
 
+
+def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkFilter:
+    """A filter by rows of `target` that the link table of `column` has for a customer."""
+    row_key = column.table.c.customer_id
+    return LinkFilter(name, label, column, "select", source=Source(target), row_key=row_key, model=Customer)
+
+
 _DECLARED_FILTERS = (
     Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
     Filter("risk", "Risk", Customer.risk, "select", members=Risk),
@@ -262,24 +269,8 @@ _DECLARED_FILTERS = (
         model=Customer,
     ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
-    LinkFilter(
-        "departments",
-        "Departments",
-        customer_department.c.department_id,
-        "select",
-        source=Source(Department),
-        row_key=customer_department.c.customer_id,
-        model=Customer,
-    ),
-    LinkFilter(
-        "invoice_types",
-        "Invoice types",
-        customer_invoice_type.c.invoice_type_id,
-        "select",
-        source=Source(InvoiceType),
-        row_key=customer_invoice_type.c.customer_id,
-        model=Customer,
-    ),
+    _build_link_filter("departments", "Departments", customer_department.c.department_id, Department),
+    _build_link_filter("invoice_types", "Invoice types", customer_invoice_type.c.invoice_type_id, InvoiceType),
 )
 _DECLARED_FILTER_FIELDS = ("is_prospect", "portal_access", *(each.name for each in _DECLARED_FILTERS))
 FILTERS = (*_DECLARED_FILTERS, *build_filters(Customer, list_other_fields(*_DECLARED_FILTER_FIELDS), FIELD_LABELS))

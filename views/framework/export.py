@@ -41,7 +41,7 @@ class ExportMixin(Screen):
             abort(404)
         if not self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
             abort(403)
-        args = list_page.parse_list_args(request.args, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        args = self.parse_list_args(request.args)
         columns = list_preferences.load_settings(current_user.id, self.endpoint).visible_columns(self.columns)
         keys, filter_errors = self._row_ids(args, DIRECT_ROWS + 1)
         list_page.flash_filter_errors(filter_errors)
@@ -96,7 +96,7 @@ class ExportMixin(Screen):
         g.actor = actor
         use_formats(db.session.get_one(Organisation, actor.organisation_id))
         parameters = MultiDict(_parse_query(export.query["address"]))
-        args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        args = self.parse_list_args(parameters)
         columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
         keys, _ = self._row_ids(args, MAX_ROWS + 1)
         table = self._build_table(columns, keys[:MAX_ROWS])

@@ -15,6 +15,7 @@ from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.date_ranges import list_date_ranges
 from views.framework.filters import UNVALUED, WITHIN, Filter, combine_conditions, split_values
+from views.framework.operation import Operation
 from views.framework.paging import Pager, build_pager, build_pager_beyond, parse_page
 
 PAGE_SIZES = (20, 50, 100)
@@ -65,9 +66,7 @@ class ListArgs:
         return pairs
 
 
-def parse_list_args(
-    parameters: MultiDict[str, str], columns: Sequence[Column], filters: Sequence[Filter], default_page_size: int
-) -> ListArgs:
+def parse_list_args(parameters: MultiDict[str, str], columns: Sequence[Column], filters: Sequence[Filter]) -> ListArgs:
     """What `parameters` asks for; what it asks for in vain is left out."""
     filters_by_name = {item.name: item for item in filters}
     conditions = []
@@ -82,7 +81,7 @@ def parse_list_args(
         ):
             is_text = filters_by_name[parts[0]].kind == "text"
             conditions.append((parts[0], parts[1], parts[2][:MAX_TEXT_LENGTH] if is_text else parts[2]))
-    size = parameters.get("page_size", default_page_size, type=int)
+    size = parameters.get("page_size", PAGE_SIZES[0], type=int)
     sortable = {column.name for column in columns if column.sort is not None}
     sort = parameters.get("sort", "")
     return ListArgs(
@@ -254,6 +253,11 @@ def build_filter_form(item: Filter, operator: str = "", value: str = "") -> dict
         "value": value,
         "values": split_values(value),
     }
+
+
+def describe_operations(operations: Sequence[Operation]) -> list[dict[str, Any]]:
+    """What the bar below a list offers to do to the ticked rows."""
+    return [{"name": each.name, "label": each.label, "danger": each.danger} for each in operations]
 
 
 def build_list_pager(args: ListArgs, total: int, row_count: int, has_more: bool) -> Pager:

@@ -15,7 +15,6 @@ from customerhub.core.errors import Invalid
 from customerhub.core.validation import clean_text
 from models.base import db
 from models.users import ListPreference, SavedView, User
-from views.framework import list_page
 from views.framework.columns import Column
 
 bp = Blueprint("preferences", __name__, url_prefix="/admin/list")
@@ -92,7 +91,7 @@ def _list_url(view: Any) -> str:
 def columns_page(screen: str) -> Any:
     """The columns to choose from: a page for browsers without scripts, of which the menu of the list takes its part."""
     view = _get_screen(screen)
-    args = list_page.parse_list_args(request.args, view.columns, view.filters, list_page.PAGE_SIZES[0])
+    args = view.parse_list_args(request.args)
     return view.render(
         "screens/columns.html",
         title=view.title,
@@ -129,11 +128,7 @@ def _save_columns(user_id: int, screen: str, names: list[str] | None) -> None:
 def save_view(screen: str) -> Any:
     view = _get_screen(screen)
     submitted = MultiDict((key, text) for key, text in request.form.items(multi=True) if "\x00" not in text)
-    query = (
-        list_page.parse_list_args(submitted, view.columns, view.filters, list_page.PAGE_SIZES[0])
-        .query_string()
-        .removeprefix("?")
-    )
+    query = view.parse_list_args(submitted).query_string().removeprefix("?")
     response = redirect(f"{_list_url(view)}?{query}" if 0 < len(query) <= MAX_ADDRESS_LENGTH else _list_url(view), 303)
     try:
         name = clean_text(request.form.get("name", ""), max_length=60)

@@ -77,7 +77,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
 
     @expose("/")
     def index_view(self) -> ViewResponse:
-        args = list_page.parse_list_args(request.args, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        args = self.parse_list_args(request.args)
         if list_page.is_filter_form():
             return redirect(url_for(f"{self.endpoint}.index_view") + args.query_string())
         settings = list_preferences.load_settings(current_user.id, self.endpoint)
@@ -105,7 +105,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
     ) -> list_page.ListPage:
         choices.preload([*list_page.list_filter_sources(self.filters, args), *self.choice_sources])
         is_unfiltered = not args.search and not args.filters
-        bulk = self._list_bulk_actions()
+        bulk = list_page.describe_operations(self.bulk_operations())
         return list_page.ListPage(
             title=self.title,
             subtitle=self.intro,
@@ -132,10 +132,6 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             banners=self.list_banners(),
         )
 
-    def _list_bulk_actions(self) -> list[dict[str, Any]]:
-        operations = [operation for operation in self.all_operations() if operation.bulk]
-        return [{"name": each.name, "label": each.label, "danger": each.danger} for each in operations]
-
     @expose("/filter/")
     def filter_view(self) -> ViewResponse:
         """The filters to choose from, or the form of the one that is named: pages of their own for browsers without
@@ -144,7 +140,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         item = next((each for each in self.filters if each.name == request.args.get("name")), None)
         if item is None and ("name" in request.args or not self.filters):
             abort(404)
-        args = list_page.parse_list_args(request.args, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        args = self.parse_list_args(request.args)
         filters_url = url_for(f"{self.endpoint}.filter_view")
         query = args.query_string().removeprefix("?")
         return self.render(

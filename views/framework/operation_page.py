@@ -11,7 +11,6 @@ from wtforms import Form
 
 from customerhub.core.errors import Invalid
 from models.base import db
-from views.framework import list_page
 from views.framework.form_binding import attach_errors, fields_of
 from views.framework.labels import capitalize_first
 from views.framework.operation import MAX_ROWS, Operation, OperationPage, run_operation, split_by_availability
@@ -33,6 +32,10 @@ class OperationMixin(Screen):
         """The operations that the actor may run at all."""
         return [operation for operation in self.operations if self.actor.has_permission(operation.permission)]
 
+    def bulk_operations(self) -> list[Operation]:
+        """Those of them that can be done to several rows at once."""
+        return [operation for operation in self.all_operations() if operation.bulk]
+
     def available_operations(self, row: Any) -> list[Operation]:
         """The operations that the actor may run and that can be done to `row` now, as far as is asked beforehand."""
         return [
@@ -52,7 +55,7 @@ class OperationMixin(Screen):
     def _list_url(self) -> str:
         """The list as it was left: with the filters, the order and the page that the address says."""
         parameters = MultiDict(parse_qsl(request.values.get("back", "").removeprefix("?")))
-        args = list_page.parse_list_args(parameters, self.columns, self.filters, list_page.PAGE_SIZES[0])
+        args = self.parse_list_args(parameters)
         return url_for(f"{self.endpoint}.index_view") + args.query_string(page=args.page).removesuffix("?")
 
     def operation_lookups(self) -> dict[str, Any]:
@@ -77,8 +80,7 @@ class OperationMixin(Screen):
         rows = self._selected_rows(request.args.getlist("id"))
         return [
             {"name": operation.name, "count": len(can), "reason": cannot[0][1] if cannot else ""}
-            for operation in self.all_operations()
-            if operation.bulk
+            for operation in self.bulk_operations()
             for can, cannot in [split_by_availability(operation, rows, self.actor)]
         ]
 

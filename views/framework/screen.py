@@ -6,6 +6,7 @@ from typing import Any
 from flask import abort, g
 from flask_login import current_user
 from sqlalchemy import ColumnElement, Select, or_
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 from wtforms import Form
 
@@ -109,6 +110,10 @@ class Screen:
         return path_to(f"{self.endpoint}.details_view", row.id)
 
     # --- What a list asks for ------------------------------------------------------------------------------
+
+    def parse_list_args(self, parameters: MultiDict[str, str]) -> list_page.ListArgs:
+        """What `parameters` of an address ask of this list."""
+        return list_page.parse_list_args(parameters, self.columns, self.filters)
 
     def filtered_query(self, args: list_page.ListArgs) -> tuple[Select[Any], list[str]]:
         """What `args` asks for, and what is to be said of filters that do not fit."""

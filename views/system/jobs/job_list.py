@@ -12,7 +12,7 @@ from jobs.queue import DEFAULT, QueueUnavailable
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage
 from views.framework.formatting import format_datetime
-from views.framework.list_page import ListArgs, ListPage, build_list_pager, column_headings
+from views.framework.list_page import ListArgs, ListPage, build_list_pager, column_headings, describe_operations
 from views.framework.paging import parse_page
 from views.system.jobs.blueprint import bp, describe_queue_failure, parse_job_ids, requested_queue, requested_state
 from views.system.jobs.cells import (
@@ -106,7 +106,7 @@ def _fill_page(
     page.pager = build_list_pager(args, total, len(found_jobs), (args.page + 1) * PAGE_SIZE < total)
     page.empty = {"title": f"No {STATE_HEADINGS[args.place].lower()}", "text": EMPTY_TEXTS[args.place]}
     if operations:
-        page.bulk = [{"name": each.name, "label": each.label, "danger": each.danger} for each in operations]
+        page.bulk = describe_operations(operations)
         page.bulk_url = url_for("schedule.choose") + args.query_string()
     if found_jobs and args.place is JobState.FAILED:
         page.menu_actions = [
