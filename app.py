@@ -19,7 +19,7 @@ from customerhub.core.file_store import FolderStore
 from customerhub.core.services import Services
 from customerhub.customers import credit_check_facts, parts
 from customerhub.reports import performance_report
-from jobs import exports, mail, reports
+from jobs import exports, mail, operations, reports
 from jobs.commands import COMMANDS
 from jobs.queue import init_queue
 from models.base import db
@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[SERVICES] = build_services(settings)
     views.register(app)
     exports.init_exports(app, list_export_builders(app))
+    operations.init_operations(app, {screen.endpoint: screen.perform_run for screen in admin.list_screens(app)})
     for command in COMMANDS:
         app.cli.add_command(command)
     return app

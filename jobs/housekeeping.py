@@ -28,7 +28,7 @@ def clean_up() -> str:
     transfer_age = timedelta(days=cast(Settings, current_app.config["HUB"]).keep_transfers_days)
     removed_counts = {
         "unfinished files": storage.remove_unfinished(older_than=now - UNFINISHED_FILE_AGE),
-        "imports and exports": retention.remove_transfers(older_than=now - transfer_age),
+        "imports, exports and bulk operations": retention.remove_transfers(older_than=now - transfer_age),
         "unused files": retention.remove_unclaimed_files(older_than=now - UNUSED_FILE_AGE),
         "tokens of used forms": retention.delete_used_forms(older_than=now - USED_FORM_AGE),
         "ended sessions": retention.delete_ended_sessions(older_than=now - ENDED_SESSION_AGE),

@@ -17,6 +17,7 @@ from models.customer_parts import (
 )
 from models.history import History
 from models.job_runs import PeriodicRun
+from models.operation_runs import OperationRun, OperationRunRow
 from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
 from models.outbox import MailOutage, OutboxAttachment, OutboxMessage
 from models.reviews import Reminder, Review
@@ -81,6 +82,8 @@ __all__ = [
     "NamedRow",
     "NotificationTemplate",
     "NumberSequence",
+    "OperationRun",
+    "OperationRunRow",
     "Organisation",
     "OrganisationRow",
     "OutboxAttachment",

@@ -253,7 +253,7 @@ class OutboxState(enum.StrEnum):
 
 
 class TransferState(enum.StrEnum):
-    """Where an import or export stands."""
+    """Where an import, an export or an operation on many rows stands."""
 
     QUEUED = "queued"
     CHECKING = "checking"
@@ -271,3 +271,11 @@ class RowOutcome(enum.StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     ERROR = "error"
+
+
+class RunOutcome(enum.StrEnum):
+    """What became of a row that an operation was done to."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"

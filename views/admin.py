@@ -26,6 +26,7 @@ from models import (
     ListExport,
     Location,
     NotificationTemplate,
+    OperationRun,
     Organisation,
     OutboxMessage,
     PaymentMethod,
@@ -64,6 +65,7 @@ from views.setup.tariffs import TariffView
 from views.setup.vat_rates import VatRateView
 from views.system.exports import ExportView
 from views.system.history import HistoryView
+from views.system.operation_runs import OperationRunView
 from views.users.portal_users import PortalUserView
 from views.users.users import UserView
 
@@ -97,6 +99,7 @@ SCREENS = (
     (OutboxView, OutboxMessage, "outbox"),
     (ImportView, CustomerImport, "imports"),
     (ExportView, ListExport, "exports"),
+    (OperationRunView, OperationRun, "operation-runs"),
     (HistoryView, History, "history"),
 )
 _EXTENSION = "hub_screens"

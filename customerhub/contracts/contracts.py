@@ -74,6 +74,13 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
     return contract
 
 
+def check_contract(contract: Contract) -> None:
+    """Raises Invalid with every problem that keeps `contract`, one that there is, from being saved as it now stands."""
+    problems = clean_row(contract) + _problems(contract, _find_profile(contract))
+    if problems:
+        raise Invalid.from_problems(problems)
+
+
 def _follow_profile_status(contract: Contract, profile: Any) -> None:
     """A draft is live where its profile is completed already."""
     if profile.status is ProfileStatus.COMPLETED:

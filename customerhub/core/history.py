@@ -28,6 +28,8 @@ from models import (
     ListExport,
     MailOutage,
     NumberSequence,
+    OperationRun,
+    OperationRunRow,
     OutboxAttachment,
     OutboxMessage,
     PeriodicRun,
@@ -51,6 +53,8 @@ UNTRACKED = (
     MailOutage,
     CustomerImport,
     ListExport,
+    OperationRun,
+    OperationRunRow,
     UsedForm,
     EndedSession,
 )

@@ -87,6 +87,7 @@ NOUNS = {
     "customer_order": "order",
     "customer_import": "import",
     "list_export": "export",
+    "operation_run": "bulk operation",
     "catalog_item": "catalog entry",
     "billed_user": "user to bill",
     "default_value_set": "set of default values",

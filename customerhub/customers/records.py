@@ -21,7 +21,7 @@ from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from models import Account, CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind
+from models.enums import AddressKind, Stage
 from models.keys import remove_invisible
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -30,10 +30,12 @@ BOUNDS: dict[str, tuple[int, int | None]] = {
     "number_of_users": (0, None),
     "credit_limit": (0, None),
     "total_spend": (0, None),
+    "estimated_monthly_revenue": (0, None),
     "low_usage_minimum": (0, None),
     "markup": (-100, 1000),
     "annual_increase_percent": (-100, 1000),
 }
+BILLING_REFERENCE_KEPT = "A live customer keeps a billing reference"
 Cleaner = Callable[[str], Any]
 CLEANERS: dict[str, Cleaner] = {
     "name": lambda text: validation.clean_text(text, max_length=validation.MAX_LENGTHS["name"]),
@@ -48,6 +50,8 @@ CLEANERS: dict[str, Cleaner] = {
     "identity_number": lambda text: validation.clean_text(text, max_length=40),
     "registration_number": lambda text: validation.clean_text(text, max_length=40),
     "vat_number": lambda text: validation.clean_text(text, max_length=40),
+    "credit_reference": lambda text: validation.clean_text(text, max_length=60),
+    "billing_reference": lambda text: validation.clean_text(text, max_length=60),
     "credit_check_company": lambda text: validation.clean_text(text, max_length=120),
     "relationship_note": lambda text: validation.clean_text(text, max_length=1000, multiline=True),
 }
@@ -83,8 +87,8 @@ def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) ->
             customer.organisation_id = actor.organisation_id
         problems = list_record_problems(customer)
         context = load_context(customer, actor)
-        _check_record(customer, problems)
-        _complete_record(customer, context)
+        check_record(customer, problems)
+        complete_record(customer, context)
         _assign_account_number(customer)
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
@@ -101,7 +105,14 @@ def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) ->
     )
 
 
-def _check_record(customer: Customer, problems: Problems) -> None:
+def check_customer(customer: Customer) -> None:
+    """Raises Invalid with every problem that keeps `customer`, as it now stands, from being saved. What only the
+    database knows, such as that a number is taken, is not asked.
+    """
+    check_record(customer, list_record_problems(customer))
+
+
+def check_record(customer: Customer, problems: Problems) -> None:
     """Raises Invalid with `problems` and every other one."""
     problems = (
         problems
@@ -130,6 +141,7 @@ def list_record_problems(customer: Customer) -> list[tuple[str, str]]:
     return (
         _clean_fields(customer)
         + _list_number_problems(customer)
+        + _list_reference_problems(customer)
         + rules.list_missing_fields(required_values_of(customer))
     )
 
@@ -180,6 +192,12 @@ def _list_number_problems(customer: Customer) -> list[tuple[str, str]]:
     return problems
 
 
+def _list_reference_problems(customer: Customer) -> list[tuple[str, str]]:
+    """Who is live went live with a billing reference, and keeps one."""
+    is_taken_away = customer.billing_reference is None and "billing_reference" in history.previous_values_of(customer)
+    return [("billing_reference", BILLING_REFERENCE_KEPT)] if is_taken_away and customer.stage is Stage.BILLING else []
+
+
 def _find_registered_country(customer: Customer) -> str | None:
     return next((each.country for each in customer.addresses if each.kind is AddressKind.REGISTERED), None)
 
@@ -228,7 +246,7 @@ def list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tup
     return _list_wrong_choices(customer, [(field, User, "Choose a staff member") for field in fields])
 
 
-def _complete_record(customer: Customer, context: SavingContext) -> None:
+def complete_record(customer: Customer, context: SavingContext) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
         customer.status_id = require_default_status(context.status).id

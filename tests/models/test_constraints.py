@@ -35,12 +35,13 @@ UNIQUES = [
 ]
 
 # References that need no organisation: their rows are one's own, reached through an owner that has one.
-OWN_COLUMNS = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
+OWN_COLUMNS = {"import_row.import_id", "operation_run_row.run_id", "saved_view.user_id", "list_preference.user_id"}
 # Who acted may have been a visitor from another organisation.
 VISITORS = {
     "customer_import.user_id",
     "customer_import.acting_user_id",
     "list_export.user_id",
+    "operation_run.user_id",
     "customer.promotional_set_by_id",
     "approval_task.requester_id",
     "approval_task.assignee_id",
@@ -84,6 +85,8 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_hub_user_customer_has_record": {"role": Role.CUSTOMER},
     "ck_hub_user_partner_has_dealer": {"role": Role.PARTNER},
     "ck_list_export_format": {"format": "exe"},
+    "ck_operation_run_done_rows": {"done_rows": 1},
+    "ck_operation_run_outcomes": {"refused_rows": 1},
     "ck_organisation_country": {"country": "D"},
     "ck_organisation_currency": {"currency": "EU"},
     "ck_organisation_review_grace_days": {"review_grace_days": 366},

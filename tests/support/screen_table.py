@@ -200,6 +200,7 @@ SCREENS: dict[str, Screen] = {
         },
     ),
     "exports": Screen(models.ListExport, editors=NOBODY),
+    "operation-runs": Screen(models.OperationRun, editors=NOBODY),
     "imports": Screen(
         models.CustomerImport,
         editors=NOBODY,

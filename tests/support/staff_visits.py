@@ -10,7 +10,7 @@ from customerhub.core import history, storage
 from customerhub.core.permissions import Actor
 from jobs.queue import get_queue
 from models.base import db
-from models.enums import Role, TransferState
+from models.enums import Risk, Role, RunOutcome, TransferState
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.queued_jobs import add_failed_jobs
@@ -150,6 +150,43 @@ def downloads_an_export(visit: Visit) -> Outcome:
     export = make_own_export(visit, state=TransferState.DONE, file_id=add_stored_file(visit.organisations).id)
     answer = visit.browser.get(f"/admin/exports/file/?id={export.id}")
     return answer, answer.data == PDF
+
+
+def make_own_run(visit: Visit, **values: Any) -> models.OperationRun:
+    owner = visit.browser.user_id or visit.organisations.own.users[Role.ADMIN]
+    run = make.OperationRunFactory(organisation_id=visit.organisations.own.id, user_id=owner, **values)
+    db.session.commit()
+    return run
+
+
+def cancels_a_run(visit: Visit) -> Outcome:
+    run = make_own_run(visit)
+    answer = visit.browser.post(f"/admin/operation-runs/cancel/?id={run.id}")
+    return answer, db.session.get_one(models.OperationRun, run.id).state is TransferState.CANCELLED
+
+
+def undoes_a_run(visit: Visit) -> Outcome:
+    """A region that a run has changed from none."""
+    customer = db.session.get_one(models.Customer, visit.organisations.own.customers[0])
+    run = make_own_run(visit, state=TransferState.DONE, total_rows=1, done_rows=1)
+    undo = {"version": customer.version, "values": {"risk": [Risk.HIGH, customer.risk]}}
+    make.OperationRunRowFactory(run_id=run.id, row_id=customer.id, outcome=RunOutcome.DONE, undo=undo)
+    before = customer.risk
+    answer = visit.browser.post(f"/admin/operation-runs/undo/?id={run.id}")
+    customer = db.session.get_one(models.Customer, customer.id)
+    is_restored = customer.risk is Risk.HIGH
+    if is_restored:
+        with history.act_as(Actor(None, visit.organisations.own.id), "test"):
+            customer.risk = before
+            db.session.commit()
+    return answer, is_restored
+
+
+def downloads_results(visit: Visit) -> Outcome:
+    run = make_own_run(visit, state=TransferState.DONE)
+    make.OperationRunRowFactory(run_id=run.id, label="Olive Ltd", outcome=RunOutcome.DONE)
+    answer = visit.browser.get(f"/admin/operation-runs/results/?id={run.id}")
+    return answer, "Olive Ltd,Changed," in answer.text
 
 
 def reads_a_message(visit: Visit) -> Outcome:

@@ -101,6 +101,8 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     cancelled = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while
     make.CustomerImportFactory(organisation=organisation, **cancelled)
     make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **cancelled)
+    make.OperationRunFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **cancelled)
+    make.OperationRunRowFactory(run_id=_first_id(models.OperationRun, organisation))
     make.ImportRowFactory(import_id=_first_id(models.CustomerImport, organisation))
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
     _add_approvals(organisation, side)

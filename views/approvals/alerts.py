@@ -42,6 +42,7 @@ def _raise_alerts(customers: Sequence[Customer], *, actor: Actor, **values: Any)
 RAISE = Operation(
     name="alert",
     label="Raise alert",
+    past_tense="given an alert",
     permission=Permission.CUSTOMERS_EDIT,
     run=alerts.raise_alert,
     run_many=_raise_alerts,

@@ -21,7 +21,6 @@ from views.framework.fields import AmountField
 from views.framework.forms import RequiredMarker, clean_input
 from views.framework.labels import member_label
 from views.framework.operation import Operation, refusal_check, refusal_reason
-from views.framework.operation_forms import begin_with_shared
 from views.framework.row_fields import ExplicitRowField
 
 P = Permission
@@ -78,6 +77,7 @@ class DueForm(Form):
 
 
 FORMS: dict[str, type[Form]] = {"refer": ReasonForm, "fail": ReasonForm}
+PAST_TENSES = {"pass": "passed", "refer": "referred", "fail": "failed", "bill": "made live"}
 ROW_FORMS: dict[str, type[Form]] = {"pass": CreditForm, "bill": BillingForm}
 
 
@@ -111,8 +111,10 @@ def _transition_operation(transition: StageTransition) -> Operation:
         transitions.change_stage(customer, transition, actor=actor, **values)
 
     def run_many(customers: Sequence[Customer], **values: Any) -> dict[int, HubError]:
-        details = _build_details(values.pop("values_by_id"))
+        details = _build_details(values.pop("values_by_id", {}))
         return transitions.change_stages(customers, transition, details_by_customer=details, **values)
+
+    row_form = ROW_FORMS.get(transition.name)
 
     def unavailable(customers: Sequence[Customer], actor: Actor) -> dict[int, str]:
         contexts = _onboarding_contexts(customers)
@@ -125,12 +127,13 @@ def _transition_operation(transition: StageTransition) -> Operation:
     return Operation(
         name=transition.name,
         label=transition.label or transition.name,
+        past_tense=PAST_TENSES[transition.name],
         permission=P.TASKS_WORK,
         run=run,
         run_many=run_many,
         explanation=transition.explanation,
         form=FORMS.get(transition.name, CommentForm),
-        row_form=lambda _customer: ROW_FORMS.get(transition.name),
+        row_form=(lambda _customer: row_form) if row_form is not None else None,
         initial_row_values=_initial_row_values,
         unavailable_reasons=unavailable,
         icon="flag",
@@ -253,7 +256,6 @@ OPERATIONS = (
         run=assignment.assign_tasks,
         unavailable_reason=_open_only,
         form=_build_assign_form,
-        initial_values=begin_with_shared(assignee_id="assignee_id"),
         all_or_none=True,
         explanation="The assignee receives one email about all selected tasks.",
         icon="user",
@@ -272,18 +274,19 @@ OPERATIONS = (
     Operation(
         name="due",
         label="Set due date",
+        past_tense="rescheduled",
         permission=P.TASKS_ASSIGN,
         run=lambda task, **values: raise_refusal(_set_due_dates([task], **values)),
         run_many=_set_due_dates,
         unavailable_reason=_open_only,
         form=DueForm,
-        initial_values=begin_with_shared(due_on="due_on"),
         explanation="Date by which the task should be decided.",
         icon="calendar",
     ),
     Operation(
         name="comment",
         label="Comment",
+        past_tense="commented on",
         permission=P.TASKS_WORK,
         run=tasks.comment_task,
         form=RequiredCommentForm,

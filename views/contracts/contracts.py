@@ -214,6 +214,9 @@ class ContractView(CustomerOwnedView):
         for transition in transitions.CONTRACT_STATUSES.choices
     )
     save = staticmethod(contracts.save_contract)
+    check = staticmethod(contracts.check_contract)
+    own_fields = ("name", "number")
+    fixed_fields = (CUSTOMER_FIELD, "invoice_profile_id")  # of one customer
 
     def default_values(self, customer: Customer | None) -> dict[str, Any]:
         entities = [key for key, _, active in Source(BusinessEntity).list_choices() if active]

@@ -138,6 +138,7 @@ class CustomerOwnedView(HubModelView):
     }
     view_permission = Permission.CONTRACTS_VIEW
     edit_permission = Permission.CONTRACTS_EDIT
+    has_bulk_edit = True
 
     def scaffold_form(self) -> type[Form]:
         return type(
@@ -208,6 +209,9 @@ class CustomerOwnedView(HubModelView):
     def edit_refusal(self, row: Any) -> str | None:
         """Why `row` cannot be edited, or None where it can."""
         return None
+
+    def bulk_edit_refusal(self, row: Any) -> str | None:
+        return self.edit_refusal(row)
 
     def _after_save(self, row: Any) -> Response:
         if "_add_another" in request.form:

@@ -137,6 +137,8 @@ class OrderView(CustomerOwnedView):
         for transition in transitions.ORDER_STATUSES.choices
     )
     save = staticmethod(orders.save_order)
+    own_fields = ("description", "number")
+    fixed_fields = (CUSTOMER_FIELD, "contract_id")  # of one customer
 
     def default_values(self, customer: Customer | None) -> dict[str, Any]:
         """Of a link from a contract, that contract."""

@@ -15,7 +15,8 @@ from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
-from customerhub.customers.records import save_customer_with_outcome
+from customerhub.customers.records import check_customer, save_customer_with_outcome
+from customerhub.customers.saving_many import TOGETHER
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
@@ -99,6 +100,11 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     edit_permission = Permission.CUSTOMERS_EDIT
     record_tabs = form.RECORD_TABS
     save = staticmethod(save_customer_with_outcome)
+    has_bulk_edit = True
+    own_fields = form.OWN_FIELDS
+    further_fields = form.FURTHER_OWN_FIELDS
+    check = staticmethod(check_customer)
+    together = TOGETHER
 
     def search_condition(self, search: str) -> Any:
         return build_search_condition(search)
@@ -156,7 +162,7 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     def available_view(self) -> Any:
         """As of every list; merging is of two."""
         entries = super().available_view()
-        if len(set(request.args.getlist("id"))) <= 2:
+        if "all" not in request.args and len(set(request.args.getlist("id"))) <= 2:
             return entries
         refusal = {"count": 0, "reason": TWO_REQUIRED_TEXT}
         return [entry | refusal if entry["name"] == MERGE.name else entry for entry in entries]

@@ -105,6 +105,16 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+# What belongs to one customer: a bulk edit asks for it for each, the last of them though no form has them.
+OWN_FIELDS = (
+    "name",
+    "reference",
+    "account_number",
+    "identity_number",
+    "registration_number",
+    "vat_number",
+)
+FURTHER_OWN_FIELDS = ("credit_reference", "billing_reference", "estimated_monthly_revenue")
 # Where the record shows what these hold; the overview has the rest.
 RECORD_TABS = {
     "review": "reviews",

@@ -40,6 +40,7 @@ def _initial_values(_rows: Any, _actor: Actor) -> dict[str, Any]:
 REPORT = Operation(
     name="report",
     label="Create report",
+    past_tense="reported on",
     permission=Permission.CUSTOMERS_VIEW,
     run=_request_report,
     form=ReportForm,

@@ -70,6 +70,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
             ("Jobs", "schedule.index", "run", P.JOBS),
             ("Imports", "imports.index_view", "upload", P.CUSTOMERS_IMPORT),
             ("Exports", "exports.index_view", "download", P.CUSTOMERS_EXPORT),
+            ("Bulk operations", "operation-runs.index_view", "list", P.CUSTOMERS_VIEW),
             ("History", "history.index_view", "history", P.HISTORY_VIEW),
         ),
     ),

@@ -189,6 +189,7 @@ class ListPage:
     bulk: list[dict[str, Any]] = field(default_factory=list)
     bulk_url: str | None = None
     available_url: str | None = None
+    matching_text: str | None = None  # how many rows the list has, where these are more than the page shows
     menu_actions: list[dict[str, Any]] = field(default_factory=list)
     empty: dict[str, Any] | None = None
     banners: list[dict[str, Any]] = field(default_factory=list)
@@ -291,6 +292,13 @@ def format_total(total: int, noun: tuple[str, str], exact: bool) -> str:
     if total > COUNT_LIMIT and not exact:
         return f"{COUNT_LIMIT:,}+ {noun[1]}"
     return f"{total:,} {noun[0] if total == 1 else noun[1]}"
+
+
+def format_matching(args: ListArgs, total: int, row_count: int) -> str | None:
+    """How many rows an operation can be done to beyond those of the page; None where there are no others."""
+    if total <= row_count:
+        return None
+    return f"{COUNT_LIMIT:,}+" if total > COUNT_LIMIT and not args.exact else f"{total:,}"
 
 
 def is_filter_form() -> bool:

@@ -15,15 +15,15 @@ from customerhub.core.permissions import Permission
 from customerhub.core.references import pluralize
 from models.base import db
 from views.framework import choices, list_page, list_preferences
+from views.framework.bulk_edit import BulkEditMixin
 from views.framework.columns import Column
-from views.framework.edit_page import EditMixin
 from views.framework.export import ExportMixin
 from views.framework.forms import build_form
 from views.framework.row_fields import MAX_LOOKED_UP
 from views.framework.screen import ViewResponse
 
 
-class HubModelView(EditMixin, ExportMixin, ModelView):
+class HubModelView(BulkEditMixin, ExportMixin, ModelView):
     """A screen over one table. A subclass declares columns, filters, fields, inlines and operations."""
 
     # How Flask-Admin is set up under all of it
@@ -118,6 +118,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             clear_url=args.query_string(filters=(), search=""),
             filters_url=url_for(f"{self.endpoint}.filter_view") + args.query_string() if self.filters else None,
             list_url=url_for(f"{self.endpoint}.index_view"),
+            query=args.query_string(page=args.page),
             hidden_fields=args.form_fields(),
             tabs=self.list_tabs(settings, args),
             save_view_url=url_for("preferences.save_view", screen=self.endpoint),
@@ -127,6 +128,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             bulk=bulk,
             bulk_url=url_for(f"{self.endpoint}.action_view") if bulk else None,
             available_url=url_for(f"{self.endpoint}.available_view") if bulk else None,
+            matching_text=list_page.format_matching(args, total, len(rows)) if bulk else None,
             menu_actions=self.menu_actions(args),
             empty=self._empty_state(is_unfiltered),
             banners=self.list_banners(),

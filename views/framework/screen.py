@@ -120,6 +120,13 @@ class Screen:
         query, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         return self.apply_search(query, args), filter_errors
 
+    def list_row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:
+        """The keys of the first rows of the list, in its order, and what is to be said of filters that do not fit."""
+        order = list_page.order_of(args, self.columns, self.default_order, self.model)
+        rows_query, filter_errors = self.filtered_query(args)
+        query = rows_query.with_only_columns(self.model.id, maintain_column_froms=True)
+        return list(db.session.scalars(query.order_by(*order).limit(limit))), filter_errors
+
     def apply_search(self, query: Select[Any], args: list_page.ListArgs) -> Select[Any]:
         """The rows of `query` that the search text of `args` finds."""
         return query.where(self.search_condition(args.search)) if args.search and self.search_columns else query

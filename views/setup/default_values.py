@@ -35,6 +35,7 @@ class DefaultValueView(SetupView):
     fields = ("name", "active")
     tabs = (("values", "Values", ALLOWED_FIELDS),)
     save = staticmethod(_save)
+    has_bulk_edit = False  # the values of a set are one thing, made on its form
 
     def scaffold_form(self) -> type[Form]:
         form_class = build_form(DefaultValueSet, self.fields)

@@ -49,6 +49,8 @@ from tests.support.factories.transfers import (
     CustomerImportFactory,
     ImportRowFactory,
     ListExportFactory,
+    OperationRunFactory,
+    OperationRunRowFactory,
     PeriodicRunFactory,
 )
 from tests.support.factories.users import SavedViewFactory, UserFactory
@@ -85,6 +87,8 @@ __all__ = [
     "LocationFactory",
     "MergedCustomerFactory",
     "NotificationTemplateFactory",
+    "OperationRunFactory",
+    "OperationRunRowFactory",
     "OrganisationFactory",
     "OrganisationRow",
     "OutboxAttachmentFactory",
