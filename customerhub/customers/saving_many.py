@@ -5,8 +5,7 @@ each.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import inspect, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import inspect
 
 from customerhub.approvals.stages import CREDIT_CHECK_FACTS
 from customerhub.core import clock, history
@@ -15,7 +14,7 @@ from customerhub.core.errors import HubError
 from customerhub.core.field_changes import SavingTogether
 from customerhub.core.many_rows import discard_changes, lock_accepted, write_changes
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
-from customerhub.core.preloading import preload_references
+from customerhub.core.preloading import preload_lists, preload_references
 from customerhub.customers import alerts
 from customerhub.customers.records import check_customer, complete_record
 from customerhub.customers.saving_context import CHECKED_RELATIONS, SavingContext
@@ -56,7 +55,8 @@ def save_customers(customers: Sequence[Customer], *, actor: Actor) -> dict[int, 
     with db.session.no_autoflush:
         references = preload_references(customers, names={*CHECKED_RELATIONS, "status"})  # kept until all are checked
         references += preload_references(customers, is_changed_only=True)
-        _load_required_lists(customers)
+        preload_lists([customer for customer in customers if customer.is_prospect], ["contacts"])
+        preload_lists([customer for customer in customers if not customer.is_prospect], ["departments"])
 
         def check(customer: Customer) -> None:
             require_access(actor, customer)
@@ -73,17 +73,6 @@ def save_customers(customers: Sequence[Customer], *, actor: Actor) -> dict[int, 
             alerts.refresh_many_alerts(accepted, as_of=context.today)
     del references
     return refusals
-
-
-def _load_required_lists(customers: Sequence[Customer]) -> None:
-    """Read the lists of which a customer needs something in, by a statement each."""
-    for name, several in (
-        ("contacts", [customer for customer in customers if customer.is_prospect]),
-        ("departments", [customer for customer in customers if not customer.is_prospect]),
-    ):
-        if several:
-            query = select(Customer).where(Customer.id.in_([customer.id for customer in several]))
-            db.session.scalars(query.options(selectinload(getattr(Customer, name)))).all()
 
 
 TOGETHER: Final = SavingTogether(is_saved_together, save_customers)

@@ -215,6 +215,7 @@ class ContractView(CustomerOwnedView):
     )
     save = staticmethod(contracts.save_contract)
     check = staticmethod(contracts.check_contract)
+    bulk_edit_refusal = staticmethod(lambda row, _actor: contracts.edit_refusal_reason(row))
     own_fields = ("name", "number")
     fixed_fields = (CUSTOMER_FIELD, "invoice_profile_id")  # of one customer
 

@@ -210,9 +210,6 @@ class CustomerOwnedView(HubModelView):
         """Why `row` cannot be edited, or None where it can."""
         return None
 
-    def bulk_edit_refusal(self, row: Any) -> str | None:
-        return self.edit_refusal(row)
-
     def _after_save(self, row: Any) -> Response:
         if "_add_another" in request.form:
             return redirect(url_for(f"{self.endpoint}.create_view", customer_id=row.customer_id), 303)

@@ -137,6 +137,7 @@ class OrderView(CustomerOwnedView):
         for transition in transitions.ORDER_STATUSES.choices
     )
     save = staticmethod(orders.save_order)
+    bulk_edit_refusal = staticmethod(lambda row, _actor: orders.edit_refusal_reason(row))
     own_fields = ("description", "number")
     fixed_fields = (CUSTOMER_FIELD, "contract_id")  # of one customer
 

@@ -1,9 +1,9 @@
 """Changing fields of many rows at once: the fields of the form, the rules of its save, and the way back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from flask import request
+from flask import has_request_context, request
 from sqlalchemy import JSON, inspect
 from werkzeug.datastructures import MultiDict
 from wtforms import Form
@@ -19,14 +19,16 @@ from customerhub.core.field_changes import (
 )
 from customerhub.core.operation_runs import RowResult
 from customerhub.core.permissions import Actor
+from customerhub.core.preloading import preload_lists
 from models import OperationRun
 from models.enums import RunOutcome
 from views.framework.bulk_edit_forms import CommonForm, OwnForm, add_clear_boxes, copy_field, is_offered, label_of_field
-from views.framework.bulk_edit_preview import build_preview
+from views.framework.bulk_edit_preview import PREVIEWED_ROWS, build_preview
 from views.framework.forms import build_field
-from views.framework.operation import FieldChoices, Operation, OperationPage
+from views.framework.operation import MAX_ROWS, FieldChoices, Operation, OperationPage, always_available
 from views.framework.operation_forms import OperationForms
 from views.framework.operation_matching import MatchingMixin
+from views.framework.operation_runs import parse_entries
 
 NAME = "edit-fields"
 DIRECT_ROWS = 200  # each may take the rules of a whole record
@@ -46,12 +48,9 @@ class BulkEditMixin(MatchingMixin):
     own_fields: Sequence[str] = ()
     further_fields: Sequence[str] = ()
     fixed_fields: Sequence[str] = ()
-    check: ClassVar[Any] = None  # (row), of what keeps it from being saved
+    check: ClassVar[Callable[[Any], None] | None] = None  # raises what keeps a row, as it stands, from being saved
+    bulk_edit_refusal: ClassVar[Callable[[Any, Actor], str | None] | None] = None  # why a row cannot be edited
     together: SavingTogether | None = None
-
-    def bulk_edit_refusal(self, _row: Any) -> str | None:
-        """Why a row cannot be edited, or None where it can."""
-        return None
 
     def group_bulk_fields(self) -> list[tuple[str, list[str]]]:
         """The names of the fields that can be changed in bulk, under the headings of the form."""
@@ -62,6 +61,8 @@ class BulkEditMixin(MatchingMixin):
             for heading, names in groups
         ]
         own = [name for name in self.own_fields if self._can_offer(form, name)] + list(self.further_fields)
+        if _is_about_whole_list():
+            own = []
         return [(heading, names) for heading, names in (*common, (f"Of each {self.noun}", own)) if names]
 
     def _can_offer(self, form: type[Form], name: str) -> bool:
@@ -111,7 +112,7 @@ class BulkEditMixin(MatchingMixin):
             form=self._build_common_form(common_names, is_incomplete=not chosen),
             row_form=(lambda _row: row_form) if row_form is not None else None,
             initial_row_values=lambda row: {name: getattr(row, name) for name in own_names},
-            unavailable_reason=lambda row, _actor: self.bulk_edit_refusal(row),
+            unavailable_reason=type(self).bulk_edit_refusal or always_available,
             preview=self._preview,
             explanation=f"Choose the fields to change. Each {self.noun} is saved by the rules of its form: what they "
             "refuse stays as it is and is listed with the reason. The changes can be undone on the next page.",
@@ -153,6 +154,8 @@ class BulkEditMixin(MatchingMixin):
         self, operation: Operation, forms: OperationForms, can: list[Any], cannot: list[tuple[Any, str]]
     ) -> OperationPage:
         page = super()._build_operation_page(operation, forms, can, cannot)
+        if page.choices is not None and _is_about_whole_list():
+            page.explanation += f" What belongs to one {self.noun} is changed for up to {MAX_ROWS} selected rows."
         is_submission = request.method == "POST" and "preview" not in request.form
         if is_submission and page.choices is not None and not page.chosen_fields:
             page.errors.append(FIELD_REQUIRED)
@@ -165,12 +168,14 @@ class BulkEditMixin(MatchingMixin):
 
     def _preview(self, rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
         chosen = self._parse_chosen(request.form)
+        preload_lists(rows[:PREVIEWED_ROWS], chosen)
         labels = {name: label_of_field(self._get_field(name)) for name in chosen}
         return build_preview(rows, labels, lambda row: _values_of(row, values), type(self).check, self.noun)
 
     def perform_on_rows(
         self, run: OperationRun, operation: Operation, rows: Sequence[Any], actor: Actor
     ) -> list[RowResult]:
+        preload_lists(rows, parse_entries(run).getlist(CHOSEN))
         if run.undone_run_id is None:
             return super().perform_on_rows(run, operation, rows, actor)
         changes = operation_runs.load_undo(run, [row.id for row in rows])
@@ -188,6 +193,11 @@ class BulkEditMixin(MatchingMixin):
         results = self.run_and_compare(edit, unchanged, {"changes": {}}, values_by_id, actor)
         operation_runs.forget_undo(run, [each.row_id for each in results if each.outcome is not RunOutcome.REFUSED])
         return refused + [RowResult(each.row_id, each.label, each.outcome, each.message) for each in results]
+
+
+def _is_about_whole_list() -> bool:
+    """Whether the page is about all rows of the list, of which nothing is asked one by one."""
+    return has_request_context() and request.args.get("all") == "1"
 
 
 def _values_of(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from views.framework.formatting import format_datetime
 from views.framework.labels import capitalize_first, member_label
 from views.framework.model_view import HubModelView
 from views.framework.operation import describe_outcome
+from views.http.urls import path_to
 from views.system.exports import TONES
 
 MAX_LISTED = 200  # refused rows on the page; the file of results has all of them
@@ -181,7 +182,7 @@ def build_progress(run: OperationRun) -> dict[str, Any]:
         "rate_text": rate_text,
         "left_text": left_text,
         "problems": [
-            (row.label or f"#{row.row_id}", row.message or "")
+            (row.label or f"#{row.row_id}", row.message or "", path_to(f"{run.screen}.details_view", row.row_id))
             for row in operation_runs.list_refused(run, limit=MAX_LISTED)
         ],
     }
