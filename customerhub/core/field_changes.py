@@ -7,23 +7,24 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Date, Enum, inspect, select
+from sqlalchemy import inspect, select
 
 from customerhub.core.database import save_changes
 from customerhub.core.errors import HubError
 from customerhub.core.many_rows import discard_changes
 from customerhub.core.permissions import Actor
 from models.base import Base, db
-from models.types import ScaledDecimal
 
 
-def set_fields(row: Any, values: Mapping[str, Any]) -> bool:
-    """Give `row` these values; whether any differs from what it held. A relation to several rows takes a list."""
+def set_fields(row: Any, values: Mapping[str, Any]) -> list[str]:
+    """Give `row` these values; the names of those that differ from what it held. A relation to several rows takes a
+    list.
+    """
     changed_names = [name for name, value in values.items() if not _is_same(getattr(row, name), value)]
     for name in changed_names:
         value = values[name]
         setattr(row, name, list(value) if isinstance(value, (list, tuple)) else value)
-    return bool(changed_names)
+    return changed_names
 
 
 def _is_same(held: Any, value: Any) -> bool:
@@ -39,11 +40,12 @@ def change_fields(row: Any, values: Mapping[str, Any], save: Callable[..., Any],
 
 @dataclass(frozen=True)
 class SavingTogether:
-    """How many rows that were changed are saved at once: those that `is_possible(row)` says it of, by
-    `save(rows, actor=…)`, which returns the refusals by id and discards what was set on the rows that it refuses.
+    """How many rows that were changed are saved at once: those that `is_possible(row, names of the changed fields)`
+    says it of, by `save(rows, actor=…)`, which returns the refusals by id and discards what was set on the rows that it
+    refuses.
     """
 
-    is_possible: Callable[[Any], bool]
+    is_possible: Callable[[Any, Sequence[str]], bool]
     save: Callable[..., dict[int, HubError]]
 
 
@@ -59,11 +61,10 @@ def change_many_fields(
     batch, singles = [], []
     with db.session.no_autoflush:
         for row in rows:
-            if not set_fields(row, values_by_id[row.id]):
-                continue
-            if together.is_possible(row):
+            changed_names = set_fields(row, values_by_id[row.id])
+            if changed_names and together.is_possible(row, changed_names):
                 batch.append(row)
-            else:
+            elif changed_names:
                 discard_changes(row)  # the save of another would write it unchecked
                 singles.append(row)
         refusals = together.save(batch, actor=actor) if batch else {}
@@ -78,13 +79,13 @@ def change_many_fields(
 
 
 def store_value(value: Any) -> Any:
-    """The value of a field as JSON keeps it; of related rows their ids."""
+    """The value of a field as JSON keeps it; of related rows their ids. What JSON has no kind for says its own."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return {"decimal": f"{value.normalize():f}"}
     if isinstance(value, date):
-        return value.isoformat()
+        return {"date": value.isoformat()}
     if isinstance(value, (list, tuple)):
         return sorted(each.id if isinstance(each, Base) else store_value(each) for each in value)
     return value
@@ -119,13 +120,7 @@ def _load_related(model: Any, ids: set[int]) -> dict[int, Any]:
 
 
 def _restore_value(column: Any, stored: Any) -> Any:
-    if stored is None or column is None:
-        return stored
-    kind = column.type
-    if isinstance(kind, ScaledDecimal):
-        return Decimal(stored)
-    if isinstance(kind, Date):
-        return date.fromisoformat(stored)
-    if isinstance(kind, Enum) and kind.enum_class is not None:
-        return kind.enum_class(stored)
-    return stored
+    if isinstance(stored, dict):
+        return Decimal(stored["decimal"]) if "decimal" in stored else date.fromisoformat(stored["date"])
+    enum_class = getattr(column.type, "enum_class", None) if column is not None else None
+    return enum_class(stored) if enum_class is not None and stored is not None else stored

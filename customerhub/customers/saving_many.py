@@ -3,9 +3,7 @@ each.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-from sqlalchemy import inspect
+from typing import Final
 
 from customerhub.approvals.stages import CREDIT_CHECK_FACTS
 from customerhub.core import clock, history
@@ -19,7 +17,7 @@ from customerhub.customers import alerts
 from customerhub.customers.records import check_customer, complete_record
 from customerhub.customers.saving_context import CHECKED_RELATIONS, SavingContext
 from models import Customer, Organisation
-from models.base import db
+from models.base import db, get_table
 
 # What a rule follows that asks about each customer by itself: the credit check, the portal, numbers and accounts.
 SINGLE_FIELDS: Final = frozenset(
@@ -27,13 +25,11 @@ SINGLE_FIELDS: Final = frozenset(
 )
 
 
-def is_saved_together(customer: Customer) -> bool:
+def is_saved_together(customer: Customer, changed_names: Sequence[str]) -> bool:
     """Whether nothing follows from what was changed of `customer` that is about it alone."""
-    state: Any = inspect(customer)
-    changed_names = {each.key for each in state.attrs if each.history.has_changes()}
     is_portal_settled = customer.portal_invited_at is not None or not customer.email
-    has_lists = any(name in state.mapper.relationships for name in changed_names)
-    return is_portal_settled and not has_lists and changed_names.isdisjoint(SINGLE_FIELDS)
+    are_columns = set(changed_names) <= set(get_table(Customer).columns.keys())
+    return is_portal_settled and are_columns and SINGLE_FIELDS.isdisjoint(changed_names)
 
 
 def save_customers(customers: Sequence[Customer], *, actor: Actor) -> dict[int, HubError]:

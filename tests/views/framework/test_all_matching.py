@@ -12,7 +12,8 @@ from customerhub.core.permissions import Actor, Permission
 from jobs import operations
 from jobs.queue import BULK, get_queue
 from models.base import db
-from models.enums import Risk, Role, RunOutcome, Stage, TransferState
+from models.enums import Risk, Role, RunOutcome, TransferState
+from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.bulk_edit import change, make_customers, newest_run, outcomes_of, read
 from tests.support.row_changes import changes_since, last_change_id
@@ -45,7 +46,7 @@ BACK = "?search=findable&sort=name"
 
 
 def matching_url(name: str, back: str = BACK) -> str:
-    return f"{LIST}operation/{name}/?{urlencode({'all': 1, 'back': back})}"
+    return f"{LIST}operation/{name}/?{urlencode({'all': 1, 'back': back}, safe='?')}"
 
 
 def choose(browser: Browser, name: str, back: str = BACK) -> Any:
@@ -72,15 +73,16 @@ def test_what_fits_on_a_page_is_shown_row_by_row(organisations: TwoOrganisations
 @pytest.mark.usefixtures("few_rows")
 def test_the_page_counts_what_can_be_done(organisations: TwoOrganisations, manager: Browser, matching: list[int]):
     for key in matching[:3]:
-        change(organisations, key, stage=Stage.FAILED)
-    answer = choose(manager, "refer")
-    assert answer.location == matching_url("refer")
+        make.ReviewFactory(organisation_id=organisations.own.id, customer_id=key)
+    db.session.commit()
+    answer = choose(manager, "delete")
+    assert answer.location == matching_url("delete")
     page = manager.get(answer.location).text
-    assert "Refer 8 customers</h1>" in page
+    assert "Delete 8 customers</h1>" in page
     assert re.search(r"Cannot be processed <span class=\"total\">3<", page)
     assert re.search(r"Will be processed <span class=\"total\">5<", page)
     assert "and 2 more" in page
-    assert "Refer 5 customers</button>" in page
+    assert "Delete 5 customers</button>" in page
 
 
 @pytest.mark.usefixtures("few_rows")
