@@ -41,9 +41,10 @@ def request_run(
     request = RunRequest("customers", "edit-fields", "Edit fields", "customer", "changed", "?", entries)
     customer = models.Customer
     rows = select(customer.id, customer.version).where(customer.id.in_(keys)).order_by(customer.id)
-    run = start_run(request, rows, actor=actor)
+    run_id = start_run(request, rows, actor=actor).id
     db.session.commit()
-    return run.id
+    db.session.remove()
+    return run_id
 
 
 def run_facts(run_id: int) -> tuple[State, int, int, int]:
