@@ -13,7 +13,7 @@ from customerhub.core.database import save_changes
 from customerhub.core.errors import HubError
 from customerhub.core.many_rows import discard_changes
 from customerhub.core.permissions import Actor
-from models.base import Base, db
+from models.base import Row, db
 
 
 def set_fields(row: Any, values: Mapping[str, Any]) -> list[str]:
@@ -87,7 +87,7 @@ def store_value(value: Any) -> Any:
     if isinstance(value, date):
         return {"date": value.isoformat()}
     if isinstance(value, (list, tuple)):
-        return sorted(each.id if isinstance(each, Base) else store_value(each) for each in value)
+        return sorted(each.id if isinstance(each, Row) else store_value(each) for each in value)
     return value
 
 

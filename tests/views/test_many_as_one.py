@@ -13,16 +13,12 @@ import pytest
 import time_machine
 
 from customerhub.core import history
-from customerhub.core.field_changes import change_fields, change_many_fields
-from customerhub.core.permissions import Actor, Permission
-from customerhub.customers.records import save_customer
-from customerhub.customers.saving_many import TOGETHER
+from customerhub.core.permissions import Actor
 from models import Alert, ApprovalTask, CatalogItem, Contract, Customer, CustomerOrder, OutboxMessage, User
 from models.base import Row, db
 from models.enums import (
     AlertRule,
     ContractStatus,
-    CustomerKind,
     OrderStatus,
     OutboxState,
     Risk,
@@ -34,6 +30,7 @@ from models.enums import (
     TemplatePurpose,
 )
 from tests.support import factories as make
+from tests.support.bulk_edit import EDIT, choose_changes
 from tests.support.many_as_one import find_outcome, list_differences, run_at_once, run_at_once_or_singly, run_one_by_one
 from tests.support.screen_rows import make_bare_customer, make_contract, make_order
 from tests.support.two_organisations import TwoOrganisations, own_organisation
@@ -300,24 +297,6 @@ def choose_delivery(random: Random) -> Values:
     return choose_reason(random) | {"delivered_on": random.choice(days)}
 
 
-def choose_changes(random: Random) -> Values:
-    """Fields of a customer, right or wrong, of which some are saved together and others have rules of their own."""
-    changes: Values = {
-        "risk": random.choice([Risk.LOW, Risk.HIGH, Risk.HIGH, None]),
-        "credit_limit": random.choice([None, Decimal(5), Decimal(500), Decimal(500), Decimal(-1)]),
-        "review_frequency": random.choice([None, 1, 6]),
-        "website": random.choice([None, "https://a.example", "a.example", "no website"]),
-        "account_manager_id": random.choice([None, None, 10**9]),
-        "promotional_emails": random.random() < 0.5,
-        "billing_day": random.choice([1, 31, 32]),
-        "email": random.choice(["a@customer.example", "b@customer.example, c@customer.example", "nobody"]),
-        "kind": random.choice(list(CustomerKind)),
-    }
-    *common, email, kind = changes
-    names = random.sample(common, 3) + random.choice([[], [], [email], [kind]])
-    return {"changes": {name: changes[name] for name in names}}
-
-
 def choose_nothing(_random: Random) -> Values:
     return {}
 
@@ -341,17 +320,6 @@ def get_operation(operations: Sequence[Operation], name: str) -> Operation:
     return next(each for each in operations if each.name == name)
 
 
-EDIT = Operation(
-    name="edit-fields",
-    label="Edit fields",
-    permission=Permission.CUSTOMERS_EDIT,
-    run=lambda row, *, actor, changes: change_fields(row, changes, save_customer, actor=actor),
-    run_many=lambda rows, *, actor, changes: change_many_fields(
-        rows, {row.id: changes for row in rows}, save_customer, TOGETHER, actor=actor
-    ),
-    explanation="",
-    past_tense="changed",
-)
 CASES = (
     ManyCase(EDIT, make_edited_customer, choose_changes),
     ManyCase(get_operation(OPERATIONS, "approve"), make_onboarding_or_recheck, choose_comment, choose_details),

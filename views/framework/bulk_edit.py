@@ -1,6 +1,6 @@
 """Changing fields of many rows at once: the fields of the form, the rules of its save, and the way back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import has_request_context, request
@@ -48,8 +48,8 @@ class BulkEditMixin(MatchingMixin):
     own_fields: Sequence[str] = ()
     further_fields: Sequence[str] = ()
     fixed_fields: Sequence[str] = ()
-    check: ClassVar[Callable[[Any], None] | None] = None  # raises what keeps a row, as it stands, from being saved
-    bulk_edit_refusal: ClassVar[Callable[[Any, Actor], str | None] | None] = None  # why a row cannot be edited
+    check: ClassVar[Any] = None  # (row) raises what keeps a row, as it stands, from being saved
+    bulk_edit_refusal: ClassVar[Any] = None  # (row, actor) tells why a row cannot be edited
     together: SavingTogether | None = None
 
     def group_bulk_fields(self) -> list[tuple[str, list[str]]]:
@@ -113,7 +113,7 @@ class BulkEditMixin(MatchingMixin):
             row_form=(lambda _row: row_form) if row_form is not None else None,
             initial_row_values=lambda row: {name: getattr(row, name) for name in own_names},
             unavailable_reason=type(self).bulk_edit_refusal or always_available,
-            preview=self._preview,
+            preview=self._preview_edit,
             explanation=f"Choose the fields to change. Each {self.noun} is saved by the rules of its form: what they "
             "refuse stays as it is and is listed with the reason. The changes can be undone on the next page.",
             icon="edit",
@@ -157,6 +157,8 @@ class BulkEditMixin(MatchingMixin):
         if page.choices is not None and _is_about_whole_list():
             page.explanation += f" What belongs to one {self.noun} is changed for up to {MAX_ROWS} selected rows."
         is_submission = request.method == "POST" and "preview" not in request.form
+        if request.form.get("preview") == "add":
+            _focus_field(page.form, request.form.get(ADDED, ""))
         if is_submission and page.choices is not None and not page.chosen_fields:
             page.errors.append(FIELD_REQUIRED)
         return page
@@ -166,7 +168,7 @@ class BulkEditMixin(MatchingMixin):
     def _run_edit(self, row: Any, *, actor: Actor, **values: Any) -> None:
         change_fields(row, _values_of(row, values), type(self).save, actor=actor)
 
-    def _preview(self, rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
+    def _preview_edit(self, rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
         chosen = self._parse_chosen(request.form)
         preload_lists(rows[:PREVIEWED_ROWS], chosen)
         labels = {name: label_of_field(self._get_field(name)) for name in chosen}
@@ -193,6 +195,12 @@ class BulkEditMixin(MatchingMixin):
         results = self.run_and_compare(edit, unchanged, {"changes": {}}, values_by_id, actor)
         operation_runs.forget_undo(run, [each.row_id for each in results if each.outcome is not RunOutcome.REFUSED])
         return refused + [RowResult(each.row_id, each.label, each.outcome, each.message) for each in results]
+
+
+def _focus_field(form: Form | None, name: str) -> None:
+    """The field that was just added is the next to be filled in."""
+    if form is not None and name in form:
+        form[name].render_kw = {**(form[name].render_kw or {}), "autofocus": True}
 
 
 def _is_about_whole_list() -> bool:
