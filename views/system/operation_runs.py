@@ -35,9 +35,11 @@ MAX_LISTED = 200  # refused rows on the page; the file of results has all of the
 
 def describe_run(run: OperationRun) -> str:
     """What came of a run so far: "58 customers changed, 2 customers not changed"."""
-    parts = [describe_outcome(run.changed_rows, run.noun, run.past_tense)]
+    parts = []
+    if run.changed_rows or run.done_rows == 0:
+        parts.append(describe_outcome(run.changed_rows, run.noun, run.past_tense))
     if run.unchanged_rows:
-        parts.append(f"{run.unchanged_rows:,} already as wanted")
+        parts.append(describe_outcome(run.unchanged_rows, run.noun, "already as entered"))
     if run.refused_rows:
         parts.append(describe_outcome(run.refused_rows, run.noun, run.past_tense, failed=True))
     return ", ".join(parts)

@@ -153,7 +153,7 @@ def test_rows_that_hold_it_already_are_left_alone(organisations: TwoOrganisation
     mark = last_change_id()
     answer = edit(agent, keys, risk="High")
     assert changes_since(mark) == []
-    assert "2 already as wanted" in agent.get(answer.location).text
+    assert "2 customers already as entered" in agent.get(answer.location).text
 
 
 def test_several_departments_and_a_clearing_at_once(organisations: TwoOrganisations, agent: Browser):
