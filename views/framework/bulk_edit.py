@@ -89,10 +89,12 @@ class BulkEditMixin(MatchingMixin):
         return [name for name in dict.fromkeys(names) if name in offered and name != removed]
 
     def build_edit_operation(self, chosen: Sequence[str], *, all_own: bool = False) -> Operation:
-        """The operation that changes the `chosen` fields; with `all_own` each row has values of its own for all."""
+        """The operation that changes the `chosen` fields. With `all_own` each row has values of its own for all of
+        them, which no form asks for.
+        """
         own_names = [name for name in chosen if all_own or name in (*self.own_fields, *self.further_fields)]
         common_names = [name for name in chosen if name not in own_names]
-        row_form = self._build_own_form(own_names) if own_names else None
+        row_form = self._build_own_form(() if all_own else own_names) if own_names else None
         permission = self.edit_permission
         assert permission is not None
 

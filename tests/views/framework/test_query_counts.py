@@ -102,6 +102,7 @@ class GrowingOrg:
             member.dealer_id, member.group_id = self.customer.dealer_id, self.customer.group_id
             make.UserFactory(**owner, role=Role.CUSTOMER, customer_id=self.customer.id)
             make.ListExportFactory(**owner, user_id=self.admin.id)
+            make.OperationRunFactory(**owner, user_id=self.admin.id)
             make.TariffRateFactory(**owner, tariff_id=self.tariff.id)
             make.ImportRowFactory(import_id=self.customer_import.id, name=f"Row {number}")
             make.SavedViewFactory(user_id=self.admin.id) if number < 10 else None
