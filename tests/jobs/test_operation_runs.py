@@ -152,6 +152,21 @@ def test_two_runs_at_once_change_a_row_once(organisations: TwoOrganisations):
     assert run_facts(first) == (State.DONE, 3, 0, 3)
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_a_long_run_lets_others_have_their_turn(organisations: TwoOrganisations, monkeypatch: pytest.MonkeyPatch):
+    """A job may take an hour, a run of all customers longer."""
+    monkeypatch.setattr(operations, "TURN_SECONDS", 0)
+    keys = make_customers(organisations, 5, risk=Risk.LOW)
+    run_id = request_run(organisations, keys)
+    operations.perform(run_id)
+    assert run_facts(run_id) == (State.QUEUED, 3, 0, 0)
+    assert get_queue(BULK).count == 1
+    operations.perform(run_id)
+    operations.perform(run_id)
+    assert run_facts(run_id) == (State.DONE, 5, 0, 0)
+    assert count_changes(keys) == dict.fromkeys(keys, 1)
+
+
 def test_what_was_entered_is_checked_again(organisations: TwoOrganisations):
     keys = make_customers(organisations, 1, risk=Risk.LOW)
     run_id = request_run(organisations, keys, risk="Enormous")
