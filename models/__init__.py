@@ -5,10 +5,12 @@ import models.sqlite  # noqa: F401  (so does this)
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder
-from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
+from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type
 from models.customer_parts import (
+    Account,
     Address,
     BillingLine,
+    CallMarkup,
     ComplianceDocument,
     Contact,
     CustomerPart,
@@ -52,6 +54,7 @@ __all__ = [
     "BillingLine",
     "BlacklistEntry",
     "BusinessEntity",
+    "CallMarkup",
     "CatalogItem",
     "Commodity",
     "ComplianceDocument",

@@ -8,8 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, tenant_foreign_key, to_one
-from models.customer import Account
-from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, InvoiceProfile, part_table
+from models.customer_parts import BLOCKS_CUSTOMER_DELETION, Account, CustomerPart, InvoiceProfile, part_table
 from models.enums import ContractStatus, OrderStatus, Risk
 from models.organisation import BusinessEntity
 from models.types import Money, enum_type

@@ -17,12 +17,20 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
-from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
+from models.customer_parts import (
+    Account,
+    Address,
+    BillingLine,
+    CallMarkup,
+    ComplianceDocument,
+    Contact,
+    InvoiceProfile,
+    LegalEntity,
+)
 from models.enums import BillingCycle, BillLength, CustomerKind, CustomerType, EmptyOrLow, IncreaseProfile, Risk, Stage
 from models.keys import exact_key, fold_text, number_key, phone_key
 from models.setup import (
@@ -40,7 +48,6 @@ from models.types import Money, Percent, UtcDateTime, enum_type, sorted_text
 from models.users import Dealer, User
 
 DERIVED_INFO = {"untracked": True}
-MAIN_ACCOUNTS_ONLY = text("is_main")
 
 
 def link_table(name: str, target: str) -> Table:
@@ -91,37 +98,6 @@ class CustomerGroup(KeyedByName, OrganisationRow):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Account(OrganisationRow):
-    """What a customer is invoiced on. The main one is made with the customer and has its number."""
-
-    __tablename__ = "account"
-
-    customer_id: Mapped[int] = mapped_column(Key)
-    number: Mapped[str] = mapped_column(String(40))
-    is_main: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"label": "Main account"})
-    type_id: Mapped[int | None] = mapped_column(Key, info={"label": "Account type"})
-    balance: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
-
-    type: Mapped[CatalogItem | None] = to_one("Account.type_id", "CatalogItem")
-
-    __table_args__ = tenant_table(
-        UniqueConstraint("organisation_id", "number"),
-        tenant_foreign_key("account", "customer_id", "customer", ondelete="CASCADE"),
-        tenant_foreign_key("account", "type_id", "catalog_item"),
-        Index("ix_account_customer", "customer_id"),
-        Index(
-            "uq_account_customer_id",
-            "customer_id",
-            unique=True,
-            postgresql_where=MAIN_ACCOUNTS_ONLY,
-            sqlite_where=MAIN_ACCOUNTS_ONLY,
-        ),
-    )
-
-    def __str__(self) -> str:
-        return self.number
 
 
 class Customer(OrganisationRow):
@@ -257,6 +233,7 @@ class Customer(OrganisationRow):
     billing_lines: Mapped[list[BillingLine]] = to_many(
         "BillingLine", "customer_id", "Customer", order_by="BillingLine.id"
     )
+    call_markups: Mapped[list[CallMarkup]] = to_many("CallMarkup", "customer_id", "Customer", order_by="CallMarkup.id")
     invoice_profiles: Mapped[list[InvoiceProfile]] = to_many(
         "InvoiceProfile", "customer_id", "Customer", order_by="InvoiceProfile.id"
     )

@@ -211,6 +211,18 @@ class IncreaseProfile(enum.StrEnum):
     FIXED = "fixed"
 
 
+class CallClass(enum.StrEnum):
+    """What kind of call it is, which decides the markup where its tariff has no rate."""
+
+    INBOUND = "inbound"
+    NATIONAL = "national"
+    MOBILE = "mobile"
+    INTERNATIONAL = "international"
+    FREEPHONE = "freephone"
+    PREMIUM = "premium rate"
+    OTHER = "other"
+
+
 class BillLength(enum.StrEnum):
     SHORT = "short"
     LONG = "long"

@@ -6,7 +6,16 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from models.base import Base, Key, KeyedByCode, OrganisationRow, tenant_foreign_key, tenant_table, to_one
+from models.base import (
+    Base,
+    Key,
+    KeyedByCode,
+    KeyedByName,
+    OrganisationRow,
+    tenant_foreign_key,
+    tenant_table,
+    to_one,
+)
 from models.enums import Role
 from models.keys import exact_key
 from models.types import UtcDateTime, enum_type, sorted_text
@@ -79,8 +88,10 @@ class User(OrganisationRow):
         return self.name
 
 
-class SavedView(Base):
-    """A named set of filters of one list, kept by one person."""
+class SavedView(KeyedByName, Base):
+    """A named set of filters of one list, kept by one person and, where it is `shared_with` an organisation, offered to
+    everybody there who may open the list.
+    """
 
     __tablename__ = "saved_view"
 
@@ -88,17 +99,23 @@ class SavedView(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"))
     screen: Mapped[str] = mapped_column(String(60))
     name: Mapped[str] = mapped_column(String(60))
+    name_key: Mapped[str] = mapped_column(sorted_text(120))
     query: Mapped[str] = mapped_column(String(2000))
+    shared_with_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
 
-    __table_args__ = (UniqueConstraint("user_id", "screen", "name"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "screen", "name"),
+        UniqueConstraint("shared_with_id", "screen", "name_key"),
+    )
 
 
 class ListPreference(Base):
-    """The columns and page size that one person chose for one list."""
+    """The columns, the filters that always stand above the list, and the page size that one person chose for it."""
 
     __tablename__ = "list_preference"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"), primary_key=True)
     screen: Mapped[str] = mapped_column(String(60), primary_key=True)
     columns: Mapped[list[str] | None] = mapped_column(JSON)
+    filters: Mapped[list[str] | None] = mapped_column(JSON)
     page_size: Mapped[int | None] = mapped_column(Integer)

@@ -4,7 +4,7 @@ from flask import Flask
 
 from views import admin
 from views.customers import search
-from views.framework import layout, list_preferences
+from views.framework import layout, list_preferences, saved_views
 from views.http import error_pages, form_tokens, health, security, static_files
 from views.notifications import mail_check
 from views.partner import customers as partner_customers
@@ -25,6 +25,7 @@ PARTS = (
     home.register,
     search.register,
     list_preferences.register,
+    saved_views.register,
     files.register,
     partner_customers.register,
     portal_home.register,

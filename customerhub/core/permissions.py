@@ -58,6 +58,8 @@ class Permission(enum.StrEnum):
     PORTAL = "open the customer portal"
     ERASE = "delete personal data"
     ORGANISATIONS = "create and switch organisations"
+    DEFAULTS_SAVE = "save default values"
+    VIEWS_SHARE = "share views of lists"
     JOBS = "see and manage background jobs"
 
 
@@ -81,7 +83,7 @@ _AGENT = {
     P.CONTRACTS_ADD,
 }
 _MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW, P.CUSTOMERS_MERGE}
-_MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST}
+_MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST, P.DEFAULTS_SAVE, P.VIEWS_SHARE}
 _ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT, P.OUTBOX_SEND}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -22,6 +22,7 @@ DETAIL_TABLES: Final = (
     "address",
     "alert",
     "approval_task",
+    "call_markup",
     "contact",
     "customer_department",
     "customer_invoice_type",

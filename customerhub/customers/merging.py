@@ -19,7 +19,18 @@ from customerhub.core.references import References, describe_references, list_re
 from customerhub.customers import alerts
 from customerhub.customers.parts import PARTS
 from customerhub.customers.records import save_customer
-from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer, Reminder, Review
+from models import (
+    Account,
+    Address,
+    Alert,
+    ApprovalTask,
+    CallMarkup,
+    Customer,
+    InvoiceProfile,
+    MergedCustomer,
+    Reminder,
+    Review,
+)
 from models.base import Base, column_length, db, get_table
 from models.enums import Stage, TaskState
 from models.keys import fold_text
@@ -160,6 +171,10 @@ def _resolve_conflicts(survivor: Customer, other: Customer, actor: Actor) -> lis
         for alert in db.session.scalars(select(Alert).where(Alert.customer_id == other.id, Alert.rule.is_not(None))):
             if alert.closed_at is None:
                 db.session.delete(alert)
+        classes = {markup.call_class for markup in survivor.call_markups}
+        for markup in db.session.scalars(select(CallMarkup).where(CallMarkup.customer_id == other.id)):
+            if markup.call_class in classes:
+                db.session.delete(markup)
         profile_names = {fold_text(profile.name) for profile in survivor.invoice_profiles}
         for profile in db.session.scalars(select(InvoiceProfile).where(InvoiceProfile.customer_id == other.id)):
             if fold_text(profile.name) in profile_names:

@@ -12,14 +12,14 @@ from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
-from customerhub.customers.accounts import take_account_numbers
+from customerhub.customers.accounts import complete_accounts, list_main_account_problems
 from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
-from models import Account, CatalogItem, Customer, NotificationTemplate, User
+from models import CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
 from models.enums import AddressKind
 from models.keys import remove_invisible
@@ -31,7 +31,7 @@ BOUNDS: dict[str, tuple[int, int | None]] = {
     "credit_limit": (0, None),
     "total_spend": (0, None),
     "low_usage_minimum": (0, None),
-    "markup": (-100, 1000),
+    "markup": rules.MARKUP_BOUNDS,
     "annual_increase_percent": (-100, 1000),
 }
 Cleaner = Callable[[str], Any]
@@ -85,7 +85,7 @@ def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) ->
         context = load_context(customer, actor)
         _check_record(customer, problems)
         _complete_record(customer, context)
-        _assign_account_number(customer)
+        complete_accounts(customer)
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
@@ -109,6 +109,7 @@ def _check_record(customer: Customer, problems: Problems) -> None:
         + list_manager_problems(customer, MANAGER_FIELDS)
         + list_status_problems(customer)
         + list_part_problems(customer)
+        + list_main_account_problems(customer)
     )
     if problems:
         raise Invalid.from_problems(problems)
@@ -245,17 +246,3 @@ def _has_promotion_changed(customer: Customer) -> bool:
     changes = inspect(customer).attrs.promotional_emails.history
     previous_value = (changes.deleted or changes.unchanged or [False])[0]
     return bool(customer.promotional_emails) != bool(previous_value)
-
-
-def _assign_account_number(customer: Customer) -> None:
-    """The customer's account number is the number of its main account."""
-    if customer.id is not None and not inspect(customer).attrs.account_number.history.has_changes():
-        return
-    if not customer.account_number:
-        customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
-    main_account = customer.main_account
-    if main_account is None:
-        main_account = Account(organisation_id=customer.organisation_id, number=customer.account_number, is_main=True)
-        customer.accounts.append(main_account)
-    elif main_account.number != customer.account_number:
-        main_account.number = customer.account_number

@@ -66,7 +66,8 @@ def test_a_saved_view_stays(open_as: OpenAs) -> None:
     again.get_by_role("link", name="Worries").click()
     expect(again.get_by_text("Risk is High")).to_be_visible()
     assert again.get_by_role("row").all_inner_texts() == row_texts
-    again.get_by_role("button", name="Delete the view Worries").click()
+    again.get_by_label("Change the view Worries").click()
+    again.get_by_role("button", name="Delete view").click()
     expect(again.get_by_role("link", name="Worries")).to_have_count(0)
     expect(again.get_by_text("Risk is High")).to_have_count(0)
 
@@ -210,7 +211,8 @@ def test_a_view_is_named_after_a_click_on_the_words(open_as: OpenAs) -> None:
     expect(panel.get_by_label("View name")).to_be_focused()
     page.keyboard.type("Hotels")
     panel.get_by_role("button", name="Save view").click()
-    page.get_by_role("button", name="Delete the view Hotels").click()
+    page.get_by_label("Change the view Hotels").click()
+    page.get_by_role("button", name="Delete view").click()
     expect(page.get_by_role("link", name="Hotels", exact=True)).to_have_count(0)
 
 

@@ -75,16 +75,40 @@ def chooses_columns(visit: Visit) -> Outcome:
     return answer, preference is not None and preference.columns == ["name", "email"]
 
 
+def chooses_filters(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/list/customers/filters", {"filter": ["risk", "region"]})
+    preference = db.session.get(models.ListPreference, (visit.browser.user_id or 0, "customers"))
+    return answer, preference is not None and preference.filters == ["risk", "region"]
+
+
 def saves_a_view(visit: Visit) -> Outcome:
     answer = visit.browser.post("/admin/list/customers/views", {"name": "Risky", "f": "risk:is:High"})
     saved_views = db.session.query(models.SavedView).filter_by(user_id=visit.browser.user_id or 0, name="Risky")
     return answer, saved_views.count() == 1
 
 
-def deletes_a_view(visit: Visit) -> Outcome:
-    view = make.SavedViewFactory(user_id=visit.browser.user_id or visit.organisations.own.users[Role.ADMIN])
-    key = view.id
+def renames_a_view(visit: Visit) -> Outcome:
+    key = add_view(visit)
+    answer = visit.browser.post(f"/admin/list/views/{key}/change", {"name": "Renamed"})
+    return answer, db.session.get_one(models.SavedView, key).name == "Renamed"
+
+
+def stops_sharing_a_view(visit: Visit) -> Outcome:
+    key = add_view(visit, shared_with_id=visit.organisations.own.id)
+    answer = visit.browser.post(f"/admin/list/views/{key}/stop-sharing")
+    return answer, db.session.get_one(models.SavedView, key).shared_with_id is None
+
+
+def add_view(visit: Visit, **values: Any) -> int:
+    """A view of the visitor, or of the administrator where nobody is signed in."""
+    owner_id = visit.browser.user_id or visit.organisations.own.users[Role.ADMIN]
+    key: int = make.SavedViewFactory(user_id=owner_id, **values).id
     db.session.commit()
+    return key
+
+
+def deletes_a_view(visit: Visit) -> Outcome:
+    key = add_view(visit)
     answer = visit.browser.post(f"/admin/list/views/{key}/delete")
     return answer, db.session.get(models.SavedView, key) is None
 
@@ -129,6 +153,14 @@ def returns_default_values(visit: Visit) -> Outcome:
     key = visit.organisations.own.row_id(models.DefaultValueSet)
     answer = visit.browser.get(f"/admin/customers/default-values/?defaults={key}")
     return answer, answer.is_json and answer.json.get("billing_day", {}).get("value") == "15"
+
+
+def saves_default_values(visit: Visit) -> Outcome:
+    name = f"Set of {visit.browser.user_id}"
+    values = {"values": '{"billing_day": 20}', "field": "billing_day", "name": name}
+    answer = visit.browser.post("/admin/customers/save-default-values/", values)
+    saved_sets = db.session.query(models.DefaultValueSet).filter_by(name=name).all()
+    return answer, [each.values for each in saved_sets] == [{"billing_day": 20}]
 
 
 def make_own_export(visit: Visit, **values: Any) -> models.ListExport:

@@ -156,6 +156,7 @@ def _make_customer(organisation: models.Organisation, side: OrganisationRows, nu
     make.AddressFactory(**owned)
     make.ComplianceDocumentFactory(**owned, template_id=_first_id(models.NotificationTemplate, organisation, template))
     make.BillingLineFactory(**owned, department_id=_first_id(models.Department, organisation))
+    make.CallMarkupFactory(**owned)
     make.InvoiceProfileFactory(**owned)
     make.LegalEntityFactory(**owned, business_entity_id=make.BusinessEntityFactory(organisation=organisation).id)
     customer.default_tariff_id = make.TariffRateFactory(organisation=organisation).tariff_id

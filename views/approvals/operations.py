@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from flask import g
-from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
+from wtforms import BooleanField, Form, StringField, TextAreaField
 from wtforms.validators import Length, Optional
 
 from customerhub.approvals import assignment, tasks, transitions
@@ -16,6 +16,7 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.customers import approval_decisions
 from models import ApprovalTask, Customer
 from models.enums import Stage, TaskKind
+from views.framework.date_field import DateField
 from views.framework.display import changes_of
 from views.framework.fields import AmountField
 from views.framework.forms import RequiredMarker, clean_input

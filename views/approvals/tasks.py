@@ -84,8 +84,7 @@ class TaskView(HubModelView):
         current_url = url_for("tasks.index_view") + args.query_string()
         labels = {"mine": "My tasks", "free": "Unassigned", "open": "All open", "done": "Done"}
         task_tabs = [
-            {"label": labels[name], "url": url, "active": url == current_url, "delete_url": None}
-            for name, url in self._tab_urls().items()
+            {"label": labels[name], "url": url, "active": url == current_url} for name, url in self._tab_urls().items()
         ]
         return task_tabs + settings.view_tabs(self.endpoint, args.query_string())[1:]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, transitions
@@ -29,6 +29,7 @@ from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.date_field import DateField
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter

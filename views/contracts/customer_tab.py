@@ -23,6 +23,7 @@ from views.cells.contracts import (
     status_chip,
     value_cell,
 )
+from views.framework.eager_loading import load_relations
 from views.framework.formatting import format_amount, format_date
 from views.framework.labels import member_label
 from views.http.urls import path_to
@@ -32,7 +33,7 @@ TalliesByStatus = dict[Any, tuple[int, int]]  # (number of rows, their connectio
 MAX_ROWS = 100  # contracts, and orders, on the page of a customer
 MAX_ACCOUNTS = 10  # in its summary
 TAB = "contracts"
-RIGHT_ALIGNED = ("Connections", "Value", "Start", "End", "Ordered", "Requested date", "Delivered")
+RIGHT_ALIGNED = ("Balance", "Connections", "Value", "Start", "End", "Ordered", "Requested date", "Delivered")
 
 
 def columns_of(*labels: str) -> list[dict[str, Any]]:
@@ -212,6 +213,29 @@ def build_accounts_block(row: Customer, contracts_by_account: dict[int, Contract
     if len(ordered) > MAX_ACCOUNTS:
         block |= {"text": f"Showing {MAX_ACCOUNTS} of {len(ordered):,} accounts.", "url": _tab_url(row)}
     return block
+
+
+def build_accounts_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+    """All its accounts, with the contract that each was made with."""
+    contracts_by_account = load_accounts(row)
+    labels = ("Number", "Account type", "Purpose", "Business entity", "Contract", "Balance")
+    return {
+        "title": "Accounts",
+        "columns": columns_of(*labels),
+        "rows": [
+            [
+                {"text": each.number, "sub": "Main account" if each.is_main else None},
+                each.type.name if each.type else None,
+                each.purpose,
+                each.business_entity.name if each.business_entity else None,
+                contract_link(contracts_by_account.get(each.id)),
+                format_amount(each.balance),
+            ]
+            for each in load_relations(row.accounts)
+        ],
+        "more_url": f"{edit_url}#accounts" if edit_url else None,
+        "more_label": "Add or edit accounts",
+    }
 
 
 def _account_item(account: Account, contract: Contract | None) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired, Optional
 
 from customerhub.contracts import orders, transitions
@@ -24,6 +24,7 @@ from views.contracts.customer_owned import (
 )
 from views.contracts.transitions import reason_field, transition_operation
 from views.framework.columns import Column
+from views.framework.date_field import DateField
 from views.framework.edit_page import DetailsPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter

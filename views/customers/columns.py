@@ -11,6 +11,7 @@ from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
 from models import (
     Account,
     Address,
+    CallMarkup,
     CatalogItem,
     ComplianceDocument,
     Customer,
@@ -24,8 +25,8 @@ from models import (
     customer_department,
     customer_invoice_type,
 )
-from models.enums import AddressKind, BillingCycle, CustomerKind, Risk, Stage
-from views.cells.customers import customer_link
+from models.enums import AddressKind, BillingCycle, CallClass, CustomerKind, Risk, Stage
+from views.cells.customers import customer_link, describe_call_markups
 from views.framework.chips import risk_chip, stage_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
@@ -50,6 +51,11 @@ def _select_mailing_address(part: Any) -> Any:
 
 def _find_mailing_address(customer: Customer) -> str | None:
     return next((str(each) for each in customer.addresses if each.kind is AddressKind.MAILING), None)
+
+
+def _select_call_markup(call_class: CallClass) -> Any:
+    is_of_class = (CallMarkup.customer_id == Customer.id) & (CallMarkup.call_class == call_class)
+    return select(CallMarkup.percent).where(is_of_class).correlate(Customer).scalar_subquery()
 
 
 NOT_LISTED = ("id", "organisation_id", "version", "correspondence_modes")
@@ -195,6 +201,22 @@ _DECLARED_COLUMNS = (
             render=lambda *parts: ", ".join(filter(None, parts)),
         ),
     ),
+    Column(
+        "call_markups",
+        "Markups per call class",
+        lambda row: describe_call_markups(row.call_markups),
+        sort=_select_call_markup(CallClass.INBOUND),
+        default_visible=False,
+        load_options=(selectinload(Customer.call_markups),),
+        export=Exported(
+            *(_select_call_markup(each) for each in CallClass),
+            render=lambda *percents: describe_call_markups(
+                CallMarkup(call_class=each, percent=percent)
+                for each, percent in zip(CallClass, percents, strict=True)
+                if percent is not None
+            ),
+        ),
+    ),
 )
 # Fields that lists call otherwise than the form does.
 FIELD_LABELS = {
@@ -266,6 +288,26 @@ _DECLARED_FILTERS = (
         source=Source(NotificationTemplate, CHOICE_RULES["template_id"]),
         nullable=False,
         owner=ComplianceDocument.customer_id,
+        model=Customer,
+    ),
+    Filter(
+        "account_type",
+        "Account type",
+        Account.type_id,
+        "select",
+        source=Source(CatalogItem, CHOICE_RULES["type_id"]),
+        nullable=False,
+        owner=Account.customer_id,
+        model=Customer,
+    ),
+    Filter(
+        "call_class",
+        "Markups per call class",
+        CallMarkup.call_class,
+        "select",
+        members=CallClass,
+        nullable=False,
+        owner=CallMarkup.customer_id,
         model=Customer,
     ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),

@@ -12,7 +12,6 @@ from werkzeug.exceptions import NotFound
 from customerhub.core.permissions import Permission
 from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
-from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import save_customer_with_outcome
@@ -24,11 +23,12 @@ from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
 from views.approvals.operations import STAGE_OPERATIONS
-from views.cells.customers import build_missing_setup_banners
+from views.cells.customers import build_missing_setup_banners, find_usual_status_id
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
 from views.customers import record
 from views.customers.columns import COLUMNS, FILTERS
+from views.customers.default_values import DefaultValuesMixin
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
 from views.customers.operations import ASSIGN
@@ -73,7 +73,7 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 )
 
 
-class CustomerView(DuplicateWarningMixin, HubModelView):
+class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     noun = "customer"
     title = "Customers"
     empty_text = "Add your first customer or import a spreadsheet."
@@ -206,14 +206,14 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             for source, noun, screen, more in REQUIRED_SETUP
             if not any(active for _, _, active in source.list_choices())
         ]
-        if find_default_status(self.actor.organisation_id) is None and "status" not in dict(missing):
+        if find_usual_status_id() is None and "status" not in dict(missing):
             missing.append(("status with billing", url_for("statuses.create_view")))
         return missing
 
     def initial_values(self) -> dict[str, Any]:
-        return self._default_field_values() | self._chosen_default_values()
+        return self.default_field_values() | self.chosen_default_values()
 
-    def _default_field_values(self) -> dict[str, Any]:
+    def default_field_values(self) -> dict[str, Any]:
         defaults = {"start_date": formatting.get_today(), "existing_relationship": False, "portal_access": True}
         status = find_default_status(self.actor.organisation_id)  # where there is none, a banner says so
         return defaults | ({"status_id": status.id} if status else {})
@@ -231,42 +231,8 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         page.live["portal"] = self._portal_plan(bound_form, row)
         if row is not None:
             page.tab_tables["contracts"] = [contracts_tab.build_contracts_table(row, self.actor)]
-        else:
-            default_sets = list_value_sets(actor=self.actor)
-            page.load_default = {
-                "url": url_for("customers.create_view"),
-                "fill_url": url_for("customers.default_values"),
-                "choices": [(s.id, s.name) for s in default_sets],
-            }
+        self.offer_default_values(page)
         return page
-
-    @expose("/default-values/")
-    def default_values(self) -> Any:
-        """What a set of default values puts into the form of a new customer: {field: {value, text, usual}}.
-
-        `usual` is what the field of an empty form holds.
-        """
-        if not self.can_create:
-            abort(404)
-        values = self._chosen_default_values()
-        bound_form, default_form = (
-            self._create_form_class(None, data=each) for each in (values, self._default_field_values())
-        )
-        return jsonify(
-            {
-                name: {
-                    "value": format_value(bound_form[name].data),
-                    "text": getattr(bound_form[name], "current_text", ""),
-                    "usual": format_value(default_form[name].data),
-                }
-                for name in values
-                if name in bound_form
-            }
-        )
-
-    def _chosen_default_values(self) -> dict[str, Any]:
-        set_id = parse_id(request.args.get("defaults", ""))
-        return {} if set_id is None else load_values(set_id, actor=self.actor)
 
     def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
         return describe_outcome(outcome)

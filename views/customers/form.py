@@ -5,7 +5,6 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import select
 
-from customerhub.core.dates import parse_date
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
 from customerhub.customers import rules
@@ -13,8 +12,10 @@ from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
 from customerhub.customers.statuses import list_choosable_behaviours
 from models import (
+    Account,
     Address,
     BillingLine,
+    CallMarkup,
     Commodity,
     ComplianceDocument,
     Contact,
@@ -24,9 +25,10 @@ from models import (
     LegalEntity,
 )
 from models.base import db
-from models.enums import AddressKind, DateFormat
+from models.enums import AddressKind
 from views.cells.customers import build_missing_setup_banners
 from views.framework.choices import Source
+from views.framework.date_field import read_date
 from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
@@ -84,6 +86,7 @@ BILLING = (
     "subscription_type_id",
     "number_of_users",
     "default_tariff_id",
+    "call_markups",
     "markup",
     "annual_increase_profile",
     "annual_increase_percent",
@@ -98,6 +101,7 @@ TABS = (
     ("review", "Review", REVIEW),
     ("compliance", "Compliance", ("compliance_documents",)),
     ("billing", "Billing", BILLING),
+    ("accounts", "Accounts", ("accounts",)),
     ("people", "Account team", PEOPLE),
     ("marketing", "Marketing", MARKETING),
     ("contacts", "Contacts", ("contacts",)),
@@ -110,6 +114,7 @@ RECORD_TABS = {
     "review": "reviews",
     "compliance": "compliance",
     "billing": "billing-lines",
+    "accounts": "accounts",
     "portal": "portal",
     "profiles": "profiles",
     "contracts": "contracts",
@@ -167,6 +172,23 @@ INLINES = (
         folded=("active_from", "active_to"),
         folded_label="Dates",
     ),
+    Inline(
+        "call_markups",
+        CallMarkup,
+        ("call_class", "percent"),
+        label="Markups per call class",
+        add_label="+ Add markup",
+        differs="call_class",
+    ),
+    Inline(
+        "accounts",
+        Account,
+        ("number", "type_id", "purpose", "business_entity_id"),
+        label="Accounts",
+        add_label="+ Add account",
+        optional=("number",),
+        kept_text=lambda account: "Main account" if account.is_main else "",
+    ),
     Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
     Inline(
         "addresses",
@@ -210,6 +232,7 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "year_end_month": {"blank": "Month"},
     "year_end_day": {"blank": "Day", "render_kw": {"data-days-of": "year_end_month"}},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
+    "markup": {"description": "On calls without a rate and without a markup of their class"},
     "annual_increase_profile": {"description": "For reports only; prices are not changed"},
     "annual_increase_percent": {"render_kw": {"data-show-when": "annual_increase_profile=fixed"}},
     "annual_increase_date": {"render_kw": {"data-show-when": "annual_increase_profile=CPI|RPI|fixed"}},
@@ -259,7 +282,7 @@ def offer_statuses(form: Any, row: Customer) -> None:
 def list_review_dates(start: str, frequency: str) -> list[str]:
     """The next review dates in words, or what is missing to calculate them."""
     try:
-        first, months = parse_date(start, DateFormat.ISO), rules.clean_frequency(frequency)
+        first, months = read_date(start), rules.clean_frequency(frequency)
     except Invalid:
         return []
     if first is None or months is None:

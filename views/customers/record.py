@@ -11,6 +11,7 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
+    Account,
     Alert,
     ApprovalTask,
     BillingLine,
@@ -23,6 +24,7 @@ from models import (
 from models.base import db
 from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
+from views.cells.customers import describe_call_markups
 from views.contracts import customer_tab as contracts_tab
 from views.customers import reviews
 from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
@@ -73,6 +75,7 @@ def build_tabs(row: Customer, active: str, facts: RecordFacts, actor: Actor) -> 
         ("contracts", "Contracts", facts.contract_count),
         ("profiles", "Invoice profiles", counts[InvoiceProfile]),
         ("billing-lines", "Billing lines", counts[BillingLine]),
+        ("accounts", "Accounts", counts[Account]),
         ("compliance", "Compliance", counts[ComplianceDocument]),
         ("reviews", "Reviews", None),
         ("tasks", "Tasks", counts[ApprovalTask]),
@@ -106,6 +109,8 @@ def fill_tab(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
         page.tables = [
             {**table_of(row, inlines["billing_lines"]), **_empty_state(edit_url, "billing", "No billing lines yet")}
         ]
+    elif tab == "accounts":
+        page.tables = [contracts_tab.build_accounts_table(row, edit_url)]
     elif tab == "compliance":
         page.tables = [_compliance_table(row, edit_url)]
     elif tab == "reviews":
@@ -176,6 +181,8 @@ def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
         return "Email: {}, download: {}, print: {}".format(*(length.value for length in lengths))
     if name == "annual_increase_profile":
         return _describe_annual_increase(row)
+    if name == "call_markups":
+        return describe_call_markups(row.call_markups)
     if name == "website" and row.website:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:

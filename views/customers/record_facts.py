@@ -23,10 +23,12 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub.customers.alerts import is_active_on
 from models import (
+    Account,
     Address,
     Alert,
     ApprovalTask,
     BillingLine,
+    CallMarkup,
     ComplianceDocument,
     Contact,
     Contract,
@@ -43,7 +45,18 @@ from models.keys import fold_text
 from views.contracts.customer_tab import TalliesByStatus
 from views.framework.formatting import get_today
 
-COUNTED = (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contact, Address, LegalEntity)
+COUNTED = (
+    Account,
+    InvoiceProfile,
+    BillingLine,
+    CallMarkup,
+    ComplianceDocument,
+    User,
+    ApprovalTask,
+    Contact,
+    Address,
+    LegalEntity,
+)
 STATUSES: dict[Any, Any] = {Contract: ContractStatus, CustomerOrder: OrderStatus}
 NAMED_LISTS = ("departments", "invoice_types")
 

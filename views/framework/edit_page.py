@@ -67,7 +67,7 @@ class EditPage:
     more_submits: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     conflict: dict[str, Any] | None = None
-    load_default: dict[str, Any] | None = None
+    default_values: dict[str, Any] | None = None
     tables: list[dict[str, Any]] = field(default_factory=list)
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)

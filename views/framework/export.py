@@ -42,7 +42,7 @@ class ExportMixin(Screen):
         if not self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
             abort(403)
         args = self.parse_list_args(request.args)
-        columns = list_preferences.load_settings(current_user.id, self.endpoint).visible_columns(self.columns)
+        columns = list_preferences.load_settings(self).visible_columns(self.columns)
         keys, filter_errors = self._row_ids(args, DIRECT_ROWS + 1)
         list_page.flash_filter_errors(filter_errors)
         if len(keys) <= DIRECT_ROWS:
@@ -97,7 +97,7 @@ class ExportMixin(Screen):
         use_formats(db.session.get_one(Organisation, actor.organisation_id))
         parameters = MultiDict(_parse_query(export.query["address"]))
         args = self.parse_list_args(parameters)
-        columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
+        columns = list_preferences.ListSettings(export.query["columns"]).visible_columns(self.columns)
         keys, _ = self._row_ids(args, MAX_ROWS + 1)
         table = self._build_table(columns, keys[:MAX_ROWS])
         return replace(table, notice=CUT_TEXT.format(MAX_ROWS)) if len(keys) > MAX_ROWS else table

@@ -14,11 +14,13 @@ from customerhub.core.errors import Invalid, quote_text
 from models.folding import contains_text, equals_text, starts_with_text
 from models.types import ScaledDecimal, UtcDateTime
 from views.framework.choices import Source
+from views.framework.date_field import read_date
 from views.framework.date_ranges import Span, find_date_range, list_date_ranges
 from views.framework.formatting import current_formats, format_date, get_today
 from views.framework.labels import member_label
 from views.http.urls import MAX_ID_DIGITS
 
+MAX_TEXT_LENGTH = 200  # of what is searched for, in all or in one column
 MAX_INTEGER = 2**31 - 1  # as much as a column of whole numbers holds
 WITHIN = "in"  # the operator whose value is the name of a span of days
 UNVALUED = ("blank", "filled")  # operators that need no value
@@ -65,6 +67,22 @@ class Filter:
         if self.source is not None:
             return [(str(key), label) for key, label, _ in self.source.list_choices()]
         return None
+
+    def clean_value(self, operator: str, text: str) -> str:
+        """The value that `text` stands for in an address: days as 2025-01-31, however they were typed."""
+        if self.kind == "text":
+            return text[:MAX_TEXT_LENGTH]
+        if self.kind != "date" or operator == WITHIN:
+            return text
+        try:
+            day = read_date(text)
+        except Invalid:
+            return text
+        return day.isoformat() if day else text
+
+    def format_value(self, operator: str, value: str) -> str:
+        """`value` as its form shows it."""
+        return _describe_day(value) if self.kind == "date" and operator != WITHIN else value
 
     def describe(self, operator: str, value: str) -> str:
         """The filter in words: "Status is Active", "Start: this month"."""

@@ -14,13 +14,12 @@ from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.date_ranges import list_date_ranges
-from views.framework.filters import UNVALUED, WITHIN, Filter, combine_conditions, split_values
+from views.framework.filters import MAX_TEXT_LENGTH, UNVALUED, WITHIN, Filter, combine_conditions, split_values
 from views.framework.operation import Operation
 from views.framework.paging import Pager, build_pager, build_pager_beyond, parse_page
 
 PAGE_SIZES = (20, 50, 100)
 MAX_FILTERS = 20
-MAX_TEXT_LENGTH = 200  # of what is searched for, in all or in one column
 COUNT_LIMIT = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
 
 
@@ -79,8 +78,7 @@ def parse_list_args(parameters: MultiDict[str, str], columns: Sequence[Column], 
             and parts[0] in filters_by_name
             and parts[1] in dict(filters_by_name[parts[0]].list_operators())
         ):
-            is_text = filters_by_name[parts[0]].kind == "text"
-            conditions.append((parts[0], parts[1], parts[2][:MAX_TEXT_LENGTH] if is_text else parts[2]))
+            conditions.append((parts[0], parts[1], filters_by_name[parts[0]].clean_value(parts[1], parts[2])))
     size = parameters.get("page_size", PAGE_SIZES[0], type=int)
     sortable = {column.name for column in columns if column.sort is not None}
     sort = parameters.get("sort", "")
@@ -183,6 +181,8 @@ class ListPage:
     tabs: list[dict[str, Any]] = field(default_factory=list)
     tabs_label: str | None = None
     save_view_url: str | None = None
+    own_views: list[Any] = field(default_factory=list)
+    may_share_views: bool = False
     columns_url: str | None = None
     page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)
     pager: Pager | None = None
@@ -215,22 +215,30 @@ def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str,
     return entries
 
 
-def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, Any]]:
-    """The filters in use, each with the form by which it is changed and the fields which that carries along."""
+def filter_chips(args: ListArgs, filters: Sequence[Filter], pinned: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+    """The filters in use, each with the form by which it is changed and the fields which that carries along. Those that
+    are `pinned` come first, whether they are in use or not.
+    """
     filters_by_name = {item.name: item for item in filters}
-    chips = []
-    for condition in args.filters:
-        name, operator, value = condition
-        others = replace(args, filters=tuple(other for other in args.filters if other != condition))
-        chips.append(
-            {
-                "label": filters_by_name[name].describe(operator, value),
-                "remove_url": others.query_string(),
-                "form": build_filter_form(filters_by_name[name], operator, value),
-                "hidden_fields": others.form_fields(),
-            }
-        )
+    names = dict.fromkeys([*(item.name for item in pinned), *(name for name, _, _ in args.filters)])
+    chips: list[dict[str, Any]] = []
+    for name in names:
+        conditions = [condition for condition in args.filters if condition[0] == name]
+        chips += [_describe_chip(args, filters_by_name[name], condition) for condition in conditions]
+        if not conditions:
+            chips.append({"label": filters_by_name[name].label, "name": name})
     return chips
+
+
+def _describe_chip(args: ListArgs, item: Filter, condition: tuple[str, str, str]) -> dict[str, Any]:
+    _, operator, value = condition
+    others = replace(args, filters=tuple(other for other in args.filters if other != condition))
+    return {
+        "label": item.describe(operator, value),
+        "remove_url": others.query_string(),
+        "form": build_filter_form(item, operator, value),
+        "hidden_fields": others.form_fields(),
+    }
 
 
 def list_filter_sources(filters: Sequence[Filter], args: ListArgs) -> list[Source]:
@@ -250,7 +258,7 @@ def build_filter_form(item: Filter, operator: str = "", value: str = "") -> dict
         "options": item.list_options(),
         "spans": list_date_ranges() if item.kind == "date" else None,
         "operator": operator,
-        "value": value,
+        "value": item.format_value(operator, value),
         "values": split_values(value),
     }
 

@@ -80,7 +80,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         args = self.parse_list_args(request.args)
         if list_page.is_filter_form():
             return redirect(url_for(f"{self.endpoint}.index_view") + args.query_string())
-        settings = list_preferences.load_settings(current_user.id, self.endpoint)
+        settings = list_preferences.load_settings(self)
         visible_columns = settings.visible_columns(self.columns)
         filtered, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         list_page.flash_filter_errors(filter_errors)
@@ -114,13 +114,15 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             columns=list_page.column_headings(args, visible_columns),
             rows=[self._build_list_row(row, visible_columns) for row in rows],
             search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
-            chips=list_page.filter_chips(args, self.filters),
+            chips=list_page.filter_chips(args, self.filters, settings.pinned_filters(self.filters)),
             clear_url=args.query_string(filters=(), search=""),
             filters_url=url_for(f"{self.endpoint}.filter_view") + args.query_string() if self.filters else None,
             list_url=url_for(f"{self.endpoint}.index_view"),
             hidden_fields=args.form_fields(),
             tabs=self.list_tabs(settings, args),
-            save_view_url=url_for("preferences.save_view", screen=self.endpoint),
+            save_view_url=url_for("saved_views.save", screen=self.endpoint),
+            own_views=[view for view in settings.views if view.is_own],
+            may_share_views=self.actor.has_permission(Permission.VIEWS_SHARE),
             columns_url=url_for("preferences.columns_page", screen=self.endpoint) + args.query_string(),
             page_sizes=[(n, args.query_string(page_size=n), n == args.page_size) for n in list_page.PAGE_SIZES],
             pager=list_page.build_list_pager(args, total, len(rows), has_more),
@@ -148,6 +150,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             title=self.title,
             list_url=url_for(f"{self.endpoint}.index_view"),
             links=[(each.label, f"{filters_url}?name={each.name}&{query}") for each in self.filters],
+            choose_url=f"{url_for('preferences.filters_page', screen=self.endpoint)}?{query}",
             form=None if item is None else list_page.build_filter_form(item),
             hidden_fields=args.form_fields(),
             search={"value": args.search},
@@ -165,7 +168,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         }
 
     def list_tabs(self, settings: list_preferences.ListSettings, args: list_page.ListArgs) -> list[dict[str, Any]]:
-        """The saved views of this person."""
+        """The saved views of this person, and those that are shared with them."""
         return settings.view_tabs(self.endpoint, args.query_string())
 
     def menu_actions(self, args: list_page.ListArgs) -> list[dict[str, Any]]:

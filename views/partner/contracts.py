@@ -6,7 +6,7 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask_login import login_required
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract, list_profile_statuses
@@ -19,6 +19,7 @@ from views.cells.alerts import BANNERS
 from views.cells.contracts import requested_date_cell, status_chip, value_cell
 from views.contracts.customer_owned import CustomerOwnedField, CustomerOwnedSource
 from views.contracts.customer_tab import columns_of, count_by_status, describe_tallies, format_limit_note, list_newest
+from views.framework.date_field import DateField
 from views.framework.fields import AmountField, WholeNumberField
 from views.framework.formatting import format_date, get_today
 from views.framework.portal_page import PortalPage

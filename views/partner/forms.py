@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
+from wtforms import BooleanField, Form, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.core.errors import HubError, Invalid
 from models import Customer
 from models.enums import CustomerKind, CustomerType
+from views.framework.date_field import DateField
 from views.framework.display import display_value, label_for
 from views.framework.fields import ChoiceField, CodeField
 from views.framework.forms import check_control_characters, clean_input

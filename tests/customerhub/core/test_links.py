@@ -63,6 +63,7 @@ def test_everything_that_refers_to_a_customer_is_counted(organisations: TwoOrgan
         "alert": 1,
         "approval_task": 1,
         "billing_line": 1,
+        "call_markup": 1,
         "compliance_document": 1,
         "contact": 1,
         "contract": 1,

@@ -163,8 +163,8 @@ REFUSED_VALUES = [
     ("risk", "Extreme", "Choose one from the list"),
     ("billing_cycle", "hourly", "Choose one from the list"),
     ("start_date", "", "Enter a start date"),
-    ("start_date", "31/01/2025", "Not a valid date"),
-    ("start_date", "2025-02-30", "Not a valid date"),
+    ("start_date", "31/31/2025", "is not a valid date"),
+    ("start_date", "2025-02-30", "is not a valid date"),
     ("start_date", "0001-01-01", "out of range: 1900 to 2199"),
     ("start_date", "9999-12-31", "out of range: 1900 to 2199"),
     ("review_start_date", "9999-12-31", "out of range: 1900 to 2199"),
@@ -198,7 +198,7 @@ REFUSED_VALUES = [
     ("compliance_documents-0-expiry_date", "9999-12-31", "out of range"),
     ("compliance_documents-0-expiry_date", "", "Required"),
     ("billing_lines-0-cost_per_unit", "0.0000001", "more than 6 decimals"),
-    ("billing_lines-0-active_from", "soon", "Not a valid date"),
+    ("billing_lines-0-active_from", "soon", "is not a date"),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 import models
 from customerhub.core import clock, history
@@ -105,7 +105,10 @@ def row_matches_filter(item: Filter, operator: str, filter_value: str, value: An
 
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
-        return [getattr(document, item.column.key) for document in row.compliance_documents]
+        relation = next(
+            each for each in inspect(models.Customer).relationships if each.mapper.class_ is item.column.class_
+        )
+        return [getattr(part, item.column.key) for part in getattr(row, relation.key)]
     if isinstance(item, LinkFilter):
         return [related.id for related in getattr(row, item.name)]
     if isinstance(item, CustomerFilter):

@@ -167,7 +167,7 @@ def test_one_is_added_with_a_profile_that_there_is(organisations: TwoOrganisatio
         ("connections", "x", "whole"),
         ("connections", "9" * 9, "Number must be"),
         ("start_date", "", "Required"),
-        ("start_date", "30.02.2025", "Not a valid date"),
+        ("start_date", "30.02.2025", "is not a valid date"),
         ("start_date", "0001-01-01", "out of range"),
         ("end_date", "2025-01-30", "before it starts"),
         ("value", "-1", "Enter a value from 0 to"),
