@@ -2,8 +2,10 @@
 
 import models.postgresql  # listens to every engine
 import models.sqlite  # noqa: F401  (so does this)
+from models.activity import Attachment, Note, NoteMention
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
+from models.cases import CaseNote, CustomerCase
 from models.contracts import Contract, CustomerOrder
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
 from models.customer_parts import (
@@ -47,17 +49,20 @@ __all__ = [
     "Address",
     "Alert",
     "ApprovalTask",
+    "Attachment",
     "Base",
     "BilledUser",
     "BillingLine",
     "BlacklistEntry",
     "BusinessEntity",
+    "CaseNote",
     "CatalogItem",
     "Commodity",
     "ComplianceDocument",
     "Contact",
     "Contract",
     "Customer",
+    "CustomerCase",
     "CustomerGroup",
     "CustomerImport",
     "CustomerOrder",
@@ -79,6 +84,8 @@ __all__ = [
     "MailOutage",
     "MergedCustomer",
     "NamedRow",
+    "Note",
+    "NoteMention",
     "NotificationTemplate",
     "NumberSequence",
     "Organisation",

@@ -152,6 +152,9 @@ class Customer(OrganisationRow):
     credit_reference: Mapped[str | None] = mapped_column(String(60))
     billing_reference: Mapped[str | None] = mapped_column(String(60))
     estimated_monthly_revenue: Mapped[Decimal | None] = mapped_column(Money)
+    correspondence_name: Mapped[str | None] = mapped_column(
+        String(200), info={"help": "Name on letters and invoices, where it is not the customer's name"}
+    )
     correspondence_modes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     # Financial

@@ -20,6 +20,7 @@ class PortalPermission(enum.StrEnum):
     PAYMENTS = "payments"
     NUMBERS_AND_USAGE = "numbers and usage"
     DOCUMENTS = "documents"
+    CASES = "cases"
 
 
 class ApprovalPolicy(enum.StrEnum):
@@ -237,6 +238,13 @@ class OrderStatus(enum.StrEnum):
     IN_PROGRESS = "in progress"
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+
+
+class CaseStatus(enum.StrEnum):
+    OPEN = "open"
+    IN_PROGRESS = "in progress"
+    WAITING = "waiting"
+    CLOSED = "closed"
 
 
 class ReminderKind(enum.StrEnum):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import Base, Key, KeyedByCode, OrganisationRow, tenant_foreign_key, tenant_table, to_one
@@ -32,7 +32,8 @@ class User(OrganisationRow):
     """A person who signs in, with one role in one organisation.
 
     `link_until` is until when the last one-time link works that was made of the present sign-in epoch;
-    `made_with_customer` marks a portal user that was created automatically with its customer.
+    `made_with_customer` marks a portal user that was created automatically with its customer;
+    `notify_by_email` is whether they get mails about what colleagues mention or assign to them.
     """
 
     __tablename__ = "hub_user"
@@ -57,6 +58,8 @@ class User(OrganisationRow):
     customer_id: Mapped[int | None] = mapped_column(Key)
     portal_permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
     made_with_customer: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"untracked": True})
+
+    notify_by_email: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     dealer: Mapped[Dealer | None] = to_one("User.dealer_id", "Dealer")
     customer: Mapped[Any] = to_one("User.customer_id", "Customer")

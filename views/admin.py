@@ -7,6 +7,7 @@ from flask_admin.theme import Bootstrap4Theme
 from models import (
     Alert,
     ApprovalTask,
+    Attachment,
     BilledUser,
     BlacklistEntry,
     BusinessEntity,
@@ -14,6 +15,7 @@ from models import (
     Commodity,
     Contract,
     Customer,
+    CustomerCase,
     CustomerGroup,
     CustomerImport,
     CustomerOrder,
@@ -25,6 +27,7 @@ from models import (
     InvoiceType,
     ListExport,
     Location,
+    Note,
     NotificationTemplate,
     Organisation,
     OutboxMessage,
@@ -35,9 +38,12 @@ from models import (
     User,
     VatRate,
 )
+from views.activity.attachments import AttachmentView
+from views.activity.notes import NoteView
 from views.approvals.alerts import AlertView
 from views.approvals.blacklist import BlacklistView
 from views.approvals.tasks import TaskView
+from views.cases.cases import CaseView
 from views.contracts.contracts import ContractView
 from views.contracts.orders import OrderView
 from views.customers.customers import CustomerView
@@ -72,6 +78,9 @@ SCREENS = (
     (GroupView, CustomerGroup, "groups"),
     (ContractView, Contract, "contracts"),
     (OrderView, CustomerOrder, "orders"),
+    (CaseView, CustomerCase, "cases"),
+    (NoteView, Note, "notes"),
+    (AttachmentView, Attachment, "attachments"),
     (TaskView, ApprovalTask, "tasks"),
     (BlacklistView, BlacklistEntry, "blacklist"),
     (AlertView, Alert, "alerts"),

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, can_see
 from customerhub.core.public_urls import build_url
-from customerhub.core.validation import clean_email
 from customerhub.mail import composition, outbox
 from customerhub.mail.letterhead import Brand, get_letterhead
 from customerhub.mail.markup import render_literal
+from customerhub.mail.recipients import is_mailable
 from models import ApprovalTask, User
 from models.base import db
 from models.enums import Role
@@ -142,11 +141,4 @@ def _build_mail(
 
 def _enqueue_mails(drafts: Sequence[outbox.Draft]) -> None:
     """An address that no mail can be sent to keeps nobody from deciding."""
-    outbox.enqueue_many(draft for draft in drafts if _is_email(draft.recipient))
-
-
-def _is_email(address: str) -> bool:
-    try:
-        return clean_email(address) is not None
-    except Invalid:
-        return False
+    outbox.enqueue_many(draft for draft in drafts if is_mailable(draft.recipient))

@@ -27,6 +27,7 @@ from models import (
     ImportRow,
     ListExport,
     MailOutage,
+    NoteMention,
     NumberSequence,
     OutboxAttachment,
     OutboxMessage,
@@ -53,6 +54,7 @@ UNTRACKED = (
     ListExport,
     UsedForm,
     EndedSession,
+    NoteMention,  # follows from the text of its note
 )
 BULK_IS_RECORDED = "bulk_is_recorded"
 DELETED = "history_deleted"

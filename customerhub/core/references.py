@@ -85,6 +85,7 @@ NOUNS = {
     "outbox_message": "message",
     "customer_group": "group",
     "customer_order": "order",
+    "customer_case": "case",
     "customer_import": "import",
     "list_export": "export",
     "catalog_item": "catalog entry",

@@ -116,10 +116,14 @@ def end_session(mark: str, *, at: datetime) -> None:
     db.session.execute(insert_new(EndedSession).values(mark=mark, created_at=at))
 
 
-def rename_user(user: User, name: str) -> None:
-    """Change the name of `user`, as they may themselves. Raises Invalid."""
+def save_profile(user: User, name: str, *, notify_by_email: bool | None = None) -> None:
+    """Change what `user` may change of themselves: the name, and whether they get mails about what colleagues mention
+    or assign to them, unless that is None. Raises Invalid.
+    """
     cleaned = validation.clean_text(name, max_length=200, field="name")
     if cleaned is None:
         raise Invalid("Enter a name", "name")
     with save_changes():
         user.name = cleaned
+        if notify_by_email is not None:
+            user.notify_by_email = notify_by_email

@@ -47,6 +47,12 @@ VISITORS = {
     "approval_task.decided_by_id",
     "task_comment.user_id",
     "review.done_by_id",
+    "note.author_id",
+    "note.assignee_id",
+    "note.done_by_id",
+    "attachment.uploaded_by_id",
+    "customer_case.requester_id",
+    "case_note.user_id",
 }
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.
@@ -55,6 +61,12 @@ COUNTED = {"alert", "merged_customer"}
 # What each check of the database refuses, by its name.
 BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_address_country": {"country": "D"},
+    "ck_attachment_name": {"name": ""},
+    "ck_case_note_text": {"text": ""},
+    "ck_customer_case_closed": {"closed_at": clock.get_now()},
+    "ck_customer_case_subject": {"subject": ""},
+    "ck_note_follow_up": {"done_at": clock.get_now()},
+    "ck_note_text": {"text": ""},
     "ck_approval_task_customer": {"customer_id": None},
     "ck_approval_task_decided": {"decided_at": clock.get_now()},
     "ck_billing_line_active": {"active_from": date(2025, 2, 1), "active_to": date(2025, 1, 31)},

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import models
+from customerhub.core import clock
 from models.base import db
-from models.enums import ContractStatus, OrderStatus, Role, Stage, TaskKind, TaskState
+from models.enums import CaseStatus, ContractStatus, OrderStatus, Role, Stage, TaskKind, TaskState
 from tests.support.screen_rows import (
     UPDATE_VALUES,
     make_agent,
     make_bare_customer,
     make_blacklisted_customer,
+    make_case,
     make_contract,
     make_customer_in_stage,
+    make_note,
     make_order,
     make_portal_user,
     make_task,
@@ -126,6 +130,36 @@ CUSTOMER_OPERATIONS = {
         lambda _world: {"survivor": "second"},
         lambda organisations: [make_bare_customer(organisations).id],
     ),
+}
+
+
+def agent_values(organisations: TwoOrganisations) -> dict[str, Any]:
+    return {"assignee_id": str(organisations.own.users[Role.AGENT])}
+
+
+DUE = date(2030, 1, 31)
+NOTE_OPERATIONS = {
+    "done": ScreenOperation(STAFF, make_note(follow_up_on=DUE), lambda row: row.done_at is not None),
+    "reopen": ScreenOperation(
+        STAFF, make_note(follow_up_on=DUE, done_at=clock.get_now()), lambda row: row.done_at is None
+    ),
+    "assign": ScreenOperation(
+        STAFF, make_note(follow_up_on=DUE), lambda row: row.assignee_id is not None, agent_values
+    ),
+    "delete": ScreenOperation(ADMINS, make_note(author_id=Role.ADMIN), is_deleted),
+}
+
+
+def is_case(status: CaseStatus) -> Callable[[Any], bool]:
+    return lambda case: case.status is status
+
+
+CASE_OPERATIONS = {
+    "start": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), is_case(CaseStatus.IN_PROGRESS)),
+    "wait": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), is_case(CaseStatus.WAITING)),
+    "close": ScreenOperation(STAFF, make_case(CaseStatus.WAITING), is_case(CaseStatus.CLOSED)),
+    "reopen": ScreenOperation(STAFF, make_case(CaseStatus.CLOSED), is_case(CaseStatus.OPEN)),
+    "assign": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), lambda row: row.assignee_id is not None, agent_values),
 }
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 import models
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import Base, db
 from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose, TransferState
@@ -82,7 +82,7 @@ def _make_organisation(name: str) -> OrganisationRows:
         role=Role.CUSTOMER,
         customer_id=side.customers[0],
         name="The customer",
-        portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS],
+        portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS, PortalPermission.CASES],
     ).id
     _add_other_rows(organisation, side)
     for model in (mapper.class_ for mapper in Base.registry.mappers):
@@ -110,6 +110,17 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     make.ReviewFactory(**owned, done_by_id=side.users[Role.AGENT])
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
+    _add_activity(organisation, side)
+
+
+def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> None:
+    owned = {"organisation": organisation, "customer_id": side.customers[0]}
+    note = make.NoteFactory(**owned, author_id=side.users[Role.ADMIN])
+    seen = {"user_id": side.users[Role.AGENT], "seen_at": clock.get_now()}
+    make.NoteMentionFactory(organisation=organisation, note_id=note.id, **seen)
+    make.AttachmentFactory(**owned, uploaded_by_id=side.users[Role.ADMIN])
+    case = make.CustomerCaseFactory(**owned, requester_id=side.users[Role.CUSTOMER])
+    make.CaseNoteFactory(organisation=organisation, case_id=case.id, user_id=side.users[Role.CUSTOMER], is_visible=True)
 
 
 def _add_contracts(organisation: models.Organisation, customer: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from models.enums import Role
-from tests.support import own_visits, staff_visits
+from tests.support import activity_visits, own_visits, staff_visits
 from tests.support.browser_client import Browser
 from tests.support.screen_operations import ADMINS, MANAGERS, NOBODY, STAFF
 from tests.support.screen_table import SCREENS
@@ -20,6 +20,7 @@ from tests.views.test_screens_by_role import COMMON_VIEWS, PEOPLE
 SIGNED_IN = frozenset(PEOPLE) - {"stranger"}
 EVERYBODY = frozenset(PEOPLE)
 PLATFORM = frozenset({"platform"})
+CUSTOMER = frozenset({"customer"})
 
 ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("home.start", "GET"): (EVERYBODY, staff_visits.opens_start_page),
@@ -50,6 +51,18 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("partner.update", "POST"): (frozenset({"partner"}), own_visits.requests_an_update),
     ("partner.new_contract", "GET"): (frozenset({"partner"}), own_visits.opens_contract_form),
     ("partner.new_contract", "POST"): (frozenset({"partner"}), own_visits.adds_a_contract),
+    ("notes.my_follow_ups", "GET"): (STAFF, staff_visits.redirects_to("/admin/notes/mine/", "/admin/notes/?f=follow")),
+    ("notes.list_colleagues", "GET"): (STAFF, activity_visits.suggests_colleagues),
+    ("notes.change_follow_up", "POST"): (STAFF, activity_visits.completes_a_follow_up),
+    ("notes.open_mention", "POST"): (STAFF, activity_visits.opens_a_mention),
+    ("attachments.upload", "POST"): (STAFF, activity_visits.attaches_a_file),
+    ("cases.my_cases", "GET"): (STAFF, staff_visits.redirects_to("/admin/cases/mine/", "/admin/cases/?f=status")),
+    ("cases.write_case_note", "POST"): (STAFF, activity_visits.writes_in_a_case),
+    ("portal.list_cases", "GET"): (CUSTOMER, staff_visits.opens_page("/portal/cases/", "Your cases")),
+    ("portal.open_case", "GET"): (CUSTOMER, staff_visits.opens_page("/portal/cases/new/", "What can we do for you?")),
+    ("portal.open_case", "POST"): (CUSTOMER, activity_visits.opens_a_case),
+    ("portal.show_case", "GET"): (CUSTOMER, activity_visits.reads_a_case),
+    ("portal.show_case", "POST"): (CUSTOMER, activity_visits.replies_in_a_case),
     ("tasks.my_tasks", "GET"): (STAFF, staff_visits.redirects_to("/admin/tasks/mine/", "/admin/tasks/?f=state")),
     ("portal.home", "GET"): (frozenset({"customer"}), staff_visits.opens_page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, staff_visits.peeks_at_a_customer),

@@ -178,7 +178,10 @@ COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Ca
     ("available_view", "GET"): (lambda screen: screen.readers, tells_what_can_be_done),
     ("export", "GET"): (lambda screen: screen.readers, exports_list),
     ("export", "POST"): (lambda screen: screen.readers, exports_immediately),
-    ("ajax_lookup", "GET"): (lambda screen: screen.editors if screen.lookup_url else NOBODY, looks_up_rows),
+    ("ajax_lookup", "GET"): (
+        lambda screen: screen.editors | screen.creators if screen.lookup_url else NOBODY,
+        looks_up_rows,
+    ),
     ("ajax_update", "POST"): (lambda screen: NOBODY, updates_by_flask_admin),
     ("delete_view", "POST"): (lambda screen: NOBODY, deletes_by_flask_admin),
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from flask import url_for
 from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form
 from wtforms.validators import InputRequired
@@ -14,10 +15,11 @@ from customerhub.core.permissions import Actor
 from customerhub.core.spreadsheets import CellKind
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.enums import ContractStatus, Risk
+from views.activity import attachments
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
+from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
 from views.contracts.customer_owned import (
-    CUSTOMER_FIELD,
     CustomerOwnedField,
     CustomerOwnedSource,
     CustomerOwnedView,
@@ -253,7 +255,16 @@ class ContractView(CustomerOwnedView):
             ("Start", format_date(row.start_date)),
         ]
 
-    def fill_details(self, page: DetailsPage, row: Contract, _tab: str) -> None:
+    def details_tabs(self, page: DetailsPage, row: Contract, active: str) -> list[dict[str, Any]]:
+        tabs = super().details_tabs(page, row, active)
+        url = url_for("contracts.details_view", id=row.id, tab=attachments.TAB)
+        tab = {"name": attachments.TAB, "label": "Attachments", "active": active == attachments.TAB, "url": url}
+        return [tabs[0], tab, *tabs[1:]]
+
+    def fill_details(self, page: DetailsPage, row: Contract, tab: str) -> None:
+        if tab == attachments.TAB:
+            attachments.add_attachments(page, row.customer_id, contract=row, actor=self.actor)
+            return
         value = f"{format_amount(row.value)} {current_formats().currency}" if row.value is not None else None
         terms = (
             ("Name", row.name),

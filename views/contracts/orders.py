@@ -13,9 +13,9 @@ from customerhub.core.spreadsheets import CellKind
 from models import Contract, Customer, CustomerOrder
 from models.enums import OrderStatus
 from views.cells.contracts import LOAD_CUSTOMER, contract_link, number_link, requested_date_cell, status_chip
+from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
 from views.contracts.customer_owned import (
-    CUSTOMER_FIELD,
     CustomerOwnedField,
     CustomerOwnedSource,
     CustomerOwnedView,

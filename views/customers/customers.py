@@ -27,7 +27,7 @@ from views.approvals.operations import STAGE_OPERATIONS
 from views.cells.customers import build_missing_setup_banners
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
-from views.customers import record
+from views.customers import record, record_tabs
 from views.customers.columns import COLUMNS, FILTERS
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
@@ -310,11 +310,15 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
 
     # --- Record --------------------------------------------------------------------------------------------
 
+    def find_edit_url(self, row: Customer) -> str | None:
+        """The address of the form, for who may edit."""
+        return url_for("customers.edit_view", id=row.id) if self.can_edit else None
+
     def load_facts(self, row: Customer) -> RecordFacts:
         return load_facts(row)
 
     def details_tabs(self, page: DetailsPage, row: Customer, active: str) -> list[dict[str, Any]]:
-        return record.build_tabs(row, active, page.facts, self.actor)
+        return record_tabs.build_tabs(row, active, page.facts, self.actor)
 
     def fill_header(self, page: DetailsPage, row: Customer) -> None:
         record.fill_header(page, row)

@@ -101,7 +101,7 @@ TABS = (
     ("people", "Account team", PEOPLE),
     ("marketing", "Marketing", MARKETING),
     ("contacts", "Contacts", ("contacts",)),
-    ("addresses", "Addresses", ("addresses", "correspondence_modes", "legal_entities")),
+    ("addresses", "Addresses", ("addresses", "correspondence_name", "correspondence_modes", "legal_entities")),
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )

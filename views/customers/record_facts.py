@@ -26,11 +26,13 @@ from models import (
     Address,
     Alert,
     ApprovalTask,
+    Attachment,
     BillingLine,
     ComplianceDocument,
     Contact,
     Contract,
     Customer,
+    CustomerCase,
     CustomerOrder,
     InvoiceProfile,
     LegalEntity,
@@ -43,7 +45,18 @@ from models.keys import fold_text
 from views.contracts.customer_tab import TalliesByStatus
 from views.framework.formatting import get_today
 
-COUNTED = (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contact, Address, LegalEntity)
+COUNTED = (
+    InvoiceProfile,
+    BillingLine,
+    ComplianceDocument,
+    User,
+    ApprovalTask,
+    Contact,
+    Address,
+    LegalEntity,
+    Attachment,
+    CustomerCase,
+)
 STATUSES: dict[Any, Any] = {Contract: ContractStatus, CustomerOrder: OrderStatus}
 NAMED_LISTS = ("departments", "invoice_types")
 

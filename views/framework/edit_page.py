@@ -29,6 +29,7 @@ from views.framework.form_binding import (
 from views.framework.formatting import format_datetime
 from views.framework.operation_page import OperationMixin
 from views.framework.paging import Pager
+from views.framework.panel import Panel
 from views.framework.row_fields import LookupField
 from views.framework.screen import ViewResponse
 from views.http import form_tokens
@@ -75,6 +76,7 @@ class EditPage:
     tab_tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     preview: Any = None
+    scripts: Sequence[str] = ()
 
 
 @dataclass
@@ -94,6 +96,8 @@ class DetailsPage:
     timeline: list[dict[str, Any]] | None = None
     frame: dict[str, str] | None = None
     preview: Any = None
+    panel: Panel | None = None
+    scripts: Sequence[str] = ()
     pager: Pager | None = None
     facts: Any = None
 

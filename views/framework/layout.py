@@ -6,14 +6,16 @@ from flask import Flask, current_app, g, get_flashed_messages, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from customerhub.approvals.task_queue import MOST_COUNTED, count_waiting_tasks
+from customerhub.activity.mentions import list_unseen_mentions
+from customerhub.activity.work_list import OwnWork, count_own_work
+from customerhub.core.capped_counts import format_count
 from customerhub.core.disk_space import describe_shortage
 from customerhub.core.permissions import Permission
 from models import Organisation
 from models.base import db
 from models.enums import Role
 from views.framework import form_controls, html
-from views.framework.formatting import _current_organisation, set_formats
+from views.framework.formatting import _current_organisation, get_today, set_formats
 from views.framework.labels import member_label
 from views.http.actor import current_actor
 from views.http.static_files import static_file
@@ -27,9 +29,11 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
         "Customers",
         (
             ("Customers", "customers.index_view", "customers", P.CUSTOMERS_VIEW),
+            ("Follow-ups", "notes.my_follow_ups", "calendar", P.CUSTOMERS_VIEW),
             ("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
             ("Contracts", "contracts.index_view", "contract", P.CONTRACTS_VIEW),
             ("Orders", "orders.index_view", "transfer", P.CONTRACTS_VIEW),
+            ("Cases", "cases.index_view", "inbox", P.CASES_VIEW),
             ("Portal users", "portal-users.index_view", "key", P.CUSTOMERS_VIEW),
         ),
     ),
@@ -81,7 +85,7 @@ def _build_menu() -> list[dict[str, Any]]:
     endpoint = (request.endpoint or "").partition(".")[0]
     view_functions = current_app.view_functions
     groups = []
-    counts = _count_tasks() if actor.has_permission(P.TASKS_WORK) else {}
+    counts = _format_counts()
     for label, entries in MENU:
         items = [
             {
@@ -98,12 +102,26 @@ def _build_menu() -> list[dict[str, Any]]:
     return groups
 
 
-def _count_tasks() -> dict[str, str | None]:
-    """The counts beside the entries of the menu: my open tasks, and unassigned ones."""
-    mine, unassigned = count_waiting_tasks(current_actor())
+def _count_work() -> OwnWork | None:
+    """What waits for whoever is signed in, counted once a page."""
+    actor = current_actor()
+    if "own_work" not in g:
+        may_work = actor.has_permission(P.TASKS_WORK)
+        g.own_work = count_own_work(actor, today=get_today()) if may_work else None
+    work: OwnWork | None = g.own_work
+    return work
+
+
+def _format_counts() -> dict[str, str | None]:
+    """The counts beside the entries of the menu."""
+    work = _count_work()
+    if work is None:
+        return {}
     return {
-        target: f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "") or None
-        for target, count in (("tasks.my_tasks", mine), ("tasks.index_view", unassigned))
+        "tasks.my_tasks": format_count(work.tasks),
+        "tasks.index_view": format_count(work.unassigned_tasks),
+        "notes.my_follow_ups": format_count(work.due_follow_ups),
+        "cases.index_view": format_count(work.open_cases),
     }
 
 
@@ -169,6 +187,7 @@ def _layout_context() -> dict[str, Any]:
         "portal": signed_in and not is_staff,
         "organisation": organisation.name if organisation else "",
         "warnings": _list_warnings() if is_staff else [],
+        "mentions": _list_mentions() if is_staff else [],
         "organisations": organisations,
         "switch_url": path_of("home.switch_organisation") if organisations else None,
         "links": {
@@ -190,6 +209,21 @@ def _list_warnings() -> list[dict[str, str]]:
     if shortage is None or not current_actor().has_permission(P.JOBS):
         return []
     return [{"text": shortage, "url": path_of("schedule.index")}]
+
+
+def _list_mentions() -> list[dict[str, Any]]:
+    """The notes that mention the user and that they have not seen, behind the bell of every page."""
+    work = _count_work()
+    if work is None or not work.unseen_mentions or "notes.open_mention" not in current_app.view_functions:
+        return []
+    return [
+        {
+            "id": each.id,
+            "text": f"{each.note.author or 'System'} mentioned you: {each.note.customer}",
+            "sub": str(each.note),
+        }
+        for each in list_unseen_mentions(current_actor())
+    ]
 
 
 def _list_organisations() -> list[tuple[int, str, bool]]:

@@ -167,12 +167,16 @@ class OperationMixin(Screen):
             past_tense=operation.past_tense,
         )
 
+    def find_deletion_url(self, _rows: list[Any]) -> str:
+        """Where the deletion of these rows leads."""
+        return self._list_url()
+
     def _run(
         self, operation: Operation, rows: list[Any], forms: OperationForms, page: OperationPage
     ) -> ViewResponse | None:
         """Run it; None where what was typed is refused and the page is to be shown again."""
         index = self._list_url()
-        back = index if operation.deletes_rows else page.back_url or index
+        back = self.find_deletion_url(rows) if operation.deletes_rows else page.back_url or index
         label = capitalize_first(str(rows[0]))
         results = run_operation(operation, rows, forms.values, self.actor, self.url_of, forms.values_by_id)
         result_url = operation.result_url if len(results) == 1 and results[0]["ok"] else None

@@ -8,6 +8,7 @@ from flask import render_template
 from wtforms import Form
 
 from views.framework.paging import Pager
+from views.framework.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class PortalPage:
     back_url: str | None = None
     sections: Sequence[dict[str, Any]] = ()
     pager: Pager | None = None
+    panel: Panel | None = None
 
     def render(self) -> str:
         return render_template("portal/page.html", page=self)

@@ -112,10 +112,14 @@ class LookupField(Field):
     data: int | None
     unchosen_text = ""
 
-    def __init__(self, label: str = "", validators: Any = None, *, source: Source, lookup: str, **kwargs: Any):
+    def __init__(
+        self, label: str = "", validators: Any = None, *, source: Source, lookup: str, screen: str = "", **kwargs: Any
+    ):
+        """`screen` answers the look-up, where the form is shown on another one's page."""
         super().__init__(label, validators, **kwargs)
         self.source = source
         self.lookup = lookup
+        self.screen = screen
 
     process_formdata = RowField.process_formdata
     process_data = RowField.process_data
@@ -147,7 +151,7 @@ class LookupField(Field):
 
     @property
     def lookup_url(self) -> str:
-        return url_for(".ajax_lookup", name=self.lookup)
+        return url_for(f"{self.screen}.ajax_lookup", name=self.lookup)
 
     @property
     def current_text(self) -> str:

@@ -98,6 +98,8 @@ def _add_referring_rows(organisations: TwoOrganisations, other: Customer) -> Non
     make.CustomerOrderFactory(**owned, contract_id=contract.id)
     make.ReviewFactory(**owned)
     make.ReminderFactory(**owned, due_on=date(2025, 4, 30))
+    for factory in (make.NoteFactory, make.AttachmentFactory, make.CustomerCaseFactory):
+        factory(**owned)
 
 
 def test_every_customer_table_can_be_filled_by_a_test():

@@ -3,6 +3,13 @@
 `DepartmentFactory(organisation=ours)` flushes the row, recorded in the history as made by a test.
 """
 
+from tests.support.factories.activity import (
+    AttachmentFactory,
+    CaseNoteFactory,
+    CustomerCaseFactory,
+    NoteFactory,
+    NoteMentionFactory,
+)
 from tests.support.factories.approvals import (
     AlertFactory,
     ApprovalTaskFactory,
@@ -59,15 +66,18 @@ __all__ = [
     "AddressFactory",
     "AlertFactory",
     "ApprovalTaskFactory",
+    "AttachmentFactory",
     "BilledUserFactory",
     "BillingLineFactory",
     "BlacklistEntryFactory",
     "BusinessEntityFactory",
+    "CaseNoteFactory",
     "CatalogItemFactory",
     "CommodityFactory",
     "ComplianceDocumentFactory",
     "ContactFactory",
     "ContractFactory",
+    "CustomerCaseFactory",
     "CustomerFactory",
     "CustomerGroupFactory",
     "CustomerImportFactory",
@@ -84,6 +94,8 @@ __all__ = [
     "ListExportFactory",
     "LocationFactory",
     "MergedCustomerFactory",
+    "NoteFactory",
+    "NoteMentionFactory",
     "NotificationTemplateFactory",
     "OrganisationFactory",
     "OrganisationRow",

@@ -40,11 +40,19 @@ def test_everybody_has_one(client, session, user, role):
 
 
 def test_the_name_can_be_changed_and_is_recorded(signed_in, session, user):
-    assert submit(signed_in, "/profile/", name="  Dana R. ", email="evil@hub.example", role="admin").status_code == 303
+    entries = {"name": "  Dana R. ", "email": "evil@hub.example", "role": "admin", "notify_by_email": "y"}
+    assert submit(signed_in, "/profile/", **entries).status_code == 303
     session.expire_all()
     assert (user.name, user.email) == ("Dana R.", "admin@hub.example")
     name_entry = session.scalars(select(History).where(History.source == "screen profile")).one()
     assert (name_entry.actor_id, name_entry.changes) == (user.id, {"name": ["Dana Reyes", "Dana R."]})
+
+
+def test_mails_of_colleagues_can_be_switched_off(signed_in, session, user):
+    submit(signed_in, "/profile/", name="Dana Reyes")
+    session.expire_all()
+    assert user.notify_by_email is False
+    assert "checked" not in signed_in.get("/profile/").text.split('name="notify_by_email"')[0].rpartition("<input")[2]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, "a\u202eb"])
