@@ -17,6 +17,7 @@ from customerhub.core import history, private_files, services, transaction
 from customerhub.core.config import SettingError, Settings, load_settings
 from customerhub.core.file_store import FolderStore
 from customerhub.core.services import Services
+from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
 from customerhub.reports import performance_report
 from jobs import exports, mail, reports
@@ -38,6 +39,8 @@ SESSION_LISTENERS: tuple[tuple[str, Callable[..., None]], ...] = (
     # The history, in the transaction of the change.
     ("do_orm_execute", history.refuse_unrecorded_statements),
     ("before_flush", history.load_deleted_values),
+    ("before_flush", custom_values.note_deleted_values),
+    ("after_flush", custom_values.write_entered_values),
     ("after_flush", history.write_history),
     # What is remembered of a customer for as long as its transaction lasts.
     ("before_flush", credit_check_facts.remember_flushed_changes),

@@ -32,5 +32,8 @@ SCHEDULE = (
     PeriodicJob(exports.resume, "*/5 * * * *", "Resumes waiting and interrupted exports"),
     PeriodicJob(alerts.review, "10 * * * *", "Raises and closes rule-based alerts of all customers"),
     PeriodicJob(reminders.remind, "5 * * * *", "Plans reminders for reviews and compliance documents"),
+    PeriodicJob(
+        housekeeping.delete_removed_values, "*/5 * * * *", "Deletes the values of removed custom fields", queue.BULK
+    ),
     PeriodicJob(housekeeping.clean_up, "30 3 * * *", "Cleans up old files, imports and exports"),
 )

@@ -5,6 +5,7 @@ import models.sqlite  # noqa: F401  (so does this)
 from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder
+from models.custom_fields import CustomField, CustomFieldChoice
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
 from models.customer_parts import (
     Address,
@@ -57,6 +58,8 @@ __all__ = [
     "ComplianceDocument",
     "Contact",
     "Contract",
+    "CustomField",
+    "CustomFieldChoice",
     "Customer",
     "CustomerGroup",
     "CustomerImport",

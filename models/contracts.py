@@ -8,17 +8,19 @@ from sqlalchemy import CheckConstraint, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, tenant_foreign_key, to_one
+from models.custom_fields import HasCustomFields
 from models.customer import Account
 from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, InvoiceProfile, part_table
-from models.enums import ContractStatus, OrderStatus, Risk
+from models.enums import ContractStatus, CustomFieldOwner, OrderStatus, Risk
 from models.organisation import BusinessEntity
 from models.types import Money, enum_type
 
 
-class Contract(CustomerPart):
+class Contract(HasCustomFields, CustomerPart):
     """What a customer signed: live exactly when its invoice profile is completed. Each has an account of its own."""
 
     __tablename__ = "contract"
+    field_owner = CustomFieldOwner.CONTRACT
 
     number: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))

@@ -1,6 +1,5 @@
 """The customer, its accounts and its group."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,9 +21,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
+from models.custom_fields import HasCustomFields, find_custom_values
 from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
-from models.enums import BillingCycle, BillLength, CustomerKind, CustomerType, EmptyOrLow, IncreaseProfile, Risk, Stage
-from models.keys import exact_key, fold_text, number_key, phone_key
+from models.derived_columns import SOURCE_COLUMNS, derive_columns
+from models.enums import (
+    BillingCycle,
+    BillLength,
+    CustomerKind,
+    CustomerType,
+    CustomFieldOwner,
+    EmptyOrLow,
+    IncreaseProfile,
+    Risk,
+    Stage,
+)
 from models.setup import (
     CatalogItem,
     CustomerStatus,
@@ -124,10 +134,11 @@ class Account(OrganisationRow):
         return self.number
 
 
-class Customer(OrganisationRow):
+class Customer(HasCustomFields, OrganisationRow):
     """A company or consumer, from first contact to final bill."""
 
     __tablename__ = "customer"
+    field_owner = CustomFieldOwner.CUSTOMER
 
     # Core
     account_number: Mapped[str] = mapped_column(sorted_text(40))
@@ -351,42 +362,12 @@ class Customer(OrganisationRow):
         return next((account for account in self.accounts if account.is_main), None)
 
     def update_derived_columns(self) -> None:
-        for name, value in derive_columns({name: getattr(self, name) for name in SOURCE_COLUMNS}).items():
+        values = {name: getattr(self, name) for name in (*SOURCE_COLUMNS, "search_text")}
+        custom_values = find_custom_values(self)
+        custom_texts = None if custom_values is None else custom_values.list_texts()
+        for name, value in derive_columns(values, custom_texts).items():
             if getattr(self, name) != value:
                 setattr(self, name, value)
 
     def __str__(self) -> str:
         return self.name
-
-
-SOURCE_COLUMNS = (
-    "name",
-    "reference",
-    "account_number",
-    "email",
-    "contact_number",
-    "identity_number",
-    "registration_number",
-    "vat_number",
-)
-
-
-def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a customer that follow from its others. `values` maps column names to values."""
-    searched = (
-        values.get("name"),
-        values.get("reference"),
-        values.get("account_number"),
-        values.get("email"),
-        values.get("contact_number"),
-        values.get("registration_number"),
-    )
-    return {
-        "sort_name": fold_text(values["name"]),
-        "reference_key": exact_key(values.get("reference")),
-        "identity_key": number_key(values.get("identity_number")),
-        "registration_key": number_key(values.get("registration_number")),
-        "vat_key": number_key(values.get("vat_number")),
-        "phone_key": phone_key(values.get("contact_number")),
-        "search_text": fold_text("\n".join(text for text in searched if text)),
-    }

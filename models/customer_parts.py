@@ -8,7 +8,8 @@ from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_one
-from models.enums import AddressKind, ContactRole, ProfileStatus
+from models.custom_fields import HasCustomFields
+from models.enums import AddressKind, ContactRole, CustomFieldOwner, ProfileStatus
 from models.organisation import BusinessEntity, StoredFile
 from models.setup import BilledUser, Commodity, Department, Location, NotificationTemplate
 from models.types import Money, UnitPrice, enum_type
@@ -129,10 +130,11 @@ class BillingLine(CustomerPart):
         return str(self.commodity)
 
 
-class InvoiceProfile(CustomerPart):
+class InvoiceProfile(HasCustomFields, CustomerPart):
     """Whom the invoices of a contract go to, and the NDA that must stand before the contract is live."""
 
     __tablename__ = "invoice_profile"
+    field_owner = CustomFieldOwner.INVOICE_PROFILE
 
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))

@@ -271,3 +271,29 @@ class RowOutcome(enum.StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     ERROR = "error"
+
+
+class CustomFieldOwner(enum.StrEnum):
+    """What an organisation may add fields to."""
+
+    CUSTOMER = "customer"
+    CONTRACT = "contract"
+    INVOICE_PROFILE = "invoice profile"
+
+
+class CustomFieldKind(enum.StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    AMOUNT = "amount"
+    DATE = "date"
+    CHOICE = "choice"
+    YES_NO = "yes or no"
+    LINK = "link"
+
+
+class FieldRequirement(enum.StrEnum):
+    """Of whom a custom field is required. Prospects, whom partners register, otherwise need little more than a name."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    ALWAYS = "required, also of prospects"

@@ -55,6 +55,7 @@ from models.enums import (
 )
 from seed.demo_approvals import seed_approvals
 from seed.demo_contracts import seed_contracts
+from seed.demo_custom_fields import seed_custom_fields
 from seed.demo_reviews import seed_reviews
 from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
@@ -99,6 +100,7 @@ def seed_demo(data_dir: Path) -> Organisation:
         _seed_customers(organisation, dealer)
     _seed_portal_user(organisation)
     _seed_approvals(organisation)
+    seed_custom_fields(organisation.id)
     _write_logins(data_dir)
     return organisation
 

@@ -18,6 +18,7 @@ from models import (
     CustomerImport,
     CustomerOrder,
     CustomerStatus,
+    CustomField,
     Dealer,
     DefaultValueSet,
     Department,
@@ -50,6 +51,7 @@ from views.setup.billed_users import BilledUserView
 from views.setup.business_entities import BusinessEntityView
 from views.setup.catalogs import CatalogView
 from views.setup.commodities import CommodityView
+from views.setup.custom_fields import CustomFieldView
 from views.setup.dealers import DealerView
 from views.setup.default_values import DefaultValueView
 from views.setup.departments import DepartmentView
@@ -91,6 +93,7 @@ SCREENS = (
     (VatRateView, VatRate, "vat-rates"),
     (InvoiceTypeView, InvoiceType, "invoice-types"),
     (DefaultValueView, DefaultValueSet, "default-values"),
+    (CustomFieldView, CustomField, "custom-fields"),
     (DealerView, Dealer, "dealers"),
     (UserView, User, "users"),
     (PortalUserView, User, "portal-users"),

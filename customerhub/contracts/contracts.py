@@ -20,6 +20,7 @@ from customerhub.core.errors import HubError, Invalid, WrongState, raise_refusal
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems, clean_row
 from customerhub.core.validation import check_date_range
+from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers import invoice_profiles
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.invoice_profiles import add_profile
@@ -62,7 +63,7 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
         if contract.connections is None:
             contract.connections = 0
         profile = _find_profile(contract, is_locked=True)
-        problems = clean_row(contract) + _problems(contract, profile)
+        problems = clean_row(contract) + _problems(contract, profile) + list_value_problems(contract)
         problems = [each for each in problems if not (is_new and each[0] == "account_id")]
         if problems:
             raise Invalid.from_problems(problems)

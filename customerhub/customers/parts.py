@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from customerhub.core import validation
 from customerhub.core.errors import Invalid
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers.choice_rules import CHOICE_RULES, is_valid_choice
 from customerhub.customers.invoice_profiles import NAME_TAKEN, list_profile_problems
 from models import (
@@ -21,6 +22,7 @@ from models import (
     NotificationTemplate,
 )
 from models.base import db
+from models.custom_fields import HasCustomFields
 from models.keys import fold_text
 
 PARTS = ("addresses", "contacts", "compliance_documents", "billing_lines", "invoice_profiles", "legal_entities")
@@ -74,6 +76,8 @@ def list_part_problems(customer: Customer) -> Problems:
         part.organisation_id = customer.organisation_id
         check = CHECKS.get(type(part))
         row_problems = clean_row(part) + (check(part) if check else [])
+        if isinstance(part, HasCustomFields):
+            row_problems += list_value_problems(part)
         problems += [(f"{name}.{position}.{field}", message) for field, message in row_problems]
     names_at_hand = list_names_at_hand(customer)
     if "addresses" in names_at_hand:

@@ -11,6 +11,7 @@ from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems
+from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
@@ -131,6 +132,7 @@ def list_record_problems(customer: Customer) -> list[tuple[str, str]]:
         _clean_fields(customer)
         + _list_number_problems(customer)
         + rules.list_missing_fields(required_values_of(customer))
+        + list_value_problems(customer)
     )
 
 

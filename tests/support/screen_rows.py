@@ -70,6 +70,20 @@ def make_customer_in_stage(stage: Stage) -> Callable[[TwoOrganisations], models.
     return make_customer
 
 
+FIRST, SECOND = 1001, 1002  # positions that fields do not have once they were moved
+
+
+def make_field(position: int) -> Callable[[TwoOrganisations], models.CustomField]:
+    """One of two custom fields."""
+
+    def make_fields(organisations: TwoOrganisations) -> models.CustomField:
+        organisation = own_organisation(organisations)
+        fields = {each: make.CustomFieldFactory(organisation=organisation, position=each) for each in (FIRST, SECOND)}
+        return fields[position]
+
+    return make_fields
+
+
 def make_blacklisted_customer(organisations: TwoOrganisations) -> models.Customer:
     customer = make_bare_customer(organisations)
     make.BlacklistEntryFactory(organisation=own_organisation(organisations), customer_id=customer.id)

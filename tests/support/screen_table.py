@@ -22,9 +22,12 @@ from tests.support.screen_operations import (
     delete_operation,
 )
 from tests.support.screen_rows import (
+    FIRST,
+    SECOND,
     make_alert,
     make_done_import,
     make_failed_message,
+    make_field,
     new_contract_values,
     new_customer_values,
     new_order_values,
@@ -154,6 +157,20 @@ SCREENS: dict[str, Screen] = {
         models.DefaultValueSet,
         operations=delete_operation(make.DefaultValueSetFactory),
         lookup_url="customer.account_manager_id",
+    ),
+    "custom-fields": Screen(
+        models.CustomField,
+        operations={
+            "remove": ScreenOperation(ADMINS, make_field(FIRST), lambda row: row.removed_at is not None),
+            "up": ScreenOperation(ADMINS, make_field(SECOND), lambda row: row.position < FIRST),
+            "down": ScreenOperation(ADMINS, make_field(FIRST), lambda row: row.position < FIRST),
+        },
+        new_values=lambda _world: {
+            "name": numbered("New"),
+            "owner": "customer",
+            "kind": "text",
+            "requirement": "optional",
+        },
     ),
     "dealers": Screen(
         models.Dealer,

@@ -16,7 +16,7 @@ import models
 from customerhub.core import history
 from customerhub.core.permissions import Actor
 from models.base import Base, db
-from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose, TransferState
+from models.enums import CatalogType, CustomFieldKind, PortalPermission, Role, TemplatePurpose, TransferState
 from seed.reference import seed_reference
 from tests.conftest import DATABASE, close_connections
 from tests.support import factories as make
@@ -98,6 +98,8 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     for factory in (make.ProductFactory, make.OutboxMessageFactory, make.StoredFileFactory):
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
+    field = make.CustomFieldFactory(organisation=organisation, kind=CustomFieldKind.CHOICE, active=False)
+    make.CustomFieldChoiceFactory(organisation=organisation, field_id=field.id)
     cancelled = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while
     make.CustomerImportFactory(organisation=organisation, **cancelled)
     make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **cancelled)

@@ -29,6 +29,9 @@ from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.custom_columns import add_columns, add_fields, add_filters, extend_screen
+from views.framework.custom_values import list_fields
+from views.framework.display import display_value
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
@@ -54,6 +57,7 @@ def _begin_with_end_date(rows: Sequence[Contract], _actor: Actor) -> dict[str, A
     return {"end_date": agreed_dates.pop() or get_today()}
 
 
+@extend_screen(Contract, columns=add_columns, filters=add_filters, fields=add_fields)
 class ContractView(CustomerOwnedView):
     noun = "contract"
     title = "Contracts"
@@ -270,4 +274,7 @@ class ContractView(CustomerOwnedView):
             ("Overall risk", overall_risk_chip(row)),
         )
         page.sections += [self.build_section(row, "Terms", terms), self.build_section(row, "Risk", risks)]
+        more = [(each.label, display_value(row, each.name)) for each in list_fields(Contract)]
+        if more:
+            page.sections.append(self.build_section(row, "More", more))
         page.tables.append(build_orders_table(row.customer, self.actor, contract=row))

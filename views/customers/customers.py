@@ -19,7 +19,7 @@ from customerhub.customers.records import save_customer_with_outcome
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
-from models import CatalogItem, Customer, CustomerStatus, Department, Organisation
+from models import CatalogItem, Customer, CustomerStatus, Department, InvoiceProfile, Organisation
 from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
@@ -38,6 +38,7 @@ from views.customers.reviews import RECORD
 from views.customers.save_outcome import describe_outcome
 from views.framework import formatting
 from views.framework.choices import Source
+from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.forms import format_value
 from views.framework.list_page import COUNT_LIMIT, ListArgs
@@ -73,6 +74,8 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 )
 
 
+@extend_screen(Customer, columns=add_columns, filters=add_filters, tabs=form.add_custom_tabs)
+@extend_screen(InvoiceProfile, inlines=form.add_profile_fields)
 class CustomerView(DuplicateWarningMixin, HubModelView):
     noun = "customer"
     title = "Customers"

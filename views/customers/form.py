@@ -1,5 +1,7 @@
 """The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import url_for
@@ -8,6 +10,8 @@ from sqlalchemy import select
 from customerhub.core.dates import parse_date
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
+from customerhub.custom_fields.definitions import FieldDefinition
+from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers import rules
 from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
@@ -31,6 +35,8 @@ from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
 from views.http.actor import current_actor
+
+Tab = tuple[str, str, Sequence[str]]
 
 MAIN = (
     "region_id",
@@ -105,6 +111,21 @@ TABS = (
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+
+
+def add_custom_tabs(declared: Sequence[Tab], _model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Tab]:
+    """`declared` with each custom field behind the others of its tab; those without one have a tab of their own."""
+    names_by_tab: dict[str, list[str]] = {}
+    tab_names = {name for name, _, _ in declared}
+    for each in fields:
+        names_by_tab.setdefault(each.tab if each.tab in tab_names else MORE_TAB[0], []).append(each.name)
+    tabs = [(name, label, (*names, *names_by_tab.get(name, ()))) for name, label, names in declared]
+    if MORE_TAB[0] in names_by_tab:
+        place = [name for name, _, _ in declared].index("marketing") + 1
+        tabs.insert(place, (*MORE_TAB, tuple(names_by_tab[MORE_TAB[0]])))
+    return tabs
+
+
 # Where the record shows what these hold; the overview has the rest.
 RECORD_TABS = {
     "review": "reviews",
@@ -191,6 +212,18 @@ INLINES = (
         add_label="+ Add profile",
     ),
 )
+
+
+def add_profile_fields(declared: Sequence[Inline], model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Inline]:
+    """`declared` with the custom fields of invoice profiles in the rows of these, shown on demand."""
+    names = tuple(each.name for each in fields)
+    return tuple(
+        replace(inline, fields=(*inline.fields, *names), folded=(*inline.folded, *names))
+        if inline.model is model
+        else inline
+        for inline in declared
+    )
+
 
 FIELD_ARGS: dict[str, dict[str, Any]] = {
     "region_id": {"marked_required": True},

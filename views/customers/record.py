@@ -1,6 +1,7 @@
 """The record of a customer: header, details in sections, and the summary beside them."""
 
 from calendar import month_name
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from flask import url_for
 
 from customerhub.core.permissions import Actor, Permission
+from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
@@ -21,6 +23,7 @@ from models import (
     User,
 )
 from models.base import db
+from models.custom_fields import load_custom_values
 from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
 from views.contracts import customer_tab as contracts_tab
@@ -28,6 +31,7 @@ from views.customers import reviews
 from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
 from views.customers.record_facts import RecordFacts
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
+from views.framework.custom_values import list_fields
 from views.framework.display import display_value, label_for, table_of
 from views.framework.eager_loading import load_relations
 from views.framework.edit_page import DetailsPage
@@ -62,6 +66,7 @@ COMBINED_LABELS = {
     "bill_length_mailed": "Invoice detail",
     "annual_increase_profile": "Annual increase",
 }
+MORE_ANCHOR = f"#{MORE_TAB[0]}"
 CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_modes")
 
 
@@ -157,13 +162,24 @@ def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> No
         ("Account team", "#people", PEOPLE),
         ("Marketing", "#marketing", MARKETING),
     )
-    for title, anchor, names in groups:
+    for title, anchor, names in _add_custom_fields(groups):
         items = [
             (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name, page.facts))
             for name in names
             if name not in SECONDARY_FIELDS
         ]
         page.sections.append({"title": title, "items": items, "edit_url": f"{edit_url}{anchor}" if edit_url else None})
+
+
+def _add_custom_fields(groups: Sequence[tuple[str, str, Sequence[str]]]) -> list[tuple[str, str, Sequence[str]]]:
+    """`groups` with each custom field in the section of its tab; those of other tabs have a section of their own."""
+    anchors = {anchor for _, anchor, _ in groups}
+    names_by_anchor: dict[str, list[str]] = {}
+    for each in list_fields(Customer):
+        anchor = f"#{each.tab}" if f"#{each.tab}" in anchors else MORE_ANCHOR
+        names_by_anchor.setdefault(anchor, []).append(each.name)
+    more = [(MORE_TAB[1], MORE_ANCHOR, ())] if MORE_ANCHOR in names_by_anchor else []
+    return [(title, anchor, [*names, *names_by_anchor.get(anchor, ())]) for title, anchor, names in (*groups, *more)]
 
 
 def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
@@ -291,15 +307,20 @@ def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
 
 def _profiles_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
     tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
+    custom_fields = list_fields(InvoiceProfile)
+    if custom_fields:
+        load_custom_values(row.invoice_profiles)
+    labels = ("Name", "Email", "Status", "Client NDA", *(each.label for each in custom_fields))
     return {
         "title": "Invoice profiles",
-        "columns": [{"label": label} for label in ("Name", "Email", "Status", "Client NDA")],
+        "columns": [{"label": label} for label in labels],
         "rows": [
             [
                 profile.name,
                 profile.email,
                 {"chip": profile.status.value, "tone": tones[profile.status.value]},
                 _file_cell(profile.nda_file_id),
+                *(display_value(profile, each.name) for each in custom_fields),
             ]
             for profile in load_relations(row.invoice_profiles)
         ],

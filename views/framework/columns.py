@@ -1,8 +1,10 @@
 """The columns and filters of a list, as data, and the cells of their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Select
 
 from views.framework.exported import Exported
 
@@ -18,7 +20,9 @@ class Column:
     whether it is shown until somebody chooses otherwise. Where the list is narrow, what has `collapsed_format` is no
     column of its own: it stands under the first one, in these words, such as "{} a month"; `collapse_first` is what
     folds where other columns still have room. What is `no_truncate` takes several lines rather than being cut, and on
-    a phone has them to itself.
+    a phone has them to itself. `load_values` reads what the rows of a page show here and keep elsewhere than in their
+    columns, once for all columns that have the same. `find_keys` finds a page of a list sorted by the column, by its
+    query, offset, limit and whether it is descending, in less time than sorting all rows takes.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Column:
     collapsed_format: str = ""
     collapse_first: bool = False
     no_truncate: bool = False
+    load_values: Callable[[Sequence[Any]], object] | None = None
+    find_keys: Callable[[Select[Any], int, int, bool], list[int]] | None = None
 
     def get_export(self) -> Exported:
         """What an export writes for this column."""

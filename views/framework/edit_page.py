@@ -15,6 +15,7 @@ from customerhub.core.permissions import Permission
 from models import StoredFile
 from models.base import db
 from views.framework import choices, edit_conflicts, timeline, uploads
+from views.framework.custom_form_fields import find_form_class, load_row_values
 from views.framework.display import display_value, label_for, table_of
 from views.framework.eager_loading import load_relations
 from views.framework.edit_conflicts import build_entered_table, list_entered_values
@@ -106,6 +107,17 @@ class EditMixin(OperationMixin):
 
     # --- Create and edit -----------------------------------------------------------------------------------
 
+    @property
+    def _create_form_class(self) -> type[Form]:
+        """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work."""
+        return find_form_class(self._declared_form_class, self.model, self.inlines)
+
+    @_create_form_class.setter
+    def _create_form_class(self, form_class: type[Form]) -> None:
+        self._declared_form_class = form_class
+
+    _edit_form_class = _create_form_class
+
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ViewResponse:
         if not self.can_create:
@@ -135,6 +147,7 @@ class EditMixin(OperationMixin):
             abort(403)
         for inline in self.inlines:
             load_relations(getattr(row, inline.name), StoredFile)
+        load_row_values(row, self.inlines)
         form = self._edit_form_class(submitted_data(self._form_classes()), obj=row)
         page = self._edit_page(form, row)
         if request.method == "GET":

@@ -51,7 +51,8 @@ class Inline:
 
     The column that `differs` has another value in each row: what one row has is not offered in the others. A `picker`
     gives the list beside the rows, from which several are added at once. Columns that are `folded` are shown on demand,
-    by a button that says `folded_label`, so that the others fit in one line.
+    by a button that says `folded_label`, so that the others fit in one line. `show_when` is the value of a field with
+    which the list is shown, such as kind=choice; always where it is blank.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Inline:
     differs: str = ""
     folded: tuple[str, ...] = ()
     folded_label: str = "More"
+    show_when: str = ""
 
 
 def format_value(value: Any) -> str:

@@ -59,6 +59,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, Permission], ...]], ...] = (
             ("VAT rates", "vat-rates.index_view", "charge", P.SETUP_VIEW),
             ("Invoice types", "invoice-types.index_view", "invoice", P.SETUP_VIEW),
             ("Default values", "default-values.index_view", "template", P.SETUP_VIEW),
+            ("Custom fields", "custom-fields.index_view", "columns", P.SETUP_VIEW),
             ("Dealers", "dealers.index_view", "contract", P.SETUP_VIEW),
             ("Users", "users.index_view", "users", P.USERS_VIEW),
         ),

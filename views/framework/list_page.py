@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import flash, request
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Select, case, func, literal_column, select
 from werkzeug.datastructures import MultiDict
 
 from customerhub.core.errors import Invalid
@@ -64,6 +64,13 @@ class ListArgs:
         if self.page_size != PAGE_SIZES[0]:
             pairs.append(("page_size", str(self.page_size)))
         return pairs
+
+
+@dataclass(frozen=True)
+class BlankLast:
+    """Sorts by an expression, rows that have nothing there behind all others, whichever the direction."""
+
+    expression: Any
 
 
 def parse_list_args(parameters: MultiDict[str, str], columns: Sequence[Column], filters: Sequence[Filter]) -> ListArgs:
@@ -150,13 +157,25 @@ def load_rows(page: Select[Any], model: Any, order: Sequence[Any], load: Sequenc
     return list(db.session.scalars(rows).unique())
 
 
+def find_sorted_column(args: ListArgs, columns: Sequence[Column]) -> Column | None:
+    """The column that the list is sorted by; None where it is in its usual order."""
+    return next((column for column in columns if column.name == args.sort), None)
+
+
 def order_of(args: ListArgs, columns: Sequence[Column], default_order: Sequence[Any], model: Any) -> list[Any]:
     """What to sort by; the key comes last, so that no row is shown twice or never."""
-    column = next((column for column in columns if column.name == args.sort), None)
+    column = find_sorted_column(args, columns)
     keys = list(default_order) if column is None else _as_list(column.sort)
     if column is not None or args.descending:
-        keys = [key.desc() if args.descending else key for key in keys]
+        keys = [turned for key in keys for turned in _turn_key(key, args.descending)]
     return [*keys, model.id.desc() if args.descending else model.id]
+
+
+def _turn_key(key: Any, is_descending: bool) -> list[Any]:
+    if isinstance(key, BlankLast):
+        is_blank = case((key.expression.is_(None), 1), else_=0)
+        return [is_blank, key.expression.desc() if is_descending else key.expression]
+    return [key.desc() if is_descending else key]
 
 
 def _as_list(sort: Any) -> list[Any]:

@@ -73,6 +73,11 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         )
         if known_ids:
             found = select(self.model).where(self.model.id.in_(known_ids))
+        column = list_page.find_sorted_column(args, self.columns)
+        if column is not None and column.find_keys is not None and not known_ids:
+            offset, limit = args.page * args.page_size, args.page_size + 1
+            keys = column.find_keys(found, offset, limit, args.descending)
+            return total, select(self.model.id).where(self.model.id.in_(keys))
         return total, list_page.select_page(found, self.model, order, args)
 
     @expose("/")
@@ -88,6 +93,8 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         total, page = self.find_page(filtered, args, order)
         load_options = [*self.load_options, *(option for column in visible_columns for option in column.load_options)]
         rows = list_page.load_rows(page, self.model, order, load_options) if total else []
+        for load_values in dict.fromkeys(column.load_values for column in visible_columns if column.load_values):
+            load_values(rows)
         has_more = len(rows) > args.page_size
         return self.render(
             self.list_template,

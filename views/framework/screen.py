@@ -8,7 +8,6 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, Select, or_
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
-from wtforms import Form
 
 from customerhub.core.permissions import Actor, Permission, select_visible
 from models.base import db
@@ -60,8 +59,6 @@ class Screen:
     render: Callable[..., str]
     edit_template: str
     details_template: str
-    _create_form_class: type[Form]
-    _edit_form_class: type[Form]
 
     # --- Who may -------------------------------------------------------------------------------------------
 

@@ -220,7 +220,7 @@ def register_view(kind: str) -> Any:
     if duplicate_submission is not None and duplicate_submission.is_same:
         return duplicate_submission.redirect_again(url_for("partner.home"))
     customer_kind = CustomerKind(kind)
-    form = forms.REGISTRATION[customer_kind](request.form if request.method == "POST" else None)
+    form = forms.find_registration_form(customer_kind)(request.form if request.method == "POST" else None)
     errors = list_resubmission_errors(duplicate_submission)
     page = PortalPage(
         title=f"Register a {member_label(customer_kind).lower()}",

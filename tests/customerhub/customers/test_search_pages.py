@@ -14,7 +14,7 @@ from customerhub.customers import search_pages
 from customerhub.customers.search_pages import FIRST_WALK, find_page
 from models import Customer, Organisation
 from models.base import db
-from models.customer import derive_columns
+from models.derived_columns import derive_columns
 from models.enums import Risk
 from tests.support import factories as make
 
