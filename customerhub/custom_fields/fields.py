@@ -150,8 +150,17 @@ def count_fields(owner: CustomFieldOwner, organisation_id: int) -> int:
 
 def count_values(field: CustomField) -> int:
     """How many customers, contracts or profiles have something in `field`."""
-    table = VALUE_TABLES[field.owner]
-    return db.session.scalar(select(func.count()).select_from(table).where(table.c.field_id == field.id)) or 0
+    return count_values_by_id([field])[field.id]
+
+
+def count_values_by_id(fields: Sequence[CustomField]) -> dict[int, int]:
+    """As `count_values`, of each of `fields` by its id."""
+    counts = dict.fromkeys((field.id for field in fields), 0)
+    for owner in {field.owner for field in fields}:
+        column = VALUE_TABLES[owner].c.field_id
+        query = select(column, func.count()).where(column.in_(counts)).group_by(column)
+        counts |= {row[0]: row[1] for row in db.session.execute(query)}
+    return counts
 
 
 def describe_values(field: CustomField, count: int) -> str:

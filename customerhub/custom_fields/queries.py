@@ -50,16 +50,26 @@ def build_label_expression(definition: FieldDefinition, model: Any) -> Any:
 
 
 def build_condition(
-    definition: FieldDefinition, model: Any, condition: ColumnElement[bool] | None = None, *, is_negated: bool = False
+    definition: FieldDefinition,
+    model: Any,
+    condition: ColumnElement[bool] | None = None,
+    *,
+    is_negated: bool = False,
+    is_common: bool = False,
 ) -> ColumnElement[bool]:
     """That a row of `model` has a value in the field that meets `condition`, or any; or, `is_negated`, that it has no
     such value.
+
+    Where it `is_common` rows are looked at in the order of the list until a page is full; otherwise those that the
+    field's index names are. SQLite does as it is told, PostgreSQL decides by itself.
     """
     table, compared = VALUE_TABLES[definition.owner], get_compared_column(definition)
     owners = select(table.c.owner_id).where(table.c.field_id == definition.id, compared.is_not(None))
     if condition is not None:
         owners = owners.where(condition)
     has_value: ColumnElement[bool] = model.id.in_(owners)
+    if is_common:
+        has_value = owners.where(table.c.owner_id == model.id).correlate(model).exists()
     return not_(has_value) if is_negated else has_value
 
 

@@ -1,7 +1,7 @@
 """Custom fields in lists: a column and a filter for each, made when an organisation's fields were changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -143,15 +143,20 @@ class CustomFilter(Filter):
     """Narrows by the values of a custom field, which are rows of a table of their own."""
 
     definition: Any = None
+    is_common: bool = False
+
+    def expect_many(self) -> "CustomFilter":
+        return replace(self, is_common=True)
 
     def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
-        if operator in UNVALUED:
-            return build_condition(self.definition, self.model, is_negated=operator == "blank")
+        is_negated = operator in ("blank", "not")
+        condition = None if operator in UNVALUED else self._build_value_condition(operator, value)
+        return build_condition(self.definition, self.model, condition, is_negated=is_negated, is_common=self.is_common)
+
+    def _build_value_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         if self.definition.kind in TEXT_KINDS:
-            condition = _build_text_condition(self.column, operator, value)
-        else:
-            condition = super().build_condition("is" if operator == "not" else operator, value)
-        return build_condition(self.definition, self.model, condition, is_negated=operator == "not")
+            return _build_text_condition(self.column, operator, value)
+        return super().build_condition("is" if operator == "not" else operator, value)
 
     def _parse_value(self, value: str) -> Any:
         if self.choices is None:

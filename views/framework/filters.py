@@ -81,6 +81,10 @@ class Filter:
             return f"{self.label} {operator_text} {labels.get(value, value)}"
         return f"{self.label} {operator_text} {', '.join(labels.get(each, each) for each in split_values(value))}"
 
+    def expect_many(self) -> "Filter":
+        """The same filter where it is known to leave more rows than a list counts: there may be a quicker condition."""
+        return self
+
     def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         """The condition on the column, to be put on a list by `combine_conditions`. Raises Invalid for a value it
         cannot have.

@@ -167,7 +167,7 @@ def _render_box(field: Any, attributes: dict[str, Any], bare: bool) -> Markup:
     elif "TextArea" in field.type and not (field.render_kw or {}).get("rows"):
         attributes["rows"] = 2 if bare else 4
     html = _render_input(field, attributes)
-    if bare or not isinstance(field, AmountField):
+    if bare or not isinstance(field, AmountField) or not field.suffix:
         return html
     return Markup('<span class="affix">{}<span class="suffix">{}</span></span>').format(html, field.suffix)
 

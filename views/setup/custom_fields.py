@@ -24,6 +24,7 @@ from views.framework.columns import Column
 from views.framework.custom_form_fields import build_custom_field
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported
+from views.framework.field_columns import build_member_sort
 from views.framework.fields import CodeField, WholeNumberField
 from views.framework.filters import Filter
 from views.framework.form_controls import render_control
@@ -33,6 +34,8 @@ from views.framework.list_page import ListArgs
 from views.framework.list_preferences import ListSettings
 from views.framework.operation import Operation
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
+
+OWNER_ORDER = build_member_sort(CustomField.owner, CustomFieldOwner)
 
 
 def _save_field(row: Any, *, actor: Actor) -> Any:
@@ -46,11 +49,12 @@ def _remove_field(field: CustomField, *, actor: Actor) -> None:
 
 def _list_lost_values(rows: Sequence[CustomField], _values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
     """What is lost with these fields."""
+    counts = custom_fields.count_values_by_id(rows)
     return [
         {
             "title": "Values that are deleted",
             "columns": [{"label": "Field"}, {"label": "Belongs to"}, {"label": "Values", "align": "right"}],
-            "rows": [[row.name, member_label(row.owner), f"{custom_fields.count_values(row):,}"] for row in rows],
+            "rows": [[row.name, member_label(row.owner), f"{counts[row.id]:,}"] for row in rows],
         }
     ]
 
@@ -66,6 +70,7 @@ REMOVE = Operation(
     "history keeps what was in it. To keep the values, make the field inactive instead. This cannot be undone.",
     icon="trash",
     danger=True,
+    bulk=False,
     deletes_rows=True,
 )
 
@@ -94,7 +99,7 @@ class CustomFieldView(SetupView):
             "owner",
             "Belongs to",
             lambda row: member_label(row.owner),
-            sort=CustomField.owner,
+            sort=OWNER_ORDER,
             export=Exported(CustomField.owner, render=member_label),
         ),
         Column(
@@ -128,7 +133,7 @@ class CustomFieldView(SetupView):
         active_filter(CustomField),
     )
     search_columns = (CustomField.name, CustomField.key)
-    default_order = (CustomField.owner, CustomField.position)
+    default_order = (OWNER_ORDER, CustomField.position)
     fields = ("owner", "name", "kind", "requirement", "tab", "help", "active", "choices")
     field_args = {
         "owner": {"description": "Cannot be changed later"},

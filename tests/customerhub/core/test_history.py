@@ -36,6 +36,8 @@ CHANGED = {
     "address": ("lines", "2 Street"),
     "billing_line": ("minimum_cost", Decimal(5)),
     "task_comment": ("text", "It is so"),
+    "custom_field": ("name", "Contract class"),
+    "custom_field_choice": ("name", "Gold"),
 }
 
 

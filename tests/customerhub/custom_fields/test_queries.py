@@ -70,16 +70,16 @@ def test_conditions_are_about_one_field_and_its_blanks(organisations: TwoOrganis
     column = get_compared_column(definition)
     first, _ = list_values(definition)
 
-    def list_ids(condition: Any) -> set[int]:
+    def list_ids(*conditions: Any, **options: Any) -> set[int]:
+        condition = build_condition(definition, Customer, *conditions, **options)
         return set(db.session.scalars(select(Customer.id).where(Customer.id.in_(values), condition)))
 
-    assert list_ids(build_condition(definition, Customer)) == {key for key, value in values.items() if value}
-    blank = build_condition(definition, Customer, is_negated=True)
-    assert list_ids(blank) == {key for key, value in values.items() if value is None}
-    is_first = build_condition(definition, Customer, column == first)
-    assert list_ids(is_first) == {key for key, value in values.items() if value == first}
-    not_first = build_condition(definition, Customer, column == first, is_negated=True)
-    assert list_ids(not_first) == {key for key, value in values.items() if value != first}
+    for way in ({"is_common": False}, {"is_common": True}):
+        assert list_ids(**way) == {key for key, value in values.items() if value}
+        assert list_ids(**way, is_negated=True) == {key for key, value in values.items() if value is None}
+        is_first = column == first
+        assert list_ids(is_first, **way) == {key for key, value in values.items() if value == first}
+        assert list_ids(is_first, **way, is_negated=True) == {key for key, value in values.items() if value != first}
 
 
 # --- Indexes -------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ PLAIN_FACTORIES = (
     make.ProductFactory,
     make.TariffFactory,
     make.DefaultValueSetFactory,
+    make.CustomFieldFactory,
     make.BusinessEntityFactory,
     make.DealerFactory,
     make.UserFactory,
