@@ -23,7 +23,7 @@ class CaseData:
     busy_customer: int
     middle_customer: int
     reference: str
-    choice: int
+    choice: int = 0
 
     @property
     def page(self) -> int:

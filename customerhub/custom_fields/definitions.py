@@ -83,7 +83,7 @@ def has_definitions(organisation_id: int) -> bool:
 
 
 def find_definition(owner: CustomFieldOwner, name: str, organisation_id: int) -> FieldDefinition | None:
-    """The field with this name, also one that is switched off or removed; None where there never was one."""
+    """The field with this name, also one that is inactive or removed; None where there never was one."""
     token = _find_token(organisation_id) if name.startswith(CUSTOM_PREFIX) else None
     return None if token is None else _index_by_name(token, organisation_id).get((owner, name))
 

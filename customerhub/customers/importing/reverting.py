@@ -40,7 +40,7 @@ DEPENDENT_FIELDS: Final = (
     (rules.check_review_schedule, "review_start_date", "review_frequency"),
 )
 CHANGED_SINCE: Final = "Changed since the import, so not reverted"
-FIELD_IS_GONE: Final = "A custom field that the import filled was removed or switched off since"
+FIELD_IS_GONE: Final = "A custom field that the import filled is removed or inactive"
 
 
 @dataclass
