@@ -24,7 +24,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
 from models.enums import BillingCycle, BillLength, CustomerKind, CustomerType, EmptyOrLow, IncreaseProfile, Risk, Stage
-from models.keys import exact_key, fold_text, number_key, phone_key
+from models.keys import exact_key, fold_text, list_spellings, number_key, phone_key
+from models.searched import Searched, fragment_index, join_texts
 from models.setup import (
     CatalogItem,
     CustomerStatus,
@@ -93,10 +94,11 @@ class CustomerGroup(KeyedByName, OrganisationRow):
         return self.name
 
 
-class Account(OrganisationRow):
+class Account(Searched, OrganisationRow):
     """What a customer is invoiced on. The main one is made with the customer and has its number."""
 
     __tablename__ = "account"
+    searched_columns = ("number",)
 
     customer_id: Mapped[int] = mapped_column(Key)
     number: Mapped[str] = mapped_column(String(40))
@@ -111,6 +113,7 @@ class Account(OrganisationRow):
         tenant_foreign_key("account", "customer_id", "customer", ondelete="CASCADE"),
         tenant_foreign_key("account", "type_id", "catalog_item"),
         Index("ix_account_customer", "customer_id"),
+        fragment_index("account"),
         Index(
             "uq_account_customer_id",
             "customer_id",
@@ -119,6 +122,10 @@ class Account(OrganisationRow):
             sqlite_where=MAIN_ACCOUNTS_ONLY,
         ),
     )
+
+    def is_searched(self) -> bool:
+        """The main account is found with its customer, whose number it has."""
+        return not self.is_main
 
     def __str__(self) -> str:
         return self.number
@@ -332,12 +339,7 @@ class Customer(OrganisationRow):
         Index("ix_customer_phone", "organisation_id", "phone_key"),
         Index("ix_customer_dealer", "dealer_id", "sort_name"),
         Index("ix_customer_group", "group_id"),
-        Index(
-            "ix_customer_search_text",
-            "search_text",
-            postgresql_using="gin",
-            postgresql_ops={"search_text": "gin_trgm_ops"},
-        ).ddl_if(dialect="postgresql"),
+        fragment_index("customer"),
     )
 
     @property
@@ -379,7 +381,8 @@ def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
         values.get("account_number"),
         values.get("email"),
         values.get("contact_number"),
-        values.get("registration_number"),
+        *list_spellings(values.get("registration_number")),
+        *list_spellings(values.get("vat_number")),
     )
     return {
         "sort_name": fold_text(values["name"]),
@@ -388,5 +391,5 @@ def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
         "registration_key": number_key(values.get("registration_number")),
         "vat_key": number_key(values.get("vat_number")),
         "phone_key": phone_key(values.get("contact_number")),
-        "search_text": fold_text("\n".join(text for text in searched if text)),
+        "search_text": join_texts(*searched),
     }

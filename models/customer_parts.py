@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_one
 from models.enums import AddressKind, ContactRole, ProfileStatus
 from models.organisation import BusinessEntity, StoredFile
+from models.searched import Searched, fragment_index
 from models.setup import BilledUser, Commodity, Department, Location, NotificationTemplate
 from models.types import Money, UnitPrice, enum_type
 
@@ -55,15 +56,16 @@ class Address(CustomerPart):
         return ", ".join(part for part in (self.lines, self.postal_code, self.city, self.country) if part)
 
 
-class Contact(CustomerPart):
+class Contact(Searched, CustomerPart):
     __tablename__ = "contact"
+    searched_columns = ("name", "email", "phone")
 
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[ContactRole] = mapped_column(enum_type(ContactRole, "role"), default=ContactRole.GENERAL)
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(60))
 
-    __table_args__ = part_table("contact")
+    __table_args__ = part_table("contact", fragment_index("contact"))
 
     def __str__(self) -> str:
         return self.name

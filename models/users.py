@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from models.base import Base, Key, KeyedByCode, OrganisationRow, tenant_foreign_key, tenant_table, to_one
@@ -57,6 +57,7 @@ class User(OrganisationRow):
     customer_id: Mapped[int | None] = mapped_column(Key)
     portal_permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
     made_with_customer: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"untracked": True})
+    single_key_shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     dealer: Mapped[Dealer | None] = to_one("User.dealer_id", "Dealer")
     customer: Mapped[Any] = to_one("User.customer_id", "Customer")

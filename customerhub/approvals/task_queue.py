@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, true
 
 from customerhub.core.permissions import Actor
 from models import ApprovalTask, Organisation, User
@@ -33,9 +33,8 @@ def find_next_assignee_id(organisation: Organisation, actor: Actor) -> int | Non
 
 
 def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
-    """How many open tasks are `actor`'s, and how many are nobody's; beyond MOST_COUNTED only that there are more."""
+    """How many open tasks are `actor`'s, and how many there are; beyond MOST_COUNTED only that there are more."""
     own = ApprovalTask.assignee_id == actor.id
-    free = ApprovalTask.assignee_id.is_(None)
     counts = (
         select(func.count())
         .select_from(
@@ -45,7 +44,7 @@ def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
             .subquery()
         )
         .scalar_subquery()
-        for which in (own, free)
+        for which in (own, true())
     )
-    own_count, unassigned_count = db.session.execute(select(*counts)).one()
-    return own_count, unassigned_count
+    own_count, open_count = db.session.execute(select(*counts)).one()
+    return own_count, open_count

@@ -116,10 +116,11 @@ def end_session(mark: str, *, at: datetime) -> None:
     db.session.execute(insert_new(EndedSession).values(mark=mark, created_at=at))
 
 
-def rename_user(user: User, name: str) -> None:
-    """Change the name of `user`, as they may themselves. Raises Invalid."""
+def save_profile(user: User, name: str, *, single_key_shortcuts: bool) -> None:
+    """Change what users may change of themselves: the name, and whether single keys are shortcuts. Raises Invalid."""
     cleaned = validation.clean_text(name, max_length=200, field="name")
     if cleaned is None:
         raise Invalid("Enter a name", "name")
     with save_changes():
         user.name = cleaned
+        user.single_key_shortcuts = single_key_shortcuts

@@ -25,6 +25,12 @@ def go_to(page: Page, entry: str) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name=entry, exact=True).click()
 
 
+def go_to_setup(page: Page, entry: str) -> None:
+    """Choose a screen on the page of all set-up screens."""
+    go_to(page, "Set-up")
+    page.get_by_role("main").get_by_role("link", name=entry, exact=True).click()
+
+
 def open_tab(page: Page, name: str) -> Locator:
     """Open a tab of a form; its panel."""
     page.get_by_role("tab", name=name).click()

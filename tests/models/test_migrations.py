@@ -18,7 +18,7 @@ from models.base import db
 from tests.support import factories as make
 from tests.support.databases import Databases, settings_for
 
-SQLITE_SEARCH = "customer_search"
+SQLITE_SEARCH = tuple(f"{table}_search" for table in ("customer", "account", "contact", "contract", "customer_order"))
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def switches_organisation(visit: Visit) -> Outcome:
 
 def suggests_customers(visit: Visit) -> Outcome:
     answer = visit.browser.get("/admin/search/suggest?q=REF-1")
-    return answer, answer.is_json and [suggestion["label"] for suggestion in answer.json] == ["Our Telecom customer 1"]
+    return answer, answer.is_json and "Our Telecom customer 1" in [each["label"] for each in answer.json]
 
 
 def chooses_columns(visit: Visit) -> Outcome:

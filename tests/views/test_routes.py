@@ -30,6 +30,14 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
         staff_visits.redirects_to("/admin/search/?q=REF-0", "/admin/customers/details/"),
     ),
     ("search.suggest", "GET"): (STAFF, staff_visits.suggests_customers),
+    ("quick_search.index", "GET"): (STAFF, staff_visits.opens_page("/admin/quick-search/", "Names and numbers")),
+    ("quick_search.find", "GET"): (
+        STAFF,
+        staff_visits.redirects_to("/admin/quick-search/find?risk~is=Low", "/admin/customers/?f=risk"),
+    ),
+    ("palette.list_entries", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/", "Add customer")),
+    ("palette.shortcuts", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/shortcuts", "In a list")),
+    ("setup.index", "GET"): (STAFF, staff_visits.opens_page("/admin/set-up/", "Default values")),
     ("preferences.columns_page", "GET"): (
         STAFF,
         staff_visits.opens_page("/admin/list/customers/columns", "Find a column"),

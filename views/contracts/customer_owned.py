@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import abort, g, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy import ColumnElement, Select, String, or_, type_coerce
+from sqlalchemy import ColumnElement, Select, String, or_, select, type_coerce
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 from wtforms import Form
@@ -15,7 +15,7 @@ from wtforms import Form
 from customerhub.contracts.eligibility import build_eligible_condition, refusal_reason
 from customerhub.core.permissions import AccessScope, Permission, select_visible
 from customerhub.core.spreadsheets import CellKind
-from customerhub.customers.search import select_matching_ids
+from customerhub.customers.search import has_only_short_words, select_fragment_matches, select_matching_ids
 from models import Contract, Customer, CustomerOrder, InvoiceProfile
 from models.base import db
 from views.approvals import customer_tab as approvals_tab
@@ -149,7 +149,14 @@ class CustomerOwnedView(HubModelView):
         if not args.search:
             return query
         customers = select_matching_ids(select_visible(Customer, self.actor), args.search)
-        return query.where(or_(self.model.customer_id.in_(customers), self.search_condition(args.search)))
+        return query.where(or_(self.model.customer_id.in_(customers), self._own_search_condition(args.search)))
+
+    def _own_search_condition(self, search: str) -> ColumnElement[bool]:
+        if has_only_short_words(search):  # of which there is no index
+            return self.search_condition(search)
+        matches = select_fragment_matches(select(self.model), self.model, search)
+        condition: ColumnElement[bool] = self.model.id.in_(matches.with_only_columns(self.model.id))
+        return condition
 
     # --- Form ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from models import (
     Address,
     CatalogItem,
     ComplianceDocument,
+    Contact,
+    Contract,
     Customer,
     CustomerGroup,
     CustomerStatus,
@@ -220,6 +222,11 @@ def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkF
     return LinkFilter(name, label, column, "select", source=Source(target), row_key=row_key, model=Customer)
 
 
+def _build_part_filter(name: str, label: str, column: Any, part: Any) -> Filter:
+    """A filter by a text of the rows of `part` that belong to a customer."""
+    return Filter(name, label, column, nullable=False, owner=part.customer_id, model=Customer)
+
+
 _DECLARED_FILTERS = (
     Filter("status", "Status", Customer.status_id, "select", source=Source(CustomerStatus), nullable=False),
     Filter("risk", "Risk", Customer.risk, "select", members=Risk),
@@ -269,6 +276,9 @@ _DECLARED_FILTERS = (
         model=Customer,
     ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
+    _build_part_filter("any_account_number", "Number of any account", Account.number, Account),
+    _build_part_filter("contract_number", "Contract number", Contract.number, Contract),
+    _build_part_filter("contact_person", "Contact person", Contact.name, Contact),
     _build_link_filter("departments", "Departments", customer_department.c.department_id, Department),
     _build_link_filter("invoice_types", "Invoice types", customer_invoice_type.c.invoice_type_id, InvoiceType),
 )

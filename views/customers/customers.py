@@ -123,6 +123,10 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
         return actions
 
+    def list_search_links(self, args: ListArgs) -> list[tuple[str, str]]:
+        quick_search = url_for("quick_search.index")
+        return [("Modify search", quick_search + args.query_string()), ("New search", quick_search)]
+
     def get_one(self, id: Any, load_options: Sequence[Any] = ()) -> Any:
         """The customer; one that was merged away leads to the one that took its place."""
         try:

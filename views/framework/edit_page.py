@@ -346,7 +346,7 @@ class EditMixin(OperationMixin):
         actions = []
         if self.can_edit:
             url = url_for(f"{self.endpoint}.edit_view", id=row.id)
-            actions.append({"label": "Edit", "url": url, "icon": "edit", "primary": True})
+            actions.append({"label": "Edit", "url": url, "icon": "edit", "primary": True, "key": "edit"})
         for operation in self.available_operations(row):
             url = self.operation_url(operation.name, [row.id])
             actions.append({"label": operation.label, "url": url, "icon": operation.icon, "danger": operation.danger})

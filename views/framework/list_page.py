@@ -177,6 +177,8 @@ class ListPage:
     chips: list[dict[str, Any]] = field(default_factory=list)
     clear_url: str | None = None
     filters_url: str | None = None
+    search_links: list[tuple[str, str]] = field(default_factory=list)
+    siblings: list[dict[str, Any]] = field(default_factory=list)
     list_url: str = ""
     query: str = ""
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)

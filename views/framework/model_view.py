@@ -116,6 +116,8 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
             chips=list_page.filter_chips(args, self.filters),
             clear_url=args.query_string(filters=(), search=""),
+            search_links=self.list_search_links(args),
+            siblings=self.list_siblings(),
             filters_url=url_for(f"{self.endpoint}.filter_view") + args.query_string() if self.filters else None,
             list_url=url_for(f"{self.endpoint}.index_view"),
             hidden_fields=args.form_fields(),
@@ -177,12 +179,21 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
                 "url": url_for(f"{self.endpoint}.create_view"),
                 "icon": "plus",
             }
-            actions.append({**add, "primary": True})
+            actions.append({**add, "primary": True, "key": "new"})
         if self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
             for kind, label in (("xlsx", "Export to Excel"), ("csv", "Export to CSV")):
                 url = url_for(f"{self.endpoint}.export", export_type=kind) + args.query_string()
                 actions.append({"label": label, "url": url, "icon": "download"})
         return actions
+
+    def list_search_links(self, args: list_page.ListArgs) -> list[tuple[str, str]]:
+        """(label, address) of ways to change what is searched for, beside the filters in use."""
+        return []
+
+    def list_siblings(self) -> list[dict[str, Any]]:
+        """The tabs of the lists that belong together with this one, this one among them."""
+        lists = [(label, f"{endpoint}.index_view", endpoint) for label, endpoint in self.sibling_lists]
+        return [{"label": label, "url": url_for(view), "active": name == self.endpoint} for label, view, name in lists]
 
     def list_banners(self) -> list[dict[str, Any]]:
         """What people must know before they work on this list."""

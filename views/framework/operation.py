@@ -52,9 +52,10 @@ class Operation:
     `run_many(rows, actor=…, **values)` does the same as `run` to many rows with less work, where `can_run_many(rows)`:
     each has an outcome of its own, and it returns the errors of those that are refused, by id. `form`
     is the class of its form, or makes one for the rows at hand, which begins with what `initial_values(rows, actor)`
-    tells, and asks for what is the same for all of them. `row_form(row)` is the class of a form with what belongs to a
-    row by itself, such as a reference, which begins with what `initial_row_values(row)` tells: of many rows each has
-    its own, whose values go to `run` beside the others and to `run_many` as `values_by_id`.
+    tells, and asks for what is the same for all of them; `form_template` draws it where that is no plain form.
+    `row_form(row)` is the class of a form with what belongs to a row by itself, such as a reference, which begins with
+    what `initial_row_values(row)` tells: of many rows each has its own, whose values go to `run` beside the others and
+    to `run_many` as `values_by_id`.
     `unavailable_reason(row, actor)` tells why it cannot be done to a row now, or None;
     `unavailable_reasons(rows, actor)` tells it for many rows at once, by id. `preview(rows, values, actor)` gives the
     tables that show, before anything is done, what will happen. `row_version(row)` is what must not change between the
@@ -70,6 +71,7 @@ class Operation:
     run: Callable[..., Any]
     explanation: str
     form: type[Form] | Callable[[Sequence[Any], Actor], type[Form]] | None = None
+    form_template: str = ""
     row_form: Callable[[Any], type[Form] | None] | None = None
     initial_values: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None
     initial_row_values: Callable[[Any], dict[str, Any]] = no_values
@@ -110,6 +112,7 @@ class OperationPage:
     title: str
     explanation: str = ""
     form: Form | None = None
+    form_template: str = ""
     preview: list[dict[str, Any]] = field(default_factory=list)
     subjects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     button: str = ""

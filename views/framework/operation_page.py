@@ -155,6 +155,7 @@ class OperationMixin(Screen):
             title=title,
             explanation=operation.explanation,
             form=form,
+            form_template=operation.form_template,
             subjects={
                 "can": [{"label": str(row), "url": self.url_of(row)} for row in can],
                 "cannot": [{"label": str(row), "url": self.url_of(row), "why": why} for row, why in cannot],

@@ -49,6 +49,7 @@ class Screen:
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     choice_sources: Sequence[Source] = ()
+    sibling_lists: Sequence[tuple[str, str]] = ()  # (label, endpoint) of lists that are shown as tabs of each other
     view_permission: Permission = Permission.SETUP_VIEW
     edit_permission: Permission | None = Permission.SETUP_EDIT
     save: Callable[..., Any]  # (row, *, actor); of a screen that edits

@@ -5,21 +5,27 @@ from typing import Any
 from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField
+from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo
 
 from customerhub.core.errors import HubError, Invalid
+from customerhub.core.permissions import Permission
 from customerhub.users import passwords
 from customerhub.users import sign_in as user_sign_in
 from models import User
 from models.base import db
 from views.http import rate_limits
+from views.http.actor import current_actor
 from views.http.rate_limits import limit_view
 from views.users.sign_in import begin_session
 
 
 class ProfileForm(FlaskForm):
     name = StringField("Name", [DataRequired("Enter your name")], render_kw={"autocomplete": "name"})
+    single_key_shortcuts = BooleanField(
+        "Shortcuts of one key",
+        description="Such as n to add a record. Turn them off if they get in the way of speech input.",
+    )
 
 
 class PasswordForm(FlaskForm):
@@ -60,18 +66,25 @@ def register(app: Flask) -> None:
 
 @login_required
 def edit_profile() -> Any:
-    """Change the name; links lead to the password and sessions."""
+    """Change the name and the shortcuts; links lead to the password and sessions."""
     user: User = current_user.user
     form = ProfileForm(obj=user)
+    if not current_actor().has_permission(Permission.STAFF_HOME):
+        del form.single_key_shortcuts
     if form.validate_on_submit():
         try:
-            user_sign_in.rename_user(user, form.name.data)
+            is_asked = "single_key_shortcuts" in form  # of staff alone: other pages have no shortcuts
+            user_sign_in.save_profile(
+                user,
+                form.name.data,
+                single_key_shortcuts=form.single_key_shortcuts.data if is_asked else user.single_key_shortcuts,
+            )
             db.session.commit()
         except HubError as error:
             db.session.rollback()
             form.name.errors = [error.message]
         else:
-            flash("Your name was saved.", "success")
+            flash("Your profile was saved.", "success")
             return redirect(url_for("profile.edit_profile"), 303)
     links = [
         {"label": "Change password", "url": url_for("profile.change_password")},
