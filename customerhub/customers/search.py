@@ -204,21 +204,30 @@ def find_exact_match(search_text: str, actor: Actor) -> Customer | None:
     account = select(Account.customer_id).where(
         Account.organisation_id == actor.organisation_id, Account.number == search_text.strip()
     )
-    customers = select_visible(Customer, actor)
-    queries = [
-        customers.where(
-            or_(Customer.reference_key == key, Customer.account_number == search_text.strip(), Customer.id.in_(account))
+    registered = number_key(search_text) or ""
+    queries = (
+        _select_any(
+            actor,
+            Customer.reference_key == key,
+            Customer.account_number == search_text.strip(),
+            Customer.id.in_(account),
         ),
+        _select_any(actor, Customer.vat_key == registered, Customer.registration_key == registered),
         _select_merged_customers(search_text, actor),
-    ]
-    if registered := number_key(search_text):
-        is_registered = or_(Customer.vat_key == registered, Customer.registration_key == registered)
-        queries.insert(1, customers.where(is_registered))
+    )
     for query in queries:
         found = list(db.session.scalars(query.limit(2)))
         if found:
             return found[0] if len(found) == 1 else None
     return None
+
+
+def _select_any(actor: Actor, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The customers that meet one of `conditions`, each found in an index of its own: SQLite has none for all of them
+    at once, because each begins with the organisation.
+    """
+    ids = select_visible(Customer, actor).with_only_columns(Customer.id)
+    return select(Customer).where(Customer.id.in_(union(*(ids.where(condition) for condition in conditions))))
 
 
 def _select_merged_customers(search_text: str, actor: Actor) -> Select[Any]:

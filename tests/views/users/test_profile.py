@@ -40,7 +40,8 @@ def test_everybody_has_one(client, session, user, role):
 
 
 def test_the_name_can_be_changed_and_is_recorded(signed_in, session, user):
-    assert submit(signed_in, "/profile/", name="  Dana R. ", email="evil@hub.example", role="admin").status_code == 303
+    asked = {"name": "  Dana R. ", "single_key_shortcuts": "y", "email": "evil@hub.example", "role": "admin"}
+    assert submit(signed_in, "/profile/", **asked).status_code == 303
     session.expire_all()
     assert (user.name, user.email) == ("Dana R.", "admin@hub.example")
     name_entry = session.scalars(select(History).where(History.source == "screen profile")).one()
@@ -71,7 +72,7 @@ def test_changing_the_password_ends_every_other_session(app, signed_in, session,
     ("old", "new", "again", "message"),
     [
         ("wrong", NEW, NEW, "not your current password"),
-        (PASSWORD, "short", "short", "at least 12"),
+        (PASSWORD, "too brief", "too brief", "at least 12"),
         (PASSWORD, NEW, "other", "do not match"),
         (PASSWORD, PASSWORD, PASSWORD, "must differ from the current one"),
     ],
