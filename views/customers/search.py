@@ -50,7 +50,7 @@ def results() -> Any:
     if hit is not None:
         return redirect(_hit_url(hit))
     customers = list_suggestions(search_text, actor, MAX_FOUND + 1)
-    hits = list_hits(search_text, actor, MAX_FOUND + 1)
+    hits = _leave_out_known(list_hits(search_text, actor, MAX_FOUND + 1), customers)
     url = _find_only_target(customers, hits) or _find_only_list(search_text, customers, hits)
     if url is not None:
         return redirect(url)
@@ -60,6 +60,12 @@ def results() -> Any:
         title=f"Search: {search_text}",
         tables=_build_tables(search_text, customers, hits),
     )
+
+
+def _leave_out_known(hits: Sequence[Hit], customers: Sequence[Customer]) -> list[Hit]:
+    """`hits` without the contact persons of `customers`: they have the name of their company in their address."""
+    known_ids = {customer.id for customer in customers}
+    return [hit for hit in hits if hit.kind is not HitKind.CONTACT or hit.customer_id not in known_ids]
 
 
 def _find_only_target(customers: Sequence[Customer], hits: Sequence[Hit]) -> str | None:
@@ -148,7 +154,7 @@ def _build_tables(search_text: str, customers: Sequence[Customer], hits: Sequenc
     tables = []
     if customers:
         rows = [[customer_link(row), ", ".join(_list_customer_facts(search_text, row))] for row in customers]
-        columns = [{"label": "Customer"}, {"label": "Found by"}]
+        columns = [{"label": "Customer"}, {"label": "Details"}]
         tables.append(_build_table(search_text, "Customers", "customers", columns, rows))
     for kind, title in GROUPS.items():
         rows = [

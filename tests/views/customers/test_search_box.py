@@ -162,3 +162,9 @@ def test_only_staff_search(ring: TwoOrganisations):
         browser = Browser(ring.app, ring.own.users[role])
         for path in ("/admin/search/?q=fibre", "/admin/search/suggest?q=fibre"):
             assert browser.get(path).status_code == 403
+
+
+def test_contact_persons_of_customers_that_are_found_are_no_kind_of_their_own(ring: TwoOrganisations, agent: Browser):
+    for number in (1, 2):
+        change_row(ring, db.session.get_one(models.Customer, ring.own.customers[number]), name=f"Ring.example {number}")
+    assert search_target(agent, "ring.example") == "/admin/customers/?search=ring.example"
