@@ -9,10 +9,9 @@ from sqlalchemy import Enum
 from sqlalchemy.engine import Connection
 
 from models import db
-from models.downgrades import RowsWouldBeDropped, count_rows, describe_counts, find_dropped_counts
+from models.downgrades import SEARCH_TABLES, RowsWouldBeDropped, count_rows, describe_counts, find_dropped_counts
 from models.types import ScaledDecimal, UtcDateTime
 
-SEARCH_TABLES = tuple(f"{table}_search" for table in ("customer", "account", "contact", "contract", "customer_order"))
 log = logging.getLogger("alembic.env")
 directions: list[bool] = []  # of each migration that was run, whether it led to a newer version
 
