@@ -2,7 +2,7 @@
 
 import models.postgresql  # listens to every engine
 import models.sqlite  # noqa: F401  (so does this)
-from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
+from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment, TaskFile
 from models.base import Base, Key, OrganisationRow, Row, db
 from models.contracts import Contract, CustomerOrder
 from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
@@ -97,6 +97,7 @@ __all__ = [
     "Tariff",
     "TariffRate",
     "TaskComment",
+    "TaskFile",
     "UsedForm",
     "User",
     "VatRate",

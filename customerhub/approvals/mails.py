@@ -92,6 +92,47 @@ def _build_outcome_mail(
     )
 
 
+def notify_of_referral(task: ApprovalTask, manager: User, comment: str, *, actor: Actor) -> None:
+    """Notify a manager of a task that was referred to them."""
+    mail = _build_mail(
+        manager,
+        key=f"task {task.id} referral {task.version}",
+        subject=f"Referred to you: {task.subject}",
+        paragraphs=[
+            f"Hello {manager.name},",
+            f"{actor.name} referred to you: {task.subject} ({task.kind.value}){_format_due_date(task)}",
+            comment,
+        ],
+        button=("Open the task", TASK_PATH.format(task.id)),
+        task=task,
+        why=f"{actor.name} referred an approval task to {manager.name}",
+    )
+    _enqueue_mails([mail])
+
+
+def ask_requester(task: ApprovalTask, question: str, *, actor: Actor) -> None:
+    """Notify the requester of a question about their request, unless the customer is no longer theirs."""
+    requester = task.requester
+    if requester is None or not _is_told(requester, task, actor):
+        return
+    is_partner = requester.role is Role.PARTNER
+    asker = "We" if is_partner else actor.name  # of the staff partners are told no names
+    mail = _build_mail(
+        requester,
+        key=f"task {task.id} question {task.version}",
+        subject=f"Your answer is required: {task.subject}",
+        paragraphs=[
+            f"Hello {requester.name},",
+            f"{asker} {'have' if is_partner else 'has'} a question about {task.subject} ({task.kind.value}):",
+            question,
+        ],
+        button=("Answer", PARTNER_PATH.format(task.customer_id) if is_partner else TASK_PATH.format(task.id)),
+        task=task,
+        why=f"{actor.name} asked {requester.name} for information",
+    )
+    _enqueue_mails([mail])
+
+
 def notify_assignee_of_answer(task: ApprovalTask, answer: str, *, actor: Actor) -> None:
     """Notify the assignee of a task of the answer to their question."""
     assignee = task.assignee

@@ -122,6 +122,14 @@ def list_profile_statuses(contract_status: ContractStatus | None) -> tuple[Profi
     return tuple(ProfileStatus) if contract_status in (None, ContractStatus.DRAFT) else (ProfileStatus.COMPLETED,)
 
 
+def find_completed_profile_id(customer: Customer) -> int | None:
+    """The first completed invoice profile of a customer: with it a contract is live at once."""
+    completed = select(InvoiceProfile.id).where(
+        InvoiceProfile.customer_id == customer.id, InvoiceProfile.status == ProfileStatus.COMPLETED
+    )
+    return db.session.scalars(completed.order_by(InvoiceProfile.id).limit(1)).first()
+
+
 def _problems(contract: Contract, profile: Any) -> Problems:
     problems: Problems = []
     if contract.invoice_profile_id is not None:

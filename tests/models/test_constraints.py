@@ -46,6 +46,7 @@ VISITORS = {
     "approval_task.assignee_id",
     "approval_task.decided_by_id",
     "task_comment.user_id",
+    "task_file.user_id",
     "review.done_by_id",
 }
 

@@ -75,6 +75,11 @@ def chooses_columns(visit: Visit) -> Outcome:
     return answer, preference is not None and preference.columns == ["name", "email"]
 
 
+def chooses_a_board(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/tasks/layout/", {"layout": "board"})
+    return answer, visit.browser.client.get_cookie("hub_tasks_layout", path="/admin/tasks/") is not None
+
+
 def saves_a_view(visit: Visit) -> Outcome:
     answer = visit.browser.post("/admin/list/customers/views", {"name": "Risky", "f": "risk:is:High"})
     saved_views = db.session.query(models.SavedView).filter_by(user_id=visit.browser.user_id or 0, name="Risky")

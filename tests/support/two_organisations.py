@@ -123,6 +123,7 @@ def _add_approvals(organisation: models.Organisation, side: OrganisationRows) ->
     owned = {"organisation": organisation, "customer_id": side.customers[0]}
     task = make.ApprovalTaskFactory(**owned, requester_id=side.users[Role.PARTNER])
     make.TaskCommentFactory(organisation=organisation, task_id=task.id, user_id=side.users[Role.AGENT])
+    make.TaskFileFactory(organisation=organisation, task_id=task.id, user_id=side.users[Role.AGENT])
     make.AlertFactory(**owned)
     make.BlacklistEntryFactory(organisation=organisation)
     make.MergedCustomerFactory(organisation=organisation, into_id=side.customers[0])

@@ -35,7 +35,8 @@ from tests.support.screen_rows import make_bare_customer, make_contract, make_or
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.approvals.alerts import RAISE, AlertView
 from views.approvals.blacklist import REMOVAL, REQUEST
-from views.approvals.operations import OPERATIONS, STAGE_OPERATIONS
+from views.approvals.operations import OPERATIONS
+from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.contracts.contracts import ContractView
 from views.contracts.orders import OrderView
 from views.customers.customers import DELETE

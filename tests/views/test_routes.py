@@ -51,6 +51,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("partner.new_contract", "GET"): (frozenset({"partner"}), own_visits.opens_contract_form),
     ("partner.new_contract", "POST"): (frozenset({"partner"}), own_visits.adds_a_contract),
     ("tasks.my_tasks", "GET"): (STAFF, staff_visits.redirects_to("/admin/tasks/mine/", "/admin/tasks/?f=state")),
+    ("tasks.choose_layout", "POST"): (STAFF, staff_visits.chooses_a_board),
     ("portal.home", "GET"): (frozenset({"customer"}), staff_visits.opens_page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, staff_visits.peeks_at_a_customer),
     ("customers.review_dates", "POST"): (STAFF, staff_visits.returns_review_dates),

@@ -1,6 +1,5 @@
 """The approval of a customer on its page: alerts, stage, tasks, merged customers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import url_for
@@ -19,7 +18,6 @@ from views.framework.formatting import current_formats, format_amount, format_da
 from views.framework.labels import member_label
 
 MAX_TASKS = 100  # tasks on the page of a customer
-STEP_LABELS = {Stage.BILLING: "Live"}
 
 
 def build_alert_banners(row: Customer) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ def build_approval_block(row: Customer) -> dict[str, Any]:
     }
 
 
-def render_stage_steps(stage: Stage, labels: Mapping[Stage, str] = STEP_LABELS) -> Markup:
+def render_stage_steps(stage: Stage) -> Markup:
     """The way as steps, done and to come; a referral or failure stands in place of the credit check."""
     steps = [Stage.NEW, stage if stage in (Stage.REFERRED, Stage.FAILED) else Stage.PASSED, Stage.BILLING]
     current_index = steps.index(stage)
@@ -64,8 +62,7 @@ def render_stage_steps(stage: Stage, labels: Mapping[Stage, str] = STEP_LABELS) 
             state = "now"
         tone = {Stage.FAILED: " bad", Stage.REFERRED: " waits"}.get(step, "") if state == "now" else ""
         current = Markup(' aria-current="step"') if state == "now" else ""
-        label = labels.get(step) or member_label(step)
-        step_items.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, label))
+        step_items.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, member_label(step)))
     return Markup('<ol class="steps" aria-label="Stages">{}</ol>').format(Markup("").join(step_items))
 
 

@@ -221,6 +221,7 @@ class ContractView(CustomerOwnedView):
         return {
             "start_date": get_today(),
             "business_entity_id": default_entity_id or (entities[0] if len(entities) == 1 else None),
+            "invoice_profile_id": contracts.find_completed_profile_id(customer) if customer else None,
         }
 
     def edit_refusal(self, row: Contract) -> str | None:

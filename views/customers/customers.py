@@ -23,7 +23,7 @@ from models import CatalogItem, Customer, CustomerStatus, Department, Organisati
 from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
-from views.approvals.operations import STAGE_OPERATIONS
+from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.cells.customers import build_missing_setup_banners
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form

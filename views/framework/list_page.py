@@ -192,6 +192,7 @@ class ListPage:
     menu_actions: list[dict[str, Any]] = field(default_factory=list)
     empty: dict[str, Any] | None = None
     banners: list[dict[str, Any]] = field(default_factory=list)
+    layout: dict[str, Any] | None = None  # the ways to show it: {url, back, current, choices: [(name, label, icon)]}
 
 
 def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str, Any]]:

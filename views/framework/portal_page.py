@@ -12,7 +12,9 @@ from views.framework.paging import Pager
 
 @dataclass(frozen=True)
 class PortalPage:
-    """The context of templates/portal/page.html. `button` submits the form; `back_url` is the address of Cancel."""
+    """The context of templates/portal/page.html. `button` submits the form; `back_url` is the address of Cancel.
+    `search` narrows and sorts the table below: {label, value, sort, sorts: [(name, label)], hidden_fields}.
+    """
 
     title: str
     subtitle: str | None = None
@@ -21,6 +23,7 @@ class PortalPage:
     actions: Sequence[dict[str, Any]] = ()
     banners: Sequence[dict[str, Any]] = ()
     tabs: Sequence[dict[str, Any]] = ()
+    search: dict[str, Any] | None = None
     cards: Sequence[dict[str, Any]] = ()
     tables: Sequence[dict[str, Any]] = ()
     form: Form | None = None

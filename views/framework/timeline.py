@@ -22,6 +22,7 @@ TABLE_PERMISSIONS = {
     "hub_user": Permission.USERS_VIEW,
     "approval_task": Permission.TASKS_VIEW,
     "task_comment": Permission.TASKS_VIEW,
+    "task_file": Permission.TASKS_VIEW,
 }
 
 

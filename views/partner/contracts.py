@@ -9,7 +9,13 @@ from sqlalchemy.orm import joinedload
 from wtforms import DateField, Form
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract, list_profile_statuses
+from customerhub.contracts.contracts import (
+    MOST_CONNECTIONS,
+    MOST_VALUE,
+    add_contract,
+    find_completed_profile_id,
+    list_profile_statuses,
+)
 from customerhub.contracts.eligibility import list_visible_alerts, refusal_reason
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.registration import require_dealer
@@ -149,7 +155,8 @@ def new_contract(customer_id: int) -> Any:
             "action": {"label": f"Back to {row.name}", "url": record_url},
         }
         return replace(page, cards=[card]).render(), status
-    form: Any = ContractForm(request.form if request.method == "POST" else None, data={"start_date": get_today()})
+    initial_values = {"start_date": get_today(), "invoice_profile_id": find_completed_profile_id(row)}
+    form: Any = ContractForm(request.form if request.method == "POST" else None, data=initial_values)
     form.invoice_profile_id.set_customer(row.id)
     if request.method == "POST" and not errors and form.validate():
         values = dict(form.data)

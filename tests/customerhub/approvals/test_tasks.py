@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from customerhub.approvals import assignment, blacklist, task_queue, tasks
+from customerhub.approvals import assignment, blacklist, referrals, task_queue, tasks
 from customerhub.core import clock
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
 from customerhub.core.permissions import Actor
@@ -344,7 +344,7 @@ def test_a_partner_answers_what_was_asked_once(approval_org):
     customer = approval_org.make_customer()
     task = approval_org.task_of(customer)
     with pytest.raises(WrongState, match="There is no open question"):
-        tasks.answer_task(task, answer="Berlin", actor=approval_org.partner)
+        referrals.answer_task(task, answer="Berlin", actor=approval_org.partner)
     assignment.assign_tasks([task], assignee_id=approval_org.agent.id, actor=approval_org.manager)
     approval_org.move_customer(customer, "refer")
     mail_count = len(list_mails(approval_org.agent.user))
@@ -355,17 +355,17 @@ def test_a_partner_answers_what_was_asked_once(approval_org):
         (approval_org.agent, NotAllowed),
     ):
         with pytest.raises(refusal):
-            tasks.answer_task(task, answer="Berlin", actor=actor)
+            referrals.answer_task(task, answer="Berlin", actor=actor)
     with pytest.raises(Invalid) as error_info:
-        tasks.answer_task(task, answer=" ", actor=approval_org.partner)
+        referrals.answer_task(task, answer=" ", actor=approval_org.partner)
     assert error_info.value.field == "answer"
-    tasks.answer_task(task, answer="Berlin", actor=approval_org.partner)
+    referrals.answer_task(task, answer="Berlin", actor=approval_org.partner)
     assert (task.comments[-1].text, task.comments[-1].user_id) == ("Berlin", approval_org.partner.id)
     [letter] = list_mails(approval_org.agent.user)[mail_count:]
     assert letter.subject == f"{customer.name}: answered"
     assert "Berlin" in letter.text_body
     with pytest.raises(WrongState, match="There is no open question"):
-        tasks.answer_task(task, answer="Berlin", actor=approval_org.partner)
+        referrals.answer_task(task, answer="Berlin", actor=approval_org.partner)
 
 
 def test_what_waits_is_counted(approval_org):

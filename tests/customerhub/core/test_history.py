@@ -36,6 +36,7 @@ CHANGED = {
     "address": ("lines", "2 Street"),
     "billing_line": ("minimum_cost", Decimal(5)),
     "task_comment": ("text", "It is so"),
+    "task_file": ("note", "Credit report"),
 }
 
 

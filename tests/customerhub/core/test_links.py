@@ -107,7 +107,7 @@ def test_links_of_one_organisation_are_not_counted_for_another(organisations: Tw
 
 def test_people_are_found_through_their_customers(organisations: TwoOrganisations):
     agent = db.session.get_one(User, organisations.own.users[Role.AGENT])
-    assert dict(list_references(agent)) == {"customer": 3, "review": 1, "task_comment": 1}
+    assert dict(list_references(agent)) == {"customer": 3, "review": 1, "task_comment": 1, "task_file": 1}
 
 
 def test_a_region_in_use_is_found(organisations: TwoOrganisations):

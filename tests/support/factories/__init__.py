@@ -8,6 +8,7 @@ from tests.support.factories.approvals import (
     ApprovalTaskFactory,
     BlacklistEntryFactory,
     TaskCommentFactory,
+    TaskFileFactory,
 )
 from tests.support.factories.base import OrganisationFactory, OrganisationRow, Row, StoredFileFactory, related_id
 from tests.support.factories.contracts import ContractFactory, CustomerOrderFactory
@@ -101,6 +102,7 @@ __all__ = [
     "TariffFactory",
     "TariffRateFactory",
     "TaskCommentFactory",
+    "TaskFileFactory",
     "UserFactory",
     "VatRateFactory",
     "related_id",

@@ -150,9 +150,13 @@ def test_each_customer_keeps_its_own_reference(organisations: TwoOrganisations, 
     assert "billing_reference" not in form
     entered = {f"row-{passed[1].id}-billing_reference": "B 1", f"row-{passed[1].id}-estimated_monthly_revenue": "12.50"}
     blanks = {f"row-{passed[0].id}-billing_reference": "", f"row-{new.id}-credit_reference": ""}
-    answer = manager.post(url, form | entered | blanks | {"comment": "All good", "billing_reference": "FOR ALL"})
-    assert "3 tasks approved" in answer.text
-    assert "Enter a billing reference" in answer.text
+    values = form | entered | blanks | {"comment": "All good", "billing_reference": "FOR ALL"}
+    mark = last_change_id()
+    answer = manager.post(url, values)
+    assert (answer.status_code, "Enter a billing reference" in answer.text) == (422, True)
+    assert changes_since(mark) == []
+    answer = manager.submit(url, **values | {f"row-{passed[2].id}-billing_reference": "B 2"})
+    assert "4 tasks approved" in answer.text
     db.session.expire_all()
     kept = [
         (task.customer.stage, task.customer.credit_reference, task.customer.billing_reference)
@@ -162,7 +166,7 @@ def test_each_customer_keeps_its_own_reference(organisations: TwoOrganisations, 
         (Stage.PASSED, "C 2", None),
         (Stage.BILLING, "C 1", "HELD"),
         (Stage.BILLING, None, "B 1"),
-        (Stage.PASSED, None, None),
+        (Stage.BILLING, None, "B 2"),
     ]
     revenues = [task.customer.estimated_monthly_revenue for task in passed]
     assert revenues == [Decimal(9), Decimal("12.5"), None]
