@@ -295,7 +295,7 @@ def test_a_menu_closes_where_the_focus_leaves_it(open_as: OpenAs) -> None:
     expect(panel).to_be_hidden()
 
 
-@pytest.mark.parametrize("screen", ["customers", "contracts", "users", "portal-users"])
+@pytest.mark.parametrize("screen", ["customers", "contracts", "users", "portal-users", "tasks"])
 def test_a_row_on_a_phone_is_a_low_card(open_as: OpenAs, screen: str) -> None:
     """So that several are seen at once; each value has its label, but for what a chip says by itself."""
     page = open_as(Role.ADMIN, width=390)
