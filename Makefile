@@ -35,6 +35,7 @@ check: env-dev  ## Check style, types and import directions
 	@$(PYTHON_ENV) -m mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON_ENV) deploy/check_code.py
+	@$(PYTHON_ENV) deploy/find_unused.py
 
 bench: env-dev  ## Measure speed on synthetic customers (ARGS=--quick for 20,000 only)
 	@exec $(PYTHON_ENV) -m bench $(ARGS)

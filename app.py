@@ -17,9 +17,10 @@ from customerhub.core import history, private_files, services, transaction
 from customerhub.core.config import SettingError, Settings, load_settings
 from customerhub.core.file_store import FolderStore
 from customerhub.core.services import Services
+from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
 from customerhub.reports import performance_report
-from jobs import exports, mail, reports
+from jobs import exports, mail, operations, reports
 from jobs.commands import COMMANDS
 from jobs.queue import init_queue
 from models.base import db
@@ -38,6 +39,8 @@ SESSION_LISTENERS: tuple[tuple[str, Callable[..., None]], ...] = (
     # The history, in the transaction of the change.
     ("do_orm_execute", history.refuse_unrecorded_statements),
     ("before_flush", history.load_deleted_values),
+    ("before_flush", custom_values.note_deleted_values),
+    ("after_flush", custom_values.write_entered_values),
     ("after_flush", history.write_history),
     # What is remembered of a customer for as long as its transaction lasts.
     ("before_flush", credit_check_facts.remember_flushed_changes),
@@ -64,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[SERVICES] = build_services(settings)
     views.register(app)
     exports.init_exports(app, list_export_builders(app))
+    operations.init_operations(app, {screen.endpoint: screen.perform_run for screen in admin.list_screens(app)})
     for command in COMMANDS:
         app.cli.add_command(command)
     return app

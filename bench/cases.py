@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from bench.data import BUSY, BenchDatabase
-from models import Customer, CustomerStatus, Organisation
+from models import Customer, CustomerStatus, CustomFieldChoice, Organisation
 from models.base import db
 from seed.demo import NAME
 
@@ -23,6 +23,7 @@ class CaseData:
     busy_customer: int
     middle_customer: int
     reference: str
+    choice: int = 0
 
     @property
     def page(self) -> int:
@@ -78,6 +79,12 @@ MORE_CASES = (
     Case("filter, deep page", LIST + "?f=status:is:{status}&page={page}"),
     Case("filter by risk and region", LIST + "?f=risk:is:High&f=region:is:1"),
     Case("sort by start", LIST + "?sort=start_date&desc=1"),
+    Case("filter by a custom choice", LIST + "?f=custom_service_level:is:{choice}"),
+    Case("filter by a custom amount", LIST + "?f=custom_it_budget:from:99900"),
+    Case("filter by a custom text", LIST + "?f=custom_nickname:starts:Text+499"),
+    Case("sort by a custom number", LIST + "?sort=custom_sites"),
+    Case("sort by a custom number, middle", LIST + "?sort=custom_sites&page={page}"),
+    Case("sort by a custom choice", LIST + "?sort=custom_service_level&desc=1"),
     Case("count exactly", LIST + "?exact=1"),
     Case("history of a customer", LIST + "details/?id={middle_customer}&tab=history"),
     Case("form of a new customer", LIST + "new/"),
@@ -106,6 +113,7 @@ def load_case_data(database: BenchDatabase) -> CaseData:
             busy_customer=db.session.scalars(customers_query.where(Customer.name == BUSY)).one().id,
             middle_customer=middle.id,
             reference=middle.reference or "",
+            choice=db.session.scalars(select(CustomFieldChoice.id).order_by(CustomFieldChoice.id).limit(1)).one(),
         )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import func, select, text
 
 from app import create_app
 from bench.cluster import Cluster
+from bench.custom_fields import fill_custom_fields
 from bench.tasks import fill_tasks
 from customerhub.core import clock, history
 from customerhub.core.config import load_settings
@@ -112,7 +113,8 @@ class Store:
 def _recipe() -> str:
     """What a database is made by, in one word: another word, another database."""
     parts = sorted((ROOT / "models" / "migrations" / "versions").glob("*.py")) + sorted((ROOT / "seed").glob("*.py"))
-    text_of_all = b"".join(path.read_bytes() for path in [*parts, Path(__file__), Path(__file__).with_name("tasks.py")])
+    own_parts = [Path(__file__).with_name(name) for name in ("data.py", "tasks.py", "custom_fields.py")]
+    text_of_all = b"".join(path.read_bytes() for path in [*parts, *own_parts])
     return hashlib.sha256(text_of_all).hexdigest()
 
 
@@ -138,6 +140,7 @@ def fill_database(app: Flask, size: int) -> None:
             synthesize(demo, size - existing_count - 1, _progress_printer(demo.name, size, started_at))
             synthesize(other, size // 4, _progress_printer(other.name, size // 4, started_at))
             fill_tasks(demo)
+            fill_custom_fields(demo)
         if db.engine.dialect.name == "postgresql":  # what its autovacuum does in time
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM ANALYZE"))

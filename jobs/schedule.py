@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import alerts, exports, housekeeping, imports, mail, queue, reminders
+from jobs import alerts, exports, housekeeping, imports, mail, operations, queue, reminders
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,11 @@ SCHEDULE = (
     PeriodicJob(mail.make_reports, "* * * * *", "Creates the reports attached to messages", queue.BULK),
     PeriodicJob(imports.resume, "*/5 * * * *", "Resumes waiting and interrupted imports"),
     PeriodicJob(exports.resume, "*/5 * * * *", "Resumes waiting and interrupted exports"),
+    PeriodicJob(operations.resume, "*/5 * * * *", "Resumes waiting and interrupted bulk operations"),
     PeriodicJob(alerts.review, "10 * * * *", "Raises and closes rule-based alerts of all customers"),
     PeriodicJob(reminders.remind, "5 * * * *", "Plans reminders for reviews and compliance documents"),
-    PeriodicJob(housekeeping.clean_up, "30 3 * * *", "Cleans up old files, imports and exports"),
+    PeriodicJob(
+        housekeeping.delete_removed_values, "*/5 * * * *", "Deletes the values of removed custom fields", queue.BULK
+    ),
+    PeriodicJob(housekeeping.clean_up, "30 3 * * *", "Cleans up old files, imports, exports and bulk operations"),
 )

@@ -2,13 +2,18 @@
 
 import models.postgresql  # listens to every engine
 import models.sqlite  # noqa: F401  (so does this)
-from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment
+from models.activity import Attachment, Note, NoteMention
+from models.approvals import Alert, ApprovalTask, BlacklistEntry, MergedCustomer, TaskComment, TaskFile
 from models.base import Base, Key, OrganisationRow, Row, db
+from models.cases import CaseNote, CustomerCase
 from models.contracts import Contract, CustomerOrder
-from models.customer import Account, Customer, CustomerGroup, customer_department, customer_invoice_type
+from models.custom_fields import CustomField, CustomFieldChoice
+from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type
 from models.customer_parts import (
+    Account,
     Address,
     BillingLine,
+    CallMarkup,
     ComplianceDocument,
     Contact,
     CustomerPart,
@@ -17,6 +22,7 @@ from models.customer_parts import (
 )
 from models.history import History
 from models.job_runs import PeriodicRun
+from models.operation_runs import OperationRun, OperationRunRow
 from models.organisation import BusinessEntity, NumberSequence, Organisation, StoredFile
 from models.outbox import MailOutage, OutboxAttachment, OutboxMessage
 from models.reviews import Reminder, Review
@@ -47,17 +53,23 @@ __all__ = [
     "Address",
     "Alert",
     "ApprovalTask",
+    "Attachment",
     "Base",
     "BilledUser",
     "BillingLine",
     "BlacklistEntry",
     "BusinessEntity",
+    "CallMarkup",
+    "CaseNote",
     "CatalogItem",
     "Commodity",
     "ComplianceDocument",
     "Contact",
     "Contract",
+    "CustomField",
+    "CustomFieldChoice",
     "Customer",
+    "CustomerCase",
     "CustomerGroup",
     "CustomerImport",
     "CustomerOrder",
@@ -79,8 +91,12 @@ __all__ = [
     "MailOutage",
     "MergedCustomer",
     "NamedRow",
+    "Note",
+    "NoteMention",
     "NotificationTemplate",
     "NumberSequence",
+    "OperationRun",
+    "OperationRunRow",
     "Organisation",
     "OrganisationRow",
     "OutboxAttachment",
@@ -97,6 +113,7 @@ __all__ = [
     "Tariff",
     "TariffRate",
     "TaskComment",
+    "TaskFile",
     "UsedForm",
     "User",
     "VatRate",

@@ -22,6 +22,7 @@ from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, 
 from models.customer import Customer
 from models.enums import AlertRule, Severity, TaskKind, TaskState
 from models.keys import exact_key, number_key
+from models.organisation import StoredFile
 from models.types import UtcDateTime, enum_type
 from models.users import User
 
@@ -57,6 +58,7 @@ class ApprovalTask(OrganisationRow):
     requester: Mapped[User | None] = to_one("ApprovalTask.requester_id", "User")
     assignee: Mapped[User | None] = to_one("ApprovalTask.assignee_id", "User")
     decided_by: Mapped[User | None] = to_one("ApprovalTask.decided_by_id", "User")
+    files: Mapped[list["TaskFile"]] = to_many("TaskFile", "task_id", "ApprovalTask", order_by="TaskFile.id")
     comments: Mapped[list["TaskComment"]] = to_many("TaskComment", "task_id", "ApprovalTask", order_by="TaskComment.id")
 
     __table_args__ = tenant_table(
@@ -96,6 +98,30 @@ class TaskComment(OrganisationRow):
 
     def __str__(self) -> str:
         return self.text
+
+
+class TaskFile(OrganisationRow):
+    """What a decision rests on, such as the report of a credit check; for the staff alone."""
+
+    __tablename__ = "task_file"
+
+    task_id: Mapped[int] = mapped_column(Key)
+    file_id: Mapped[int] = mapped_column(Key)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("hub_user.id"))
+    note: Mapped[str | None] = mapped_column(String(200))
+
+    file: Mapped[StoredFile | None] = to_one("TaskFile.file_id", "StoredFile")
+    user: Mapped[User | None] = to_one("TaskFile.user_id", "User")
+
+    __table_args__ = tenant_table(
+        tenant_foreign_key("task_file", "task_id", "approval_task", ondelete="CASCADE"),
+        tenant_foreign_key("task_file", "file_id", "stored_file"),
+        UniqueConstraint("file_id"),
+        Index("ix_task_file_task", "task_id", "id"),
+    )
+
+    def __str__(self) -> str:
+        return self.file.name if self.file is not None else self.note or "file"  # it may be new
 
 
 class BlacklistEntry(OrganisationRow):

@@ -8,17 +8,20 @@ from sqlalchemy import CheckConstraint, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, tenant_foreign_key, to_one
-from models.customer import Account
-from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, InvoiceProfile, part_table
-from models.enums import ContractStatus, OrderStatus, Risk
+from models.custom_fields import HasCustomFields
+from models.customer_parts import BLOCKS_CUSTOMER_DELETION, Account, CustomerPart, InvoiceProfile, part_table
+from models.enums import ContractStatus, CustomFieldOwner, OrderStatus, Risk
 from models.organisation import BusinessEntity
+from models.searched import Searched, fragment_index
 from models.types import Money, enum_type
 
 
-class Contract(CustomerPart):
+class Contract(HasCustomFields, Searched, CustomerPart):
     """What a customer signed: live exactly when its invoice profile is completed. Each has an account of its own."""
 
     __tablename__ = "contract"
+    searched_columns = ("number", "name")
+    field_owner = CustomFieldOwner.CONTRACT
 
     number: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))
@@ -54,6 +57,7 @@ class Contract(CustomerPart):
         CheckConstraint("length(name) > 0", name="name"),
         Index("ix_contract_profile", "invoice_profile_id"),
         Index("ix_contract_list", "organisation_id", "status", "id"),
+        fragment_index("contract"),
         ondelete=BLOCKS_CUSTOMER_DELETION,
     )
 
@@ -61,10 +65,11 @@ class Contract(CustomerPart):
         return f"{self.number} {self.name}"
 
 
-class CustomerOrder(CustomerPart):
+class CustomerOrder(Searched, CustomerPart):
     """Connections that a customer ordered, and how far their delivery is."""
 
     __tablename__ = "customer_order"
+    searched_columns = ("number", "description")
 
     number: Mapped[str] = mapped_column(String(40))
     description: Mapped[str] = mapped_column(String(200))
@@ -88,6 +93,7 @@ class CustomerOrder(CustomerPart):
         CheckConstraint("(status = 'delivered') = (delivered_on IS NOT NULL)", name="delivered"),
         Index("ix_customer_order_contract", "contract_id"),
         Index("ix_customer_order_list", "organisation_id", "status", "id"),
+        fragment_index("customer_order"),
         ondelete=BLOCKS_CUSTOMER_DELETION,
     )
 

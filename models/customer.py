@@ -1,6 +1,5 @@
 """The customer, its accounts and its group."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,14 +16,34 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, KeyedByName, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
-from models.customer_parts import Address, BillingLine, ComplianceDocument, Contact, InvoiceProfile, LegalEntity
-from models.enums import BillingCycle, BillLength, CustomerKind, CustomerType, EmptyOrLow, IncreaseProfile, Risk, Stage
-from models.keys import exact_key, fold_text, number_key, phone_key
+from models.custom_fields import HasCustomFields, find_custom_values
+from models.customer_parts import (
+    Account,
+    Address,
+    BillingLine,
+    CallMarkup,
+    ComplianceDocument,
+    Contact,
+    InvoiceProfile,
+    LegalEntity,
+)
+from models.derived_columns import SOURCE_COLUMNS, derive_columns
+from models.enums import (
+    BillingCycle,
+    BillLength,
+    CustomerKind,
+    CustomerType,
+    CustomFieldOwner,
+    EmptyOrLow,
+    IncreaseProfile,
+    Risk,
+    Stage,
+)
+from models.searched import fragment_index
 from models.setup import (
     CatalogItem,
     CustomerStatus,
@@ -40,7 +59,6 @@ from models.types import Money, Percent, UtcDateTime, enum_type, sorted_text
 from models.users import Dealer, User
 
 DERIVED_INFO = {"untracked": True}
-MAIN_ACCOUNTS_ONLY = text("is_main")
 
 
 def link_table(name: str, target: str) -> Table:
@@ -93,41 +111,11 @@ class CustomerGroup(KeyedByName, OrganisationRow):
         return self.name
 
 
-class Account(OrganisationRow):
-    """What a customer is invoiced on. The main one is made with the customer and has its number."""
-
-    __tablename__ = "account"
-
-    customer_id: Mapped[int] = mapped_column(Key)
-    number: Mapped[str] = mapped_column(String(40))
-    is_main: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"label": "Main account"})
-    type_id: Mapped[int | None] = mapped_column(Key, info={"label": "Account type"})
-    balance: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
-
-    type: Mapped[CatalogItem | None] = to_one("Account.type_id", "CatalogItem")
-
-    __table_args__ = tenant_table(
-        UniqueConstraint("organisation_id", "number"),
-        tenant_foreign_key("account", "customer_id", "customer", ondelete="CASCADE"),
-        tenant_foreign_key("account", "type_id", "catalog_item"),
-        Index("ix_account_customer", "customer_id"),
-        Index(
-            "uq_account_customer_id",
-            "customer_id",
-            unique=True,
-            postgresql_where=MAIN_ACCOUNTS_ONLY,
-            sqlite_where=MAIN_ACCOUNTS_ONLY,
-        ),
-    )
-
-    def __str__(self) -> str:
-        return self.number
-
-
-class Customer(OrganisationRow):
+class Customer(HasCustomFields, OrganisationRow):
     """A company or consumer, from first contact to final bill."""
 
     __tablename__ = "customer"
+    field_owner = CustomFieldOwner.CUSTOMER
 
     # Core
     account_number: Mapped[str] = mapped_column(sorted_text(40))
@@ -152,6 +140,9 @@ class Customer(OrganisationRow):
     credit_reference: Mapped[str | None] = mapped_column(String(60))
     billing_reference: Mapped[str | None] = mapped_column(String(60))
     estimated_monthly_revenue: Mapped[Decimal | None] = mapped_column(Money)
+    correspondence_name: Mapped[str | None] = mapped_column(
+        String(200), info={"help": "Name on letters and invoices, where it is not the customer's name"}
+    )
     correspondence_modes: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     # Financial
@@ -257,6 +248,7 @@ class Customer(OrganisationRow):
     billing_lines: Mapped[list[BillingLine]] = to_many(
         "BillingLine", "customer_id", "Customer", order_by="BillingLine.id"
     )
+    call_markups: Mapped[list[CallMarkup]] = to_many("CallMarkup", "customer_id", "Customer", order_by="CallMarkup.id")
     invoice_profiles: Mapped[list[InvoiceProfile]] = to_many(
         "InvoiceProfile", "customer_id", "Customer", order_by="InvoiceProfile.id"
     )
@@ -332,12 +324,7 @@ class Customer(OrganisationRow):
         Index("ix_customer_phone", "organisation_id", "phone_key"),
         Index("ix_customer_dealer", "dealer_id", "sort_name"),
         Index("ix_customer_group", "group_id"),
-        Index(
-            "ix_customer_search_text",
-            "search_text",
-            postgresql_using="gin",
-            postgresql_ops={"search_text": "gin_trgm_ops"},
-        ).ddl_if(dialect="postgresql"),
+        fragment_index("customer"),
     )
 
     @property
@@ -351,42 +338,12 @@ class Customer(OrganisationRow):
         return next((account for account in self.accounts if account.is_main), None)
 
     def update_derived_columns(self) -> None:
-        for name, value in derive_columns({name: getattr(self, name) for name in SOURCE_COLUMNS}).items():
+        values = {name: getattr(self, name) for name in (*SOURCE_COLUMNS, "search_text")}
+        custom_values = find_custom_values(self)
+        custom_texts = None if custom_values is None else custom_values.list_texts()
+        for name, value in derive_columns(values, custom_texts).items():
             if getattr(self, name) != value:
                 setattr(self, name, value)
 
     def __str__(self) -> str:
         return self.name
-
-
-SOURCE_COLUMNS = (
-    "name",
-    "reference",
-    "account_number",
-    "email",
-    "contact_number",
-    "identity_number",
-    "registration_number",
-    "vat_number",
-)
-
-
-def derive_columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a customer that follow from its others. `values` maps column names to values."""
-    searched = (
-        values.get("name"),
-        values.get("reference"),
-        values.get("account_number"),
-        values.get("email"),
-        values.get("contact_number"),
-        values.get("registration_number"),
-    )
-    return {
-        "sort_name": fold_text(values["name"]),
-        "reference_key": exact_key(values.get("reference")),
-        "identity_key": number_key(values.get("identity_number")),
-        "registration_key": number_key(values.get("registration_number")),
-        "vat_key": number_key(values.get("vat_number")),
-        "phone_key": phone_key(values.get("contact_number")),
-        "search_text": fold_text("\n".join(text for text in searched if text)),
-    }

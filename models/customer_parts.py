@@ -4,14 +4,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_one
-from models.enums import AddressKind, ContactRole, ProfileStatus
+from models.custom_fields import HasCustomFields
+from models.enums import AddressKind, CallClass, ContactRole, CustomFieldOwner, ProfileStatus
 from models.organisation import BusinessEntity, StoredFile
-from models.setup import BilledUser, Commodity, Department, Location, NotificationTemplate
-from models.types import Money, UnitPrice, enum_type
+from models.searched import Searched, fragment_index
+from models.setup import BilledUser, CatalogItem, Commodity, Department, Location, NotificationTemplate
+from models.types import Money, Percent, UnitPrice, enum_type
 
 
 class CustomerPart(OrganisationRow):
@@ -21,6 +23,8 @@ class CustomerPart(OrganisationRow):
 
     customer_id: Mapped[int] = mapped_column(Key, sort_order=-98)
 
+
+MAIN_ACCOUNTS_ONLY = text("is_main")
 
 # What becomes of a part whose customer is deleted: a detail of the record goes too, anything else keeps the customer.
 DELETED_WITH_CUSTOMER = "CASCADE"
@@ -34,6 +38,45 @@ def part_table(name: str, *more: Any, ondelete: str = DELETED_WITH_CUSTOMER) -> 
         Index(f"ix_{name}_customer", "customer_id"),
         *more,
     )
+
+
+class Account(Searched, CustomerPart):
+    """What a customer is invoiced on, such as for a lease. The main one came with the customer and has its number."""
+
+    __tablename__ = "account"
+    searched_columns = ("number",)
+
+    number: Mapped[str] = mapped_column(String(40))
+    is_main: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"label": "Main account"})
+    type_id: Mapped[int | None] = mapped_column(Key, info={"label": "Account type"})
+    purpose: Mapped[str | None] = mapped_column(String(120))
+    business_entity_id: Mapped[int | None] = mapped_column(Key, info={"label": "Business entity"})
+    balance: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+
+    type: Mapped[CatalogItem | None] = to_one("Account.type_id", "CatalogItem")
+    business_entity: Mapped[BusinessEntity | None] = to_one("Account.business_entity_id", "BusinessEntity")
+
+    __table_args__ = part_table(
+        "account",
+        UniqueConstraint("organisation_id", "number"),
+        tenant_foreign_key("account", "type_id", "catalog_item"),
+        tenant_foreign_key("account", "business_entity_id", "business_entity"),
+        Index(
+            "uq_account_customer_id",
+            "customer_id",
+            unique=True,
+            postgresql_where=MAIN_ACCOUNTS_ONLY,
+            sqlite_where=MAIN_ACCOUNTS_ONLY,
+        ),
+        fragment_index("account"),
+    )
+
+    def is_searched(self) -> bool:
+        """The main account is found with its customer, whose number it has."""
+        return not self.is_main
+
+    def __str__(self) -> str:
+        return self.number
 
 
 class Address(CustomerPart):
@@ -55,15 +98,16 @@ class Address(CustomerPart):
         return ", ".join(part for part in (self.lines, self.postal_code, self.city, self.country) if part)
 
 
-class Contact(CustomerPart):
+class Contact(Searched, CustomerPart):
     __tablename__ = "contact"
+    searched_columns = ("name", "email", "phone")
 
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[ContactRole] = mapped_column(enum_type(ContactRole, "role"), default=ContactRole.GENERAL)
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(60))
 
-    __table_args__ = part_table("contact")
+    __table_args__ = part_table("contact", fragment_index("contact"))
 
     def __str__(self) -> str:
         return self.name
@@ -129,10 +173,31 @@ class BillingLine(CustomerPart):
         return str(self.commodity)
 
 
-class InvoiceProfile(CustomerPart):
+class CallMarkup(CustomerPart):
+    """The markup of a customer on the cost of calls of one class. 0 % is a markup; without a row there is none."""
+
+    __tablename__ = "call_markup"
+
+    call_class: Mapped[CallClass] = mapped_column(
+        enum_type(CallClass, "call_class"), default=CallClass.INBOUND, info={"label": "Call class"}
+    )
+    percent: Mapped[Decimal] = mapped_column(Percent, info={"label": "Markup (%)"})
+
+    __table_args__ = part_table(
+        "call_markup",
+        UniqueConstraint("customer_id", "call_class"),
+        CheckConstraint("percent BETWEEN -1000000 AND 10000000", name="percent"),
+    )
+
+    def __str__(self) -> str:
+        return self.call_class.value
+
+
+class InvoiceProfile(HasCustomFields, CustomerPart):
     """Whom the invoices of a contract go to, and the NDA that must stand before the contract is live."""
 
     __tablename__ = "invoice_profile"
+    field_owner = CustomFieldOwner.INVOICE_PROFILE
 
     name: Mapped[str] = mapped_column(String(120))
     email: Mapped[str] = mapped_column(String(254))

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, inspect, text
 
-# Alembic's own, and SQLite's search index, which is made from the customers.
-_NOT_COUNTED = ("alembic_version", "customer_search")
+# Alembic's own, and SQLite's search indexes, which are made from the tables that they are named after.
+SEARCH_TABLES = tuple(f"{table}_search" for table in ("customer", "account", "contact", "contract", "customer_order"))
+_NOT_COUNTED = ("alembic_version", *SEARCH_TABLES)
 
 
 class RowsWouldBeDropped(RuntimeError):

@@ -20,6 +20,7 @@ class PortalPermission(enum.StrEnum):
     PAYMENTS = "payments"
     NUMBERS_AND_USAGE = "numbers and usage"
     DOCUMENTS = "documents"
+    CASES = "cases"
 
 
 class ApprovalPolicy(enum.StrEnum):
@@ -211,6 +212,18 @@ class IncreaseProfile(enum.StrEnum):
     FIXED = "fixed"
 
 
+class CallClass(enum.StrEnum):
+    """What kind of call it is, which decides the markup where its tariff has no rate."""
+
+    INBOUND = "inbound"
+    NATIONAL = "national"
+    MOBILE = "mobile"
+    INTERNATIONAL = "international"
+    FREEPHONE = "freephone"
+    PREMIUM = "premium rate"
+    OTHER = "other"
+
+
 class BillLength(enum.StrEnum):
     SHORT = "short"
     LONG = "long"
@@ -239,6 +252,13 @@ class OrderStatus(enum.StrEnum):
     CANCELLED = "cancelled"
 
 
+class CaseStatus(enum.StrEnum):
+    OPEN = "open"
+    IN_PROGRESS = "in progress"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
 class ReminderKind(enum.StrEnum):
     REVIEW = "review"
     COMPLIANCE = "compliance"
@@ -253,7 +273,7 @@ class OutboxState(enum.StrEnum):
 
 
 class TransferState(enum.StrEnum):
-    """Where an import or export stands."""
+    """Where an import, an export or an operation on many rows stands."""
 
     QUEUED = "queued"
     CHECKING = "checking"
@@ -271,3 +291,37 @@ class RowOutcome(enum.StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     ERROR = "error"
+
+
+class RunOutcome(enum.StrEnum):
+    """What became of a row that an operation was done to."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+class CustomFieldOwner(enum.StrEnum):
+    """What an organisation may add fields to."""
+
+    CUSTOMER = "customer"
+    CONTRACT = "contract"
+    INVOICE_PROFILE = "invoice profile"
+
+
+class CustomFieldKind(enum.StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    AMOUNT = "amount"
+    DATE = "date"
+    CHOICE = "choice"
+    YES_NO = "yes or no"
+    LINK = "link"
+
+
+class FieldRequirement(enum.StrEnum):
+    """Of whom a custom field is required. Prospects, whom partners register, otherwise need little more than a name."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    ALWAYS = "required, also of prospects"

@@ -57,6 +57,14 @@ def number_key(text: str | None) -> str | None:
     return _NOT_ALPHANUMERIC.sub("", remove_invisible(capitals)) or None
 
 
+def list_spellings(number: str | None) -> tuple[str, ...]:
+    """A number as it was typed and, where it has blanks or points, without them: people search for either."""
+    key = number_key(number)
+    if not number or not key or fold_text(key) == fold_text(number):
+        return (number,) if number else ()
+    return number, key
+
+
 def _digit(character: str) -> str:
     return str(unicodedata.digit(character, character))
 

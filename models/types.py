@@ -76,6 +76,13 @@ class Percent(ScaledDecimal):
     places = 4
 
 
+class CustomNumber(ScaledDecimal):
+    """A number or an amount of a custom field, four places."""
+
+    cache_ok = True
+    places = 4
+
+
 def enum_type(choices: type[enum.StrEnum], name: str) -> Enum:
     """A text column that holds one value of `choices`; the database checks it under the constraint `name`."""
     return Enum(

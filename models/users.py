@@ -3,10 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from models.base import Base, Key, KeyedByCode, OrganisationRow, tenant_foreign_key, tenant_table, to_one
+from models.base import (
+    Base,
+    Key,
+    KeyedByCode,
+    KeyedByName,
+    OrganisationRow,
+    tenant_foreign_key,
+    tenant_table,
+    to_one,
+)
 from models.enums import Role
 from models.keys import exact_key
 from models.types import UtcDateTime, enum_type, sorted_text
@@ -32,7 +41,8 @@ class User(OrganisationRow):
     """A person who signs in, with one role in one organisation.
 
     `link_until` is until when the last one-time link works that was made of the present sign-in epoch;
-    `made_with_customer` marks a portal user that was created automatically with its customer.
+    `made_with_customer` marks a portal user that was created automatically with its customer;
+    `notify_by_email` is whether they get mails about what colleagues mention or assign to them.
     """
 
     __tablename__ = "hub_user"
@@ -57,6 +67,9 @@ class User(OrganisationRow):
     customer_id: Mapped[int | None] = mapped_column(Key)
     portal_permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
     made_with_customer: Mapped[bool] = mapped_column(default=False, server_default=false(), info={"untracked": True})
+    single_key_shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
+
+    notify_by_email: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     dealer: Mapped[Dealer | None] = to_one("User.dealer_id", "Dealer")
     customer: Mapped[Any] = to_one("User.customer_id", "Customer")
@@ -79,8 +92,10 @@ class User(OrganisationRow):
         return self.name
 
 
-class SavedView(Base):
-    """A named set of filters of one list, kept by one person."""
+class SavedView(KeyedByName, Base):
+    """A named set of filters of one list, kept by one person and, where it is `shared_with` an organisation, offered to
+    everybody there who may open the list.
+    """
 
     __tablename__ = "saved_view"
 
@@ -88,17 +103,23 @@ class SavedView(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"))
     screen: Mapped[str] = mapped_column(String(60))
     name: Mapped[str] = mapped_column(String(60))
+    name_key: Mapped[str] = mapped_column(sorted_text(120))
     query: Mapped[str] = mapped_column(String(2000))
+    shared_with_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
 
-    __table_args__ = (UniqueConstraint("user_id", "screen", "name"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "screen", "name"),
+        UniqueConstraint("shared_with_id", "screen", "name_key"),
+    )
 
 
 class ListPreference(Base):
-    """The columns and page size that one person chose for one list."""
+    """The columns, the filters that always stand above the list, and the page size that one person chose for it."""
 
     __tablename__ = "list_preference"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"), primary_key=True)
     screen: Mapped[str] = mapped_column(String(60), primary_key=True)
     columns: Mapped[list[str] | None] = mapped_column(JSON)
+    filters: Mapped[list[str] | None] = mapped_column(JSON)
     page_size: Mapped[int | None] = mapped_column(Integer)

@@ -53,8 +53,11 @@ from models.enums import (
     StatusBehaviour,
     TemplatePurpose,
 )
+from seed.demo_activity import seed_activity
 from seed.demo_approvals import seed_approvals
 from seed.demo_contracts import seed_contracts
+from seed.demo_custom_fields import seed_custom_fields
+from seed.demo_lists import seed_lists
 from seed.demo_reviews import seed_reviews
 from seed.names import CITIES, COMPANIES, PEOPLE
 from seed.reference import find_organisation, seed_reference
@@ -99,6 +102,8 @@ def seed_demo(data_dir: Path) -> Organisation:
         _seed_customers(organisation, dealer)
     _seed_portal_user(organisation)
     _seed_approvals(organisation)
+    seed_lists(organisation)
+    seed_custom_fields(organisation.id)
     _write_logins(data_dir)
     return organisation
 
@@ -204,7 +209,12 @@ def _seed_portal_user(organisation: Organisation) -> None:
             role=Role.CUSTOMER,
             customer_id=customer.id,
             password_hash=hash_password(DEMO_PASSWORD),
-            portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS],
+            portal_permissions=[
+                PortalPermission.DASHBOARD,
+                PortalPermission.CONTRACTS,
+                PortalPermission.DOCUMENTS,
+                PortalPermission.CASES,
+            ],
         )
     )
     db.session.flush()
@@ -217,6 +227,9 @@ def _seed_approvals(organisation: Organisation) -> None:
         seed_approvals(organisation.id, **active)
         seed_reviews(organisation.id, agent=active["agent"])
         seed_contracts(organisation.id, agent=active["agent"], partner=active["partner"])
+        portal_user = _find_user(Role.CUSTOMER)
+        if portal_user is not None and portal_user.active:
+            seed_activity(organisation.id, manager=active["manager"], agent=active["agent"], portal_user=portal_user)
 
 
 def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from io import BytesIO
 
 from sqlalchemy import select
 
-from customerhub.approvals import assignment, blacklist, stages, tasks, transitions
-from customerhub.core import clock, history
+from customerhub.approvals import assignment, blacklist, stages, task_files, tasks, transitions
+from customerhub.core import clock, history, storage
 from customerhub.core.permissions import Actor
 from customerhub.customers import alerts, approval_decisions, change_requests
 from customerhub.customers.registration import register_customer
@@ -32,6 +33,7 @@ def seed_approvals(organisation_id: int, *, manager: User, agent: User, partner:
     with history.act_as(agent_actor, "demo"):
         _give_references(customers)
         _open_onboarding(customers, agent_actor)
+        _attach_report(organisation_id, agent_actor)
         _add_warnings(customers, manager_actor, agent_actor)
     _register_partner_customer(partner_actor, agent_actor)
     partner_customers = [customer for customer in customers if customer.dealer_id == partner.dealer_id]
@@ -67,6 +69,9 @@ def _open_onboarding(customers: list[Customer], agent_actor: Actor) -> None:
             )
         elif number % 2 == 0:
             assignment.claim_task(task, actor=agent_actor)
+    for customer in [each for each in customers if each.stage is Stage.BILLING][:3]:  # went live lately
+        task = tasks.open_task(TaskKind.ONBOARDING, actor=system, subject=customer.name, customer=customer)
+        tasks.close_task(task, TaskState.APPROVED, comment=None, actor=agent_actor)
     overdue_task = db.session.scalars(
         select(ApprovalTask)
         .where(
@@ -79,6 +84,27 @@ def _open_onboarding(customers: list[Customer], agent_actor: Actor) -> None:
     if overdue_task is not None:
         overdue_task.due_on = clock.get_today() - timedelta(days=3)
     db.session.flush()
+
+
+def _attach_report(organisation_id: int, agent_actor: Actor) -> None:
+    """The report of the last credit check, beside the decision that is next."""
+    task = db.session.scalars(
+        select(ApprovalTask)
+        .join(Customer, Customer.id == ApprovalTask.customer_id)
+        .where(ApprovalTask.organisation_id == organisation_id, Customer.stage == Stage.PASSED)
+        .order_by(ApprovalTask.id.desc())
+    ).first()
+    if task is None or task.customer is None:
+        return
+    report = f"Credit report\n{task.customer.name}\nNo entries. Recommended limit: 5,000.00\n"
+    file = storage.store_file(
+        BytesIO(report.encode()),
+        "credit report.txt",
+        "text/plain",
+        organisation_id=organisation_id,
+        actor=agent_actor,
+    )
+    task_files.attach_file(task, file, note="Creditsafe", actor=agent_actor)
 
 
 def _add_warnings(customers: list[Customer], manager_actor: Actor, agent_actor: Actor) -> None:

@@ -25,7 +25,7 @@ from models import (
     customer_department,
 )
 from models.base import db, get_table
-from models.customer import derive_columns
+from models.derived_columns import derive_columns
 from models.enums import AddressKind, CatalogType, CustomerKind, Risk, Stage
 from seed.names import FIRST_WORDS, FORMS, SECOND_WORDS
 

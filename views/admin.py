@@ -7,6 +7,7 @@ from flask_admin.theme import Bootstrap4Theme
 from models import (
     Alert,
     ApprovalTask,
+    Attachment,
     BilledUser,
     BlacklistEntry,
     BusinessEntity,
@@ -14,10 +15,12 @@ from models import (
     Commodity,
     Contract,
     Customer,
+    CustomerCase,
     CustomerGroup,
     CustomerImport,
     CustomerOrder,
     CustomerStatus,
+    CustomField,
     Dealer,
     DefaultValueSet,
     Department,
@@ -25,7 +28,9 @@ from models import (
     InvoiceType,
     ListExport,
     Location,
+    Note,
     NotificationTemplate,
+    OperationRun,
     Organisation,
     OutboxMessage,
     PaymentMethod,
@@ -35,9 +40,12 @@ from models import (
     User,
     VatRate,
 )
+from views.activity.attachments import AttachmentView
+from views.activity.notes import NoteView
 from views.approvals.alerts import AlertView
 from views.approvals.blacklist import BlacklistView
 from views.approvals.tasks import TaskView
+from views.cases.cases import CaseView
 from views.contracts.contracts import ContractView
 from views.contracts.orders import OrderView
 from views.customers.customers import CustomerView
@@ -50,6 +58,7 @@ from views.setup.billed_users import BilledUserView
 from views.setup.business_entities import BusinessEntityView
 from views.setup.catalogs import CatalogView
 from views.setup.commodities import CommodityView
+from views.setup.custom_fields import CustomFieldView
 from views.setup.dealers import DealerView
 from views.setup.default_values import DefaultValueView
 from views.setup.departments import DepartmentView
@@ -64,6 +73,7 @@ from views.setup.tariffs import TariffView
 from views.setup.vat_rates import VatRateView
 from views.system.exports import ExportView
 from views.system.history import HistoryView
+from views.system.operation_runs import OperationRunView
 from views.users.portal_users import PortalUserView
 from views.users.users import UserView
 
@@ -72,6 +82,9 @@ SCREENS = (
     (GroupView, CustomerGroup, "groups"),
     (ContractView, Contract, "contracts"),
     (OrderView, CustomerOrder, "orders"),
+    (CaseView, CustomerCase, "cases"),
+    (NoteView, Note, "notes"),
+    (AttachmentView, Attachment, "attachments"),
     (TaskView, ApprovalTask, "tasks"),
     (BlacklistView, BlacklistEntry, "blacklist"),
     (AlertView, Alert, "alerts"),
@@ -91,12 +104,14 @@ SCREENS = (
     (VatRateView, VatRate, "vat-rates"),
     (InvoiceTypeView, InvoiceType, "invoice-types"),
     (DefaultValueView, DefaultValueSet, "default-values"),
+    (CustomFieldView, CustomField, "custom-fields"),
     (DealerView, Dealer, "dealers"),
     (UserView, User, "users"),
     (PortalUserView, User, "portal-users"),
     (OutboxView, OutboxMessage, "outbox"),
     (ImportView, CustomerImport, "imports"),
     (ExportView, ListExport, "exports"),
+    (OperationRunView, OperationRun, "operation-runs"),
     (HistoryView, History, "history"),
 )
 _EXTENSION = "hub_screens"

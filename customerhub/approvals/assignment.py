@@ -74,7 +74,7 @@ def assign_tasks(tasks: Sequence[ApprovalTask], *, assignee_id: int | None, acto
     require_permission(actor, Permission.TASKS_ASSIGN)
     for task in tasks:
         require_access(actor, task)
-    assignee = _get_assignable_user(assignee_id, actor) if assignee_id is not None else None
+    assignee = get_assignable_user(assignee_id, actor) if assignee_id is not None else None
     previous_ids = {task.id: task.assignee_id for task in tasks}
     refusals = _change_tasks(tasks, lambda task: _check_assignment(task, assignee), actor, assignee_id=assignee_id)
     assigned_tasks = [
@@ -136,7 +136,8 @@ def _change_tasks(
     return refusals
 
 
-def _get_assignable_user(user_id: int, actor: Actor) -> User:
+def get_assignable_user(user_id: int, actor: Actor) -> User:
+    """One of the active staff of the actor's organisation. Raises Invalid with the field `assignee_id` for others."""
     user = db.session.get(User, user_id)
     if user is None or user.organisation_id != actor.organisation_id or not user.active or user.role not in STAFF:
         raise Invalid("Choose a staff member", "assignee_id")

@@ -80,6 +80,20 @@ def list_entries(customer: Customer, *, as_of: date) -> list[BlacklistEntry]:
     return find_entries([body_of(customer)], customer.organisation_id, as_of=as_of)[0]
 
 
+def list_all_entries(customer: Customer, *, limit: int) -> Sequence[BlacklistEntry]:
+    """The newest entries that match a customer by record or number, `limit` at most: also those that were removed or
+    have expired.
+    """
+    columns: tuple[Any, ...] = (
+        BlacklistEntry.customer_id,
+        BlacklistEntry.identity_key,
+        BlacklistEntry.registration_key,
+    )
+    matches = [column == key for column, key in zip(columns, body_of(customer), strict=True) if key is not None]
+    query = select(BlacklistEntry).where(BlacklistEntry.organisation_id == customer.organisation_id, or_(*matches))
+    return db.session.scalars(query.order_by(BlacklistEntry.id.desc()).limit(limit)).all()
+
+
 def list_entries_by_numbers(
     organisation_id: int, *, identity_number: str | None, registration_number: str | None, as_of: date
 ) -> list[BlacklistEntry]:

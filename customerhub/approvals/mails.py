@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, can_see
 from customerhub.core.public_urls import build_url
-from customerhub.core.validation import clean_email
 from customerhub.mail import composition, outbox
 from customerhub.mail.letterhead import Brand, get_letterhead
 from customerhub.mail.markup import render_literal
+from customerhub.mail.recipients import is_mailable
 from models import ApprovalTask, User
 from models.base import db
 from models.enums import Role
@@ -92,6 +91,47 @@ def _build_outcome_mail(
     )
 
 
+def notify_of_referral(task: ApprovalTask, manager: User, comment: str, *, actor: Actor) -> None:
+    """Notify a manager of a task that was referred to them."""
+    mail = _build_mail(
+        manager,
+        key=f"task {task.id} referral {task.version}",
+        subject=f"Referred to you: {task.subject}",
+        paragraphs=[
+            f"Hello {manager.name},",
+            f"{actor.name} referred to you: {task.subject} ({task.kind.value}){_format_due_date(task)}",
+            comment,
+        ],
+        button=("Open the task", TASK_PATH.format(task.id)),
+        task=task,
+        why=f"{actor.name} referred an approval task to {manager.name}",
+    )
+    _enqueue_mails([mail])
+
+
+def ask_requester(task: ApprovalTask, question: str, *, actor: Actor) -> None:
+    """Notify the requester of a question about their request, unless the customer is no longer theirs."""
+    requester = task.requester
+    if requester is None or not _is_told(requester, task, actor):
+        return
+    is_partner = requester.role is Role.PARTNER
+    asker = "We" if is_partner else actor.name  # of the staff partners are told no names
+    mail = _build_mail(
+        requester,
+        key=f"task {task.id} question {task.version}",
+        subject=f"Your answer is required: {task.subject}",
+        paragraphs=[
+            f"Hello {requester.name},",
+            f"{asker} {'have' if is_partner else 'has'} a question about {task.subject} ({task.kind.value}):",
+            question,
+        ],
+        button=("Answer", PARTNER_PATH.format(task.customer_id) if is_partner else TASK_PATH.format(task.id)),
+        task=task,
+        why=f"{actor.name} asked {requester.name} for information",
+    )
+    _enqueue_mails([mail])
+
+
 def notify_assignee_of_answer(task: ApprovalTask, answer: str, *, actor: Actor) -> None:
     """Notify the assignee of a task of the answer to their question."""
     assignee = task.assignee
@@ -142,11 +182,4 @@ def _build_mail(
 
 def _enqueue_mails(drafts: Sequence[outbox.Draft]) -> None:
     """An address that no mail can be sent to keeps nobody from deciding."""
-    outbox.enqueue_many(draft for draft in drafts if _is_email(draft.recipient))
-
-
-def _is_email(address: str) -> bool:
-    try:
-        return clean_email(address) is not None
-    except Invalid:
-        return False
+    outbox.enqueue_many(draft for draft in drafts if is_mailable(draft.recipient))

@@ -1,15 +1,12 @@
 """The queue of approval tasks: who gets the next one, and how many wait."""
 
-from typing import Final
+from sqlalchemy import ScalarSelect, and_, func, select, true
 
-from sqlalchemy import and_, func, select
-
+from customerhub.core.capped_counts import count_capped
 from customerhub.core.permissions import Actor
 from models import ApprovalTask, Organisation, User
 from models.base import db
 from models.enums import Role, TaskAssignment, TaskState
-
-MOST_COUNTED: Final = 99
 
 
 def find_next_assignee_id(organisation: Organisation, actor: Actor) -> int | None:
@@ -32,20 +29,15 @@ def find_next_assignee_id(organisation: Organisation, actor: Actor) -> int | Non
     return agent_id
 
 
-def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
-    """How many open tasks are `actor`'s, and how many are nobody's; beyond MOST_COUNTED only that there are more."""
+def select_waiting_counts(actor: Actor) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+    """How many open tasks are `actor`'s, and how many there are, as parts of a query."""
     own = ApprovalTask.assignee_id == actor.id
-    free = ApprovalTask.assignee_id.is_(None)
-    counts = (
-        select(func.count())
-        .select_from(
-            select(ApprovalTask.id)
-            .where(ApprovalTask.organisation_id == actor.organisation_id, which, ApprovalTask.state == TaskState.OPEN)
-            .limit(MOST_COUNTED + 1)
-            .subquery()
-        )
-        .scalar_subquery()
-        for which in (own, free)
-    )
-    own_count, unassigned_count = db.session.execute(select(*counts)).one()
-    return own_count, unassigned_count
+    is_open = ApprovalTask.organisation_id == actor.organisation_id, ApprovalTask.state == TaskState.OPEN
+    own_count, open_count = (count_capped(select(ApprovalTask.id).where(*is_open, which)) for which in (own, true()))
+    return own_count, open_count
+
+
+def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
+    """How many open tasks are `actor`'s, and how many there are; beyond MOST_COUNTED only that there are more."""
+    own_count, open_count = db.session.execute(select(*select_waiting_counts(actor))).one()
+    return own_count, open_count

@@ -24,6 +24,7 @@ from models.base import db
 from models.enums import TaskKind, TaskState
 
 LONGEST_COMMENT = 2000
+REQUIRED_TEXTS = {"answer": "Enter an answer", "question": "Enter a question"}
 OWN_REQUEST = "You cannot decide your own request"
 CHANGED_MEANWHILE = "Changed by another user in the meantime"
 ALREADY_REQUESTED = "A request of this kind ({}) is already open"
@@ -174,25 +175,11 @@ def comment_task(task: ApprovalTask, *, comment: str, actor: Actor) -> None:
     add_comment(task, require_comment(comment), actor=actor)
 
 
-def answer_task(task: ApprovalTask, *, answer: str, actor: Actor) -> None:
-    """Answer what was asked back of a referred customer: for the partner whose customer it is."""
-    require_permission(actor, Permission.PARTNER_PAGES)
-    require_access(actor, task)
-    require_open(task)
-    if not task.waits_for_requester:
-        raise WrongState("There is no open question to answer")
-    cleaned_answer = require_comment(answer, "answer")
-    with saving_task():
-        task.waits_for_requester = False
-    add_comment(task, cleaned_answer, actor=actor)
-    mails.notify_assignee_of_answer(task, cleaned_answer, actor=actor)
-
-
 def require_comment(comment: str | None, field: str = "comment") -> str:
     """A comment tidied. Raises Invalid where it says nothing or too much."""
     cleaned_comment = clean_comment(comment, field)
     if cleaned_comment is None:
-        raise Invalid("Enter an answer" if field == "answer" else "Enter a reason", field)
+        raise Invalid(REQUIRED_TEXTS.get(field, "Enter a reason"), field)
     return cleaned_comment
 
 

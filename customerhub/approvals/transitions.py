@@ -48,11 +48,14 @@ def change_stage(
 
 @dataclass(frozen=True)
 class StageDetails:
-    """What is given with a transition of one customer, as it was typed."""
+    """What is given with a transition of one customer, as it was typed. A referral `asks_requester` unless it goes to
+    somebody else.
+    """
 
     credit_reference: str | None = None
     billing_reference: str | None = None
     estimated_monthly_revenue: Decimal | None = None
+    asks_requester: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class StageChange:
     values: dict[str, Any]
     task: ApprovalTask | None
     comment: str | None
+    asks_requester: bool = True
 
     @property
     def task_outcome(self) -> TaskState | None:
@@ -73,12 +77,13 @@ class StageChange:
     @property
     def is_task_waiting(self) -> bool:
         """Whether a task that goes on waits for who asked for it from here on."""
-        requester = self.task.requester if self.task is not None and self.is_referred else None
+        requester = self.task.requester if self.task is not None and self.is_question else None
         return requester is not None and requester.role is Role.PARTNER
 
     @property
-    def is_referred(self) -> bool:
-        return self.transition.to_state is Stage.REFERRED
+    def is_question(self) -> bool:
+        """Whether it is a referral to the requester."""
+        return self.asks_requester and self.transition.to_state is Stage.REFERRED
 
     @property
     def is_task_written(self) -> bool:
@@ -149,7 +154,7 @@ def plan_change(
     STAGES.check_inputs(transition, given_values)
     if context.task is not None and transition.to_state in TASK_OUTCOMES:
         tasks.require_open(context.task)
-    change = StageChange(customer, transition, values, context.task, cleaned_comment)
+    change = StageChange(customer, transition, values, context.task, cleaned_comment, details.asks_requester)
     changed_rows.require_customer_unchanged(customer)
     if context.task is not None and change.is_task_written:
         changed_rows.require_task_unchanged(context.task)
@@ -243,18 +248,18 @@ def check_transition(transition: StageTransition, customer: Customer, context: O
 
 def _update_onboarding_tasks(changes: Sequence[StageChange], comment: str | None, actor: Actor) -> None:
     """Close the tasks that are decided by it, the others go on."""
-    outcomes, waiting_by_task, referred_tasks = [], [], []
+    outcomes, waiting_by_task, questioned_tasks = [], [], []
     for change in changes:
         if change.task is not None and change.task_outcome is not None:
             outcomes.append((change.task, change.task_outcome))
         elif change.task is not None:
             waiting_by_task.append((change.task, change.is_task_waiting))
-            referred_tasks += [change.task] if change.is_referred else []
+            questioned_tasks += [change.task] if change.is_question else []
     if outcomes:
         tasks.close_tasks(outcomes, comment=comment, actor=actor)
     if waiting_by_task:
         tasks.continue_tasks(waiting_by_task, comment=comment, actor=actor)
-    mails.notify_requesters([(task, Stage.REFERRED.value) for task in referred_tasks], comment=comment, actor=actor)
+    mails.notify_requesters([(task, Stage.REFERRED.value) for task in questioned_tasks], comment=comment, actor=actor)
 
 
 def next_transition(customer: Customer, actor: Actor) -> StageTransition:

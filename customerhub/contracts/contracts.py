@@ -20,6 +20,7 @@ from customerhub.core.errors import HubError, Invalid, WrongState, raise_refusal
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems, clean_row
 from customerhub.core.validation import check_date_range
+from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers import invoice_profiles
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.invoice_profiles import add_profile
@@ -62,7 +63,7 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
         if contract.connections is None:
             contract.connections = 0
         profile = _find_profile(contract, is_locked=True)
-        problems = clean_row(contract) + _problems(contract, profile)
+        problems = clean_row(contract) + _problems(contract, profile) + list_value_problems(contract)
         problems = [each for each in problems if not (is_new and each[0] == "account_id")]
         if problems:
             raise Invalid.from_problems(problems)
@@ -72,6 +73,13 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
             db.session.add(contract)
     db.session.expire(customer, ["accounts"])
     return contract
+
+
+def check_contract(contract: Contract) -> None:
+    """Raises Invalid with every problem that keeps `contract`, one that there is, from being saved as it now stands."""
+    problems = clean_row(contract) + _problems(contract, _find_profile(contract))
+    if problems:
+        raise Invalid.from_problems(problems)
 
 
 def _follow_profile_status(contract: Contract, profile: Any) -> None:
@@ -120,6 +128,14 @@ def _find_profile(contract: Contract, *, is_locked: bool = False) -> Any:
 def list_profile_statuses(contract_status: ContractStatus | None) -> tuple[ProfileStatus, ...]:
     """What an invoice profile may be that is chosen for a contract in this status; None is that of a new one."""
     return tuple(ProfileStatus) if contract_status in (None, ContractStatus.DRAFT) else (ProfileStatus.COMPLETED,)
+
+
+def find_completed_profile_id(customer: Customer) -> int | None:
+    """The first completed invoice profile of a customer: with it a contract is live at once."""
+    completed = select(InvoiceProfile.id).where(
+        InvoiceProfile.customer_id == customer.id, InvoiceProfile.status == ProfileStatus.COMPLETED
+    )
+    return db.session.scalars(completed.order_by(InvoiceProfile.id).limit(1)).first()
 
 
 def _problems(contract: Contract, profile: Any) -> Problems:

@@ -32,6 +32,9 @@ UNIQUE_MESSAGES: dict[str, tuple[str, str]] = {
     "uq_hub_user_email_key": ("email", "This email address already has an account"),
     "uq_address_customer_id_kind": ("addresses", "An address of this type already exists"),
     "uq_invoice_profile_customer_id_name": ("invoice_profiles", "An invoice profile with this name already exists"),
+    "uq_call_markup_customer_id_call_class": ("call_markups", "This call class already has a markup"),
+    "uq_saved_view_user_id_screen_name": ("name", "You already have a view with this name"),
+    "uq_saved_view_shared_with_id_screen_name_key": ("name", "A shared view with this name already exists"),
     "uq_tariff_rate_tariff_id_prefix_valid_from": ("rates", "Only one price per prefix and start date is allowed"),
 }
 
@@ -40,6 +43,7 @@ CHECK_MESSAGES: dict[str, tuple[str, str]] = {
     "ck_address_country": ("addresses", "Enter a two-letter country code, e.g. DE"),
     "ck_billing_line_active": ("billing_lines", "The end date cannot be before the start date"),
     "ck_billing_line_costs": ("billing_lines", "Enter 0 or more"),
+    "ck_call_markup_percent": ("call_markups", "Enter a markup from -100 to 1000 percent"),
     "ck_commodity_defaults": ("default_minimum_cost", "Enter a minimum cost and a cost per unit of 0 or more"),
     "ck_customer_annual_increase": ("annual_increase_percent", "Enter the percentage of the fixed increase"),
     "ck_customer_billing_day": ("billing_day", "Enter a value from 1 to 31"),

@@ -27,7 +27,10 @@ from models import (
     ImportRow,
     ListExport,
     MailOutage,
+    NoteMention,
     NumberSequence,
+    OperationRun,
+    OperationRunRow,
     OutboxAttachment,
     OutboxMessage,
     PeriodicRun,
@@ -51,11 +54,15 @@ UNTRACKED = (
     MailOutage,
     CustomerImport,
     ListExport,
+    OperationRun,
+    OperationRunRow,
     UsedForm,
     EndedSession,
+    NoteMention,  # follows from the text of its note
 )
 BULK_IS_RECORDED = "bulk_is_recorded"
 DELETED = "history_deleted"
+NOTED = "history_noted"
 
 
 @dataclass(frozen=True)
@@ -208,6 +215,14 @@ def record_rows(rows: Iterable[Base], action: str) -> None:
     record(_build_row_entry(row, action, changes) for row, changes in changes_by_row if changes)
 
 
+def note_changes(row: Base, changes: dict[str, list[Any]]) -> None:
+    """Have the entry of `row` of this flush tell these changes too, [before, after] by name: of what it keeps elsewhere
+    than in its own columns. For listeners of the flush.
+    """
+    noted: dict[Base, dict[str, list[Any]]] = db.session().info.setdefault(NOTED, {})
+    noted.setdefault(row, {}).update(changes)
+
+
 def record_event(row: Any, action: str, **details: Any) -> None:
     """Record that `action` happened to `row`, with `facts` that no column shows."""
     changes = {name: [None, display_value(value)] for name, value in details.items()}
@@ -261,6 +276,7 @@ def _collect_changes(row: Base, action: str) -> dict[str, Any]:
             after = None if action == "deleted" else _join_names([*unchanged_rows, *(history.added or ())])
             if before != after:
                 changes[relation.key] = [before, after]
+    changes.update(db.session().info.get(NOTED, {}).pop(row, {}))
     return changes
 
 
@@ -302,6 +318,7 @@ def _ignore_event(_row: Any, _value: Any, _before: Any, _initiator: Any) -> None
 def load_deleted_values(session: Session, _context: Any, _instances: Any) -> None:
     """Listener of `before_flush`: a deleted row's values are read before it is gone."""
     session.info[DELETED] = []
+    session.info[NOTED] = {}
     for row in session.deleted:
         if not isinstance(row, UNTRACKED):
             state = inspect(row)

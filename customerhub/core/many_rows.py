@@ -66,6 +66,12 @@ def lock_accepted(
     return split_refused(rows, accept)
 
 
+def discard_changes(row: Row) -> None:
+    """Forget what was set on `row` and not written: it holds what it held, read again when somebody asks."""
+    state: Any = inspect(row)
+    db.session.expire(row, [each.key for each in state.attrs if each.history.has_changes()])
+
+
 def add_rows(rows: Sequence[Row], key: str) -> None:
     """Write new `rows` and their history: one statement for all, where a flush may take one for each. They are of one
     table, the same columns were set of each, and each has another value in the column `key`.

@@ -44,6 +44,11 @@ def format_percent(percent: Decimal | None) -> str:
     return "" if percent is None else f"{percent.normalize():f} %"
 
 
+def format_number(number: Decimal) -> str:
+    """A number with the decimals that it has, as it is typed: 1250.5."""
+    return f"{number.normalize():f}"
+
+
 def parse_amount(text: str, *, places: int = 2) -> Decimal:
     """The amount that `text` writes with at most `places` decimals: "1,234.50", "1 234.50" or "1234.5".
 

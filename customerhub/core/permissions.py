@@ -16,6 +16,7 @@ from models import (
     Contact,
     Contract,
     Customer,
+    CustomerCase,
     CustomerOrder,
     Department,
     InvoiceProfile,
@@ -56,8 +57,13 @@ class Permission(enum.StrEnum):
     CONTRACTS_ADD = "add contracts"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
+    NOTES_EDIT = "edit notes of others"
+    CASES_VIEW = "see cases"
+    CASES_EDIT = "work on cases"
     ERASE = "delete personal data"
     ORGANISATIONS = "create and switch organisations"
+    DEFAULTS_SAVE = "save default values"
+    VIEWS_SHARE = "share views of lists"
     JOBS = "see and manage background jobs"
 
 
@@ -79,10 +85,12 @@ _AGENT = {
     P.CONTRACTS_VIEW,
     P.CONTRACTS_EDIT,
     P.CONTRACTS_ADD,
+    P.CASES_VIEW,
+    P.CASES_EDIT,
 }
 _MANAGER = _AGENT | {P.CUSTOMERS_ASSIGN, P.CUSTOMERS_DELETE, P.USERS_VIEW, P.OUTBOX_VIEW, P.CUSTOMERS_MERGE}
-_MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST}
-_ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT, P.OUTBOX_SEND}
+_MANAGER |= {P.TASKS_ASSIGN, P.TASKS_DECIDE, P.BLACKLIST, P.DEFAULTS_SAVE, P.VIEWS_SHARE}
+_ADMIN = _MANAGER | {P.SETUP_EDIT, P.USERS_EDIT, P.OUTBOX_SEND, P.NOTES_EDIT}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
@@ -107,6 +115,7 @@ VISIBLE_TABLES: dict[Role, tuple[type[OrganisationRow], ...]] = {
         ComplianceDocument,
         Contact,
         Contract,
+        CustomerCase,
         CustomerOrder,
         InvoiceProfile,
         LegalEntity,

@@ -1,10 +1,10 @@
 """Reading what rows refer to by one statement a table, instead of one a row whenever somebody asks."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import RelationshipDirection
+from sqlalchemy.orm import RelationshipDirection, selectinload
 from sqlalchemy.orm.util import identity_key
 
 from models.base import db
@@ -32,3 +32,13 @@ def preload_references(rows: Iterable[Any], *, names: Collection[str] = (), is_c
         if missing_ids:
             found += db.session.scalars(select(model).where(model.id.in_(sorted(missing_ids))))
     return found
+
+
+def preload_lists(rows: Sequence[Any], names: Iterable[str]) -> None:
+    """Read the lists `names` of `rows`, all of one table, by a statement or two each, where they are not known yet."""
+    if not rows:
+        return
+    model = type(rows[0])
+    options = [selectinload(getattr(model, name)) for name in names if name in inspect(model).relationships]
+    if options:
+        db.session.scalars(select(model).where(model.id.in_([row.id for row in rows])).options(*options)).all()

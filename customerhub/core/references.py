@@ -26,7 +26,9 @@ def list_references_by_id(rows: Sequence[Any]) -> dict[int, References]:
 
 @cache
 def _build_count_statement(table: Table) -> Select[Any]:
-    """The id of each row of `table` that is one of `ids`, and by the name of each referring table how many rows."""
+    """The id of each row of `table` that is one of `ids`, and by the name of each referring table how many rows; the
+    values of its custom fields are its own.
+    """
     target = table.alias("target")
     counts = (
         select(func.count())
@@ -36,7 +38,7 @@ def _build_count_statement(table: Table) -> Select[Any]:
         .scalar_subquery()
         .label(other.name)
         for other in Base.metadata.sorted_tables
-        if (columns := list_referring_columns(other, table))
+        if not other.info.get("holds_custom_values") and (columns := list_referring_columns(other, table))
     )
     return select(target.c.id, *counts).where(target.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -85,8 +87,10 @@ NOUNS = {
     "outbox_message": "message",
     "customer_group": "group",
     "customer_order": "order",
+    "customer_case": "case",
     "customer_import": "import",
     "list_export": "export",
+    "operation_run": "bulk operation",
     "catalog_item": "catalog entry",
     "billed_user": "user to bill",
     "default_value_set": "set of default values",

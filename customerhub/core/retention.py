@@ -1,4 +1,6 @@
-"""Deleting what is no longer needed: uploads that no row refers to, old imports, exports, form tokens and sessions."""
+"""Deleting what is no longer needed: uploads that no row refers to, old imports, exports, bulk operations, form tokens
+and sessions.
+"""
 
 from datetime import datetime
 from typing import Any, Final, cast
@@ -11,7 +13,7 @@ from customerhub.core.database import save_changes
 from customerhub.core.errors import HubError
 from customerhub.core.permissions import Actor
 from customerhub.core.references import list_referring_columns
-from models import CustomerImport, EndedSession, ListExport, StoredFile, UsedForm
+from models import CustomerImport, EndedSession, ListExport, OperationRun, StoredFile, UsedForm
 from models.base import Base, db, get_table
 from models.enums import TransferState
 
@@ -27,11 +29,12 @@ _ENDED_STATES: Final = (
 
 
 def remove_transfers(*, older_than: datetime) -> int:
-    """Delete imports and exports that ended before that time, with their files; how many there were. Commits.
+    """Delete imports, exports and bulk operations that ended before that time, with their files; how many there were.
+    Commits.
 
-    What an import changed stays, and so does its history; it can only no longer be reverted.
+    What an import or an operation changed stays, and so does its history; it can only no longer be taken back.
     """
-    return sum(_remove_ended(kind, older_than) for kind in (CustomerImport, ListExport))
+    return sum(_remove_ended(kind, older_than) for kind in (CustomerImport, ListExport, OperationRun))
 
 
 def remove_unclaimed_files(*, older_than: datetime) -> int:
@@ -67,11 +70,11 @@ def _delete_older_than(kind: type[UsedForm] | type[EndedSession], older_than: da
     return int(cast(CursorResult[Any], result).rowcount)
 
 
-def _remove_ended(kind: type[CustomerImport] | type[ListExport], older_than: datetime) -> int:
+def _remove_ended(kind: type[CustomerImport] | type[ListExport] | type[OperationRun], older_than: datetime) -> int:
     ended = func.coalesce(kind.finished_at, kind.started_at, kind.created_at)
 
     def remove(transfer: Any) -> None:
-        file = transfer.file
+        file = getattr(transfer, "file", None)
         with save_changes():
             db.session.delete(transfer)
         if file is not None:

@@ -14,7 +14,7 @@ import xlsxwriter
 
 from customerhub.core.csv_masking import mask_beginning, mask_column, mask_formulas, unmask_formulas
 from customerhub.core.dates import EXCEL_DATE_FORMATS, format_date
-from customerhub.core.money import format_amount, format_percent, format_unit_price
+from customerhub.core.money import format_amount, format_number, format_percent, format_unit_price
 from models.enums import DateFormat
 
 CONTENT_TYPES = {
@@ -37,6 +37,7 @@ class CellKind(Enum):
     AMOUNT = auto()  # Decimal with two decimals
     UNIT_PRICE = auto()  # Decimal with two to six decimals
     PERCENT = auto()  # Decimal: 20 is 20 %
+    NUMBER = auto()  # Decimal with the decimals that it has
     COUNT = auto()  # int
     YES_NO = auto()  # bool
 
@@ -98,6 +99,7 @@ def get_formatter(kind: CellKind, formats: SheetFormats) -> Callable[[Any], str]
         CellKind.AMOUNT: format_amount,
         CellKind.UNIT_PRICE: format_unit_price,
         CellKind.PERCENT: format_percent,
+        CellKind.NUMBER: format_number,
         CellKind.COUNT: lambda count: f"{count:,}",
         CellKind.YES_NO: lambda value: "Yes" if value else "No",
     }
@@ -170,6 +172,7 @@ def _number_format(kind: CellKind, formats: SheetFormats) -> str:
         CellKind.AMOUNT: "#,##0.00",
         CellKind.UNIT_PRICE: "#,##0.00####",
         CellKind.PERCENT: "0.00##%",
+        CellKind.NUMBER: "General",
         CellKind.COUNT: "#,##0",
         CellKind.YES_NO: "General",
     }[kind]

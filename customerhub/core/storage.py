@@ -8,6 +8,7 @@ deletes it is committed.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import BinaryIO, Final, Protocol
 
@@ -79,10 +80,21 @@ def open_file(stored: HasStorageKey) -> BinaryIO:
 
 def remove(stored: StoredFile) -> None:
     """Delete a stored file; its bytes go with the commit. Raises StillLinked where something refers to it."""
-    key, store = stored.storage_key, services.get_current().file_store
+    remove_many([stored])
+
+
+def remove_many(files: Sequence[StoredFile]) -> None:
+    """As `remove`, of many at once."""
+    keys, store = [file.storage_key for file in files], services.get_current().file_store
     with save_changes():
-        db.session.delete(stored)
-    after_commit(lambda: store.remove(key))
+        for file in files:
+            db.session.delete(file)
+
+    def remove_bytes() -> None:
+        for key in keys:
+            store.remove(key)
+
+    after_commit(remove_bytes)
 
 
 def remove_unfinished(*, older_than: datetime) -> int:

@@ -156,6 +156,12 @@ def list_alerts(customer: Customer, *, as_of: date) -> list[Alert]:
     return sorted(alerts, key=lambda alert: severity_order.index(alert.severity))
 
 
+def list_all_alerts(customer: Customer, *, limit: int) -> Sequence[Alert]:
+    """The newest alerts of a customer, `limit` at most: those that hold first, then those that were closed."""
+    query = select(Alert).where(Alert.customer_id == customer.id)
+    return db.session.scalars(query.order_by(Alert.closed_at.is_not(None), Alert.id.desc()).limit(limit)).all()
+
+
 # --- Rules -------------------------------------------------------------------------------------------------------
 
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from customerhub.approvals import blacklist, stages, task_locks, tasks, transitions
 from customerhub.core import clock, history
-from customerhub.core.errors import HubError, raise_refusal
+from customerhub.core.errors import HubError, WrongState, raise_refusal
 from customerhub.core.many_rows import split_refused
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, require_access
 from customerhub.core.preloading import preload_references
 from customerhub.customers import after_save, alerts, change_requests
+from customerhub.customers.deletion import delete_customers
 from models import ApprovalTask, BlacklistEntry, Customer, Organisation
 from models.base import db
-from models.enums import TaskKind, TaskState
+from models.enums import Stage, TaskKind, TaskState
 
 
 def check_approval(task: ApprovalTask, actor: Actor) -> None:
@@ -25,12 +26,44 @@ def check_approval(task: ApprovalTask, actor: Actor) -> None:
         transitions.next_transition(task.customer, actor)
 
 
+def check_step(task: ApprovalTask, transition: stages.StageTransition, actor: Actor) -> None:
+    """Raises WrongState or NotAllowed, saying why, where approving `task` now is not `transition` of its customer."""
+    if task.kind is not TaskKind.ONBOARDING or task.customer is None:
+        raise WrongState("Not the registration of a customer")
+    stages.STAGES.check(transition, task.customer, actor)
+    check_approval(task, actor)
+
+
 def check_declining(task: ApprovalTask, actor: Actor) -> None:
     """As `check_approval`, for declining. A customer that has passed the credit check cannot fail it any more."""
     tasks.require_open(task)
     tasks.require_decider(task, actor)
     if task.kind is TaskKind.ONBOARDING and task.customer is not None:
         stages.STAGES.check(stages.FAIL, task.customer, actor)
+
+
+def check_deletion(task: ApprovalTask) -> None:
+    """Raises WrongState, saying why, where the customer of `task` is not deleted from the queue of approvals."""
+    if task.kind is not TaskKind.ONBOARDING or task.customer is None:
+        raise WrongState("Not the registration of a customer. Decline or withdraw the request")
+    if task.customer.stage is Stage.BILLING:
+        raise WrongState("The customer is live. Delete it from the list of customers")
+
+
+def delete_registrations(approval_tasks: Sequence[ApprovalTask], *, actor: Actor) -> dict[int, HubError]:
+    """Delete the customers whose registration waits for approval or was declined, as `delete_customers` does, with
+    their tasks. Returns why not, by the id of each task that is left as it is.
+    """
+    deletable, refusals = split_refused(approval_tasks, _checked_for_deletion)
+    customers = [_customer_of(task) for task in deletable]
+    task_ids = {customer.id: task.id for customer, task in zip(customers, deletable, strict=True)}
+    errors = delete_customers(customers, actor=actor)
+    return refusals | {task_ids[key]: error for key, error in errors.items()}
+
+
+def _checked_for_deletion(task: ApprovalTask) -> ApprovalTask:
+    check_deletion(task)
+    return task
 
 
 def approve_task(task: ApprovalTask, *, comment: str | None = None, actor: Actor, **details: Any) -> None:

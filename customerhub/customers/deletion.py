@@ -6,13 +6,14 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from customerhub.activity.attachments import delete_customer_attachments
 from customerhub.core.database import save_changes
 from customerhub.core.errors import HubError, NotFound, StillLinked, raise_refusal
 from customerhub.core.many_rows import delete_rows, split_refused
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import describe_references, list_references_by_id
 from customerhub.customers.unused_portal_users import count_linked_rows, delete_unused_users, list_unused_users
-from models import Account, Alert, ApprovalTask, Customer
+from models import Account, Alert, ApprovalTask, Customer, Note
 from models.base import db
 
 # What goes with the customer without a question: the details of the record itself. So do portal users that came with it
@@ -22,11 +23,14 @@ DETAIL_TABLES: Final = (
     "address",
     "alert",
     "approval_task",
+    "attachment",
+    "call_markup",
     "contact",
     "customer_department",
     "customer_invoice_type",
     "legal_entity",
     "merged_customer",
+    "note",
     "reminder",
 )
 
@@ -116,5 +120,7 @@ def _delete_with_details(customers: Sequence[Customer]) -> None:
     with save_changes():
         tasks = db.session.scalars(select(ApprovalTask).where(ApprovalTask.customer_id.in_(ids)))
         alerts = db.session.scalars(select(Alert).where(Alert.customer_id.in_(ids)))
+        notes = db.session.scalars(select(Note).where(Note.customer_id.in_(ids)))
+        delete_customer_attachments(ids)
         delete_unused_users(list_unused_users(ids))
-        delete_rows(tasks.all(), alerts.all(), customers)
+        delete_rows(tasks.all(), alerts.all(), notes.all(), customers)

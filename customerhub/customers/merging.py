@@ -16,16 +16,29 @@ from customerhub.core.errors import Invalid, NotFound, WrongState
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import References, describe_references, list_references_by_id, list_referring_columns
+from customerhub.custom_fields.definitions import list_definitions
 from customerhub.customers import alerts
 from customerhub.customers.parts import PARTS
 from customerhub.customers.records import save_customer
-from models import Account, Address, Alert, ApprovalTask, Customer, InvoiceProfile, MergedCustomer, Reminder, Review
+from models import (
+    Account,
+    Address,
+    Alert,
+    ApprovalTask,
+    CallMarkup,
+    Customer,
+    InvoiceProfile,
+    MergedCustomer,
+    Reminder,
+    Review,
+)
 from models.base import Base, column_length, db, get_table
 from models.enums import Stage, TaskState
 from models.keys import fold_text
 
 # What a choice is offered for where the two differ: what people enter, not what approval, billing and the system keep.
-JOINED_TABLES: Final = ("customer_department", "customer_invoice_type")  # what both have is joined, not moved
+# What both have is joined, not moved.
+JOINED_TABLES: Final = ("customer_custom_value", "customer_department", "customer_invoice_type")
 EXCLUDED_FIELDS: Final = frozenset(
     {"id", "organisation_id", "account_number", "stage", "status_id", "is_prospect", "promotional_emails"}
 )
@@ -41,11 +54,19 @@ def list_choosable_fields() -> list[str]:
     ]
 
 
+def list_custom_fields(first: Customer, second: Customer) -> list[str]:
+    """The custom fields in which both have something, so either value may be kept; what only one of them has stays."""
+    names = [each.name for each in list_definitions(first.field_owner, first.organisation_id)]
+    return [name for name in names if getattr(first, name) is not None and getattr(second, name) is not None]
+
+
 def list_differing_fields(first: Customer, second: Customer) -> list[str]:
     """The fields in which the two differ."""
-    return [
+    columns = [
         name for name in list_choosable_fields() if (getattr(first, name) or None) != (getattr(second, name) or None)
     ]
+    custom_fields = list_custom_fields(first, second)
+    return [*columns, *(name for name in custom_fields if getattr(first, name) != getattr(second, name))]
 
 
 def count_rows_to_move(other: Customer) -> References:
@@ -84,7 +105,7 @@ def merge_customers(
     """
     _check_merge(survivor, other, fields_from_other, actor)
     _lock_customers(survivor, other)
-    values = {name: getattr(other, name) for name in fields_from_other}
+    values = _collect_custom_values(survivor, other) | {name: getattr(other, name) for name in fields_from_other}
     moved_rows, blacklist_entries = (
         count_rows_to_move(other),
         blacklist.list_entries(other, as_of=organisation_today(other.organisation_id)),
@@ -117,9 +138,16 @@ def _check_merge(survivor: Customer, other: Customer, fields_from_other: Collect
     problem = merge_refusal_reason(survivor, other)
     if problem is not None:
         raise WrongState(problem)
-    unknown = set(fields_from_other) - set(list_choosable_fields())
+    unknown = set(fields_from_other) - {*list_choosable_fields(), *list_custom_fields(survivor, other)}
     if unknown:
         raise Invalid(f"Unknown fields: {', '.join(sorted(unknown))}")
+
+
+def _collect_custom_values(survivor: Customer, other: Customer) -> dict[str, Any]:
+    """What only the other has in custom fields: it comes to the survivor."""
+    names = [each.name for each in list_definitions(survivor.field_owner, survivor.organisation_id)]
+    values = {name: getattr(other, name) for name in names if getattr(survivor, name) is None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _merge_summary(moved_rows: References) -> str:
@@ -160,6 +188,10 @@ def _resolve_conflicts(survivor: Customer, other: Customer, actor: Actor) -> lis
         for alert in db.session.scalars(select(Alert).where(Alert.customer_id == other.id, Alert.rule.is_not(None))):
             if alert.closed_at is None:
                 db.session.delete(alert)
+        classes = {markup.call_class for markup in survivor.call_markups}
+        for markup in db.session.scalars(select(CallMarkup).where(CallMarkup.customer_id == other.id)):
+            if markup.call_class in classes:
+                db.session.delete(markup)
         profile_names = {fold_text(profile.name) for profile in survivor.invoice_profiles}
         for profile in db.session.scalars(select(InvoiceProfile).where(InvoiceProfile.customer_id == other.id)):
             if fold_text(profile.name) in profile_names:

@@ -9,11 +9,16 @@ from sqlalchemy.orm import Session, SessionTransaction
 from customerhub.core import validation
 from customerhub.core.errors import Invalid
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.custom_fields.values import list_value_problems
+from customerhub.customers.accounts import NUMBER_TAKEN, list_account_problems
 from customerhub.customers.choice_rules import CHOICE_RULES, is_valid_choice
 from customerhub.customers.invoice_profiles import NAME_TAKEN, list_profile_problems
+from customerhub.customers.rules import MARKUP_BOUNDS
 from models import (
+    Account,
     Address,
     BillingLine,
+    CallMarkup,
     ComplianceDocument,
     Customer,
     CustomerPart,
@@ -21,9 +26,20 @@ from models import (
     NotificationTemplate,
 )
 from models.base import db
+from models.custom_fields import HasCustomFields
 from models.keys import fold_text
 
-PARTS = ("addresses", "contacts", "compliance_documents", "billing_lines", "invoice_profiles", "legal_entities")
+PARTS = (
+    "accounts",
+    "addresses",
+    "contacts",
+    "compliance_documents",
+    "billing_lines",
+    "call_markups",
+    "invoice_profiles",
+    "legal_entities",
+)
+NUMBER_TO_COME = ("number", "Required")  # of an account: it is given one where none was entered
 _FLUSHED_KEY: Final = "parts_flushed"
 
 
@@ -74,11 +90,21 @@ def list_part_problems(customer: Customer) -> Problems:
         part.organisation_id = customer.organisation_id
         check = CHECKS.get(type(part))
         row_problems = clean_row(part) + (check(part) if check else [])
+        row_problems = [each for each in row_problems if not (isinstance(part, Account) and each == NUMBER_TO_COME)]
+        if isinstance(part, HasCustomFields):
+            row_problems += list_value_problems(part)
         problems += [(f"{name}.{position}.{field}", message) for field, message in row_problems]
     names_at_hand = list_names_at_hand(customer)
     if "addresses" in names_at_hand:
         kinds = [address.kind for address in customer.addresses]
         problems += _list_duplicate_problems("addresses", "kind", kinds, "An address of this type already exists")
+    if "call_markups" in names_at_hand:
+        classes = [markup.call_class for markup in customer.call_markups]
+        message = "This call class already has a markup"
+        problems += _list_duplicate_problems("call_markups", "call_class", classes, message)
+    if "accounts" in names_at_hand:
+        numbers = [account.number or account for account in customer.accounts]
+        problems += _list_duplicate_problems("accounts", "number", numbers, NUMBER_TAKEN)
     if "invoice_profiles" in names_at_hand:
         names = [fold_text(profile.name or "") for profile in customer.invoice_profiles]
         problems += _list_duplicate_problems("invoice_profiles", "name", names, NAME_TAKEN)
@@ -108,6 +134,14 @@ def _list_line_problems(line: BillingLine) -> Problems:
     return problems
 
 
+def _list_markup_problems(markup: CallMarkup) -> Problems:
+    try:
+        validation.check_bounds(markup.percent, "percent", *MARKUP_BOUNDS)
+    except Invalid as error:
+        return error.problems
+    return []
+
+
 def _list_document_problems(document: ComplianceDocument) -> Problems:
     rule = CHOICE_RULES["template_id"]
     if is_valid_choice(rule, NotificationTemplate, document.template_id, document.organisation_id):
@@ -116,8 +150,10 @@ def _list_document_problems(document: ComplianceDocument) -> Problems:
 
 
 CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
+    Account: list_account_problems,
     Address: _list_address_problems,
     BillingLine: _list_line_problems,
+    CallMarkup: _list_markup_problems,
     ComplianceDocument: _list_document_problems,
     InvoiceProfile: list_profile_problems,
 }

@@ -35,6 +35,7 @@ FIRST_PERMISSIONS: Final = (
     PortalPermission.BILL_DOWNLOADS,
     PortalPermission.PAYMENTS,
     PortalPermission.DOCUMENTS,
+    PortalPermission.CASES,
 )
 EMAIL_TAKEN: Final = "{} already has an account, so no portal user was created. Add another address under Portal users."
 EMAIL_UNUSABLE: Final = (

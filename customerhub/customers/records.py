@@ -11,17 +11,18 @@ from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems
+from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
-from customerhub.customers.accounts import take_account_numbers
+from customerhub.customers.accounts import complete_accounts, list_main_account_problems
 from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.statuses import list_status_problems, require_default_status
-from models import Account, CatalogItem, Customer, NotificationTemplate, User
+from models import CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
-from models.enums import AddressKind
+from models.enums import AddressKind, Stage
 from models.keys import remove_invisible
 
 DATE_FIELDS = ("registration_date", "vat_registration_date", "start_date", "review_start_date", "annual_increase_date")
@@ -30,10 +31,12 @@ BOUNDS: dict[str, tuple[int, int | None]] = {
     "number_of_users": (0, None),
     "credit_limit": (0, None),
     "total_spend": (0, None),
+    "estimated_monthly_revenue": (0, None),
     "low_usage_minimum": (0, None),
-    "markup": (-100, 1000),
+    "markup": rules.MARKUP_BOUNDS,
     "annual_increase_percent": (-100, 1000),
 }
+BILLING_REFERENCE_KEPT = "A live customer keeps a billing reference"
 Cleaner = Callable[[str], Any]
 CLEANERS: dict[str, Cleaner] = {
     "name": lambda text: validation.clean_text(text, max_length=validation.MAX_LENGTHS["name"]),
@@ -48,6 +51,8 @@ CLEANERS: dict[str, Cleaner] = {
     "identity_number": lambda text: validation.clean_text(text, max_length=40),
     "registration_number": lambda text: validation.clean_text(text, max_length=40),
     "vat_number": lambda text: validation.clean_text(text, max_length=40),
+    "credit_reference": lambda text: validation.clean_text(text, max_length=60),
+    "billing_reference": lambda text: validation.clean_text(text, max_length=60),
     "credit_check_company": lambda text: validation.clean_text(text, max_length=120),
     "relationship_note": lambda text: validation.clean_text(text, max_length=1000, multiline=True),
 }
@@ -83,9 +88,9 @@ def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) ->
             customer.organisation_id = actor.organisation_id
         problems = list_record_problems(customer)
         context = load_context(customer, actor)
-        _check_record(customer, problems)
-        _complete_record(customer, context)
-        _assign_account_number(customer)
+        check_record(customer, problems)
+        complete_record(customer, context)
+        complete_accounts(customer)
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
@@ -101,7 +106,14 @@ def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) ->
     )
 
 
-def _check_record(customer: Customer, problems: Problems) -> None:
+def check_customer(customer: Customer) -> None:
+    """Raises Invalid with every problem that keeps `customer`, as it now stands, from being saved. What only the
+    database knows, such as that a number is taken, is not asked.
+    """
+    check_record(customer, list_record_problems(customer))
+
+
+def check_record(customer: Customer, problems: Problems) -> None:
     """Raises Invalid with `problems` and every other one."""
     problems = (
         problems
@@ -109,6 +121,7 @@ def _check_record(customer: Customer, problems: Problems) -> None:
         + list_manager_problems(customer, MANAGER_FIELDS)
         + list_status_problems(customer)
         + list_part_problems(customer)
+        + list_main_account_problems(customer)
     )
     if problems:
         raise Invalid.from_problems(problems)
@@ -130,7 +143,9 @@ def list_record_problems(customer: Customer) -> list[tuple[str, str]]:
     return (
         _clean_fields(customer)
         + _list_number_problems(customer)
+        + _list_reference_problems(customer)
         + rules.list_missing_fields(required_values_of(customer))
+        + list_value_problems(customer)
     )
 
 
@@ -178,6 +193,12 @@ def _list_number_problems(customer: Customer) -> list[tuple[str, str]]:
             except Invalid as error:
                 problems.append((name, error.message))
     return problems
+
+
+def _list_reference_problems(customer: Customer) -> list[tuple[str, str]]:
+    """Who is live went live with a billing reference, and keeps one."""
+    is_taken_away = customer.billing_reference is None and "billing_reference" in history.previous_values_of(customer)
+    return [("billing_reference", BILLING_REFERENCE_KEPT)] if is_taken_away and customer.stage is Stage.BILLING else []
 
 
 def _find_registered_country(customer: Customer) -> str | None:
@@ -228,7 +249,7 @@ def list_manager_problems(customer: Customer, fields: Sequence[str]) -> list[tup
     return _list_wrong_choices(customer, [(field, User, "Choose a staff member") for field in fields])
 
 
-def _complete_record(customer: Customer, context: SavingContext) -> None:
+def complete_record(customer: Customer, context: SavingContext) -> None:
     """Fill in what follows from the rest."""
     if customer.status_id is None:
         customer.status_id = require_default_status(context.status).id
@@ -245,17 +266,3 @@ def _has_promotion_changed(customer: Customer) -> bool:
     changes = inspect(customer).attrs.promotional_emails.history
     previous_value = (changes.deleted or changes.unchanged or [False])[0]
     return bool(customer.promotional_emails) != bool(previous_value)
-
-
-def _assign_account_number(customer: Customer) -> None:
-    """The customer's account number is the number of its main account."""
-    if customer.id is not None and not inspect(customer).attrs.account_number.history.has_changes():
-        return
-    if not customer.account_number:
-        customer.account_number = take_account_numbers(customer.organisation_id, 1)[0]
-    main_account = customer.main_account
-    if main_account is None:
-        main_account = Account(organisation_id=customer.organisation_id, number=customer.account_number, is_main=True)
-        customer.accounts.append(main_account)
-    elif main_account.number != customer.account_number:
-        main_account.number = customer.account_number

@@ -7,6 +7,7 @@ from customerhub.approvals import blacklist, tasks
 from customerhub.core.errors import Invalid, NotAllowed
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_permission
+from customerhub.custom_fields.definitions import list_definitions
 from customerhub.customers.duplicates import find_duplicates
 from customerhub.customers.records import save_record
 from models import Address, Contact, Customer
@@ -48,12 +49,11 @@ def register_customer(  # noqa: PLR0913  (the fields of the form, by keyword)
 ) -> Customer:
     """Register a prospect with the dealer code of the partner who acts; it waits for approval.
 
-    `optional_values` are further columns of the customer: email, contact_number, website, customer_type, the dates.
-    Raises Invalid with the field at fault, also where the number is blacklisted or another customer has it, which is
-    not named.
+    `optional_values` are further columns of the customer, and custom fields that are required of prospects. Raises
+    Invalid with the field at fault, also where the number is blacklisted or another customer, not named, has it.
     """
     dealer_id = require_dealer(actor)
-    _check_optional_fields(optional_values)
+    custom_values = _take_custom_values(optional_values, actor.organisation_id)
     cleaned_comment = tasks.clean_comment(comment)
     _check_numbers(kind, identity_number, registration_number, actor)
     customer = Customer(
@@ -66,10 +66,23 @@ def register_customer(  # noqa: PLR0913  (the fields of the form, by keyword)
         registration_number=registration_number,
         **optional_values,
     )
+    for field, value in custom_values.items():
+        setattr(customer, field, value)
     customer.contacts = [_build_contact(actor, contact_name, optional_values)]
     if address:
         customer.addresses = [_build_address(actor, lines=address, city=city, postal_code=postal_code, country=country)]
     return save_record(customer, actor=actor, comment=cleaned_comment)
+
+
+def _take_custom_values(values: dict[str, Any], organisation_id: int) -> dict[str, Any]:
+    """What `values` have for the custom fields that a registration asks for; it is taken out of them. Raises Invalid
+    where something is left that is no column that may be set.
+    """
+    definitions = list_definitions(Customer.field_owner, organisation_id)
+    names = [each.name for each in definitions if each.is_required(of_prospect=True)]
+    custom_values = {name: values.pop(name) for name in names if name in values}
+    _check_optional_fields(values)
+    return custom_values
 
 
 def _check_optional_fields(optional_values: Collection[str]) -> None:

@@ -37,6 +37,8 @@ REQUIRED_FIELDS: Final = {
 # What a prospect must have: one of the two numbers is enough.
 PROSPECT_FIELDS: Final = ("name", "identity_number", "registration_number", "contacts")
 
+MARKUP_BOUNDS: Final = (-100, 1000)  # in percent
+
 _FREQUENCY = re.compile(r"(\d{1,4})\s*(?:months?)?", re.IGNORECASE)
 MONTH_NAMES: Final = (
     "January",

@@ -18,7 +18,7 @@ from models import BlacklistEntry, Customer, CustomerStatus, Organisation
 from models.base import db
 
 # Whose choice is checked at every save, be it changed or not.
-_CHECKED_RELATIONS: Final = frozenset(
+CHECKED_RELATIONS: Final = frozenset(
     name.removesuffix("_id") for name in (*CUSTOMER_CATALOGS, *MANAGER_FIELDS, "review_template_id")
 )
 
@@ -57,7 +57,7 @@ def load_context(customer: Customer, actor: Actor) -> SavingContext:
     """Look up what the save of `customer`, tidied and not yet flushed, asks about. The blacklist is asked here only."""
     is_new = customer.id is None
     organisation, now = db.session.get_one(Organisation, customer.organisation_id), clock.get_now()
-    references = preload_references([customer], names=_CHECKED_RELATIONS)
+    references = preload_references([customer], names=CHECKED_RELATIONS)
     references += preload_references(
         [customer, *(part for _, _, part in parts_at_hand(customer))], is_changed_only=True
     )

@@ -1,9 +1,23 @@
-"""Searching customers by name, number or contact details."""
+"""Searching customers by name, number or contact details, and other rows by fragments of their texts."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Join, Select, and_, column, func, or_, select, table, true, union
+from sqlalchemy import (
+    ColumnElement,
+    Join,
+    Select,
+    and_,
+    column,
+    false,
+    func,
+    inspect,
+    or_,
+    select,
+    table,
+    true,
+    union,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -11,17 +25,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from customerhub.core.permissions import Actor, select_visible
 from models import Account, Customer, MergedCustomer
 from models.base import Key, db
-from models.keys import exact_key, fold_text
+from models.keys import exact_key, fold_text, number_key
+from models.searched import Searched
 
 MIN_FRAGMENT_LENGTH = 3  # letters; below that no fragment is indexed and only beginnings are found
 HIGHEST_CHARACTER = "\U0010ffff"
 MAX_SUGGESTION_CANDIDATES = 200  # of so many customers that match, suggestions are the first by name
-FRAGMENT_INDEX = table("customer_search", column("rowid", Key), column("search_text"))  # SQLite's index
 
 
 def build_search_condition(search_text: str) -> ColumnElement[bool]:
     """The condition that every word of `search_text` occurs in a customer's name, reference, account number, email
-    address, contact number or registration number. Case and accents do not count. Words of one or two letters
+    address, contact number, registration or VAT number. Case and accents do not count. Words of one or two letters
     alone are found where name, reference or account number begins with them.
     """
     if has_only_short_words(search_text):
@@ -41,6 +55,25 @@ def build_fragment_condition(search_text: str) -> ColumnElement[bool]:
         return _build_words_condition(words)
     short_words = [word for word in words if len(word) < MIN_FRAGMENT_LENGTH]
     return and_(Customer.id.in_(_select_fragment_ids(words)), _build_words_condition(short_words))
+
+
+def select_fragment_matches(query: Select[Any], model: type[Searched], search_text: str) -> Select[Any]:
+    """The rows of `query`, one over `model`, that have every word of `search_text`, in no order; none where no word is
+    long enough for the index of fragments.
+
+    On PostgreSQL what follows in the transaction is planned for searching.
+    """
+    if has_only_short_words(search_text):
+        return query.where(false())
+    words = fold_text(search_text).split()
+    if not is_sqlite():
+        _plan_for_searching()
+        return query.where(_build_words_condition(words, model))
+    found = _select_fragment_ids(words, model).subquery()
+    key: Any = inspect(model).primary_key[0]
+    short_words = [word for word in words if len(word) < MIN_FRAGMENT_LENGTH]
+    joined = query.select_from(OrderedJoin(found, inspect(model).local_table, found.c.rowid == key))
+    return joined.where(_build_words_condition(short_words, model))
 
 
 def list_ranges(search_text: str) -> list[tuple[str, ColumnElement[bool]]]:
@@ -85,17 +118,18 @@ def has_only_short_words(search_text: str) -> bool:
     return all(len(word) < MIN_FRAGMENT_LENGTH for word in fold_text(search_text).split())
 
 
-def _build_words_condition(words: list[str]) -> ColumnElement[bool]:
+def _build_words_condition(words: list[str], model: Any = Customer) -> ColumnElement[bool]:
     """The condition that a row's text has every word. PostgreSQL finds such rows in its index, SQLite looks at each."""
-    return and_(true(), *(Customer.search_text.contains(word, autoescape=True) for word in words))
+    return and_(true(), *(model.search_text.contains(word, autoescape=True) for word in words))
 
 
-def _select_fragment_ids(words: list[str]) -> Select[Any]:
+def _select_fragment_ids(words: list[str], model: Any = Customer) -> Select[Any]:
     """The ids in SQLite's index of fragments that have every word, as far as that is long enough."""
+    index = table(f"{model.__tablename__}_search", column("rowid", Key), column("search_text"))
     match_expression = " AND ".join(
         '"' + word.replace('"', '""') + '"' for word in words if len(word) >= MIN_FRAGMENT_LENGTH
     )
-    return select(FRAGMENT_INDEX.c.rowid).where(FRAGMENT_INDEX.c.search_text.op("MATCH")(match_expression))
+    return select(index.c.rowid).where(index.c.search_text.op("MATCH")(match_expression))
 
 
 def is_sqlite() -> bool:
@@ -163,20 +197,37 @@ def _plan_for_searching() -> None:
 
 
 def find_exact_match(search_text: str, actor: Actor) -> Customer | None:
-    """The one customer with exactly this reference or account number, of any of its accounts; else the one that took
-    the place of a customer who had it.
+    """The one customer with exactly this reference or account number, of any of its accounts; else the one with this
+    VAT or registration number; else the one that took the place of a customer who had it.
     """
     key = exact_key(search_text) or ""
     account = select(Account.customer_id).where(
         Account.organisation_id == actor.organisation_id, Account.number == search_text.strip()
     )
-    query = select_visible(Customer, actor).where(
-        or_(Customer.reference_key == key, Customer.account_number == search_text.strip(), Customer.id.in_(account))
+    registered = number_key(search_text) or ""
+    queries = (
+        _select_any(
+            actor,
+            Customer.reference_key == key,
+            Customer.account_number == search_text.strip(),
+            Customer.id.in_(account),
+        ),
+        _select_any(actor, Customer.vat_key == registered, Customer.registration_key == registered),
+        _select_merged_customers(search_text, actor),
     )
-    found = list(db.session.scalars(query.limit(2)))
-    if not found:
-        found = list(db.session.scalars(_select_merged_customers(search_text, actor).limit(2)))
-    return found[0] if len(found) == 1 else None
+    for query in queries:
+        found = list(db.session.scalars(query.limit(2)))
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _select_any(actor: Actor, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """The customers that meet one of `conditions`, each found in an index of its own: SQLite has none for all of them
+    at once, because each begins with the organisation.
+    """
+    ids = select_visible(Customer, actor).with_only_columns(Customer.id)
+    return select(Customer).where(Customer.id.in_(union(*(ids.where(condition) for condition in conditions))))
 
 
 def _select_merged_customers(search_text: str, actor: Actor) -> Select[Any]:

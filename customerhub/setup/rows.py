@@ -60,14 +60,19 @@ def save_row(row: Any, *, actor: Actor) -> Any:
         require_access(actor, row)
         if row.id is None:
             row.organisation_id = actor.organisation_id
-        problems = clean_row(row)
-        check = CHECKS.get(type(row))
-        if check is not None and not problems:
-            problems += check(row)
-        if problems:
-            raise Invalid.from_problems(problems)
+        check_row(row)
         db.session.add(row)
     return row
+
+
+def check_row(row: Any) -> None:
+    """Raises Invalid with every problem that keeps `row`, as it now stands, from being saved."""
+    problems = clean_row(row)
+    check = CHECKS.get(type(row))
+    if check is not None and not problems:
+        problems += check(row)
+    if problems:
+        raise Invalid.from_problems(problems)
 
 
 def delete_row(row: Any, *, actor: Actor) -> None:

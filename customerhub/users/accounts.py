@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from customerhub.activity.follow_ups import release_follow_ups
 from customerhub.approvals import assignment
+from customerhub.cases.cases import release_cases
 from customerhub.core import validation
 from customerhub.core.database import ROW_CHANGED_MEANWHILE, save_changes
 from customerhub.core.errors import Conflict, HubError, Invalid, NotFound, StillLinked, WrongState
@@ -29,7 +31,7 @@ from models.base import db
 from models.enums import Role
 from models.keys import exact_key
 
-OWNED_TABLES: Final = ("saved_view", "list_preference")  # these go with their user
+OWNED_TABLES: Final = ("saved_view", "list_preference", "note_mention")  # these go with their user
 
 Problems = list[tuple[str, str]]
 
@@ -67,8 +69,15 @@ def save_user(user: User, *, actor: Actor) -> User:
             _revoke_where_needed(user, saved_account)
         db.session.add(user)
     if saved_account is not None:
-        assignment.release_undecidable_tasks([user])
+        _release_work([user])
     return user
+
+
+def _release_work(users: Sequence[User]) -> None:
+    """What those of `users` have in hand who can no longer work on it goes back to all."""
+    assignment.release_undecidable_tasks(users)
+    release_cases(users)
+    release_follow_ups(users)
 
 
 def _check_account(user: User, saved_account: SavedAccount | None, actor: Actor) -> None:
@@ -289,7 +298,7 @@ def switch_many(users: Sequence[User], *, is_active: bool, actor: Actor) -> dict
             user.active = is_active
             _revoke_where_needed(user, saved_accounts[user.id])
         write_changes(accepted)
-    assignment.release_undecidable_tasks(accepted)
+    _release_work(accepted)
     return refusals
 
 

@@ -116,10 +116,18 @@ def end_session(mark: str, *, at: datetime) -> None:
     db.session.execute(insert_new(EndedSession).values(mark=mark, created_at=at))
 
 
-def rename_user(user: User, name: str) -> None:
-    """Change the name of `user`, as they may themselves. Raises Invalid."""
+def save_profile(
+    user: User, name: str, *, notify_by_email: bool | None = None, single_key_shortcuts: bool | None = None
+) -> None:
+    """Change what `user` may change of themselves: the name, whether they get mails about what colleagues mention or
+    assign to them, and whether single keys are shortcuts; what is None stays. Raises Invalid.
+    """
     cleaned = validation.clean_text(name, max_length=200, field="name")
     if cleaned is None:
         raise Invalid("Enter a name", "name")
     with save_changes():
         user.name = cleaned
+        if notify_by_email is not None:
+            user.notify_by_email = notify_by_email
+        if single_key_shortcuts is not None:
+            user.single_key_shortcuts = single_key_shortcuts

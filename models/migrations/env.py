@@ -9,19 +9,18 @@ from sqlalchemy import Enum
 from sqlalchemy.engine import Connection
 
 from models import db
-from models.downgrades import RowsWouldBeDropped, count_rows, describe_counts, find_dropped_counts
+from models.downgrades import SEARCH_TABLES, RowsWouldBeDropped, count_rows, describe_counts, find_dropped_counts
 from models.types import ScaledDecimal, UtcDateTime
 
-SEARCH_TABLES = "customer_search"
 log = logging.getLogger("alembic.env")
 directions: list[bool] = []  # of each migration that was run, whether it led to a newer version
 
 
 def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
-    """Leave out what only one database has: SQLite's search tables, PostgreSQL's trigram index."""
+    """Leave out what only one database has: SQLite's search tables, PostgreSQL's trigram indexes."""
     if kind == "table" and name and name.startswith(SEARCH_TABLES):
         return False
-    return not (kind == "index" and name == "ix_customer_search_text")
+    return not (kind == "index" and name and name.endswith("_search_text"))
 
 
 def render_item(kind: str, item: Any, _autogen_context: Any) -> str | Literal[False]:

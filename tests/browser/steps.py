@@ -25,12 +25,29 @@ def go_to(page: Page, entry: str) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name=entry, exact=True).click()
 
 
+def go_to_setup(page: Page, entry: str) -> None:
+    """Choose a screen on the page of all set-up screens."""
+    go_to(page, "Set-up")
+    page.get_by_role("main").get_by_role("link", name=entry, exact=True).click()
+
+
 def open_tab(page: Page, name: str) -> Locator:
     """Open a tab of a form; its panel."""
     page.get_by_role("tab", name=name).click()
     panel = page.get_by_role("tabpanel", name=name)
     expect(panel).to_be_visible()
     return panel
+
+
+def open_part(page: Page, name: str) -> None:
+    """Go to a tab of a record, which stands behind More where there is no room for it."""
+    parts = page.get_by_role("navigation", name="Parts of this record")
+    expect(parts).to_be_visible()
+    page.wait_for_load_state()
+    link = parts.get_by_role("link", name=name, exact=True)
+    if not link.is_visible():
+        parts.get_by_text("More", exact=True).click()
+    link.click()
 
 
 def field(page: Page, name: str) -> Locator:

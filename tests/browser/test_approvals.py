@@ -52,7 +52,7 @@ def _register_prospect(page: Page, name: str, number: str) -> None:
     page.get_by_label("Email").fill(f"{name.split()[0].lower()}@customer.example")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
-    expect(page.locator(".step.now")).to_have_text("Being checked")
+    expect(page.locator(".step.now")).to_have_text("New")
     _assert_fits(page, page.viewport_size["width"] if page.viewport_size else 0)
 
 
@@ -115,20 +115,23 @@ def _answer_question(page: Page, name: str) -> None:
 def _pass_credit_check(page: Page, name: str) -> None:
     _open_task(page, name)
     expect(page.get_by_text(ANSWER)).to_be_visible()
-    _choose_action(page, "Approve")
+    _choose_action(page, "Pass credit check")
     page.get_by_label("Credit reference").fill("CR-900")
     page.get_by_label("Estimated monthly revenue").fill("250")
-    page.get_by_role("button", name="Approve").click()
+    report = {"name": "report.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 report"}
+    page.get_by_label("Credit report").set_input_files(report)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Pass").click()
+    expect(page.get_by_role("link", name="report.pdf")).to_be_visible()
     expect(page.get_by_text("Credit check passed")).to_be_visible()
 
 
 def _make_live(page: Page, name: str) -> None:
     _open_task(page, name)
-    _choose_action(page, "Approve")
-    page.get_by_role("button", name="Approve").click()
+    _choose_action(page, "Make live")
+    page.get_by_role("button", name="Make").click()
     expect(page.get_by_role("alert")).to_contain_text("Enter a billing reference")
     page.get_by_label("Billing reference").fill("B-900")
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Make").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Approved")
 
 

@@ -66,7 +66,8 @@ def test_a_saved_view_stays(open_as: OpenAs) -> None:
     again.get_by_role("link", name="Worries").click()
     expect(again.get_by_text("Risk is High")).to_be_visible()
     assert again.get_by_role("row").all_inner_texts() == row_texts
-    again.get_by_role("button", name="Delete the view Worries").click()
+    again.get_by_label("Change the view Worries").click()
+    again.get_by_role("button", name="Delete view").click()
     expect(again.get_by_role("link", name="Worries")).to_have_count(0)
     expect(again.get_by_text("Risk is High")).to_have_count(0)
 
@@ -102,8 +103,10 @@ def test_many_rows_that_differ_are_not_assigned_by_one_click(open_as: OpenAs) ->
     expect(assignee).to_be_focused()
     expect(page.get_by_role("heading", level=1)).to_have_text("Assign 2 tasks")
     page.goto(page.url.replace("/assign/", "/due/"))
+    due_on = page.get_by_label("Due on", exact=True)
+    expect(due_on).to_be_visible()
     page.get_by_label("No due date").check()
-    expect(page.get_by_label("Due on")).to_be_hidden()
+    expect(due_on).to_be_hidden()
 
 
 def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveServer) -> None:
@@ -210,7 +213,8 @@ def test_a_view_is_named_after_a_click_on_the_words(open_as: OpenAs) -> None:
     expect(panel.get_by_label("View name")).to_be_focused()
     page.keyboard.type("Hotels")
     panel.get_by_role("button", name="Save view").click()
-    page.get_by_role("button", name="Delete the view Hotels").click()
+    page.get_by_label("Change the view Hotels").click()
+    page.get_by_role("button", name="Delete view").click()
     expect(page.get_by_role("link", name="Hotels", exact=True)).to_have_count(0)
 
 
@@ -295,13 +299,18 @@ def test_a_menu_closes_where_the_focus_leaves_it(open_as: OpenAs) -> None:
     expect(panel).to_be_hidden()
 
 
-@pytest.mark.parametrize("screen", ["customers", "contracts", "users", "portal-users"])
+@pytest.mark.parametrize("screen", ["customers", "contracts", "users", "portal-users", "tasks"])
 def test_a_row_on_a_phone_is_a_low_card(open_as: OpenAs, screen: str) -> None:
-    """So that several are seen at once; each value has its label, but for what a chip says by itself."""
+    """So that several are seen at once; a value has its label, unless a chip or the mark of a customer says it."""
     page = open_as(Role.ADMIN, width=390)
     page.goto(f"/admin/{screen}/")
     rows = page.locator(".list tbody tr")
     expect(rows).not_to_have_count(0)
-    heights = rows.evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    # Other tests leave names of 60 letters and more, which take several lines.
+    heights = rows.evaluate_all(
+        """rows => rows.filter(row => [...row.querySelectorAll("a")].every(link => link.innerText.length <= 45))
+            .map(row => row.getBoundingClientRect().height)"""
+    )
+    assert heights
     assert max(heights) <= 120, heights
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

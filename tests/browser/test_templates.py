@@ -13,7 +13,7 @@ from models import ComplianceDocument, Customer, NotificationTemplate
 from models.base import db
 from models.enums import Role
 from tests.browser.conftest import LiveServer, OpenAs, PageFaults
-from tests.browser.steps import field, go_to, save
+from tests.browser.steps import field, go_to_setup, save
 
 
 def preview_frame(page: Page) -> FrameLocator:
@@ -108,7 +108,7 @@ def test_a_template_is_written_by_keyboard_previewed_and_saved(
 ) -> None:
     page = open_as(Role.ADMIN, width=width)
     page.goto("/admin/")
-    go_to(page, "Notification templates")
+    go_to_setup(page, "Notification templates")
     page.get_by_role("link", name="Add notification template").first.click()
     expect(preview_frame(page).get_by_text("Choose a purpose to see a preview.")).to_be_attached()
     name = f"Quarterly look {width}"

@@ -21,6 +21,7 @@ from tests.browser.steps import (
     fill_core,
     go_to,
     northwind_workbook,
+    open_part,
     open_tab,
     save,
     sign_in,
@@ -107,7 +108,7 @@ def _import_workbook(page: Page, live_server: LiveServer, path: Path) -> None:
     with live_server.pause_processes("worker of bulk"):
         page.get_by_role("button", name=f"Import {NORTHWIND_ROWS} rows").click()
         expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.get_by_text(f"{NORTHWIND_ROWS} customers were saved.")).to_be_visible()
+    expect(page.get_by_text(f"{NORTHWIND_ROWS} customers were saved.")).to_be_visible(timeout=30_000)
 
 
 def _find_and_open(page: Page, reference: str, name: str) -> None:
@@ -117,9 +118,7 @@ def _find_and_open(page: Page, reference: str, name: str) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
-    if not page.get_by_role("link", name="History", exact=True).last.is_visible():
-        page.get_by_text("More", exact=True).click()
-    page.get_by_role("link", name="History", exact=True).last.click()
+    open_part(page, "History")
     entry = page.get_by_role("listitem").filter(has_text="created billing line Rack space")
     expect(entry).to_contain_text("Ada Admin")
     expect(entry).to_contain_text("Cost per unit 24.50 EUR")

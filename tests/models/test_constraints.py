@@ -16,7 +16,8 @@ from models.enums import Role
 from tests.support.factories import FACTORIES
 from tests.support.two_organisations import TwoOrganisations
 
-TABLES = {table.name: table for table in Base.metadata.sorted_tables}
+# What the values of custom fields refuse is in tests/customerhub/custom_fields/test_values.py.
+TABLES = {table.name: table for table in Base.metadata.sorted_tables if not table.info.get("holds_custom_values")}
 FOREIGN_KEYS = [(table, key) for table in TABLES.values() for key in table.foreign_key_constraints]
 TENANT_FOREIGN_KEYS = [(table, key) for table, key in FOREIGN_KEYS if len(key.elements) == 2]
 ENUMS = [(table, column) for table in TABLES.values() for column in table.columns if isinstance(column.type, Enum)]
@@ -35,18 +36,26 @@ UNIQUES = [
 ]
 
 # References that need no organisation: their rows are one's own, reached through an owner that has one.
-OWN_COLUMNS = {"import_row.import_id", "saved_view.user_id", "list_preference.user_id"}
+OWN_COLUMNS = {"import_row.import_id", "operation_run_row.run_id", "saved_view.user_id", "list_preference.user_id"}
 # Who acted may have been a visitor from another organisation.
 VISITORS = {
     "customer_import.user_id",
     "customer_import.acting_user_id",
     "list_export.user_id",
+    "operation_run.user_id",
     "customer.promotional_set_by_id",
     "approval_task.requester_id",
     "approval_task.assignee_id",
     "approval_task.decided_by_id",
     "task_comment.user_id",
+    "task_file.user_id",
     "review.done_by_id",
+    "note.author_id",
+    "note.assignee_id",
+    "note.done_by_id",
+    "attachment.uploaded_by_id",
+    "customer_case.requester_id",
+    "case_note.user_id",
 }
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.
@@ -55,17 +64,26 @@ COUNTED = {"alert", "merged_customer"}
 # What each check of the database refuses, by its name.
 BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_address_country": {"country": "D"},
+    "ck_attachment_name": {"name": ""},
+    "ck_case_note_text": {"text": ""},
+    "ck_customer_case_closed": {"closed_at": clock.get_now()},
+    "ck_customer_case_subject": {"subject": ""},
+    "ck_note_follow_up": {"done_at": clock.get_now()},
+    "ck_note_text": {"text": ""},
     "ck_approval_task_customer": {"customer_id": None},
     "ck_approval_task_decided": {"decided_at": clock.get_now()},
     "ck_billing_line_active": {"active_from": date(2025, 2, 1), "active_to": date(2025, 1, 31)},
     "ck_billing_line_costs": {"cost_per_unit": -1},
     "ck_blacklist_entry_who": {"customer_id": None, "identity_key": None, "registration_key": None},
     "ck_business_entity_brand_colour": {"brand_colour": "red"},
+    "ck_call_markup_percent": {"percent": -101},
     "ck_commodity_defaults": {"default_minimum_cost": -1},
     "ck_contract_connections": {"connections": -1},
     "ck_contract_dates": {"end_date": date(1999, 12, 31)},
     "ck_contract_name": {"name": ""},
     "ck_contract_value": {"value": -1},
+    "ck_custom_field_key": {"key": ""},
+    "ck_custom_field_name": {"name": ""},
     "ck_customer_annual_increase": {"annual_increase_profile": "fixed"},
     "ck_customer_billing_day": {"billing_day": 32},
     "ck_customer_credit_limit": {"credit_limit": -1},
@@ -84,6 +102,8 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
     "ck_hub_user_customer_has_record": {"role": Role.CUSTOMER},
     "ck_hub_user_partner_has_dealer": {"role": Role.PARTNER},
     "ck_list_export_format": {"format": "exe"},
+    "ck_operation_run_done_rows": {"done_rows": 1},
+    "ck_operation_run_outcomes": {"refused_rows": 1},
     "ck_organisation_country": {"country": "D"},
     "ck_organisation_currency": {"currency": "EU"},
     "ck_organisation_review_grace_days": {"review_grace_days": 366},
@@ -225,7 +245,11 @@ def duplicate_statement(
     table: Table, organisations: TwoOrganisations, constraint: UniqueConstraint, others: set[str]
 ) -> Any:
     """A statement that adds a row with the same values in `constraint`, and different ones in `others`."""
-    filled = {column.name: "K" for column in constraint.columns if column.name.endswith("_key") and column.nullable}
+    filled: dict[str, Any] = {
+        column.name: "K" for column in constraint.columns if column.name.endswith("_key") and column.nullable
+    }
+    if "shared_with_id" in constraint.columns:
+        filled["shared_with_id"] = organisations.own.id
     if filled:
         db.session.connection().execute(update_statement(table, organisations, **filled))
     own_rows = (table.c.organisation_id == organisations.own.id,) if "organisation_id" in table.c else ()
@@ -233,7 +257,8 @@ def duplicate_statement(
     row = dict(db.session.connection().execute(first).mappings().one())
     row["id"] = 10**6
     varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
-    varied |= {name: row[name] + 10**6 for name in others if name.endswith("_id") and name != "organisation_id"}
+    ids = {name for name in others if name.endswith("_id") and row[name] is not None} - {"organisation_id"}
+    varied |= {name: row[name] + 10**6 for name in ids}
     return insert(table).values(row | varied | companion_values(table))
 
 

@@ -15,10 +15,9 @@ from app import create_app
 from customerhub.core import clock
 from models import Customer, OutboxMessage
 from models.base import db
+from models.downgrades import SEARCH_TABLES
 from tests.support import factories as make
 from tests.support.databases import Databases, settings_for
-
-SQLITE_SEARCH = "customer_search"
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def app_over(databases: Databases, tmp_path: Any) -> Iterator[Any]:
 
 
 def list_tables(connection: Connection) -> set[str]:
-    return {name for name in inspect(connection).get_table_names() if not name.startswith(SQLITE_SEARCH)}
+    return {name for name in inspect(connection).get_table_names() if not name.startswith(SEARCH_TABLES)}
 
 
 def describe_table(inspector: Inspector, table: str) -> dict[str, Any]:

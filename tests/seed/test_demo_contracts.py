@@ -65,7 +65,8 @@ def test_the_partner_and_the_portal_user_have_some(demo_app: Flask):
 
 def test_the_ndas_are_documents(demo_app: Flask):
     with demo_app.app_context():
-        file = db.session.scalars(select(StoredFile)).first()
+        ndas = select(StoredFile).join(InvoiceProfile, InvoiceProfile.nda_file_id == StoredFile.id)
+        file = db.session.scalars(ndas).first()
         assert file is not None
         with storage.open_file(file) as stream:
             content = stream.read()

@@ -1,19 +1,26 @@
 """The operations of the screens: who may run each, a row for it, and how to see that it was done."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import models
+from customerhub.approvals.tasks import CHANGED_BY
+from customerhub.core import clock
 from models.base import db
-from models.enums import ContractStatus, OrderStatus, Role, Stage, TaskKind, TaskState
+from models.enums import CaseStatus, ContractStatus, OrderStatus, Role, Stage, TaskKind, TaskState
+from tests.support import factories as make
 from tests.support.screen_rows import (
     UPDATE_VALUES,
     make_agent,
     make_bare_customer,
     make_blacklisted_customer,
+    make_case,
     make_contract,
     make_customer_in_stage,
+    make_note,
     make_order,
     make_portal_user,
     make_task,
@@ -129,7 +136,99 @@ CUSTOMER_OPERATIONS = {
 }
 
 
+def make_onboarding_of(stage: Stage) -> Callable[[TwoOrganisations], models.ApprovalTask]:
+    """The onboarding of a customer in a stage, which a partner asked for and the agent decides."""
+
+    def build_task(organisations: TwoOrganisations) -> models.ApprovalTask:
+        dealer = db.session.get_one(models.User, organisations.own.users[Role.PARTNER]).dealer_id
+        customer = make_bare_customer(organisations, stage=stage, dealer_id=dealer)
+        return make_task(assignee_id=Role.AGENT, customer_id=customer.id)(organisations)
+
+    return build_task
+
+
+def make_question_to_staff(organisations: TwoOrganisations) -> models.ApprovalTask:
+    """A task about which something is asked of everybody on the staff."""
+    staff = [organisations.own.users[role] for role in (Role.AGENT, Role.MANAGER, Role.ADMIN)]
+    proposal = {CHANGED_BY: [*staff, organisations.platform_user]}
+    return make_task(requester_id=Role.AGENT, waits_for_requester=True, proposal=proposal)(organisations)
+
+
+def is_customer_in_stage(stage: Stage) -> Callable[[Any], bool]:
+    return lambda task: task.customer.stage is stage
+
+
+def add_manager(organisations: TwoOrganisations) -> int:
+    return make.UserFactory(organisation=own_organisation(organisations), role=Role.MANAGER).id
+
+
+def has_file(task: models.ApprovalTask) -> bool:
+    return [(each.file.name, each.note) for each in task.files] == [("report.pdf", "Creditsafe")]
+
+
+def agent_values(organisations: TwoOrganisations) -> dict[str, Any]:
+    return {"assignee_id": str(organisations.own.users[Role.AGENT])}
+
+
+DUE = date(2030, 1, 31)
+NOTE_OPERATIONS = {
+    "done": ScreenOperation(STAFF, make_note(follow_up_on=DUE), lambda row: row.done_at is not None),
+    "reopen": ScreenOperation(
+        STAFF, make_note(follow_up_on=DUE, done_at=clock.get_now()), lambda row: row.done_at is None
+    ),
+    "assign": ScreenOperation(
+        STAFF, make_note(follow_up_on=DUE), lambda row: row.assignee_id is not None, agent_values
+    ),
+    "delete": ScreenOperation(ADMINS, make_note(author_id=Role.ADMIN), is_deleted),
+}
+
+
+def is_case(status: CaseStatus) -> Callable[[Any], bool]:
+    return lambda case: case.status is status
+
+
+CASE_OPERATIONS = {
+    "start": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), is_case(CaseStatus.IN_PROGRESS)),
+    "wait": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), is_case(CaseStatus.WAITING)),
+    "close": ScreenOperation(STAFF, make_case(CaseStatus.WAITING), is_case(CaseStatus.CLOSED)),
+    "reopen": ScreenOperation(STAFF, make_case(CaseStatus.CLOSED), is_case(CaseStatus.OPEN)),
+    "assign": ScreenOperation(STAFF, make_case(CaseStatus.OPEN), lambda row: row.assignee_id is not None, agent_values),
+}
+
+
 TASK_OPERATIONS = {
+    "pass": ScreenOperation(STAFF, make_onboarding_of(Stage.NEW), is_customer_in_stage(Stage.PASSED)),
+    "bill": ScreenOperation(
+        STAFF,
+        make_onboarding_of(Stage.PASSED),
+        is_customer_in_stage(Stage.BILLING),
+        lambda _world: {"billing_reference": "B 1"},
+    ),
+    "refer": ScreenOperation(
+        STAFF,
+        make_onboarding_of(Stage.NEW),
+        is_customer_in_stage(Stage.REFERRED),
+        lambda organisations: {"assignee_id": str(add_manager(organisations)), "comment": "Too large for me"},
+    ),
+    "question": ScreenOperation(
+        STAFF,
+        make_onboarding_of(Stage.REFERRED),
+        lambda row: row.waits_for_requester,
+        lambda _world: {"question": "Who signs?"},
+    ),
+    "answer": ScreenOperation(
+        STAFF,
+        make_question_to_staff,
+        lambda row: [each.text for each in row.comments] == ["I do"],
+        lambda _world: {"answer": "I do"},
+    ),
+    "attach": ScreenOperation(
+        STAFF,
+        make_onboarding_of(Stage.NEW),
+        has_file,
+        lambda _world: {"file": (io.BytesIO(b"%PDF-1.7"), "report.pdf"), "note": "Creditsafe"},
+    ),
+    "delete": ScreenOperation(MANAGERS, make_onboarding_of(Stage.NEW), is_deleted),
     "claim": ScreenOperation(STAFF, make_task(), lambda row: row.assignee_id is not None),
     "approve": ScreenOperation(
         STAFF,

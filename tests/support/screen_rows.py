@@ -7,7 +7,7 @@ from typing import Any
 
 import models
 from models.base import db
-from models.enums import ContractStatus, OrderStatus, ProfileStatus, Role, Stage, TaskKind, TaskState
+from models.enums import CaseStatus, ContractStatus, OrderStatus, ProfileStatus, Role, Stage, TaskKind, TaskState
 from tests.support import factories as make
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 
@@ -70,6 +70,20 @@ def make_customer_in_stage(stage: Stage) -> Callable[[TwoOrganisations], models.
     return make_customer
 
 
+FIRST, SECOND = 1001, 1002  # positions that fields do not have once they were moved
+
+
+def make_field(position: int) -> Callable[[TwoOrganisations], models.CustomField]:
+    """One of two custom fields."""
+
+    def make_fields(organisations: TwoOrganisations) -> models.CustomField:
+        organisation = own_organisation(organisations)
+        fields = {each: make.CustomFieldFactory(organisation=organisation, position=each) for each in (FIRST, SECOND)}
+        return fields[position]
+
+    return make_fields
+
+
 def make_blacklisted_customer(organisations: TwoOrganisations) -> models.Customer:
     customer = make_bare_customer(organisations)
     make.BlacklistEntryFactory(organisation=own_organisation(organisations), customer_id=customer.id)
@@ -93,6 +107,34 @@ UPDATE_VALUES = {"kind": TaskKind.PARTICULARS, "proposal": {"website": [None, "h
 
 def make_alert(organisations: TwoOrganisations) -> models.Alert:
     return make.AlertFactory(organisation=own_organisation(organisations), customer_id=organisations.own.customers[0])
+
+
+def make_note(**values: Any) -> Callable[[TwoOrganisations], models.Note]:
+    """A note of the agent; `values` that end with _id may be roles."""
+
+    def build_note(organisations: TwoOrganisations) -> models.Note:
+        users = organisations.own.users
+        chosen = {name: users[value] if isinstance(value, Role) else value for name, value in values.items()}
+        defaults = {"customer_id": organisations.own.customers[0], "author_id": users[Role.AGENT]}
+        return make.NoteFactory(organisation=own_organisation(organisations), **defaults | chosen)
+
+    return build_note
+
+
+def make_attachment(organisations: TwoOrganisations) -> models.Attachment:
+    return make.AttachmentFactory(
+        organisation=own_organisation(organisations), customer_id=organisations.own.customers[0]
+    )
+
+
+def make_case(status: CaseStatus) -> Callable[[TwoOrganisations], models.CustomerCase]:
+    return lambda organisations: make.CustomerCaseFactory(
+        organisation=own_organisation(organisations), customer_id=organisations.own.customers[0], status=status
+    )
+
+
+def new_case_values(organisations: TwoOrganisations) -> dict[str, Any]:
+    return {"customer_id": str(organisations.own.customers[0]), "subject": numbered("New")}
 
 
 def make_live_customer(organisations: TwoOrganisations, **values: Any) -> models.Customer:

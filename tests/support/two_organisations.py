@@ -13,10 +13,10 @@ from flask import Flask
 from sqlalchemy import select
 
 import models
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import Base, db
-from models.enums import CatalogType, PortalPermission, Role, TemplatePurpose, TransferState
+from models.enums import CatalogType, CustomFieldKind, PortalPermission, Role, TemplatePurpose, TransferState
 from seed.reference import seed_reference
 from tests.conftest import DATABASE, close_connections
 from tests.support import factories as make
@@ -82,7 +82,7 @@ def _make_organisation(name: str) -> OrganisationRows:
         role=Role.CUSTOMER,
         customer_id=side.customers[0],
         name="The customer",
-        portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS],
+        portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.DOCUMENTS, PortalPermission.CASES],
     ).id
     _add_other_rows(organisation, side)
     for model in (mapper.class_ for mapper in Base.registry.mappers):
@@ -98,9 +98,13 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     for factory in (make.ProductFactory, make.OutboxMessageFactory, make.StoredFileFactory):
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
+    field = make.CustomFieldFactory(organisation=organisation, kind=CustomFieldKind.CHOICE, active=False)
+    make.CustomFieldChoiceFactory(organisation=organisation, field_id=field.id)
     cancelled = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while
     make.CustomerImportFactory(organisation=organisation, **cancelled)
     make.ListExportFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **cancelled)
+    make.OperationRunFactory(organisation=organisation, user_id=side.users[Role.ADMIN], **cancelled)
+    make.OperationRunRowFactory(run_id=_first_id(models.OperationRun, organisation))
     make.ImportRowFactory(import_id=_first_id(models.CustomerImport, organisation))
     make.SavedViewFactory(user_id=side.users[Role.ADMIN])
     _add_approvals(organisation, side)
@@ -110,6 +114,17 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     make.ReviewFactory(**owned, done_by_id=side.users[Role.AGENT])
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
+    _add_activity(organisation, side)
+
+
+def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> None:
+    owned = {"organisation": organisation, "customer_id": side.customers[0]}
+    note = make.NoteFactory(**owned, author_id=side.users[Role.ADMIN])
+    seen = {"user_id": side.users[Role.AGENT], "seen_at": clock.get_now()}
+    make.NoteMentionFactory(organisation=organisation, note_id=note.id, **seen)
+    make.AttachmentFactory(**owned, uploaded_by_id=side.users[Role.ADMIN])
+    case = make.CustomerCaseFactory(**owned, requester_id=side.users[Role.CUSTOMER])
+    make.CaseNoteFactory(organisation=organisation, case_id=case.id, user_id=side.users[Role.CUSTOMER], is_visible=True)
 
 
 def _add_contracts(organisation: models.Organisation, customer: int) -> None:
@@ -123,6 +138,7 @@ def _add_approvals(organisation: models.Organisation, side: OrganisationRows) ->
     owned = {"organisation": organisation, "customer_id": side.customers[0]}
     task = make.ApprovalTaskFactory(**owned, requester_id=side.users[Role.PARTNER])
     make.TaskCommentFactory(organisation=organisation, task_id=task.id, user_id=side.users[Role.AGENT])
+    make.TaskFileFactory(organisation=organisation, task_id=task.id, user_id=side.users[Role.AGENT])
     make.AlertFactory(**owned)
     make.BlacklistEntryFactory(organisation=organisation)
     make.MergedCustomerFactory(organisation=organisation, into_id=side.customers[0])
@@ -156,6 +172,7 @@ def _make_customer(organisation: models.Organisation, side: OrganisationRows, nu
     make.AddressFactory(**owned)
     make.ComplianceDocumentFactory(**owned, template_id=_first_id(models.NotificationTemplate, organisation, template))
     make.BillingLineFactory(**owned, department_id=_first_id(models.Department, organisation))
+    make.CallMarkupFactory(**owned)
     make.InvoiceProfileFactory(**owned)
     make.LegalEntityFactory(**owned, business_entity_id=make.BusinessEntityFactory(organisation=organisation).id)
     customer.default_tariff_id = make.TariffRateFactory(organisation=organisation).tariff_id

@@ -23,6 +23,11 @@ def admin(as_role: Callable[[Role], Browser]) -> Browser:
 
 
 @pytest.fixture
+def manager(as_role: Callable[[Role], Browser]) -> Browser:
+    return as_role(Role.MANAGER)
+
+
+@pytest.fixture
 def agent(as_role: Callable[[Role], Browser]) -> Browser:
     return as_role(Role.AGENT)
 

@@ -30,12 +30,14 @@ from models.enums import (
     TemplatePurpose,
 )
 from tests.support import factories as make
+from tests.support.bulk_edit import EDIT, choose_changes
 from tests.support.many_as_one import find_outcome, list_differences, run_at_once, run_at_once_or_singly, run_one_by_one
 from tests.support.screen_rows import make_bare_customer, make_contract, make_order
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.approvals.alerts import RAISE, AlertView
 from views.approvals.blacklist import REMOVAL, REQUEST
-from views.approvals.operations import OPERATIONS, STAGE_OPERATIONS
+from views.approvals.operations import OPERATIONS
+from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.contracts.contracts import ContractView
 from views.contracts.orders import OrderView
 from views.customers.customers import DELETE
@@ -142,6 +144,13 @@ def make_reviewed_customer(organisations: TwoOrganisations, random: Random) -> C
     for rule in AlertRule:
         if random.random() < 0.3:
             make.AlertFactory(organisation=own_organisation(organisations), customer_id=customer.id, rule=rule)
+    return customer
+
+
+def make_edited_customer(organisations: TwoOrganisations, random: Random) -> Customer:
+    """A customer that had its first portal user: a new one has another number on the second try."""
+    customer = make_reviewed_customer(organisations, random)
+    customer.portal_invited_at = NOW
     return customer
 
 
@@ -313,6 +322,7 @@ def get_operation(operations: Sequence[Operation], name: str) -> Operation:
 
 
 CASES = (
+    ManyCase(EDIT, make_edited_customer, choose_changes),
     ManyCase(get_operation(OPERATIONS, "approve"), make_onboarding_or_recheck, choose_comment, choose_details),
     ManyCase(get_operation(OPERATIONS, "decline"), make_any_task, choose_comment),
     ManyCase(get_operation(OPERATIONS, "withdraw"), make_any_task, choose_comment),

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from models.enums import Role
-from tests.support import own_visits, staff_visits
+from tests.support import activity_visits, own_visits, staff_visits
 from tests.support.browser_client import Browser
 from tests.support.screen_operations import ADMINS, MANAGERS, NOBODY, STAFF
 from tests.support.screen_table import SCREENS
@@ -20,6 +20,7 @@ from tests.views.test_screens_by_role import COMMON_VIEWS, PEOPLE
 SIGNED_IN = frozenset(PEOPLE) - {"stranger"}
 EVERYBODY = frozenset(PEOPLE)
 PLATFORM = frozenset({"platform"})
+CUSTOMER = frozenset({"customer"})
 
 ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("home.start", "GET"): (EVERYBODY, staff_visits.opens_start_page),
@@ -30,13 +31,28 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
         staff_visits.redirects_to("/admin/search/?q=REF-0", "/admin/customers/details/"),
     ),
     ("search.suggest", "GET"): (STAFF, staff_visits.suggests_customers),
+    ("quick_search.index", "GET"): (STAFF, staff_visits.opens_page("/admin/quick-search/", "Names and numbers")),
+    ("quick_search.find", "GET"): (
+        STAFF,
+        staff_visits.redirects_to("/admin/quick-search/find?risk~is=Low", "/admin/customers/?f=risk"),
+    ),
+    ("palette.list_entries", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/", "Add customer")),
+    ("palette.shortcuts", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/shortcuts", "In a list")),
+    ("setup.index", "GET"): (STAFF, staff_visits.opens_page("/admin/set-up/", "Default values")),
     ("preferences.columns_page", "GET"): (
         STAFF,
         staff_visits.opens_page("/admin/list/customers/columns", "Find a column"),
     ),
     ("preferences.choose_columns", "POST"): (STAFF, staff_visits.chooses_columns),
-    ("preferences.save_view", "POST"): (STAFF, staff_visits.saves_a_view),
-    ("preferences.delete_view", "POST"): (STAFF, staff_visits.deletes_a_view),
+    ("preferences.filters_page", "GET"): (
+        STAFF,
+        staff_visits.opens_page("/admin/list/customers/filters", "Find a filter"),
+    ),
+    ("preferences.choose_filters", "POST"): (STAFF, staff_visits.chooses_filters),
+    ("saved_views.save", "POST"): (STAFF, staff_visits.saves_a_view),
+    ("saved_views.change", "POST"): (STAFF, staff_visits.renames_a_view),
+    ("saved_views.stop_sharing", "POST"): (STAFF, staff_visits.stops_sharing_a_view),
+    ("saved_views.delete", "POST"): (STAFF, staff_visits.deletes_a_view),
     ("files.download", "GET"): (STAFF | {"customer"}, staff_visits.downloads_a_file),
     ("partner.home", "GET"): (frozenset({"partner"}), staff_visits.opens_page("/partner/", "Your customers")),
     ("partner.register_view", "GET"): (
@@ -50,12 +66,26 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("partner.update", "POST"): (frozenset({"partner"}), own_visits.requests_an_update),
     ("partner.new_contract", "GET"): (frozenset({"partner"}), own_visits.opens_contract_form),
     ("partner.new_contract", "POST"): (frozenset({"partner"}), own_visits.adds_a_contract),
+    ("notes.my_follow_ups", "GET"): (STAFF, staff_visits.redirects_to("/admin/notes/mine/", "/admin/notes/?f=follow")),
+    ("notes.list_colleagues", "GET"): (STAFF, activity_visits.suggests_colleagues),
+    ("notes.change_follow_up", "POST"): (STAFF, activity_visits.completes_a_follow_up),
+    ("notes.open_mention", "POST"): (STAFF, activity_visits.opens_a_mention),
+    ("attachments.upload", "POST"): (STAFF, activity_visits.attaches_a_file),
+    ("cases.my_cases", "GET"): (STAFF, staff_visits.redirects_to("/admin/cases/mine/", "/admin/cases/?f=status")),
+    ("cases.write_case_note", "POST"): (STAFF, activity_visits.writes_in_a_case),
+    ("portal.list_cases", "GET"): (CUSTOMER, staff_visits.opens_page("/portal/cases/", "Your cases")),
+    ("portal.open_case", "GET"): (CUSTOMER, staff_visits.opens_page("/portal/cases/new/", "What can we do for you?")),
+    ("portal.open_case", "POST"): (CUSTOMER, activity_visits.opens_a_case),
+    ("portal.show_case", "GET"): (CUSTOMER, activity_visits.reads_a_case),
+    ("portal.show_case", "POST"): (CUSTOMER, activity_visits.replies_in_a_case),
     ("tasks.my_tasks", "GET"): (STAFF, staff_visits.redirects_to("/admin/tasks/mine/", "/admin/tasks/?f=state")),
+    ("tasks.choose_layout", "POST"): (STAFF, staff_visits.chooses_a_board),
     ("portal.home", "GET"): (frozenset({"customer"}), staff_visits.opens_page("/portal/", "Our Telecom customer 0")),
     ("customers.peek", "GET"): (STAFF, staff_visits.peeks_at_a_customer),
     ("customers.review_dates", "POST"): (STAFF, staff_visits.returns_review_dates),
     ("customers.portal_plan", "POST"): (STAFF, staff_visits.returns_portal_plan),
     ("customers.default_values", "GET"): (STAFF, staff_visits.returns_default_values),
+    ("customers.save_default_values", "POST"): (MANAGERS, staff_visits.saves_default_values),
     ("outbox.message_view", "GET"): (MANAGERS, staff_visits.reads_a_message),
     ("outbox_trial.trial", "GET"): (ADMINS, staff_visits.opens_page("/admin/outbox/test/", "Send a test email")),
     ("outbox_trial.trial", "POST"): (ADMINS, staff_visits.checks_the_mail_server),
@@ -64,6 +94,9 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("templates.documents_view", "GET"): (STAFF, staff_visits.lists_documents),
     ("exports.cancel_view", "POST"): (STAFF, staff_visits.cancels_an_export),
     ("exports.download", "GET"): (STAFF, staff_visits.downloads_an_export),
+    ("operation-runs.cancel_view", "POST"): (STAFF, staff_visits.cancels_a_run),
+    ("operation-runs.undo_view", "POST"): (STAFF, staff_visits.undoes_a_run),
+    ("operation-runs.results_view", "GET"): (STAFF, staff_visits.downloads_results),
     ("imports.upload", "GET"): (STAFF, staff_visits.opens_page("/admin/imports/upload/", "Download")),
     ("imports.upload", "POST"): (STAFF, staff_visits.uploads_a_workbook),
     ("imports.template", "GET"): (STAFF, staff_visits.downloads_the_template),

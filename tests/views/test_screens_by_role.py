@@ -48,9 +48,10 @@ class Visit:
 
     @property
     def key(self) -> int:
-        if self.endpoint == "exports":  # one's own
-            own_exports = select(models.ListExport.id).where(models.ListExport.user_id == self.browser.user_id)
-            return db.session.scalar(own_exports) or self.organisations.own.row_id(models.ListExport)
+        if self.endpoint in ("exports", "operation-runs"):  # one's own
+            model = self.screen.model
+            own_rows = select(model.id).where(model.user_id == self.browser.user_id)
+            return db.session.scalar(own_rows) or self.organisations.own.row_id(model)
         if self.endpoint == "history":  # on the first page, and of what everybody knows of who sees the history
             newest = select(func.max(models.History.id)).where(
                 models.History.organisation_id == self.organisations.own.id, models.History.table_name != "hub_user"
@@ -178,7 +179,10 @@ COMMON_VIEWS: dict[tuple[str, str], tuple[Callable[[Screen], frozenset[str]], Ca
     ("available_view", "GET"): (lambda screen: screen.readers, tells_what_can_be_done),
     ("export", "GET"): (lambda screen: screen.readers, exports_list),
     ("export", "POST"): (lambda screen: screen.readers, exports_immediately),
-    ("ajax_lookup", "GET"): (lambda screen: screen.editors if screen.lookup_url else NOBODY, looks_up_rows),
+    ("ajax_lookup", "GET"): (
+        lambda screen: screen.editors | screen.creators if screen.lookup_url else NOBODY,
+        looks_up_rows,
+    ),
     ("ajax_update", "POST"): (lambda screen: NOBODY, updates_by_flask_admin),
     ("delete_view", "POST"): (lambda screen: NOBODY, deletes_by_flask_admin),
 }
@@ -202,18 +206,15 @@ def list_visits(organisations: TwoOrganisations, endpoint: str) -> list[Visit]:
     if endpoint in ("contracts", "orders"):  # look-ups there offer who may enter a contract, of whom there is none
         make_live_customer(organisations, name="Olive Ltd")
         db.session.commit()
-    if endpoint == "exports":
+    factories = {"exports": make.ListExportFactory, "operation-runs": make.OperationRunFactory}
+    if endpoint in factories:
         for person in ("manager", "agent", "platform"):
-            make_export(organisations, user_ids[person])
+            factories[endpoint](organisation_id=organisations.own.id, user_id=user_ids[person])
+        db.session.commit()
     return [
         Visit(organisations, endpoint, SCREENS[endpoint], Browser(organisations.app, user_ids[person]), person, helper)
         for person in PEOPLE
     ]
-
-
-def make_export(organisations: TwoOrganisations, user_id: int | None) -> None:
-    make.ListExportFactory(organisation_id=organisations.own.id, user_id=user_id)
-    db.session.commit()
 
 
 def check_outcome(visit: Visit, allowed: frozenset[str], outcome: Outcome, route: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form, StringField
+from wtforms import Form, StringField
 from wtforms.validators import Length, Optional
 
 from customerhub.core.errors import HubError
@@ -17,6 +17,7 @@ from views.cells.alerts import severity_chip, state_chip
 from views.cells.customers import customer_link
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.date_field import DateField
 from views.framework.exported import Exported, Related
 from views.framework.fields import ChoiceField
 from views.framework.filters import Filter
@@ -42,6 +43,7 @@ def _raise_alerts(customers: Sequence[Customer], *, actor: Actor, **values: Any)
 RAISE = Operation(
     name="alert",
     label="Raise alert",
+    past_tense="given an alert",
     permission=Permission.CUSTOMERS_EDIT,
     run=alerts.raise_alert,
     run_many=_raise_alerts,

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import g
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form, TextAreaField
+from wtforms import Form, TextAreaField
 from wtforms.validators import Length, Optional
 
 from customerhub.approvals import blacklist
@@ -16,6 +16,7 @@ from models import BlacklistEntry, Customer
 from views.cells.customers import customer_link
 from views.framework.chips import validity_chip
 from views.framework.columns import Column
+from views.framework.date_field import DateField
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
 from views.framework.formatting import format_date, format_datetime, get_today, local_date

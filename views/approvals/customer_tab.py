@@ -1,6 +1,5 @@
 """The approval of a customer on its page: alerts, stage, tasks, merged customers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import url_for
@@ -8,18 +7,28 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from customerhub.customers.alerts import list_alerts
+from customerhub.approvals.blacklist import list_all_entries
+from customerhub.customers.alerts import list_alerts, list_all_alerts
 from customerhub.customers.merging import list_merged_customers
-from models import ApprovalTask, Customer
+from models import Alert, ApprovalTask, BlacklistEntry, Customer
 from models.base import db
 from models.enums import Stage
-from views.cells.alerts import BANNERS
+from views.cells.alerts import BANNERS, severity_chip
+from views.cells.alerts import state_chip as alert_state_chip
 from views.cells.tasks import due_cell, kind_chip, state_chip
-from views.framework.formatting import current_formats, format_amount, format_date, get_today, local_date
+from views.framework.chips import validity_chip
+from views.framework.formatting import (
+    current_formats,
+    format_amount,
+    format_date,
+    format_datetime,
+    get_today,
+    local_date,
+)
 from views.framework.labels import member_label
 
 MAX_TASKS = 100  # tasks on the page of a customer
-STEP_LABELS = {Stage.BILLING: "Live"}
+MAX_ALERTS = 100  # alerts, and entries of the blacklist, on it
 
 
 def build_alert_banners(row: Customer) -> list[dict[str, Any]]:
@@ -31,6 +40,61 @@ def build_alert_banners(row: Customer) -> list[dict[str, Any]]:
             "link": {"label": "Open alert", "url": url_for("alerts.details_view", id=alert.id)},
         }
         for alert in list_alerts(row, as_of=get_today())
+    ]
+
+
+def build_alerts_tables(row: Customer, raise_url: str | None, blacklist_url: str | None) -> list[dict[str, Any]]:
+    """The alerts of a customer and the entries of the blacklist that match it, those that ended among them, with links
+    to add one of each where they may be added.
+    """
+    add_alert = {"label": "Raise alert", "url": raise_url} if raise_url else None
+    request = {"label": "Request blacklisting", "url": blacklist_url} if blacklist_url else None
+    alert_rows = [_alert_cells(each) for each in list_all_alerts(row, limit=MAX_ALERTS)]
+    entry_rows = [_entry_cells(each) for each in list_all_entries(row, limit=MAX_ALERTS)]
+    return [
+        {
+            "title": "Alerts",
+            "columns": [{"label": each} for each in ("Alert", "Severity", "State", "Raised", "Since", "Until")],
+            "rows": alert_rows,
+            "more_url": raise_url if alert_rows else None,
+            "more_label": "Raise alert",
+            "empty": {"title": "No alerts", "text": "Warnings about this customer appear here.", "action": add_alert},
+        },
+        {
+            "title": "Blacklist",
+            "columns": [{"label": each} for each in ("Reason", "State", "Since", "Until", "Removed", "Removal reason")],
+            "rows": entry_rows,
+            "more_url": blacklist_url if entry_rows else None,
+            "more_label": "Request blacklisting",
+            "empty": {
+                "title": "Never blacklisted",
+                "text": "Entries for this customer or its numbers appear here.",
+                "action": request,
+            },
+        },
+    ]
+
+
+def _alert_cells(alert: Alert) -> list[Any]:
+    return [
+        {"text": alert.text, "url": url_for("alerts.details_view", id=alert.id)},
+        severity_chip(alert),
+        alert_state_chip(alert),
+        f"By rule: {alert.rule.value}" if alert.rule else "Manually",
+        format_date(local_date(alert.created_at)),
+        format_datetime(alert.closed_at) or format_date(alert.valid_until) or None,
+    ]
+
+
+def _entry_cells(entry: BlacklistEntry) -> list[Any]:
+    removed = "Removed" if entry.removed_at else None
+    return [
+        {"text": entry.reason, "url": url_for("blacklist.details_view", id=entry.id)},
+        validity_chip(removed, entry.valid_until, "red", as_of=get_today()),
+        format_date(local_date(entry.created_at)),
+        format_date(entry.valid_until) or None,
+        format_datetime(entry.removed_at) or None,
+        entry.removal_reason,
     ]
 
 
@@ -53,7 +117,7 @@ def build_approval_block(row: Customer) -> dict[str, Any]:
     }
 
 
-def render_stage_steps(stage: Stage, labels: Mapping[Stage, str] = STEP_LABELS) -> Markup:
+def render_stage_steps(stage: Stage) -> Markup:
     """The way as steps, done and to come; a referral or failure stands in place of the credit check."""
     steps = [Stage.NEW, stage if stage in (Stage.REFERRED, Stage.FAILED) else Stage.PASSED, Stage.BILLING]
     current_index = steps.index(stage)
@@ -64,8 +128,7 @@ def render_stage_steps(stage: Stage, labels: Mapping[Stage, str] = STEP_LABELS) 
             state = "now"
         tone = {Stage.FAILED: " bad", Stage.REFERRED: " waits"}.get(step, "") if state == "now" else ""
         current = Markup(' aria-current="step"') if state == "now" else ""
-        label = labels.get(step) or member_label(step)
-        step_items.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, label))
+        step_items.append(Markup('<li class="step {}{}"{}>{}</li>').format(state, tone, current, member_label(step)))
     return Markup('<ol class="steps" aria-label="Stages">{}</ol>').format(Markup("").join(step_items))
 
 

@@ -2,23 +2,29 @@
 
 from typing import Any
 
+from flask import url_for
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from customerhub.approvals import blacklist, tasks
+from customerhub.approvals.task_files import list_files
 from customerhub.core import history
+from customerhub.core.permissions import Permission
 from customerhub.customers import change_requests
-from models import ApprovalTask, Customer, TaskComment, User
+from models import ApprovalTask, Customer, StoredFile, TaskComment, User
 from models.base import db
 from models.enums import TaskKind
 from views.cells.customers import customer_link
 from views.cells.tasks import due_cell, kind_chip, state_chip
-from views.framework.chips import stage_chip
+from views.framework.chips import risk_chip, stage_chip, yes_no_chip
 from views.framework.display import changes_of
 from views.framework.edit_page import DetailsPage
 from views.framework.formatting import format_amount, format_date, format_datetime, get_today, local_date
 from views.framework.labels import capitalize_first, label_of, member_label
+from views.framework.uploads import format_size
+from views.http.actor import current_actor
+from views.http.urls import path_to
 
 
 def fill_header(page: DetailsPage, row: ApprovalTask) -> None:
@@ -31,7 +37,7 @@ def fill_header(page: DetailsPage, row: ApprovalTask) -> None:
         ("Due", due_cell(row)),
     ]
     if row.waits_for_requester:
-        page.banners.append({"kind": "info", "text": "Waiting for an answer from the partner."})
+        page.banners.append({"kind": "info", "text": f"Waiting for an answer from {row.requester or 'the requester'}."})
     if row.is_open and row.kind is TaskKind.PARTICULARS:
         page.banners += _blacklist_banners(row)
     if row.is_open and row.kind is TaskKind.PARTICULARS and row.customer and change_requests.list_outdated_fields(row):
@@ -64,11 +70,21 @@ def fill_details(page: DetailsPage, row: ApprovalTask) -> None:
         ]
         page.sections.append({"title": "Decision", "items": items, "edit_url": None})
     if row.customer is not None:
-        page.sections.append({"title": "Customer", "items": _customer_items(row.customer), "edit_url": None})
-    page.tables = [table for table in (build_proposal_table(row), _comments_table(row)) if table is not None]
+        page.sections.append(
+            {"title": "Customer", "items": list_facts(row.customer), "edit_url": _find_edit_url(row.customer)}
+        )
+    tables = (build_proposal_table(row), build_files_table(row, can_attach=True), _comments_table(row))
+    page.tables = [table for table in tables if table is not None]
 
 
-def _customer_items(customer: Customer) -> list[tuple[str, Any]]:
+def _find_edit_url(customer: Customer) -> str | None:
+    """Where the staff correct what a credit report shows to be wrong."""
+    can_edit = current_actor().has_permission(Permission.CUSTOMERS_EDIT)
+    return path_to("customers.edit_view", customer.id) if can_edit else None
+
+
+def list_facts(customer: Customer) -> list[tuple[str, Any]]:
+    """(label, value) of what a decision about a customer rests on."""
     return [
         ("Name", customer_link(customer)),
         ("Customer no.", customer.account_number),
@@ -76,13 +92,46 @@ def _customer_items(customer: Customer) -> list[tuple[str, Any]]:
         ("Kind", member_label(customer.kind)),
         ("Identity number", customer.identity_number),
         ("Registration number", customer.registration_number),
+        ("Registration date", format_date(customer.registration_date) or None),
         ("VAT number", customer.vat_number),
         ("Partner", str(customer.dealer or "") or None),
         ("Category", str(customer.category or "") or None),
         ("Credit reference", customer.credit_reference),
         ("Billing reference", customer.billing_reference),
         ("Monthly revenue", format_amount(customer.estimated_monthly_revenue)),
+        ("Risk", risk_chip(customer.risk)),
+        ("Credit check company", customer.credit_check_company),
+        ("Existing relationship", yes_no_chip(customer.existing_relationship)),
+        ("Total spend", format_amount(customer.total_spend)),
+        ("Address", next((str(address) for address in customer.addresses), None)),
     ]
+
+
+def build_files_table(task: ApprovalTask, *, can_attach: bool = False) -> dict[str, Any]:
+    """What is attached to a task, such as the report of the credit check, with who and when."""
+    rows = [
+        [
+            {**_file_link(each.file), "sub": format_size(each.file.size)},
+            each.note,
+            {"text": each.user.name if each.user else "System", "sub": format_datetime(each.created_at)},
+        ]
+        for each in list_files(task)
+        if each.file is not None
+    ]
+    table = {
+        "title": "Files",
+        "columns": [{"label": label} for label in ("File", "Note", "Attached by")],
+        "rows": rows,
+        "empty": "No credit report or other file attached.",
+    }
+    if can_attach and current_actor().has_permission(Permission.TASKS_WORK):
+        attach_url = url_for("tasks.operation_view", operation="attach", id=task.id)
+        table |= {"more_url": attach_url, "more_label": "Attach a file"}
+    return table
+
+
+def _file_link(file: StoredFile) -> dict[str, str]:
+    return {"text": file.name, "url": url_for("files.download", file_id=file.id)}
 
 
 def build_proposal_table(task: ApprovalTask) -> dict[str, Any] | None:

@@ -68,8 +68,3 @@ def is_late(order: CustomerOrder) -> bool:
 def requested_date_cell(order: CustomerOrder) -> Cell:
     requested_date = format_date(order.wanted_on) or None
     return [requested_date, {"chip": "Late", "tone": "red"}] if is_late(order) else requested_date
-
-
-def total_connections(rows: Any) -> str:
-    """The connections of several contracts or orders together."""
-    return f"{sum(row.connections for row in rows):,}"

@@ -63,17 +63,6 @@ def _name_cell(task: ApprovalTask) -> Cell:
     return {"text": task.subject, "url": url_for("tasks.details_view", id=task.id)}
 
 
-def _list_references(task: ApprovalTask) -> list[str]:
-    """The references of the customer's credit check and in billing."""
-    references = [task.customer.credit_reference, task.customer.billing_reference] if task.customer else []
-    return [text for text in references if text]
-
-
-def _references_cell(task: ApprovalTask) -> Cell:
-    references = _list_references(task)
-    return {"text": references[0], "sub": ", ".join(references[1:])} if references else None
-
-
 def _customer_attribute(name: str) -> Any:
     return lambda task: getattr(task.customer, name) if task.customer else None
 
@@ -94,6 +83,14 @@ def _type_text(task: ApprovalTask) -> str | None:
     return ", ".join(filter(None, (member_label(task.customer.kind), str(task.customer.category or ""))))
 
 
+def _due_text(task: ApprovalTask) -> str | None:
+    """The day, and where that is over how late it is: a folded column has no room for a chip."""
+    if not task.due_on:
+        return None
+    late = f", {format_days((get_today() - task.due_on).days)} late" if is_overdue(task) else ""
+    return f"{format_date(task.due_on)}{late}"
+
+
 def _created_cell(task: ApprovalTask) -> Cell:
     return {"text": format_date(local_date(task.created_at)), "sub": format_age(task)}
 
@@ -112,31 +109,38 @@ COLUMNS = (
         "Customer no.",
         _customer_attribute("account_number"),
         collapsed_format="{}",
-        collapse_first=True,
+        collapse_below=860,
         export=Exported(Related(ApprovalTask.customer, Customer.account_number)),
     ),
     Column(
-        "kind", "Request", kind_chip, sort=ApprovalTask.kind, export=Exported(ApprovalTask.kind, render=member_label)
+        "kind",
+        "Request",
+        kind_chip,
+        sort=ApprovalTask.kind,
+        collapsed_format="{}",
+        collapse_first=True,
+        export=Exported(ApprovalTask.kind, render=member_label),
     ),
     Column(
         "stage",
         "Stage",
         lambda task: stage_chip(task.customer.stage) if task.customer else None,
         collapsed_format="{}",
+        collapse_first=True,
         export=Exported(Related(ApprovalTask.customer, Customer.stage), render=member_label),
     ),
     Column(
         "dealer",
-        "Partner (dealer code)",
+        "Dealer code",
         lambda task: _dealer_code(task.customer),
         collapsed_format="{}",
-        collapse_first=True,
+        collapse_below=1060,
         load_options=(joinedload(ApprovalTask.customer).joinedload(Customer.dealer),),
         export=Exported(Related(ApprovalTask.customer, Customer.dealer, Dealer.code)),
     ),
     Column(
         "type",
-        "Type",
+        "Type, category",
         _type_cell,
         load_options=(joinedload(ApprovalTask.customer).joinedload(Customer.category),),
         export_text=_type_text,
@@ -146,33 +150,22 @@ COLUMNS = (
             render=lambda kind, category: ", ".join(filter(None, (member_label(kind), category))),
         ),
         collapsed_format="{}",
-        collapse_first=True,
-    ),
-    Column(
-        "references",
-        "Credit, billing ref",
-        _references_cell,
-        export_text=lambda task: ", ".join(_list_references(task)),
-        export=Exported(
-            Related(ApprovalTask.customer, Customer.credit_reference),
-            Related(ApprovalTask.customer, Customer.billing_reference),
-            render=lambda *references: ", ".join(filter(None, references)),
-        ),
-        collapsed_format="{}",
-        collapse_first=True,
+        collapse_below=1060,
     ),
     Column(
         "credit_reference",
         "Credit ref",
         _customer_attribute("credit_reference"),
-        default_visible=False,
+        collapsed_format="{}",
+        collapse_below=860,
         export=Exported(Related(ApprovalTask.customer, Customer.credit_reference)),
     ),
     Column(
         "billing_reference",
         "Billing ref",
         _customer_attribute("billing_reference"),
-        default_visible=False,
+        collapsed_format="{}",
+        collapse_below=860,
         export=Exported(Related(ApprovalTask.customer, Customer.billing_reference)),
     ),
     Column(
@@ -181,6 +174,7 @@ COLUMNS = (
         lambda task: format_amount(task.customer.estimated_monthly_revenue) if task.customer else None,
         align="right",
         collapsed_format="{} a month",
+        collapse_below=860,
         export=Exported(Related(ApprovalTask.customer, Customer.estimated_monthly_revenue), kind=CellKind.AMOUNT),
     ),
     Column(
@@ -189,23 +183,26 @@ COLUMNS = (
         _created_cell,
         sort=ApprovalTask.id,
         collapsed_format="since {}",
+        collapse_below=1060,
         export=Exported(ApprovalTask.created_at, kind=CellKind.DATE, render=local_date),
     ),
     Column("age", "Age", format_age, align="right", default_visible=False),
+    Column(
+        "due_on",
+        "Due",
+        due_cell,
+        sort=(ApprovalTask.due_on, ApprovalTask.id),
+        collapsed_format="due {}",
+        collapse_first=True,
+        export_text=_due_text,
+        export=Exported(ApprovalTask.due_on, kind=CellKind.DATE),
+    ),
     Column(
         "assignee",
         "Assignee",
         lambda task: task.assignee.name if task.assignee else None,
         load_options=(joinedload(ApprovalTask.assignee),),
         export=Exported(Related(ApprovalTask.assignee, User.name)),
-    ),
-    Column(
-        "due_on",
-        "Due",
-        due_cell,
-        sort=(ApprovalTask.due_on, ApprovalTask.id),
-        export_text=lambda task: format_date(task.due_on) if task.due_on else None,
-        export=Exported(ApprovalTask.due_on, kind=CellKind.DATE),
     ),
     Column(
         "state", "State", state_chip, default_visible=False, export=Exported(ApprovalTask.state, render=member_label)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from flask import url_for
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, transitions
@@ -14,10 +15,11 @@ from customerhub.core.permissions import Actor
 from customerhub.core.spreadsheets import CellKind
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.enums import ContractStatus, Risk
+from views.activity import attachments
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
+from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
 from views.contracts.customer_owned import (
-    CUSTOMER_FIELD,
     CustomerOwnedField,
     CustomerOwnedSource,
     CustomerOwnedView,
@@ -29,6 +31,10 @@ from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
+from views.framework.custom_columns import add_columns, add_fields, add_filters, extend_screen
+from views.framework.custom_values import list_fields
+from views.framework.date_field import DateField
+from views.framework.display import display_value
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
@@ -54,6 +60,7 @@ def _begin_with_end_date(rows: Sequence[Contract], _actor: Actor) -> dict[str, A
     return {"end_date": agreed_dates.pop() or get_today()}
 
 
+@extend_screen(Contract, columns=add_columns, filters=add_filters, fields=add_fields)
 class ContractView(CustomerOwnedView):
     noun = "contract"
     title = "Contracts"
@@ -214,6 +221,10 @@ class ContractView(CustomerOwnedView):
         for transition in transitions.CONTRACT_STATUSES.choices
     )
     save = staticmethod(contracts.save_contract)
+    check = staticmethod(contracts.check_contract)
+    bulk_edit_refusal = staticmethod(lambda row, _actor: contracts.edit_refusal_reason(row))
+    own_fields = ("name", "number")
+    fixed_fields = (CUSTOMER_FIELD, "invoice_profile_id")  # of one customer
 
     def default_values(self, customer: Customer | None) -> dict[str, Any]:
         entities = [key for key, _, active in Source(BusinessEntity).list_choices() if active]
@@ -221,6 +232,7 @@ class ContractView(CustomerOwnedView):
         return {
             "start_date": get_today(),
             "business_entity_id": default_entity_id or (entities[0] if len(entities) == 1 else None),
+            "invoice_profile_id": contracts.find_completed_profile_id(customer) if customer else None,
         }
 
     def edit_refusal(self, row: Contract) -> str | None:
@@ -253,7 +265,16 @@ class ContractView(CustomerOwnedView):
             ("Start", format_date(row.start_date)),
         ]
 
-    def fill_details(self, page: DetailsPage, row: Contract, _tab: str) -> None:
+    def details_tabs(self, page: DetailsPage, row: Contract, active: str) -> list[dict[str, Any]]:
+        tabs = super().details_tabs(page, row, active)
+        url = url_for("contracts.details_view", id=row.id, tab=attachments.TAB)
+        tab = {"name": attachments.TAB, "label": "Attachments", "active": active == attachments.TAB, "url": url}
+        return [tabs[0], tab, *tabs[1:]]
+
+    def fill_details(self, page: DetailsPage, row: Contract, tab: str) -> None:
+        if tab == attachments.TAB:
+            attachments.add_attachments(page, row.customer_id, contract=row, actor=self.actor)
+            return
         value = f"{format_amount(row.value)} {current_formats().currency}" if row.value is not None else None
         terms = (
             ("Name", row.name),
@@ -270,4 +291,7 @@ class ContractView(CustomerOwnedView):
             ("Overall risk", overall_risk_chip(row)),
         )
         page.sections += [self.build_section(row, "Terms", terms), self.build_section(row, "Risk", risks)]
+        more = [(each.label, display_value(row, each.name)) for each in list_fields(Contract)]
+        if more:
+            page.sections.append(self.build_section(row, "More", more))
         page.tables.append(build_orders_table(row.customer, self.actor, contract=row))

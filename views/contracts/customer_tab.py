@@ -1,6 +1,6 @@
 """The contracts and orders of a customer, on its page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import url_for
@@ -23,6 +23,8 @@ from views.cells.contracts import (
     status_chip,
     value_cell,
 )
+from views.framework.chips import risk_chip
+from views.framework.eager_loading import load_relations
 from views.framework.formatting import format_amount, format_date
 from views.framework.labels import member_label
 from views.http.urls import path_to
@@ -32,11 +34,16 @@ TalliesByStatus = dict[Any, tuple[int, int]]  # (number of rows, their connectio
 MAX_ROWS = 100  # contracts, and orders, on the page of a customer
 MAX_ACCOUNTS = 10  # in its summary
 TAB = "contracts"
-RIGHT_ALIGNED = ("Connections", "Value", "Start", "End", "Ordered", "Requested date", "Delivered")
+RISK_TITLES = {"RAG": "Overall risk: red, amber or green", "BR": "Business risk", "CR": "Contract risk"}
+RIGHT_ALIGNED = ("Balance", "Connections", "Value", "Start", "End", "Ordered", "Requested date", "Delivered")
 
 
-def columns_of(*labels: str) -> list[dict[str, Any]]:
-    return [{"label": label, "align": "right" if label in RIGHT_ALIGNED else "left"} for label in labels]
+def columns_of(*labels: str, titles: Mapping[str, str] = {}) -> list[dict[str, Any]]:
+    """The columns of a table; `titles` are what short labels stand for."""
+    return [
+        {"label": label, "align": "right" if label in RIGHT_ALIGNED else "left", "title": titles.get(label)}
+        for label in labels
+    ]
 
 
 def list_newest(model: Any, *where: Any, load: Sequence[Any] = ()) -> list[Any]:
@@ -77,26 +84,37 @@ def format_limit_note(tallies_by_status: TalliesByStatus) -> str:
 def build_contracts_table(row: Customer, actor: Actor) -> dict[str, Any]:
     condition = Contract.customer_id == row.id
     tallies_by_status = count_by_status(Contract, condition)
-    contracts = list_newest(
-        Contract, condition, load=(joinedload(Contract.invoice_profile), joinedload(Contract.account))
+    contracts = list_newest(Contract, condition, load=(joinedload(Contract.invoice_profile),))
+    labels = (
+        "Name",
+        "RAG",
+        "BR",
+        "CR",
+        "Value",
+        "Status",
+        "Supplier",
+        "Connections",
+        "Start",
+        "End",
+        "Invoice profile",
     )
-    labels = ("Number", "Name", "Status", "Risk", "Connections", "Value", "Start", "End", "Invoice profile", "Account")
     return {
         "title": "Contracts",
         "text": (describe_tallies(tallies_by_status) or "") + format_limit_note(tallies_by_status) or None,
-        "columns": columns_of(*labels),
+        "columns": columns_of(*labels, titles=RISK_TITLES),
         "rows": [
             [
-                number_link(each, "contracts"),
-                each.name,
-                status_chip(each),
+                {"text": each.name, "url": path_to("contracts.details_view", each.id), "sub": each.number},
                 overall_risk_chip(each),
-                f"{each.connections:,}",
+                risk_chip(each.business_risk),
+                risk_chip(each.contract_risk),
                 value_cell(each),
+                status_chip(each),
+                each.supplier,
+                f"{each.connections:,}",
                 format_date(each.start_date),
                 format_date(each.end_date) or None,
                 profile_cell(each.invoice_profile),
-                each.account.number,
             ]
             for each in contracts
         ],
@@ -212,6 +230,29 @@ def build_accounts_block(row: Customer, contracts_by_account: dict[int, Contract
     if len(ordered) > MAX_ACCOUNTS:
         block |= {"text": f"Showing {MAX_ACCOUNTS} of {len(ordered):,} accounts.", "url": _tab_url(row)}
     return block
+
+
+def build_accounts_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+    """All its accounts, with the contract that each was made with."""
+    contracts_by_account = load_accounts(row)
+    labels = ("Number", "Account type", "Purpose", "Business entity", "Contract", "Balance")
+    return {
+        "title": "Accounts",
+        "columns": columns_of(*labels),
+        "rows": [
+            [
+                {"text": each.number, "sub": "Main account" if each.is_main else None},
+                each.type.name if each.type else None,
+                each.purpose,
+                each.business_entity.name if each.business_entity else None,
+                contract_link(contracts_by_account.get(each.id)),
+                format_amount(each.balance),
+            ]
+            for each in load_relations(row.accounts)
+        ],
+        "more_url": f"{edit_url}#accounts" if edit_url else None,
+        "more_label": "Add or edit accounts",
+    }
 
 
 def _account_item(account: Account, contract: Contract | None) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired, Optional
 
 from customerhub.contracts import orders, transitions
@@ -13,9 +13,9 @@ from customerhub.core.spreadsheets import CellKind
 from models import Contract, Customer, CustomerOrder
 from models.enums import OrderStatus
 from views.cells.contracts import LOAD_CUSTOMER, contract_link, number_link, requested_date_cell, status_chip
+from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
 from views.contracts.customer_owned import (
-    CUSTOMER_FIELD,
     CustomerOwnedField,
     CustomerOwnedSource,
     CustomerOwnedView,
@@ -24,6 +24,7 @@ from views.contracts.customer_owned import (
 )
 from views.contracts.transitions import reason_field, transition_operation
 from views.framework.columns import Column
+from views.framework.date_field import DateField
 from views.framework.edit_page import DetailsPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
@@ -137,6 +138,9 @@ class OrderView(CustomerOwnedView):
         for transition in transitions.ORDER_STATUSES.choices
     )
     save = staticmethod(orders.save_order)
+    bulk_edit_refusal = staticmethod(lambda row, _actor: orders.edit_refusal_reason(row))
+    own_fields = ("description", "number")
+    fixed_fields = (CUSTOMER_FIELD, "contract_id")  # of one customer
 
     def default_values(self, customer: Customer | None) -> dict[str, Any]:
         """Of a link from a contract, that contract."""

@@ -13,6 +13,15 @@ from customerhub.core.state_machine import Transition
 from views.framework.forms import clean_input
 from views.framework.operation import Operation, refusal_reason
 
+PAST_TENSES = {
+    "passive": "made passive",
+    "live": "made live again",
+    "end": "ended",
+    "start": "started",
+    "deliver": "delivered",
+    "cancel": "cancelled",
+}
+
 
 def reason_field(label: str) -> TextAreaField:
     """What somebody may say of a transition."""
@@ -43,6 +52,7 @@ def transition_operation(
     return Operation(
         name=transition.name,
         label=transition.label or transition.name,
+        past_tense=PAST_TENSES[transition.name],
         permission=Permission.CONTRACTS_EDIT,
         run=run,
         run_many=run_many if many_action is not None else None,

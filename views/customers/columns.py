@@ -11,8 +11,11 @@ from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
 from models import (
     Account,
     Address,
+    CallMarkup,
     CatalogItem,
     ComplianceDocument,
+    Contact,
+    Contract,
     Customer,
     CustomerGroup,
     CustomerStatus,
@@ -24,8 +27,8 @@ from models import (
     customer_department,
     customer_invoice_type,
 )
-from models.enums import AddressKind, BillingCycle, CustomerKind, Risk, Stage
-from views.cells.customers import customer_link
+from models.enums import AddressKind, BillingCycle, CallClass, CustomerKind, Risk, Stage
+from views.cells.customers import customer_link, describe_call_markups
 from views.framework.chips import risk_chip, stage_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
@@ -50,6 +53,11 @@ def _select_mailing_address(part: Any) -> Any:
 
 def _find_mailing_address(customer: Customer) -> str | None:
     return next((str(each) for each in customer.addresses if each.kind is AddressKind.MAILING), None)
+
+
+def _select_call_markup(call_class: CallClass) -> Any:
+    is_of_class = (CallMarkup.customer_id == Customer.id) & (CallMarkup.call_class == call_class)
+    return select(CallMarkup.percent).where(is_of_class).correlate(Customer).scalar_subquery()
 
 
 NOT_LISTED = ("id", "organisation_id", "version", "correspondence_modes")
@@ -195,6 +203,22 @@ _DECLARED_COLUMNS = (
             render=lambda *parts: ", ".join(filter(None, parts)),
         ),
     ),
+    Column(
+        "call_markups",
+        "Markups per call class",
+        lambda row: describe_call_markups(row.call_markups),
+        sort=_select_call_markup(CallClass.INBOUND),
+        default_visible=False,
+        load_options=(selectinload(Customer.call_markups),),
+        export=Exported(
+            *(_select_call_markup(each) for each in CallClass),
+            render=lambda *percents: describe_call_markups(
+                CallMarkup(call_class=each, percent=percent)
+                for each, percent in zip(CallClass, percents, strict=True)
+                if percent is not None
+            ),
+        ),
+    ),
 )
 # Fields that lists call otherwise than the form does.
 FIELD_LABELS = {
@@ -218,6 +242,11 @@ def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkF
     """A filter by rows of `target` that the link table of `column` has for a customer."""
     row_key = column.table.c.customer_id
     return LinkFilter(name, label, column, "select", source=Source(target), row_key=row_key, model=Customer)
+
+
+def _build_part_filter(name: str, label: str, column: Any, part: Any) -> Filter:
+    """A filter by a text of the rows of `part` that belong to a customer."""
+    return Filter(name, label, column, nullable=False, owner=part.customer_id, model=Customer)
 
 
 _DECLARED_FILTERS = (
@@ -268,7 +297,30 @@ _DECLARED_FILTERS = (
         owner=ComplianceDocument.customer_id,
         model=Customer,
     ),
+    Filter(
+        "account_type",
+        "Account type",
+        Account.type_id,
+        "select",
+        source=Source(CatalogItem, CHOICE_RULES["type_id"]),
+        nullable=False,
+        owner=Account.customer_id,
+        model=Customer,
+    ),
+    Filter(
+        "call_class",
+        "Markups per call class",
+        CallMarkup.call_class,
+        "select",
+        members=CallClass,
+        nullable=False,
+        owner=CallMarkup.customer_id,
+        model=Customer,
+    ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
+    _build_part_filter("any_account_number", "Number of any account", Account.number, Account),
+    _build_part_filter("contract_number", "Contract number", Contract.number, Contract),
+    _build_part_filter("contact_person", "Contact person", Contact.name, Contact),
     _build_link_filter("departments", "Departments", customer_department.c.department_id, Department),
     _build_link_filter("invoice_types", "Invoice types", customer_invoice_type.c.invoice_type_id, InvoiceType),
 )

@@ -12,23 +12,24 @@ from werkzeug.exceptions import NotFound
 from customerhub.core.permissions import Permission
 from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
-from customerhub.customers.default_values import list_value_sets, load_values
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.merging import find_survivor_id
-from customerhub.customers.records import save_customer_with_outcome
+from customerhub.customers.records import check_customer, save_customer_with_outcome
+from customerhub.customers.saving_many import TOGETHER
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
-from models import CatalogItem, Customer, CustomerStatus, Department, Organisation
+from models import CatalogItem, Customer, CustomerStatus, Department, InvoiceProfile, Organisation
 from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
-from views.approvals.operations import STAGE_OPERATIONS
-from views.cells.customers import build_missing_setup_banners
+from views.approvals.stage_operations import STAGE_OPERATIONS
+from views.cells.customers import build_missing_setup_banners, find_usual_status_id
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
-from views.customers import record
+from views.customers import record, record_tabs
 from views.customers.columns import COLUMNS, FILTERS
+from views.customers.default_values import DefaultValuesMixin
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
 from views.customers.operations import ASSIGN
@@ -38,6 +39,7 @@ from views.customers.reviews import RECORD
 from views.customers.save_outcome import describe_outcome
 from views.framework import formatting
 from views.framework.choices import Source
+from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.forms import format_value
 from views.framework.list_page import COUNT_LIMIT, ListArgs
@@ -73,7 +75,9 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 )
 
 
-class CustomerView(DuplicateWarningMixin, HubModelView):
+@extend_screen(Customer, columns=add_columns, filters=add_filters, tabs=form.add_custom_tabs)
+@extend_screen(InvoiceProfile, inlines=form.add_profile_fields)
+class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     noun = "customer"
     title = "Customers"
     empty_text = "Add your first customer or import a spreadsheet."
@@ -99,6 +103,11 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     edit_permission = Permission.CUSTOMERS_EDIT
     record_tabs = form.RECORD_TABS
     save = staticmethod(save_customer_with_outcome)
+    has_bulk_edit = True
+    own_fields = form.OWN_FIELDS
+    further_fields = form.FURTHER_OWN_FIELDS
+    check = staticmethod(check_customer)
+    together = TOGETHER
 
     def search_condition(self, search: str) -> Any:
         return build_search_condition(search)
@@ -122,6 +131,10 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         if self.actor.has_permission(Permission.CUSTOMERS_IMPORT):
             actions.insert(1, {"label": "Import from Excel", "url": url_for("imports.upload"), "icon": "upload"})
         return actions
+
+    def list_search_links(self, args: ListArgs) -> list[tuple[str, str]]:
+        quick_search = url_for("quick_search.index")
+        return [("Modify search", quick_search + args.query_string()), ("New search", quick_search)]
 
     def get_one(self, id: Any, load_options: Sequence[Any] = ()) -> Any:
         """The customer; one that was merged away leads to the one that took its place."""
@@ -156,7 +169,7 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
     def available_view(self) -> Any:
         """As of every list; merging is of two."""
         entries = super().available_view()
-        if len(set(request.args.getlist("id"))) <= 2:
+        if "all" not in request.args and len(set(request.args.getlist("id"))) <= 2:
             return entries
         refusal = {"count": 0, "reason": TWO_REQUIRED_TEXT}
         return [entry | refusal if entry["name"] == MERGE.name else entry for entry in entries]
@@ -206,14 +219,14 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
             for source, noun, screen, more in REQUIRED_SETUP
             if not any(active for _, _, active in source.list_choices())
         ]
-        if find_default_status(self.actor.organisation_id) is None and "status" not in dict(missing):
+        if find_usual_status_id() is None and "status" not in dict(missing):
             missing.append(("status with billing", url_for("statuses.create_view")))
         return missing
 
     def initial_values(self) -> dict[str, Any]:
-        return self._default_field_values() | self._chosen_default_values()
+        return self.default_field_values() | self.chosen_default_values()
 
-    def _default_field_values(self) -> dict[str, Any]:
+    def default_field_values(self) -> dict[str, Any]:
         defaults = {"start_date": formatting.get_today(), "existing_relationship": False, "portal_access": True}
         status = find_default_status(self.actor.organisation_id)  # where there is none, a banner says so
         return defaults | ({"status_id": status.id} if status else {})
@@ -231,42 +244,8 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
         page.live["portal"] = self._portal_plan(bound_form, row)
         if row is not None:
             page.tab_tables["contracts"] = [contracts_tab.build_contracts_table(row, self.actor)]
-        else:
-            default_sets = list_value_sets(actor=self.actor)
-            page.load_default = {
-                "url": url_for("customers.create_view"),
-                "fill_url": url_for("customers.default_values"),
-                "choices": [(s.id, s.name) for s in default_sets],
-            }
+        self.offer_default_values(page)
         return page
-
-    @expose("/default-values/")
-    def default_values(self) -> Any:
-        """What a set of default values puts into the form of a new customer: {field: {value, text, usual}}.
-
-        `usual` is what the field of an empty form holds.
-        """
-        if not self.can_create:
-            abort(404)
-        values = self._chosen_default_values()
-        bound_form, default_form = (
-            self._create_form_class(None, data=each) for each in (values, self._default_field_values())
-        )
-        return jsonify(
-            {
-                name: {
-                    "value": format_value(bound_form[name].data),
-                    "text": getattr(bound_form[name], "current_text", ""),
-                    "usual": format_value(default_form[name].data),
-                }
-                for name in values
-                if name in bound_form
-            }
-        )
-
-    def _chosen_default_values(self) -> dict[str, Any]:
-        set_id = parse_id(request.args.get("defaults", ""))
-        return {} if set_id is None else load_values(set_id, actor=self.actor)
 
     def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
         return describe_outcome(outcome)
@@ -310,11 +289,15 @@ class CustomerView(DuplicateWarningMixin, HubModelView):
 
     # --- Record --------------------------------------------------------------------------------------------
 
+    def find_edit_url(self, row: Customer) -> str | None:
+        """The address of the form, for who may edit."""
+        return url_for("customers.edit_view", id=row.id) if self.can_edit else None
+
     def load_facts(self, row: Customer) -> RecordFacts:
         return load_facts(row)
 
     def details_tabs(self, page: DetailsPage, row: Customer, active: str) -> list[dict[str, Any]]:
-        return record.build_tabs(row, active, page.facts, self.actor)
+        return record_tabs.build_tabs(row, active, page.facts, self.actor)
 
     def fill_header(self, page: DetailsPage, row: Customer) -> None:
         record.fill_header(page, row)

@@ -23,7 +23,7 @@ class DuplicateWarningMixin(EditMixin):
         self, form: Form, row: Any, page: EditPage, duplicate: form_tokens.DuplicateSubmission | None
     ) -> Response | None:
         confirmed_ids = _confirmed_ids()
-        page.hidden_fields = [(CONFIRMED_FIELD, key) for key in sorted(confirmed_ids)]
+        page.hidden_fields += [(CONFIRMED_FIELD, key) for key in sorted(confirmed_ids)]
         values = {
             name: form[name].data for name in COMPARED_FIELDS if row.id is None or getattr(row, name) != form[name].data
         }

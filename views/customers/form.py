@@ -1,20 +1,25 @@
 """The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from flask import url_for
 from sqlalchemy import select
 
-from customerhub.core.dates import parse_date
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
+from customerhub.custom_fields.definitions import FieldDefinition
+from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers import rules
 from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
 from customerhub.customers.statuses import list_choosable_behaviours
 from models import (
+    Account,
     Address,
     BillingLine,
+    CallMarkup,
     Commodity,
     ComplianceDocument,
     Contact,
@@ -24,13 +29,16 @@ from models import (
     LegalEntity,
 )
 from models.base import db
-from models.enums import AddressKind, DateFormat
+from models.enums import AddressKind
 from views.cells.customers import build_missing_setup_banners
 from views.framework.choices import Source
+from views.framework.date_field import read_date
 from views.framework.edit_page import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
 from views.http.actor import current_actor
+
+Tab = tuple[str, str, Sequence[str]]
 
 MAIN = (
     "region_id",
@@ -84,6 +92,7 @@ BILLING = (
     "subscription_type_id",
     "number_of_users",
     "default_tariff_id",
+    "call_markups",
     "markup",
     "annual_increase_profile",
     "annual_increase_percent",
@@ -98,18 +107,45 @@ TABS = (
     ("review", "Review", REVIEW),
     ("compliance", "Compliance", ("compliance_documents",)),
     ("billing", "Billing", BILLING),
+    ("accounts", "Accounts", ("accounts",)),
     ("people", "Account team", PEOPLE),
     ("marketing", "Marketing", MARKETING),
     ("contacts", "Contacts", ("contacts",)),
-    ("addresses", "Addresses", ("addresses", "correspondence_modes", "legal_entities")),
+    ("addresses", "Addresses", ("addresses", "correspondence_name", "correspondence_modes", "legal_entities")),
     ("portal", "Portal", ("portal_access",)),
     ("profiles", "Invoice profiles", ("invoice_profiles",)),
 )
+# What belongs to one customer: a bulk edit asks for it for each, the last of them though no form has them.
+OWN_FIELDS = (
+    "name",
+    "reference",
+    "account_number",
+    "identity_number",
+    "registration_number",
+    "vat_number",
+)
+FURTHER_OWN_FIELDS = ("credit_reference", "billing_reference", "estimated_monthly_revenue")
+
+
+def add_custom_tabs(declared: Sequence[Tab], _model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Tab]:
+    """`declared` with each custom field behind the others of its tab; those without one have a tab of their own."""
+    names_by_tab: dict[str, list[str]] = {}
+    tab_names = {name for name, _, _ in declared}
+    for each in fields:
+        names_by_tab.setdefault(each.tab if each.tab in tab_names else MORE_TAB[0], []).append(each.name)
+    tabs = [(name, label, (*names, *names_by_tab.get(name, ()))) for name, label, names in declared]
+    if MORE_TAB[0] in names_by_tab:
+        place = [name for name, _, _ in declared].index("marketing") + 1
+        tabs.insert(place, (*MORE_TAB, tuple(names_by_tab[MORE_TAB[0]])))
+    return tabs
+
+
 # Where the record shows what these hold; the overview has the rest.
 RECORD_TABS = {
     "review": "reviews",
     "compliance": "compliance",
     "billing": "billing-lines",
+    "accounts": "accounts",
     "portal": "portal",
     "profiles": "profiles",
     "contracts": "contracts",
@@ -167,6 +203,23 @@ INLINES = (
         folded=("active_from", "active_to"),
         folded_label="Dates",
     ),
+    Inline(
+        "call_markups",
+        CallMarkup,
+        ("call_class", "percent"),
+        label="Markups per call class",
+        add_label="+ Add markup",
+        differs="call_class",
+    ),
+    Inline(
+        "accounts",
+        Account,
+        ("number", "type_id", "purpose", "business_entity_id"),
+        label="Accounts",
+        add_label="+ Add account",
+        optional=("number",),
+        kept_text=lambda account: "Main account" if account.is_main else "",
+    ),
     Inline("contacts", Contact, ("name", "role", "email", "phone"), label="Contacts", add_label="+ Add contact"),
     Inline(
         "addresses",
@@ -192,6 +245,18 @@ INLINES = (
     ),
 )
 
+
+def add_profile_fields(declared: Sequence[Inline], model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Inline]:
+    """`declared` with the custom fields of invoice profiles in the rows of these, shown on demand."""
+    names = tuple(each.name for each in fields)
+    return tuple(
+        replace(inline, fields=(*inline.fields, *names), folded=(*inline.folded, *names))
+        if inline.model is model
+        else inline
+        for inline in declared
+    )
+
+
 FIELD_ARGS: dict[str, dict[str, Any]] = {
     "region_id": {"marked_required": True},
     "departments": {"marked_required": True},
@@ -210,6 +275,7 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "year_end_month": {"blank": "Month"},
     "year_end_day": {"blank": "Day", "render_kw": {"data-days-of": "year_end_month"}},
     "automatic_report": {"description": "Attach the performance report to the reminder"},
+    "markup": {"description": "On calls without a rate and without a markup of their class"},
     "annual_increase_profile": {"description": "For reports only; prices are not changed"},
     "annual_increase_percent": {"render_kw": {"data-show-when": "annual_increase_profile=fixed"}},
     "annual_increase_date": {"render_kw": {"data-show-when": "annual_increase_profile=CPI|RPI|fixed"}},
@@ -259,7 +325,7 @@ def offer_statuses(form: Any, row: Customer) -> None:
 def list_review_dates(start: str, frequency: str) -> list[str]:
     """The next review dates in words, or what is missing to calculate them."""
     try:
-        first, months = parse_date(start, DateFormat.ISO), rules.clean_frequency(frequency)
+        first, months = read_date(start), rules.clean_frequency(frequency)
     except Invalid:
         return []
     if first is None or months is None:

@@ -1,6 +1,6 @@
 """The preview or result of each row of an import."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -8,7 +8,8 @@ from flask import url_for
 from sqlalchemy import select
 
 from customerhub.core.xlsx.sheet import BadCell, format_cell
-from customerhub.customers.importing.columns import COLUMNS, CellType
+from customerhub.customers.importing.columns import CellType
+from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.stored_cells import restore_cell
 from models import CustomerImport, ImportRow
 from models.enums import RowOutcome, TransferState
@@ -32,7 +33,6 @@ STATE_TEXTS = {
 }
 INVITATION_NOTE = "Saving creates a portal user for each new customer and emails them a link to choose a password."
 OWN_COLUMNS = ("name", "reference")  # of the page's table too
-DATE_COLUMNS = {column.header for column in COLUMNS if column.cell_type is CellType.DATE}
 
 
 def build_page(imported: CustomerImport, request_args: Mapping[str, str], import_url: str) -> dict[str, Any]:
@@ -104,7 +104,11 @@ def _rows(imported: CustomerImport, outcome: str) -> tuple[list[dict[str, Any]],
         query = query.where(ImportRow.outcome == RowOutcome(outcome))
     found_rows, pager = paginate(query.order_by(ImportRow.row_number), PAGE_SIZE)
     is_reverted = imported.state is S.REVERTED
-    rows = [_row(row, is_reverted and row.outcome is RowOutcome.NEW and not row.errors) for row in found_rows]
+    columns = load_columns(imported.organisation_id).columns
+    date_headers = {column.header for column in columns if column.cell_type is CellType.DATE}
+    rows = [
+        _row(row, is_reverted and row.outcome is RowOutcome.NEW and not row.errors, date_headers) for row in found_rows
+    ]
     return rows, pager
 
 
@@ -115,7 +119,7 @@ def _error_details(error: dict[str, str], cells: dict[str, Any]) -> tuple[str, s
     return error["column"], error["reason"], None if str(cell_text) in error["reason"] else cell_text
 
 
-def _row(row: ImportRow, is_deleted: bool) -> dict[str, Any]:
+def _row(row: ImportRow, is_deleted: bool, date_headers: Collection[str]) -> dict[str, Any]:
     label, tone = OUTCOMES[row.outcome]
     cells = row.cells or {}
     return {
@@ -127,16 +131,18 @@ def _row(row: ImportRow, is_deleted: bool) -> dict[str, Any]:
         "errors": [_error_details(error, cells) for error in row.errors or []],
         "is_new": row.outcome is RowOutcome.NEW,
         "changes": [
-            (header, *(_format_value(header, value) for value in pair))
+            (header, *(_format_value(value, is_date=header in date_headers) for value in pair))
             for header, pair in (row.changes or {}).items()
             if row.outcome is not RowOutcome.NEW or header not in OWN_COLUMNS
         ],
     }
 
 
-def _format_value(header: str, value: Any) -> Any:
+def _format_value(value: Any, *, is_date: bool) -> Any:
     """A value as it would be saved, as people read it."""
-    return format_date(date.fromisoformat(value)) if header in DATE_COLUMNS and value else value
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return format_date(date.fromisoformat(value)) if is_date and value else value
 
 
 def _buttons(imported: CustomerImport) -> dict[str, Any]:

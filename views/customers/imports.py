@@ -16,7 +16,7 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind
 from customerhub.core.transaction import after_commit
 from customerhub.customers.importing import transitions
-from customerhub.customers.importing.columns import COLUMNS
+from customerhub.customers.importing.custom_columns import load_columns
 from jobs import imports
 from jobs.queue import BULK, try_enqueue
 from models import CustomerImport
@@ -184,7 +184,7 @@ class ImportView(HubModelView):
                         column.explanation,
                         column.format_example(date_format),
                     ]
-                    for column in COLUMNS
+                    for column in load_columns(self.actor.organisation_id).columns
                 ],
             },
             "cancel_url": url_for("imports.index_view"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import url_for
 from sqlalchemy import ColumnElement
-from wtforms import Form, SelectChoice, SelectField, ValidationError
+from wtforms import Form, RadioField, SelectChoice, ValidationError
 
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, select_visible
@@ -29,7 +29,7 @@ from views.framework.operation import Operation
 from views.framework.row_fields import LookupField
 from views.http.actor import current_actor
 
-FIRST, SECOND, KEEP = "first", "second", ""
+FIRST, SECOND = "first", "second"
 TWO_REQUIRED_TEXT = "Select two customers: one to keep and one to merge into it"
 # What a customer is linked to through tables of pairs.
 PAIR_TABLE_NOUNS = {"customer_department": "department", "customer_invoice_type": "invoice type"}
@@ -76,36 +76,42 @@ class OtherCustomerForm(Form):
     other_id = OtherCustomerField("Merge with", [RequiredMarker()], source=Source(Customer), lookup="merge.other_id")
 
 
+class SideField(RadioField):
+    """One of the two sides; None where a form says nothing, which then is that of the record to keep."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = next(iter(valuelist), "") or None
+
+    def pre_validate(self, form: Any) -> None:
+        if self.data is not None:
+            super().pre_validate(form)
+
+
 def _build_form(rows: Sequence[Any], _actor: Actor) -> type[Form]:
     """Which one stays, and for each field in which they differ whose value."""
     if len(rows) != 2:
         return Form
     first, second = rows
     fields: dict[str, Any] = {
-        "survivor": SelectField(
+        "survivor": SideField(
             "Record to keep",
             choices=[SelectChoice(FIRST, _describe_customer(first)), SelectChoice(SECOND, _describe_customer(second))],
-            description="It keeps its number, status and stage, and its values unless chosen otherwise below. "
+            default=FIRST,
+            description="It keeps its number, status and stage, and the values chosen below. "
             "Links to the other record lead to it.",
-            render_kw={"data-wide": "1"},
         )
     }
     for name in list_differing_fields(first, second):
-        values = [_field_text(row, name) for row in rows]
-        options = ((KEEP, "Keep"), (FIRST, values[0]), (SECOND, values[1]))
-        choices = [SelectChoice(*each) for each in options]
-        fields[f"field_{name}"] = SelectField(
+        choices = [SelectChoice(side, _field_text(row, name)) for side, row in zip((FIRST, SECOND), rows, strict=True)]
+        fields[f"field_{name}"] = SideField(
             label_for(Customer, name), choices=choices, default=_default_side(rows, name)
         )
     return type("MergeForm", (Form,), fields)
 
 
 def _default_side(rows: Sequence[Any], name: str) -> str:
-    """Where only one of the two has a value, it is that."""
-    has_values = [getattr(row, name) not in (None, "", []) for row in rows]
-    if all(has_values) or not any(has_values):
-        return KEEP
-    return FIRST if has_values[0] else SECOND
+    """Where only one of the two has a value, it is that; else that of the record to keep."""
+    return FIRST if getattr(rows[0], name) not in (None, "", []) else SECOND
 
 
 def _field_text(row: Any, name: str) -> str:
@@ -120,11 +126,12 @@ def _order_by_survivor(rows: Sequence[Any], survivor: str | None) -> tuple[Any, 
     return (rows[1], rows[0]) if survivor == SECOND else (rows[0], rows[1])
 
 
-def _merge(rows: Sequence[Any], *, actor: Actor, survivor: str = FIRST, **chosen_sides: str) -> None:
+def _merge(rows: Sequence[Any], *, actor: Actor, survivor: str | None = FIRST, **chosen_sides: str | None) -> None:
     if len(rows) != 2:
         raise Invalid(TWO_REQUIRED_TEXT)
+    survivor = survivor or FIRST
     kept_customer, merged_customer = _order_by_survivor(rows, survivor)
-    taken_fields = [name.removeprefix("field_") for name, side in chosen_sides.items() if side not in (KEEP, survivor)]
+    taken_fields = [name.removeprefix("field_") for name, side in chosen_sides.items() if side not in (None, survivor)]
     merge_customers(kept_customer, merged_customer, fields_from_other=taken_fields, actor=actor)
 
 
@@ -135,7 +142,7 @@ def _list_refusal_reasons(rows: Sequence[Any], _actor: Actor) -> dict[int, str]:
 
 
 def _preview(rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list[dict[str, Any]]:
-    """What moves, and what the record that stays will hold."""
+    """What moves to the record that stays."""
     if len(rows) != 2:
         return []
     survivor = values.get("survivor") or FIRST
@@ -144,25 +151,12 @@ def _preview(rows: Sequence[Any], values: dict[str, Any], _actor: Actor) -> list
         [capitalize_first(PAIR_TABLE_NOUNS.get(table) or noun_of(table)), str(count)]
         for table, count in count_rows_to_move(merged_customer)
     ]
-    value_rows = []
-    for name in list_differing_fields(kept_customer, merged_customer):
-        side = values.get(f"field_{name}") or survivor
-        kept_side, discarded_side = (
-            (kept_customer, merged_customer) if side == survivor else (merged_customer, kept_customer)
-        )
-        value_rows.append([label_for(Customer, name), _field_text(kept_side, name), _field_text(discarded_side, name)])
     return [
         {
             "title": f"Records to be moved from {merged_customer.name} to {kept_customer.name}",
             "columns": [{"label": "Records"}, {"label": "Count", "align": "right"}],
             "rows": moved_rows,
             "empty": "No linked records.",
-        },
-        {
-            "title": "Resulting values",
-            "columns": [{"label": "Field"}, {"label": "Kept"}, {"label": "Discarded"}],
-            "rows": value_rows,
-            "empty": "No differences.",
         },
     ]
 
@@ -175,6 +169,7 @@ MERGE = Operation(
     run=_merge,
     unavailable_reasons=_list_refusal_reasons,
     form=_build_form,
+    form_template="customers/merge_form.html",
     preview=_preview,
     all_or_none=True,
     explanation="Merges two customers. All linked records are moved to the customer to keep; issued documents do not "

@@ -13,7 +13,6 @@ from models import User
 from models.base import db
 from views.framework.choices import Source
 from views.framework.operation import Operation
-from views.framework.operation_forms import begin_with_shared
 from views.framework.row_fields import ExplicitRowField
 
 
@@ -37,7 +36,6 @@ ASSIGN = Operation(
     run=lambda customer, **values: raise_refusal(_assign_managers([customer], **values)),
     run_many=_assign_managers,
     form=_build_assign_form,
-    initial_values=begin_with_shared(manager_id="account_manager_id"),
     explanation="Assigns the selected person. The previous account manager is kept in the history.",
     icon="user",
 )

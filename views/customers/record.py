@@ -1,35 +1,33 @@
 """The record of a customer: header, details in sections, and the summary beside them."""
 
 from calendar import month_name
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from flask import url_for
 
-from customerhub.core.permissions import Actor, Permission
+from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
     Alert,
-    ApprovalTask,
-    BillingLine,
-    ComplianceDocument,
     Customer,
-    InvoiceProfile,
     MergedCustomer,
     User,
 )
 from models.base import db
 from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
+from views.cells.customers import describe_call_markups
 from views.contracts import customer_tab as contracts_tab
-from views.customers import reviews
 from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
 from views.customers.record_facts import RecordFacts
+from views.customers.record_tabs import TAB_FILLERS, expiry_chip
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
+from views.framework.custom_values import list_fields
 from views.framework.display import display_value, label_for, table_of
-from views.framework.eager_loading import load_relations
 from views.framework.edit_page import DetailsPage
 from views.framework.formatting import (
     current_formats,
@@ -40,9 +38,6 @@ from views.framework.formatting import (
     get_today,
 )
 from views.framework.labels import member_label
-from views.framework.uploads import file_link as file_told
-from views.notifications import customer_tab as messages_tab
-from views.users import customer_tab as portal_tab
 
 IDENTITY_FIELDS = (
     *(name for name in IDENTITY if name not in ("website", "account_number")),
@@ -62,66 +57,22 @@ COMBINED_LABELS = {
     "bill_length_mailed": "Invoice detail",
     "annual_increase_profile": "Annual increase",
 }
-CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_modes")
-
-
-def build_tabs(row: Customer, active: str, facts: RecordFacts, actor: Actor) -> list[dict[str, Any]]:
-    """The tabs of the record, with how much is behind each."""
-    counts = facts.counts
-    tab_entries = [
-        ("", "Overview", None),
-        ("contracts", "Contracts", facts.contract_count),
-        ("profiles", "Invoice profiles", counts[InvoiceProfile]),
-        ("billing-lines", "Billing lines", counts[BillingLine]),
-        ("compliance", "Compliance", counts[ComplianceDocument]),
-        ("reviews", "Reviews", None),
-        ("tasks", "Tasks", counts[ApprovalTask]),
-        ("portal", "Portal users", counts[User]),
-    ]
-    tab_entries.append(("messages", "Messages", None))
-    if actor.has_permission(Permission.HISTORY_VIEW):
-        tab_entries.append(("history", "History", None))
-    record_url = url_for("customers.details_view")
-    return [
-        {
-            "name": name,
-            "label": label,
-            "count": count,
-            "active": name == active,
-            "url": f"{record_url}?id={row.id}" + (f"&tab={name}" if name else ""),
-        }
-        for name, label, count in tab_entries
-    ]
+MORE_ANCHOR = f"#{MORE_TAB[0]}"
+CONTACT_FIELDS = ("email", "contact_number", "website", "correspondence_name", "correspondence_modes")
 
 
 def fill_tab(page: DetailsPage, row: Customer, tab: str, view: Any) -> None:
-    """The overview has sections and a summary, the other tabs their table."""
+    """The overview has sections and a summary, the other tabs what record_tabs.py puts there."""
+    fill = TAB_FILLERS.get(tab)
+    if fill is not None:
+        fill(page, row, view)
+        return
     inlines = {inline.name: inline for inline in INLINES}
-    edit_url = url_for("customers.edit_view", id=row.id) if view.can_edit else None
-    if tab == "contracts":
-        page.tables = contracts_tab.build_tables(row, view.actor)
-    elif tab == "profiles":
-        page.tables = [_profiles_table(row, edit_url)]
-    elif tab == "billing-lines":
-        page.tables = [
-            {**table_of(row, inlines["billing_lines"]), **_empty_state(edit_url, "billing", "No billing lines yet")}
-        ]
-    elif tab == "compliance":
-        page.tables = [_compliance_table(row, edit_url)]
-    elif tab == "reviews":
-        page.tables = reviews.build_tables(row, view.operation_url(reviews.RECORD.name, [row.id]))
-    elif tab == "messages":
-        page.tables = messages_tab.build_tables(row, view.actor)
-    elif tab == "tasks":
-        page.tables = [approvals_tab.build_tasks_table(row)]
-    elif tab == "portal":
-        portal_tab.fill_portal_tab(page, row, view.actor)
-    else:
-        _fill_overview(page, row, edit_url)
-        page.tables = [
-            table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities") if getattr(row, name)
-        ]
-        page.summary = _summary_blocks(row, page.facts)
+    _fill_overview(page, row, view.find_edit_url(row))
+    page.tables = [
+        table_of(row, inlines[name]) for name in ("contacts", "addresses", "legal_entities") if getattr(row, name)
+    ]
+    page.summary = _summary_blocks(row, page.facts)
 
 
 def fill_header(page: DetailsPage, row: Customer) -> None:
@@ -157,13 +108,24 @@ def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> No
         ("Account team", "#people", PEOPLE),
         ("Marketing", "#marketing", MARKETING),
     )
-    for title, anchor, names in groups:
+    for title, anchor, names in _add_custom_fields(groups):
         items = [
             (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name, page.facts))
             for name in names
             if name not in SECONDARY_FIELDS
         ]
         page.sections.append({"title": title, "items": items, "edit_url": f"{edit_url}{anchor}" if edit_url else None})
+
+
+def _add_custom_fields(groups: Sequence[tuple[str, str, Sequence[str]]]) -> list[tuple[str, str, Sequence[str]]]:
+    """`groups` with each custom field in the section of its tab; those of other tabs have a section of their own."""
+    anchors = {anchor for _, anchor, _ in groups}
+    names_by_anchor: dict[str, list[str]] = {}
+    for each in list_fields(Customer):
+        anchor = f"#{each.tab}" if f"#{each.tab}" in anchors else MORE_ANCHOR
+        names_by_anchor.setdefault(anchor, []).append(each.name)
+    more = [(MORE_TAB[1], MORE_ANCHOR, ())] if MORE_ANCHOR in names_by_anchor else []
+    return [(title, anchor, [*names, *names_by_anchor.get(anchor, ())]) for title, anchor, names in (*groups, *more)]
 
 
 def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
@@ -176,6 +138,8 @@ def _field_value(row: Customer, name: str, facts: RecordFacts) -> Any:
         return "Email: {}, download: {}, print: {}".format(*(length.value for length in lengths))
     if name == "annual_increase_profile":
         return _describe_annual_increase(row)
+    if name == "call_markups":
+        return describe_call_markups(row.call_markups)
     if name == "website" and row.website:
         return {"text": row.website, "url": row.website}
     if name == "promotional_emails" and row.promotional_set_at:
@@ -227,7 +191,7 @@ def _summary_blocks(row: Customer, facts: RecordFacts) -> list[dict[str, Any]]:
             {
                 "title": "Compliance",
                 "url": f"{url_for('customers.details_view')}?id={row.id}&tab=compliance",
-                "items": [(document.certificate, _expiry_chip(document)) for document in expiring] or None,
+                "items": [(document.certificate, expiry_chip(document)) for document in expiring] or None,
                 "empty": f"{len(row.compliance_documents)} valid, none expires within {EXPIRES_SOON_DAYS} days.",
             }
         )
@@ -249,62 +213,6 @@ def _review_block(row: Customer) -> dict[str, Any]:
 def _format_days_until(due: date) -> str:
     days = (due - get_today()).days
     return {0: "Today", 1: "Tomorrow"}.get(days, f"In {days} days")
-
-
-def _expiry_chip(document: ComplianceDocument) -> dict[str, Any]:
-    days_left = (document.expiry_date - get_today()).days
-    if days_left < 0:
-        return {"chip": f"expired {format_date(document.expiry_date)}", "tone": "red"}
-    if days_left <= EXPIRES_SOON_DAYS:
-        return {"chip": f"expires {format_date(document.expiry_date)}", "tone": "amber"}
-    return {"chip": f"valid to {format_date(document.expiry_date)}", "tone": "green"}
-
-
-def _empty_state(edit_url: str | None, tab: str, title: str) -> dict[str, Any]:
-    """An empty state that leads to the form's tab."""
-    action = {"label": "Edit customer", "url": f"{edit_url}#{tab}"} if edit_url else None
-    return {"empty": {"title": title, "text": "Add them on the customer's form.", "action": action}}
-
-
-def _file_cell(file_id: int | None) -> Any:
-    file_link = file_told(file_id) if file_id else None
-    return {"text": file_link["name"], "url": file_link["url"], "sub": file_link["size"]} if file_link else None
-
-
-def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
-    return {
-        "title": "Compliance documents",
-        "columns": [{"label": label} for label in ("Certificate", "Expires", "Reviewer", "Template", "File")],
-        "rows": [
-            [
-                document.certificate,
-                _expiry_chip(document),
-                document.reviewer_email,
-                document.template.name if document.template else None,
-                _file_cell(document.file_id),
-            ]
-            for document in load_relations(row.compliance_documents)
-        ],
-        **_empty_state(edit_url, "compliance", "No compliance documents yet"),
-    }
-
-
-def _profiles_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
-    tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
-    return {
-        "title": "Invoice profiles",
-        "columns": [{"label": label} for label in ("Name", "Email", "Status", "Client NDA")],
-        "rows": [
-            [
-                profile.name,
-                profile.email,
-                {"chip": profile.status.value, "tone": tones[profile.status.value]},
-                _file_cell(profile.nda_file_id),
-            ]
-            for profile in load_relations(row.invoice_profiles)
-        ],
-        **_empty_state(edit_url, "profiles", "No invoice profiles yet"),
-    }
 
 
 def build_peek(row: Customer) -> dict[str, Any]:

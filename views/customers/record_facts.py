@@ -23,14 +23,18 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub.customers.alerts import is_active_on
 from models import (
+    Account,
     Address,
     Alert,
     ApprovalTask,
+    Attachment,
     BillingLine,
+    CallMarkup,
     ComplianceDocument,
     Contact,
     Contract,
     Customer,
+    CustomerCase,
     CustomerOrder,
     InvoiceProfile,
     LegalEntity,
@@ -43,7 +47,20 @@ from models.keys import fold_text
 from views.contracts.customer_tab import TalliesByStatus
 from views.framework.formatting import get_today
 
-COUNTED = (InvoiceProfile, BillingLine, ComplianceDocument, User, ApprovalTask, Contact, Address, LegalEntity)
+COUNTED = (
+    Account,
+    InvoiceProfile,
+    BillingLine,
+    CallMarkup,
+    ComplianceDocument,
+    User,
+    ApprovalTask,
+    Contact,
+    Address,
+    LegalEntity,
+    Attachment,
+    CustomerCase,
+)
 STATUSES: dict[Any, Any] = {Contract: ContractStatus, CustomerOrder: OrderStatus}
 NAMED_LISTS = ("departments", "invoice_types")
 

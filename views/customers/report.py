@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from flask import url_for
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import Optional
 
 from customerhub.core.permissions import Actor, Permission
@@ -13,6 +13,7 @@ from customerhub.reports.performance_report import request_report
 from jobs import exports
 from jobs.queue import try_enqueue
 from models import Customer, ListExport
+from views.framework.date_field import DateField
 from views.framework.formatting import get_today
 from views.framework.forms import RequiredMarker
 from views.framework.operation import Operation
@@ -40,6 +41,7 @@ def _initial_values(_rows: Any, _actor: Actor) -> dict[str, Any]:
 REPORT = Operation(
     name="report",
     label="Create report",
+    past_tense="reported on",
     permission=Permission.CUSTOMERS_VIEW,
     run=_request_report,
     form=ReportForm,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from wtforms import DateField, Form, TextAreaField
+from wtforms import Form, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
 from customerhub.core.permissions import Actor, Permission
@@ -20,6 +20,7 @@ from models import Customer, Organisation, Review
 from models.base import db
 from models.enums import Risk
 from views.framework.chips import risk_chip
+from views.framework.date_field import DateField
 from views.framework.fields import ChoiceField
 from views.framework.formatting import format_date, get_today, local_date
 from views.framework.forms import clean_input

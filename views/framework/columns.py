@@ -1,8 +1,10 @@
 """The columns and filters of a list, as data, and the cells of their values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Select
 
 from views.framework.exported import Exported
 
@@ -17,8 +19,12 @@ class Column:
     writes what `export` says, or that text. `sort` is what it sorts by: a column or several. `default_visible` tells
     whether it is shown until somebody chooses otherwise. Where the list is narrow, what has `collapsed_format` is no
     column of its own: it stands under the first one, in these words, such as "{} a month"; `collapse_first` is what
-    folds where other columns still have room. What is `no_truncate` takes several lines rather than being cut, and on
-    a phone has them to itself.
+    folds where other columns still have room, and what has `collapse_below` folds only where the list itself has less
+    room than that, in pixels, of which the style sheet knows 1060 and 860. What is `no_truncate` takes several lines
+    rather than being cut, and on a phone has them to itself. `load_values` reads what the rows of a page show here and
+    keep elsewhere than in their columns, once for all columns that have the same. `find_keys` finds a page of a list
+    sorted by the column, by its query, offset, limit and whether it is descending, in less time than sorting all rows
+    takes.
     """
 
     name: str
@@ -32,7 +38,10 @@ class Column:
     export: Exported | None = None
     collapsed_format: str = ""
     collapse_first: bool = False
+    collapse_below: int = 0
     no_truncate: bool = False
+    load_values: Callable[[Sequence[Any]], object] | None = None
+    find_keys: Callable[[Select[Any], int, int, bool], list[int]] | None = None
 
     def get_export(self) -> Exported:
         """What an export writes for this column."""
@@ -44,9 +53,11 @@ class Column:
 
     @property
     def collapse_class(self) -> str:
-        """How the column gives way: early, later or, blank, not at all."""
+        """How the column gives way: early, later, below a width or, blank, not at all."""
         if not self.collapsed_format:
             return ""
+        if self.collapse_below:
+            return f"below-{self.collapse_below}"
         return "early" if self.collapse_first else "later"
 
     def collapsed_value(self, row: Any) -> Cell:

@@ -10,8 +10,10 @@ from sqlalchemy import JSON, Date, Enum, inspect
 
 from customerhub.core.money import format_unit_price
 from customerhub.core.references import noun_of as noun_of
+from customerhub.custom_fields.definitions import FieldDefinition
+from models.enums import CustomFieldKind
 from models.types import Percent, ScaledDecimal, UnitPrice, UtcDateTime
-from views.framework import chips, formatting
+from views.framework import chips, custom_values, formatting
 from views.framework.eager_loading import load_relations
 from views.framework.forms import MODELS_BY_TABLE, Inline
 from views.framework.labels import NUMBER_NAMES, capitalize_first, label_of, member_label
@@ -21,7 +23,12 @@ HIDDEN_COLUMNS = ("sha256", "storage_key")  # kept in the history, but of no use
 
 
 def label_for(model: type[Any], name: str) -> str:
-    """The label of a column or relation of `model`. A relation is called like the column that refers to the row."""
+    """The label of a column, a relation or a custom field of `model`. A relation is called like the column that refers
+    to the row.
+    """
+    definition = custom_values.find_field(model, name)
+    if definition is not None:
+        return definition.label
     mapper: Any = inspect(model)
     column = mapper.columns.get(f"{name}_id" if name in mapper.relationships else name)
     return label_of(name) if column is None else str(column.info.get("label") or label_of(column.name))
@@ -29,6 +36,9 @@ def label_for(model: type[Any], name: str) -> str:
 
 def display_value(row: Any, name: str) -> Any:
     """One field of a row as a cell."""
+    definition = custom_values.find_field(type(row), name)
+    if definition is not None:
+        return _display_custom_value(definition, getattr(row, name))
     mapper: Any = inspect(type(row))
     if name.endswith("_id") and name.removesuffix("_id") in mapper.relationships:
         related_row = getattr(row, name.removesuffix("_id"))
@@ -37,6 +47,13 @@ def display_value(row: Any, name: str) -> Any:
     if name in mapper.relationships or isinstance(value, list):
         return ", ".join(capitalize_first(item) if isinstance(item, str) else str(item) for item in value) or None
     return format_column_value(mapper.columns[name], value)
+
+
+def _display_custom_value(definition: FieldDefinition, value: Any) -> Any:
+    cell = custom_values.format_value(definition, value)
+    if value is None or definition.kind is not CustomFieldKind.AMOUNT:
+        return cell
+    return f"{cell} {formatting.current_formats().currency}"
 
 
 def format_column_value(column: Any, value: Any) -> Any:
@@ -95,15 +112,19 @@ def is_number(model: Any, name: str) -> bool:
 def changes_of(table: str, changes: dict[str, Sequence[Any]] | None) -> list[tuple[str, Any, Any]]:
     """(label, before, after) of every change of a row of `table` in the history."""
     model = MODELS_BY_TABLE.get(table)
-    columns: Any = inspect(model).columns if model is not None else {}
     return [
-        (
-            label_for(model, name) if model is not None else label_of(name),
-            *(format_past_value(columns.get(name), value) for value in pair[:2]),
-        )
+        (label_for(model, name) if model is not None else label_of(name), *_format_past_pair(model, name, pair))
         for name, pair in (changes or {}).items()
         if name not in HIDDEN_COLUMNS
     ]
+
+
+def _format_past_pair(model: Any, name: str, pair: Sequence[Any]) -> list[Any]:
+    definition = custom_values.find_field(model, name) if model is not None else None
+    if definition is not None:
+        return [custom_values.format_past_value(definition, value) for value in pair[:2]]
+    column = inspect(model).columns.get(name) if model is not None else None
+    return [format_past_value(column, value) for value in pair[:2]]
 
 
 def format_past_value(column: Any, stored_value: Any) -> Any:

@@ -15,6 +15,7 @@ from customerhub.core.permissions import Permission
 from models import StoredFile
 from models.base import db
 from views.framework import choices, edit_conflicts, timeline, uploads
+from views.framework.custom_form_fields import find_form_class, load_row_values
 from views.framework.display import display_value, label_for, table_of
 from views.framework.eager_loading import load_relations
 from views.framework.edit_conflicts import build_entered_table, list_entered_values
@@ -29,6 +30,7 @@ from views.framework.form_binding import (
 from views.framework.formatting import format_datetime
 from views.framework.operation_page import OperationMixin
 from views.framework.paging import Pager
+from views.framework.panel import Panel
 from views.framework.row_fields import LookupField
 from views.framework.screen import ViewResponse
 from views.http import form_tokens
@@ -67,7 +69,7 @@ class EditPage:
     more_submits: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     conflict: dict[str, Any] | None = None
-    load_default: dict[str, Any] | None = None
+    default_values: dict[str, Any] | None = None
     tables: list[dict[str, Any]] = field(default_factory=list)
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +77,7 @@ class EditPage:
     tab_tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     preview: Any = None
+    scripts: Sequence[str] = ()
 
 
 @dataclass
@@ -94,6 +97,8 @@ class DetailsPage:
     timeline: list[dict[str, Any]] | None = None
     frame: dict[str, str] | None = None
     preview: Any = None
+    panel: Panel | None = None
+    scripts: Sequence[str] = ()
     pager: Pager | None = None
     facts: Any = None
 
@@ -105,6 +110,17 @@ class EditMixin(OperationMixin):
     record_tabs: Mapping[str, str] = {}  # the tab of the record that shows what a tab of the form holds
 
     # --- Create and edit -----------------------------------------------------------------------------------
+
+    @property
+    def _create_form_class(self) -> type[Form]:
+        """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work."""
+        return find_form_class(self._declared_form_class, self.model, self.inlines)
+
+    @_create_form_class.setter
+    def _create_form_class(self, form_class: type[Form]) -> None:
+        self._declared_form_class = form_class
+
+    _edit_form_class = _create_form_class
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ViewResponse:
@@ -135,9 +151,10 @@ class EditMixin(OperationMixin):
             abort(403)
         for inline in self.inlines:
             load_relations(getattr(row, inline.name), StoredFile)
+        load_row_values(row, self.inlines)
         form = self._edit_form_class(submitted_data(self._form_classes()), obj=row)
         page = self._edit_page(form, row)
-        if request.method == "GET":
+        if request.method != "POST":
             form["original"].data = edit_conflicts.serialize_form(form)
         else:
             page.conflict = self._find_conflict(form, row)
@@ -346,7 +363,7 @@ class EditMixin(OperationMixin):
         actions = []
         if self.can_edit:
             url = url_for(f"{self.endpoint}.edit_view", id=row.id)
-            actions.append({"label": "Edit", "url": url, "icon": "edit", "primary": True})
+            actions.append({"label": "Edit", "url": url, "icon": "edit", "primary": True, "key": "edit"})
         for operation in self.available_operations(row):
             url = self.operation_url(operation.name, [row.id])
             actions.append({"label": operation.label, "url": url, "icon": operation.icon, "danger": operation.danger})

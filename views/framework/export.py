@@ -42,8 +42,8 @@ class ExportMixin(Screen):
         if not self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
             abort(403)
         args = self.parse_list_args(request.args)
-        columns = list_preferences.load_settings(current_user.id, self.endpoint).visible_columns(self.columns)
-        keys, filter_errors = self._row_ids(args, DIRECT_ROWS + 1)
+        columns = list_preferences.load_settings(self).visible_columns(self.columns)
+        keys, filter_errors = self.list_row_ids(args, DIRECT_ROWS + 1)
         list_page.flash_filter_errors(filter_errors)
         if len(keys) <= DIRECT_ROWS:
             return self._file_response(export_type, self._build_table(columns, keys))
@@ -97,8 +97,8 @@ class ExportMixin(Screen):
         use_formats(db.session.get_one(Organisation, actor.organisation_id))
         parameters = MultiDict(_parse_query(export.query["address"]))
         args = self.parse_list_args(parameters)
-        columns = list_preferences.ListSettings(export.query["columns"], []).visible_columns(self.columns)
-        keys, _ = self._row_ids(args, MAX_ROWS + 1)
+        columns = list_preferences.ListSettings(export.query["columns"]).visible_columns(self.columns)
+        keys, _ = self.list_row_ids(args, MAX_ROWS + 1)
         table = self._build_table(columns, keys[:MAX_ROWS])
         return replace(table, notice=CUT_TEXT.format(MAX_ROWS)) if len(keys) > MAX_ROWS else table
 
@@ -112,13 +112,6 @@ class ExportMixin(Screen):
             load_rows=ExportReader(self.base_query(), self.model, declared, options).read_rows,
             formats=current_formats().sheet_formats,
         )
-
-    def _row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:
-        """The keys of the rows of the list, in its order, and what is to be said of filters that do not fit."""
-        order = list_page.order_of(args, self.columns, self.default_order, self.model)
-        rows_query, filter_errors = self.filtered_query(args)
-        query = rows_query.with_only_columns(self.model.id, maintain_column_froms=True)
-        return list(db.session.scalars(query.order_by(*order).limit(limit))), filter_errors
 
 
 def _parse_query(address: str) -> list[tuple[str, str]]:

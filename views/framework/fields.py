@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from markupsafe import Markup, escape
 from werkzeug.datastructures import FileStorage
@@ -196,6 +196,25 @@ class NumberChoiceField(Field):
 
     def display_text(self) -> str:
         return "" if self.data is None else self.names.get(self.data, "")
+
+
+class YesNoField(Field):
+    """Yes, no, or no answer: where a box that is not ticked would say no by itself."""
+
+    widget = SelectWidget()
+    _ANSWERS: ClassVar[dict[str, bool]] = {"y": True, "n": False}
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = self._ANSWERS.get(valuelist[0].strip())
+
+    def render_options(self) -> str:
+        answer = next((text for text, value in self._ANSWERS.items() if value is self.data), "")
+        options = '<option value="y">Yes</option><option value="n">No</option>'
+        return f'<option value=""></option>{mark_selected(options, answer) if answer else options}'
+
+    def display_text(self) -> str:
+        return {None: "", True: "Yes", False: "No"}[self.data]
 
 
 class AmountField(DecimalField):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
-from wtforms.widgets import DateInput, Input
+from wtforms.widgets import Input
 
+from views.framework.date_field import DateField, date_attributes
 from views.framework.fields import AmountField
 from views.framework.html import render_attributes, render_icon
 from views.framework.row_fields import LookupField
@@ -145,6 +146,8 @@ def render_control(field: Any, bare: bool = False) -> Markup:
 def _render_kind(field: Any, attributes: dict[str, Any], bare: bool) -> Markup:
     if isinstance(field, LookupField):
         return _render_lookup(field, attributes, bare)
+    if isinstance(field, DateField):
+        return _render_date(field, attributes)
     if is_group(field):
         return _render_choices(field, attributes)
     kind = getattr(field.widget, "input_type", "")
@@ -167,15 +170,33 @@ def _render_box(field: Any, attributes: dict[str, Any], bare: bool) -> Markup:
     elif "TextArea" in field.type and not (field.render_kw or {}).get("rows"):
         attributes["rows"] = 2 if bare else 4
     html = _render_input(field, attributes)
-    if bare or not isinstance(field, AmountField):
+    if bare or not isinstance(field, AmountField) or not field.suffix:
         return html
     return Markup('<span class="affix">{}<span class="suffix">{}</span></span>').format(html, field.suffix)
+
+
+def _render_date(field: DateField, attributes: dict[str, Any]) -> Markup:
+    return _wrap_date(_render_input(field, date_attributes(**attributes, **{"class": "input"})), field.label.text)
+
+
+def render_date_box(name: str, value: str, label: str) -> Markup:
+    """A box for a day outside of forms that have fields."""
+    attributes = date_attributes(**{"name": name, "value": value, "aria-label": label, "class": "input"})
+    return _wrap_date(Markup("<input {}>").format(Markup(render_attributes(attributes))), label)
+
+
+def _wrap_date(box: Markup, label: str) -> Markup:
+    """The box with the button of its calendar."""
+    return Markup(
+        '<span class="affix date-box">{}<button type="button" class="affix-btn needs-js" data-calendar '
+        'aria-label="Choose {} from a calendar">{}</button></span>'
+    ).format(box, label, render_icon("calendar"))
 
 
 def _render_input(field: Any, attributes: dict[str, Any]) -> Markup:
     """A plain input as WTForms makes it, in less time; what has more to it WTForms makes itself."""
     widget, flags = field.widget, vars(field.flags)
-    if not _is_plain_input(widget, flags):
+    if not _is_plain_input(widget):
         return Markup(field(**attributes))
     attributes = {**(field.render_kw or {}), **attributes, "name": field.name}
     attributes.setdefault("id", field.id)
@@ -188,10 +209,8 @@ def _render_input(field: Any, attributes: dict[str, Any]) -> Markup:
     return Markup(f"<input {render_attributes(attributes)}>")
 
 
-def _is_plain_input(widget: Any, flags: dict[str, Any]) -> bool:
+def _is_plain_input(widget: Any) -> bool:
     """Whether `widget` is an input without a twist of its own."""
-    if type(widget) is DateInput:
-        return "min" not in flags and "max" not in flags
     return bool(type(widget).__call__ is Input.__call__)
 
 

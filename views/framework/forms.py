@@ -7,14 +7,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Date, Enum, Integer, String, Text, inspect
 from wtforms import Form
-from wtforms.fields import (
-    BooleanField,
-    ColorField,
-    DateField,
-    HiddenField,
-    StringField,
-    TextAreaField,
-)
+from wtforms.fields import BooleanField, ColorField, HiddenField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from customerhub.core.errors import Invalid
@@ -24,6 +17,7 @@ from models.base import Base, OrganisationRow
 from models.enums import CorrespondenceMode, PortalPermission
 from models.types import Percent, ScaledDecimal
 from views.framework.choices import LOOKUP_MODELS, Source, source_of
+from views.framework.date_field import DateField
 from views.framework.fields import (
     AmountField,
     ChoiceField,
@@ -51,7 +45,10 @@ class Inline:
 
     The column that `differs` has another value in each row: what one row has is not offered in the others. A `picker`
     gives the list beside the rows, from which several are added at once. Columns that are `folded` are shown on demand,
-    by a button that says `folded_label`, so that the others fit in one line.
+    by a button that says `folded_label`, so that the others fit in one line. Columns that are `optional` may be left
+    blank although every row has them: saving fills them in. What `kept_text` says of a row stands where others are
+    removed; that row stays. `show_when` is the value of a field with which the list is shown, such as kind=choice;
+    always where it is blank.
     """
 
     name: str
@@ -61,8 +58,11 @@ class Inline:
     add_label: str = "+ Add"
     picker: Callable[[], dict[str, Any]] | None = None
     differs: str = ""
+    optional: tuple[str, ...] = ()
+    kept_text: Callable[[Any], str] | None = None
     folded: tuple[str, ...] = ()
     folded_label: str = "More"
+    show_when: str = ""
 
 
 def format_value(value: Any) -> str:
@@ -118,7 +118,11 @@ def build_form(
 
 
 def _inline_form(inline: Inline) -> type[Form]:
-    attributes = {field: build_field(inline.model, field) for field in inline.fields}
+    optional: dict[str, Any] = {"required": False, "render_kw": {"placeholder": "Automatic"}}
+    attributes = {
+        field: build_field(inline.model, field, **(optional if field in inline.optional else {}))
+        for field in inline.fields
+    }
     attributes["id"] = HiddenField()
     attributes["version"] = HiddenField(filters=[_parse_version])
     return type(f"{inline.model.__name__}Row", (Form,), attributes)

@@ -82,12 +82,20 @@ def render_chip(label: Any, tone: str | None = "neutral", colour: str | None = N
 
 
 def render_status_link(
-    label: Any, url: str, colour: str | None = None, peek: str | None = None, status: str = ""
+    label: Any,
+    url: str,
+    colour: str | None = None,
+    peek: str | None = None,
+    status: str = "",
+    is_usual_status: bool = True,
 ) -> Markup:
-    """A link that wears a status colour; `peek` is an address that answers {title, sub, items: [[label, value]]}."""
+    """A link that wears a status colour, with the status in words: the usual one for screen readers alone. `peek` is an
+    address that answers {title, sub, items: [[label, value]]}.
+    """
     ink = f" ink-{tone_of(colour)}" if colour else ""
     more = f' data-peek="{escape(peek)}"' if peek else ""
-    status_text = f'<span class="sr">, {escape(status)}</span>' if status else ""
+    kind = "sr" if is_usual_status else "status-word"
+    status_text = f'<span class="{kind}"><span class="sr">, </span>{escape(status)}</span>' if status else ""
     return Markup(
         f'<a class="status-link{ink}" href="{escape(url)}"{more}>{render_dot(colour) if colour else ""}'
         f"<span>{escape(label)}</span>{status_text}</a>"
@@ -111,7 +119,9 @@ def _cell_html(content: Mapping[str, Any]) -> Markup:
     if "chip" in content:
         html = render_chip(content["chip"], get("tone"), get("colour"))
     elif url and (get("colour") or get("peek")):
-        html = render_status_link(get("text", ""), url, get("colour"), get("peek"), get("status") or "")
+        html = render_status_link(
+            get("text", ""), url, get("colour"), get("peek"), get("status") or "", get("is_usual_status", True)
+        )
     elif url:
         html = Markup(f'<a href="{escape(url)}">{escape(get("text", ""))}</a>')
     else:

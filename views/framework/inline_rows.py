@@ -22,6 +22,7 @@ class InlineEntry:
         self.removed = removed
         self.is_missing = is_missing
         self.row: Any = None
+        self.kept_text = ""
 
     def treat_as_new(self) -> None:
         """Count as a row that is yet to be added."""
@@ -95,12 +96,17 @@ class InlineList(Field):
     def _entry(self, number: Any, row: Any, formdata: Any, present: dict[str, Any]) -> InlineEntry:
         prefix = f"{self.name}-{number}"
         if formdata is None:
-            return InlineEntry(self.form_class(None, obj=row, prefix=prefix), "" if row is None else str(row.id or ""))
-        entry_id = formdata.get(f"{prefix}-id", "").strip()
-        row = present.get(entry_id)
-        form = self.form_class(formdata, obj=row, prefix=prefix)
-        removed = bool(formdata.get(f"del-{prefix}"))
-        return InlineEntry(form, entry_id, removed=removed, is_missing=bool(entry_id) and row is None)
+            form = self.form_class(None, obj=row, prefix=prefix)
+            entry = InlineEntry(form, "" if row is None else str(row.id or ""))
+        else:
+            entry_id = formdata.get(f"{prefix}-id", "").strip()
+            row = present.get(entry_id)
+            form = self.form_class(formdata, obj=row, prefix=prefix)
+            removed = bool(formdata.get(f"del-{prefix}"))
+            entry = InlineEntry(form, entry_id, removed=removed, is_missing=bool(entry_id) and row is None)
+        if row is not None and self.inline.kept_text is not None:
+            entry.kept_text = self.inline.kept_text(row)
+        return entry
 
     @property
     def template_entry(self) -> InlineEntry:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import flash, request
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Select, case, func, literal_column, select
 from werkzeug.datastructures import MultiDict
 
 from customerhub.core.errors import Invalid
@@ -14,13 +14,12 @@ from models.base import db
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.date_ranges import list_date_ranges
-from views.framework.filters import UNVALUED, WITHIN, Filter, combine_conditions, split_values
+from views.framework.filters import MAX_TEXT_LENGTH, UNVALUED, WITHIN, Filter, combine_conditions, split_values
 from views.framework.operation import Operation
 from views.framework.paging import Pager, build_pager, build_pager_beyond, parse_page
 
 PAGE_SIZES = (20, 50, 100)
 MAX_FILTERS = 20
-MAX_TEXT_LENGTH = 200  # of what is searched for, in all or in one column
 COUNT_LIMIT = 10_000  # beyond this many a list says "10,000+" until somebody asks to count exactly
 
 
@@ -66,6 +65,13 @@ class ListArgs:
         return pairs
 
 
+@dataclass(frozen=True)
+class BlankLast:
+    """Sorts by an expression, rows that have nothing there behind all others, whichever the direction."""
+
+    expression: Any
+
+
 def parse_list_args(parameters: MultiDict[str, str], columns: Sequence[Column], filters: Sequence[Filter]) -> ListArgs:
     """What `parameters` asks for; what it asks for in vain is left out."""
     filters_by_name = {item.name: item for item in filters}
@@ -79,8 +85,7 @@ def parse_list_args(parameters: MultiDict[str, str], columns: Sequence[Column], 
             and parts[0] in filters_by_name
             and parts[1] in dict(filters_by_name[parts[0]].list_operators())
         ):
-            is_text = filters_by_name[parts[0]].kind == "text"
-            conditions.append((parts[0], parts[1], parts[2][:MAX_TEXT_LENGTH] if is_text else parts[2]))
+            conditions.append((parts[0], parts[1], filters_by_name[parts[0]].clean_value(parts[1], parts[2])))
     size = parameters.get("page_size", PAGE_SIZES[0], type=int)
     sortable = {column.name for column in columns if column.sort is not None}
     sort = parameters.get("sort", "")
@@ -150,13 +155,25 @@ def load_rows(page: Select[Any], model: Any, order: Sequence[Any], load: Sequenc
     return list(db.session.scalars(rows).unique())
 
 
+def find_sorted_column(args: ListArgs, columns: Sequence[Column]) -> Column | None:
+    """The column that the list is sorted by; None where it is in its usual order."""
+    return next((column for column in columns if column.name == args.sort), None)
+
+
 def order_of(args: ListArgs, columns: Sequence[Column], default_order: Sequence[Any], model: Any) -> list[Any]:
     """What to sort by; the key comes last, so that no row is shown twice or never."""
-    column = next((column for column in columns if column.name == args.sort), None)
+    column = find_sorted_column(args, columns)
     keys = list(default_order) if column is None else _as_list(column.sort)
     if column is not None or args.descending:
-        keys = [key.desc() if args.descending else key for key in keys]
+        keys = [turned for key in keys for turned in _turn_key(key, args.descending)]
     return [*keys, model.id.desc() if args.descending else model.id]
+
+
+def _turn_key(key: Any, is_descending: bool) -> list[Any]:
+    if isinstance(key, BlankLast):
+        is_blank = case((key.expression.is_(None), 1), else_=0)
+        return [is_blank, key.expression.desc() if is_descending else key.expression]
+    return [key.desc() if is_descending else key]
 
 
 def _as_list(sort: Any) -> list[Any]:
@@ -177,21 +194,27 @@ class ListPage:
     chips: list[dict[str, Any]] = field(default_factory=list)
     clear_url: str | None = None
     filters_url: str | None = None
+    search_links: list[tuple[str, str]] = field(default_factory=list)
+    siblings: list[dict[str, Any]] = field(default_factory=list)
     list_url: str = ""
     query: str = ""
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     tabs: list[dict[str, Any]] = field(default_factory=list)
     tabs_label: str | None = None
     save_view_url: str | None = None
+    own_views: list[Any] = field(default_factory=list)
+    may_share_views: bool = False
     columns_url: str | None = None
     page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)
     pager: Pager | None = None
     bulk: list[dict[str, Any]] = field(default_factory=list)
     bulk_url: str | None = None
     available_url: str | None = None
+    matching_text: str | None = None  # how many rows the list has, where these are more than the page shows
     menu_actions: list[dict[str, Any]] = field(default_factory=list)
     empty: dict[str, Any] | None = None
     banners: list[dict[str, Any]] = field(default_factory=list)
+    layout: dict[str, Any] | None = None  # the ways to show it: {url, back, current, choices: [(name, label, icon)]}
 
 
 def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -215,22 +238,31 @@ def column_headings(args: ListArgs, columns: Sequence[Column]) -> list[dict[str,
     return entries
 
 
-def filter_chips(args: ListArgs, filters: Sequence[Filter]) -> list[dict[str, Any]]:
-    """The filters in use, each with the form by which it is changed and the fields which that carries along."""
+def filter_chips(args: ListArgs, filters: Sequence[Filter], pinned: Sequence[Filter] = ()) -> list[dict[str, Any]]:
+    """The filters in use, each with the form by which it is changed and the fields which that carries along. Those that
+    are `pinned` come first, whether they are in use or not.
+    """
     filters_by_name = {item.name: item for item in filters}
-    chips = []
-    for condition in args.filters:
-        name, operator, value = condition
-        others = replace(args, filters=tuple(other for other in args.filters if other != condition))
-        chips.append(
-            {
-                "label": filters_by_name[name].describe(operator, value),
-                "remove_url": others.query_string(),
-                "form": build_filter_form(filters_by_name[name], operator, value),
-                "hidden_fields": others.form_fields(),
-            }
-        )
+    names = dict.fromkeys([*(item.name for item in pinned), *(name for name, _, _ in args.filters)])
+    chips: list[dict[str, Any]] = []
+    for name in names:
+        conditions = [condition for condition in args.filters if condition[0] == name]
+        chips += [_describe_chip(args, filters_by_name[name], condition) for condition in conditions]
+        if not conditions:
+            chips.append({"label": filters_by_name[name].label, "name": name})
     return chips
+
+
+def _describe_chip(args: ListArgs, item: Filter, condition: tuple[str, str, str]) -> dict[str, Any]:
+    _, operator, value = condition
+    others = replace(args, filters=tuple(other for other in args.filters if other != condition))
+    return {
+        "label": item.describe(operator, value),
+        "name": item.name,
+        "remove_url": others.query_string(),
+        "form": build_filter_form(item, operator, value),
+        "hidden_fields": others.form_fields(),
+    }
 
 
 def list_filter_sources(filters: Sequence[Filter], args: ListArgs) -> list[Source]:
@@ -250,7 +282,7 @@ def build_filter_form(item: Filter, operator: str = "", value: str = "") -> dict
         "options": item.list_options(),
         "spans": list_date_ranges() if item.kind == "date" else None,
         "operator": operator,
-        "value": value,
+        "value": item.format_value(operator, value),
         "values": split_values(value),
     }
 
@@ -291,6 +323,13 @@ def format_total(total: int, noun: tuple[str, str], exact: bool) -> str:
     if total > COUNT_LIMIT and not exact:
         return f"{COUNT_LIMIT:,}+ {noun[1]}"
     return f"{total:,} {noun[0] if total == 1 else noun[1]}"
+
+
+def format_matching(args: ListArgs, total: int, row_count: int) -> str | None:
+    """How many rows an operation can be done to beyond those of the page; None where there are no others."""
+    if total <= row_count:
+        return None
+    return f"{COUNT_LIMIT:,}+" if total > COUNT_LIMIT and not args.exact else f"{total:,}"
 
 
 def is_filter_form() -> bool:

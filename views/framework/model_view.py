@@ -15,15 +15,15 @@ from customerhub.core.permissions import Permission
 from customerhub.core.references import pluralize
 from models.base import db
 from views.framework import choices, list_page, list_preferences
+from views.framework.bulk_edit import BulkEditMixin
 from views.framework.columns import Column
-from views.framework.edit_page import EditMixin
 from views.framework.export import ExportMixin
 from views.framework.forms import build_form
 from views.framework.row_fields import MAX_LOOKED_UP
 from views.framework.screen import ViewResponse
 
 
-class HubModelView(EditMixin, ExportMixin, ModelView):
+class HubModelView(BulkEditMixin, ExportMixin, ModelView):
     """A screen over one table. A subclass declares columns, filters, fields, inlines and operations."""
 
     # How Flask-Admin is set up under all of it
@@ -73,14 +73,29 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         )
         if known_ids:
             found = select(self.model).where(self.model.id.in_(known_ids))
+        elif total > list_page.COUNT_LIMIT:
+            found = self._expect_many(found, args)
+        column = list_page.find_sorted_column(args, self.columns)
+        if column is not None and column.find_keys is not None and not known_ids:
+            offset, limit = args.page * args.page_size, args.page_size + 1
+            keys = column.find_keys(found, offset, limit, args.descending)
+            return total, select(self.model.id).where(self.model.id.in_(keys))
         return total, list_page.select_page(found, self.model, order, args)
+
+    def _expect_many(self, found: Select[Any], args: list_page.ListArgs) -> Select[Any]:
+        """`found`, or the same rows by conditions that are quicker where there are many."""
+        names = {name for name, _, _ in args.filters}
+        filters = [each.expect_many() if each.name in names else each for each in self.filters]
+        if all(each is other for each, other in zip(filters, self.filters, strict=True)):
+            return found
+        return self.apply_search(list_page.apply_filters(self.base_query(), args, filters)[0], args)
 
     @expose("/")
     def index_view(self) -> ViewResponse:
         args = self.parse_list_args(request.args)
         if list_page.is_filter_form():
             return redirect(url_for(f"{self.endpoint}.index_view") + args.query_string())
-        settings = list_preferences.load_settings(current_user.id, self.endpoint)
+        settings = list_preferences.load_settings(self)
         visible_columns = settings.visible_columns(self.columns)
         filtered, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         list_page.flash_filter_errors(filter_errors)
@@ -88,6 +103,8 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         total, page = self.find_page(filtered, args, order)
         load_options = [*self.load_options, *(option for column in visible_columns for option in column.load_options)]
         rows = list_page.load_rows(page, self.model, order, load_options) if total else []
+        for load_values in dict.fromkeys(column.load_values for column in visible_columns if column.load_values):
+            load_values(rows)
         has_more = len(rows) > args.page_size
         return self.render(
             self.list_template,
@@ -105,8 +122,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
     ) -> list_page.ListPage:
         choices.preload([*list_page.list_filter_sources(self.filters, args), *self.choice_sources])
         is_unfiltered = not args.search and not args.filters
-        bulk = list_page.describe_operations(self.bulk_operations())
-        return list_page.ListPage(
+        page = list_page.ListPage(
             title=self.title,
             subtitle=self.intro,
             total_text=list_page.format_total(total, (self.noun, pluralize(self.noun)), args.exact),
@@ -114,23 +130,35 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             columns=list_page.column_headings(args, visible_columns),
             rows=[self._build_list_row(row, visible_columns) for row in rows],
             search={"value": args.search, "placeholder": self.search_hint} if self.search_columns else None,
-            chips=list_page.filter_chips(args, self.filters),
+            chips=list_page.filter_chips(args, self.filters, settings.pinned_filters(self.filters)),
             clear_url=args.query_string(filters=(), search=""),
+            search_links=self.list_search_links(args),
+            siblings=self.list_siblings(),
             filters_url=url_for(f"{self.endpoint}.filter_view") + args.query_string() if self.filters else None,
             list_url=url_for(f"{self.endpoint}.index_view"),
+            query=args.query_string(page=args.page),
             hidden_fields=args.form_fields(),
             tabs=self.list_tabs(settings, args),
-            save_view_url=url_for("preferences.save_view", screen=self.endpoint),
+            save_view_url=url_for("saved_views.save", screen=self.endpoint),
+            own_views=[view for view in settings.views if view.is_own],
+            may_share_views=self.actor.has_permission(Permission.VIEWS_SHARE),
             columns_url=url_for("preferences.columns_page", screen=self.endpoint) + args.query_string(),
             page_sizes=[(n, args.query_string(page_size=n), n == args.page_size) for n in list_page.PAGE_SIZES],
             pager=list_page.build_list_pager(args, total, len(rows), has_more),
-            bulk=bulk,
-            bulk_url=url_for(f"{self.endpoint}.action_view") if bulk else None,
-            available_url=url_for(f"{self.endpoint}.available_view") if bulk else None,
             menu_actions=self.menu_actions(args),
             empty=self._empty_state(is_unfiltered),
             banners=self.list_banners(),
         )
+        self._offer_operations(page, args, total)
+        return page
+
+    def _offer_operations(self, page: list_page.ListPage, args: list_page.ListArgs, total: int) -> None:
+        """Give `page` the bar of what can be done to several rows, where the actor may do anything."""
+        page.bulk = list_page.describe_operations(self.bulk_operations())
+        if page.bulk:
+            page.bulk_url = url_for(f"{self.endpoint}.action_view")
+            page.available_url = url_for(f"{self.endpoint}.available_view")
+            page.matching_text = list_page.format_matching(args, total, len(page.rows))
 
     @expose("/filter/")
     def filter_view(self) -> ViewResponse:
@@ -148,6 +176,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
             title=self.title,
             list_url=url_for(f"{self.endpoint}.index_view"),
             links=[(each.label, f"{filters_url}?name={each.name}&{query}") for each in self.filters],
+            choose_url=f"{url_for('preferences.filters_page', screen=self.endpoint)}?{query}",
             form=None if item is None else list_page.build_filter_form(item),
             hidden_fields=args.form_fields(),
             search={"value": args.search},
@@ -165,7 +194,7 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
         }
 
     def list_tabs(self, settings: list_preferences.ListSettings, args: list_page.ListArgs) -> list[dict[str, Any]]:
-        """The saved views of this person."""
+        """The saved views of this person, and those that are shared with them."""
         return settings.view_tabs(self.endpoint, args.query_string())
 
     def menu_actions(self, args: list_page.ListArgs) -> list[dict[str, Any]]:
@@ -177,12 +206,21 @@ class HubModelView(EditMixin, ExportMixin, ModelView):
                 "url": url_for(f"{self.endpoint}.create_view"),
                 "icon": "plus",
             }
-            actions.append({**add, "primary": True})
+            actions.append({**add, "primary": True, "key": "new"})
         if self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
             for kind, label in (("xlsx", "Export to Excel"), ("csv", "Export to CSV")):
                 url = url_for(f"{self.endpoint}.export", export_type=kind) + args.query_string()
                 actions.append({"label": label, "url": url, "icon": "download"})
         return actions
+
+    def list_search_links(self, args: list_page.ListArgs) -> list[tuple[str, str]]:
+        """(label, address) of ways to change what is searched for, beside the filters in use."""
+        return []
+
+    def list_siblings(self) -> list[dict[str, Any]]:
+        """The tabs of the lists that belong together with this one, this one among them."""
+        lists = [(label, f"{endpoint}.index_view", endpoint) for label, endpoint in self.sibling_lists]
+        return [{"label": label, "url": url_for(view), "active": name == self.endpoint} for label, view, name in lists]
 
     def list_banners(self) -> list[dict[str, Any]]:
         """What people must know before they work on this list."""

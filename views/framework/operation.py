@@ -14,7 +14,8 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.core.references import pluralize
 from models.base import db
 
-MAX_ROWS = 500  # rows that one operation takes at a time
+FieldChoices = list[tuple[str, list[tuple[str, str, bool]]]]
+MAX_ROWS = 500  # ticked rows that one operation takes at a time
 
 
 def always_available(_row: Any, _actor: Actor) -> str | None:
@@ -52,16 +53,22 @@ class Operation:
     `run_many(rows, actor=…, **values)` does the same as `run` to many rows with less work, where `can_run_many(rows)`:
     each has an outcome of its own, and it returns the errors of those that are refused, by id. `form`
     is the class of its form, or makes one for the rows at hand, which begins with what `initial_values(rows, actor)`
-    tells, and asks for what is the same for all of them. `row_form(row)` is the class of a form with what belongs to a
-    row by itself, such as a reference, which begins with what `initial_row_values(row)` tells: of many rows each has
-    its own, whose values go to `run` beside the others and to `run_many` as `values_by_id`.
+    tells, and asks for what is the same for all of them; `form_template` draws it where that is no plain form.
+    `row_form(row)` is the class of a form with what belongs to a row by itself, such as a reference, which begins with
+    what `initial_row_values(row)` tells: of many rows each has its own, whose values go to `run` beside the others and
+    to `run_many` as `values_by_id`.
     `unavailable_reason(row, actor)` tells why it cannot be done to a row now, or None;
     `unavailable_reasons(rows, actor)` tells it for many rows at once, by id. `preview(rows, values, actor)` gives the
     tables that show, before anything is done, what will happen. `row_version(row)` is what must not change between the
     page and its sending. `result_url(made)` is the address of what `run` returned, where that goes on in the
     background. `past_tense` completes "2 customers …" and "… can be …"; `button` is the text of the button where that
     is not the title, with {} for the rows. What `is_always_offered` stands on the record of every row, and only its
-    page tells why it cannot be done: for what is long to find out and seldom wanted.
+    page tells why it cannot be done: for what is long to find out and seldom wanted. What is not `on_record` is done
+    from lists alone.
+
+    More than `direct_rows` are done in the background. `read_values(row)` tells what the operation changes of a row, in
+    plain values: then what it did is kept, and can be undone. `list_choices()` gives the fields that can be added to
+    the form, (name, label, whether it was) in named groups.
     """
 
     name: str
@@ -69,7 +76,9 @@ class Operation:
     permission: Permission
     run: Callable[..., Any]
     explanation: str
+    past_tense: str
     form: type[Form] | Callable[[Sequence[Any], Actor], type[Form]] | None = None
+    form_template: str = ""
     row_form: Callable[[Any], type[Form] | None] | None = None
     initial_values: Callable[[Sequence[Any], Actor], dict[str, Any]] | None = None
     initial_row_values: Callable[[Any], dict[str, Any]] = no_values
@@ -86,30 +95,45 @@ class Operation:
     all_or_none: bool = False
     run_many: Callable[..., dict[int, HubError]] | None = None
     can_run_many: Callable[[Sequence[Any]], bool] = bool
-    past_tense: str = "updated"
     button: str = ""
+    on_record: bool = True
+    direct_rows: int = MAX_ROWS
+    read_values: Callable[[Any], dict[str, Any]] | None = None
+    list_choices: Callable[[], FieldChoices] | None = None
 
-    def format_title(self, rows: Sequence[Any], noun: str) -> str:
-        """The act and its objects: "Delete 3 customers"."""
-        what = _describe_rows(rows, noun)
+    def format_title(self, what: str) -> str:
+        """The act and its objects, as `describe_rows` calls them: "Delete 3 customers"."""
         return f"{self.label}: {what}" if " " in self.label else f"{self.label} {what}"
 
-    def format_button(self, rows: Sequence[Any], noun: str) -> str:
+    def format_button(self, what: str) -> str:
         """What the button says: "Assign to 3 customers"."""
-        return self.button.format(_describe_rows(rows, noun)) if self.button else self.format_title(rows, noun)
+        return self.button.format(what) if self.button else self.format_title(what)
+
+    def find_limit_reason(self, noun: str) -> str | None:
+        """Why it is done to ticked rows only, MAX_ROWS at the most, and never to all that a list has; None where it is
+        done to any number.
+        """
+        if self.row_form is not None:
+            return f"Asks for values of each {noun}. Select up to {MAX_ROWS}"
+        if self.all_or_none:
+            return f"Done to all selected {pluralize(noun)} together. Select up to {MAX_ROWS}"
+        return None
 
 
-def _describe_rows(rows: Sequence[Any], noun: str) -> str:
-    return str(rows[0]) if len(rows) == 1 else f"{len(rows)} {pluralize(noun)}"
+def describe_rows(rows: Sequence[Any], noun: str, count: int | None = None) -> str:
+    """What an operation is about: the one row, or how many there are, which `count` tells where `rows` are not all."""
+    number = len(rows) if count is None else count
+    return str(rows[0]) if number == 1 and rows else f"{number:,} {pluralize(noun) if number != 1 else noun}"
 
 
 @dataclass
 class OperationPage:
-    """What templates/screens/operation.html shows."""
+    """What templates/screens/operation.html shows. `choices` are the fields that can be added to the form, grouped."""
 
     title: str
     explanation: str = ""
     form: Form | None = None
+    form_template: str = ""
     preview: list[dict[str, Any]] = field(default_factory=list)
     subjects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     button: str = ""
@@ -123,15 +147,34 @@ class OperationPage:
     row_forms: list[tuple[dict[str, Any], Form]] = field(default_factory=list)
     noun: str = ""
     past_tense: str = "processed"
+    counts: dict[str, int] = field(default_factory=dict)  # of `subjects`, where these are not all
+    note: str = ""
+    choices: FieldChoices | None = None
 
     def describe_results(self, count: int, failed: bool = False) -> str:
         """A number of rows and what became of them: "2 customers deleted", "1 customer not deleted"."""
-        noun = f" {self.noun if count == 1 else pluralize(self.noun)}" if self.noun else ""
-        return f"{count}{noun} {'not ' if failed else ''}{self.past_tense}"
+        return describe_outcome(count, self.noun, self.past_tense, failed=failed)
+
+    def count_subjects(self, kind: str) -> int:
+        """How many rows can, or cannot, be processed."""
+        return self.counts.get(kind, len(self.subjects.get(kind, ())))
+
+    @property
+    def chosen_fields(self) -> list[str]:
+        """Those of the choices that are on the form."""
+        return [name for _, fields in self.choices or () for name, _, is_chosen in fields if is_chosen]
 
     def describe_disabled(self) -> str:
         """Why the button is disabled."""
+        if self.choices is not None and not self.chosen_fields:
+            return "Choose a field first."
         return f"None of the selected {pluralize(self.noun) if self.noun else 'rows'} can be {self.past_tense}."
+
+
+def describe_outcome(count: int, noun: str, past_tense: str, *, failed: bool = False) -> str:
+    """A number of rows and what became of them: "2 customers deleted", "1 customer not deleted"."""
+    what = f" {noun if count == 1 else pluralize(noun)}" if noun else ""
+    return f"{count:,}{what} {'not ' if failed else ''}{past_tense}"
 
 
 def split_by_availability(
@@ -156,10 +199,12 @@ def run_operation(
     actor: Actor,
     url_of: Callable[[Any], str],
     values_by_id: Mapping[int, dict[str, Any]] | None = None,
+    *,
+    keeps_others: bool = False,
 ) -> list[dict[str, Any]]:
     """Do it to each row by itself: one that is refused does not stop the others. What is `all_or_none` is done to all
     at once: a refusal is about all of them, unless `run` returns reasons by id. `values_by_id` are those of a row's own
-    form. The caller commits.
+    form. The caller commits, or takes all back where nothing was done, unless the transaction `keeps_others`.
 
     Rows are taken in an order that is everybody's, so that two who do something to the same ones at once do not wait
     for each other; the results are in the order of `rows`.
@@ -171,13 +216,14 @@ def run_operation(
     errors = _run_many(operation, rows, values | row_values, actor)
     is_one_group = operation.all_or_none or errors is not None
     groups = [list(rows)] if is_one_group else [[row] for row in sorted(rows, key=lock_order_of)]
+    is_only = len(groups) == 1 and not keeps_others
     for group in groups:
         links = {row.id: {"label": str(row), "url": url_of(row)} for row in group}
         return_value: Any = None
         refusals: dict[int, HubError] = errors or {}
         if errors is None:
             own_values = values | values_by_id.get(group[0].id, {})
-            return_value, refusals = _run_group(operation, group, own_values, actor, is_only=len(groups) == 1)
+            return_value, refusals = _run_group(operation, group, own_values, actor, is_only=is_only)
         for key, link in links.items():
             results[key] = {**link, "ok": True, "text": "", "return_value": return_value}
             if key in refusals:

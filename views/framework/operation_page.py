@@ -7,13 +7,20 @@ from urllib.parse import parse_qsl, urlencode
 from flask import abort, flash, g, redirect, request, url_for
 from flask_admin import expose
 from werkzeug.datastructures import MultiDict
-from wtforms import Form
 
 from customerhub.core.errors import Invalid
 from models.base import db
 from views.framework.form_binding import attach_errors, fields_of
 from views.framework.labels import capitalize_first
-from views.framework.operation import MAX_ROWS, Operation, OperationPage, run_operation, split_by_availability
+from views.framework.list_page import ListArgs
+from views.framework.operation import (
+    MAX_ROWS,
+    Operation,
+    OperationPage,
+    describe_rows,
+    run_operation,
+    split_by_availability,
+)
 from views.framework.operation_forms import OperationForms, build_forms
 from views.framework.row_fields import LookupField
 from views.framework.screen import Screen, ViewResponse
@@ -28,9 +35,17 @@ CHANGED_MEANWHILE = "Changed by another user after you opened this page. Please 
 class OperationMixin(Screen):
     """The operations of a HubModelView."""
 
+    def list_operations(self) -> list[Operation]:
+        """Every operation of the screen."""
+        return list(self.operations)
+
+    def find_operation(self, name: str, _entries: MultiDict[str, str]) -> Operation | None:
+        """The operation called so. What it asks for may follow from what was entered."""
+        return next((each for each in self.list_operations() if each.name == name), None)
+
     def all_operations(self) -> list[Operation]:
         """The operations that the actor may run at all."""
-        return [operation for operation in self.operations if self.actor.has_permission(operation.permission)]
+        return [operation for operation in self.list_operations() if self.actor.has_permission(operation.permission)]
 
     def bulk_operations(self) -> list[Operation]:
         """Those of them that can be done to several rows at once."""
@@ -41,7 +56,8 @@ class OperationMixin(Screen):
         return [
             operation
             for operation in self.all_operations()
-            if operation.is_always_offered or split_by_availability(operation, [row], self.actor)[0]
+            if operation.on_record
+            and (operation.is_always_offered or split_by_availability(operation, [row], self.actor)[0])
         ]
 
     def operation_url(self, operation: str, ids: Sequence[Any], back: str | None = None) -> str:
@@ -52,10 +68,13 @@ class OperationMixin(Screen):
         whole_url = f"{url}&{urlencode({'back': back})}" if back else url
         return whole_url if len(whole_url) <= MAX_ADDRESS_LENGTH else url
 
+    def parse_left_list(self) -> ListArgs:
+        """What the list showed that was left for the present page."""
+        return self.parse_list_args(MultiDict(parse_qsl(request.values.get("back", "").removeprefix("?"))))
+
     def _list_url(self) -> str:
         """The list as it was left: with the filters, the order and the page that the address says."""
-        parameters = MultiDict(parse_qsl(request.values.get("back", "").removeprefix("?")))
-        args = self.parse_list_args(parameters)
+        args = self.parse_left_list()
         return url_for(f"{self.endpoint}.index_view") + args.query_string(page=args.page).removesuffix("?")
 
     def operation_lookups(self) -> dict[str, Any]:
@@ -77,7 +96,9 @@ class OperationMixin(Screen):
     @expose("/available/")
     def available_view(self) -> Any:
         """Of each operation on several rows: how many of the ticked ones it can be done to, and why not to others."""
-        rows = self._selected_rows(request.args.getlist("id"))
+        return self._describe_available(self._selected_rows(request.args.getlist("id")))
+
+    def _describe_available(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         return [
             {"name": operation.name, "count": len(can), "reason": cannot[0][1] if cannot else ""}
             for operation in self.bulk_operations()
@@ -98,13 +119,7 @@ class OperationMixin(Screen):
         cannot += changed_rows
         g.crumb = chosen.label
         forms = build_forms(chosen, rows, can, self.actor)
-        page = self._build_operation_page(chosen, forms.form, can, cannot)
-        page.row_columns = forms.columns
-        page.row_forms = [
-            (subject, forms.row_forms[row.id])
-            for subject, row in zip(page.subjects["can"], can, strict=True)
-            if row.id in forms.row_forms
-        ]
+        page = self._build_operation_page(chosen, forms, can, cannot)
         if duplicate is not None:
             page.errors.append(form_tokens.SAVED_WITH_OTHER_ENTRIES)
         elif is_submission and can and not (changed_rows and chosen.all_or_none) and forms.validate():
@@ -113,12 +128,12 @@ class OperationMixin(Screen):
                 return response
         if chosen.preview and can:
             page.refreshes_preview = forms.form is not None
-            page.preview = chosen.preview(can, forms.values, self.actor)
+            page.preview = chosen.preview(can, forms.preview_values, self.actor)
         status = 422 if can and duplicate is None else 409
         return self.render("screens/operation.html", page=page), status if is_submission else 200
 
     def _get_operation(self, name: str) -> Operation:
-        operation = next((each for each in self.operations if each.name == name), None)
+        operation = self.find_operation(name, request.form)
         if operation is None:
             abort(404)
         if not self.actor.has_permission(operation.permission):
@@ -147,32 +162,48 @@ class OperationMixin(Screen):
         return [by_key[key] for key in keys]
 
     def _build_operation_page(
-        self, operation: Operation, form: Form | None, can: list[Any], cannot: list[tuple[Any, str]]
+        self, operation: Operation, forms: OperationForms, can: list[Any], cannot: list[tuple[Any, str]]
     ) -> OperationPage:
         rows = [*can, *(row for row, _ in cannot)]
-        title = operation.format_title(can or rows, self.noun)
+        what = describe_rows(can or rows, self.noun)
+        subjects = [self._describe_subject(row) for row in can]
         return OperationPage(
-            title=title,
+            title=operation.format_title(what),
             explanation=operation.explanation,
-            form=form,
+            form=forms.form,
+            form_template=operation.form_template,
             subjects={
-                "can": [{"label": str(row), "url": self.url_of(row)} for row in can],
-                "cannot": [{"label": str(row), "url": self.url_of(row), "why": why} for row, why in cannot],
+                "can": subjects,
+                "cannot": [{**self._describe_subject(row), "why": why} for row, why in cannot],
             },
-            button=operation.format_button(can or rows, self.noun),
+            button=operation.format_button(what),
             danger=operation.danger,
             back_url=self.url_of(rows[0]) if len(rows) == 1 else self._list_url(),
             hidden_fields=[("seen", f"{row.id}:{operation.row_version(row)}") for row in rows],
             noun=self.noun,
             past_tense=operation.past_tense,
+            choices=operation.list_choices() if operation.list_choices else None,
+            row_columns=forms.columns,
+            row_forms=[
+                (subject, forms.row_forms[row.id])
+                for subject, row in zip(subjects, can, strict=True)
+                if row.id in forms.row_forms
+            ],
         )
+
+    def _describe_subject(self, row: Any) -> dict[str, Any]:
+        return {"id": row.id, "label": str(row), "url": self.url_of(row)}
+
+    def find_deletion_url(self, _rows: list[Any]) -> str:
+        """Where the deletion of these rows leads."""
+        return self._list_url()
 
     def _run(
         self, operation: Operation, rows: list[Any], forms: OperationForms, page: OperationPage
     ) -> ViewResponse | None:
         """Run it; None where what was typed is refused and the page is to be shown again."""
         index = self._list_url()
-        back = index if operation.deletes_rows else page.back_url or index
+        back = self.find_deletion_url(rows) if operation.deletes_rows else page.back_url or index
         label = capitalize_first(str(rows[0]))
         results = run_operation(operation, rows, forms.values, self.actor, self.url_of, forms.values_by_id)
         result_url = operation.result_url if len(results) == 1 and results[0]["ok"] else None
@@ -193,6 +224,7 @@ class OperationMixin(Screen):
                 page.errors += attach_errors(forms.form, results[0]["error"])
                 return None
         page.results = [*results, *skipped]
+        page.title = operation.label
         page.back_url = index
         return self.render("screens/operation.html", page=page)
 

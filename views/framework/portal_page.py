@@ -8,11 +8,14 @@ from flask import render_template
 from wtforms import Form
 
 from views.framework.paging import Pager
+from views.framework.panel import Panel
 
 
 @dataclass(frozen=True)
 class PortalPage:
-    """The context of templates/portal/page.html. `button` submits the form; `back_url` is the address of Cancel."""
+    """The context of templates/portal/page.html. `button` submits the form; `back_url` is the address of Cancel.
+    `search` narrows and sorts the table below: {label, value, sort, sorts: [(name, label)], hidden_fields}.
+    """
 
     title: str
     subtitle: str | None = None
@@ -21,6 +24,7 @@ class PortalPage:
     actions: Sequence[dict[str, Any]] = ()
     banners: Sequence[dict[str, Any]] = ()
     tabs: Sequence[dict[str, Any]] = ()
+    search: dict[str, Any] | None = None
     cards: Sequence[dict[str, Any]] = ()
     tables: Sequence[dict[str, Any]] = ()
     form: Form | None = None
@@ -29,6 +33,7 @@ class PortalPage:
     back_url: str | None = None
     sections: Sequence[dict[str, Any]] = ()
     pager: Pager | None = None
+    panel: Panel | None = None
 
     def render(self) -> str:
         return render_template("portal/page.html", page=self)

@@ -65,14 +65,16 @@ class RowField(Field):
 
 
 class ExplicitRowField(Field):
-    """One of the rows `choices`, (id, label) each, or none by a choice of its own: to choose nothing is refused. So
-    nobody takes away what several rows hold by not looking.
+    """One of the rows `choices`, (id, label) each, or none by a choice of its own where that has a label: to choose
+    nothing is refused. So nobody takes away what several rows hold by not looking.
     """
 
     widget = SelectWidget()
     NONE = "none"
 
-    def __init__(self, label: str = "", *, choices: Sequence[tuple[int, str]], none_label: str, **kwargs: Any) -> None:
+    def __init__(
+        self, label: str = "", *, choices: Sequence[tuple[int, str]], none_label: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(label, **kwargs)
         self.flags.required = True
         self.choices = choices
@@ -82,18 +84,20 @@ class ExplicitRowField(Field):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
             text = valuelist[0].strip()
-            self.is_none_chosen = text == self.NONE
+            self.is_none_chosen = bool(self.none_label) and text == self.NONE
             self.data = parse_id(text)
 
     def pre_validate(self, form: Any) -> None:
         if not self.is_none_chosen and not self._is_row_chosen():
-            raise ValidationError(f"Choose one from the list, or “{self.none_label}”")
+            alternative = f", or “{self.none_label}”" if self.none_label else ""
+            raise ValidationError(f"Choose one from the list{alternative}")
 
     def _is_row_chosen(self) -> bool:
         return self.data in [key for key, _ in self.choices]
 
     def render_options(self) -> str:
-        options = [(self.NONE, self.none_label), *((str(key), label) for key, label in self.choices)]
+        none = [(self.NONE, self.none_label)] if self.none_label else []
+        options = [*none, *((str(key), label) for key, label in self.choices)]
         chosen = self.NONE if self.is_none_chosen else ""
         if self._is_row_chosen():
             chosen = str(self.data)
@@ -112,10 +116,14 @@ class LookupField(Field):
     data: int | None
     unchosen_text = ""
 
-    def __init__(self, label: str = "", validators: Any = None, *, source: Source, lookup: str, **kwargs: Any):
+    def __init__(
+        self, label: str = "", validators: Any = None, *, source: Source, lookup: str, screen: str = "", **kwargs: Any
+    ):
+        """`screen` answers the look-up, where the form is shown on another one's page."""
         super().__init__(label, validators, **kwargs)
         self.source = source
         self.lookup = lookup
+        self.screen = screen
 
     process_formdata = RowField.process_formdata
     process_data = RowField.process_data
@@ -147,7 +155,7 @@ class LookupField(Field):
 
     @property
     def lookup_url(self) -> str:
-        return url_for(".ajax_lookup", name=self.lookup)
+        return url_for(f"{self.screen}.ajax_lookup", name=self.lookup)
 
     @property
     def current_text(self) -> str:

@@ -8,7 +8,6 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, Select, or_
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
-from wtforms import Form
 
 from customerhub.core.permissions import Actor, Permission, select_visible
 from models.base import db
@@ -49,6 +48,7 @@ class Screen:
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     choice_sources: Sequence[Source] = ()
+    sibling_lists: Sequence[tuple[str, str]] = ()  # (label, endpoint) of lists that are shown as tabs of each other
     view_permission: Permission = Permission.SETUP_VIEW
     edit_permission: Permission | None = Permission.SETUP_EDIT
     save: Callable[..., Any]  # (row, *, actor); of a screen that edits
@@ -60,8 +60,6 @@ class Screen:
     render: Callable[..., str]
     edit_template: str
     details_template: str
-    _create_form_class: type[Form]
-    _edit_form_class: type[Form]
 
     # --- Who may -------------------------------------------------------------------------------------------
 
@@ -119,6 +117,13 @@ class Screen:
         """What `args` asks for, and what is to be said of filters that do not fit."""
         query, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         return self.apply_search(query, args), filter_errors
+
+    def list_row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:
+        """The keys of the first rows of the list, in its order, and what is to be said of filters that do not fit."""
+        order = list_page.order_of(args, self.columns, self.default_order, self.model)
+        rows_query, filter_errors = self.filtered_query(args)
+        query = rows_query.with_only_columns(self.model.id, maintain_column_froms=True)
+        return list(db.session.scalars(query.order_by(*order).limit(limit))), filter_errors
 
     def apply_search(self, query: Select[Any], args: list_page.ListArgs) -> Select[Any]:
         """The rows of `query` that the search text of `args` finds."""

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import Select, select
 
-from customerhub.core.permissions import Actor, Permission
+from customerhub.core.history_access import visibility_condition
+from customerhub.core.permissions import Actor
 from customerhub.customers.merging import list_merged_customers
 from models import History
 from models.base import db
@@ -16,13 +17,6 @@ from views.http.actor import current_actor
 from views.http.urls import parse_id
 
 PAGE_SIZE = 30
-
-# The tables whose screens take more than the permission to see the history.
-TABLE_PERMISSIONS = {
-    "hub_user": Permission.USERS_VIEW,
-    "approval_task": Permission.TASKS_VIEW,
-    "task_comment": Permission.TASKS_VIEW,
-}
 
 
 def _entries_query(row: Any) -> Select[Any]:
@@ -52,12 +46,6 @@ def find_deletion(model: Any, key: str, actor: Actor) -> History | None:
         visibility_condition(actor),
     )
     return db.session.scalar(query.order_by(History.id.desc()).limit(1))
-
-
-def visibility_condition(actor: Actor) -> ColumnElement[bool]:
-    """The entries of the history that `actor` may see: none of tables whose screens they may not open."""
-    hidden = [table for table, permission in TABLE_PERMISSIONS.items() if not actor.has_permission(permission)]
-    return History.table_name.not_in(hidden) if hidden else true()
 
 
 def list_row_entries(row: Any) -> tuple[list[dict[str, Any]], Pager | None]:

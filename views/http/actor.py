@@ -1,5 +1,7 @@
 """The actor of a request: the signed-in user, as operations and the history know them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, flash, g, request, session
@@ -56,7 +58,10 @@ def load_user(identity: str, session_mark: str | None = None) -> SessionUser | N
 
 
 def find_actor() -> Actor | None:
-    """Who acts in this request and where, None where nobody is signed in."""
+    """Who acts in this request and where, or whose job this is; None where nobody is signed in."""
+    if "job_actor" in g:
+        job_actor: Actor = g.job_actor
+        return job_actor
     person = current_user._get_current_object()
     if not person.is_authenticated:
         return None
@@ -69,6 +74,16 @@ def find_actor() -> Actor | None:
             Actor.from_user(person.user, _find_organisation_id(organisation_id)),
         )
     return cached[2]
+
+
+@contextmanager
+def acting_for_job(actor: Actor) -> Iterator[None]:
+    """Within this block it is `actor` who acts: screens work for somebody who is not there."""
+    g.job_actor = actor
+    try:
+        yield
+    finally:
+        g.pop("job_actor")
 
 
 def current_actor() -> Actor:

@@ -83,6 +83,7 @@ class TemplateView(SetupView):
     search_hint = "Search by name or subject"
     default_order = (NotificationTemplate.purpose, NotificationTemplate.name_key)
     fields = ("name", "purpose", "subject", "body", "active")
+    fixed_fields = ("purpose", "subject", "body")  # of the text of one template
     field_args = {
         "subject": {
             "render_kw": {

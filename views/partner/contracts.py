@@ -6,10 +6,16 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask_login import login_required
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, Form
+from wtforms import Form
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from customerhub.contracts.contracts import MOST_CONNECTIONS, MOST_VALUE, add_contract, list_profile_statuses
+from customerhub.contracts.contracts import (
+    MOST_CONNECTIONS,
+    MOST_VALUE,
+    add_contract,
+    find_completed_profile_id,
+    list_profile_statuses,
+)
 from customerhub.contracts.eligibility import list_visible_alerts, refusal_reason
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.registration import require_dealer
@@ -19,6 +25,7 @@ from views.cells.alerts import BANNERS
 from views.cells.contracts import requested_date_cell, status_chip, value_cell
 from views.contracts.customer_owned import CustomerOwnedField, CustomerOwnedSource
 from views.contracts.customer_tab import columns_of, count_by_status, describe_tallies, format_limit_note, list_newest
+from views.framework.date_field import DateField
 from views.framework.fields import AmountField, WholeNumberField
 from views.framework.formatting import format_date, get_today
 from views.framework.portal_page import PortalPage
@@ -149,7 +156,8 @@ def new_contract(customer_id: int) -> Any:
             "action": {"label": f"Back to {row.name}", "url": record_url},
         }
         return replace(page, cards=[card]).render(), status
-    form: Any = ContractForm(request.form if request.method == "POST" else None, data={"start_date": get_today()})
+    initial_values = {"start_date": get_today(), "invoice_profile_id": find_completed_profile_id(row)}
+    form: Any = ContractForm(request.form if request.method == "POST" else None, data=initial_values)
     form.invoice_profile_id.set_customer(row.id)
     if request.method == "POST" and not errors and form.validate():
         values = dict(form.data)

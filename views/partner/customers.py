@@ -1,27 +1,31 @@
 """The pages of partners: the customers with their dealer code, and registering new ones."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, request, url_for
 from flask_login import current_user, login_required
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from customerhub.approvals import tasks
+from customerhub.approvals import referrals
+from customerhub.approvals.referrals import select_asked_customer_ids
 from customerhub.core.permissions import Actor, select_visible
 from customerhub.customers import change_requests, registration
-from models import ApprovalTask, Customer
+from customerhub.customers.search import select_matching_ids
+from models import Customer
 from models.base import db
-from models.enums import CustomerKind, Stage, TaskKind
+from models.enums import CustomerKind, Stage
+from views.framework.chips import stage_chip
 from views.framework.formatting import format_date, local_date
 from views.framework.labels import member_label
 from views.framework.paging import paginate
 from views.framework.portal_page import PortalPage
 from views.http import form_tokens
 from views.partner import forms
-from views.partner.customer_page import LABELS, build_page, stage_chip
+from views.partner.customer_page import build_page, find_question, list_tasks
 from views.partner.requests import (
     bp,
     build_menu,
@@ -33,6 +37,34 @@ from views.partner.requests import (
 )
 
 PAGE_SIZE = 50
+MAX_SEARCH_LENGTH = 200
+TAB_ORDER = (Stage.NEW, Stage.REFERRED, Stage.PASSED, Stage.FAILED, Stage.BILLING)
+# By the name in the address: what people choose, and the order. The first one is the usual one.
+SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "name": ("Sort by name", (Customer.sort_name, Customer.id)),
+    "newest": ("Newest first", (Customer.id.desc(),)),
+    "number": ("Sort by account no.", (Customer.account_number, Customer.id)),
+}
+
+
+@dataclass(frozen=True)
+class HomeArgs:
+    """What the address of the list asks for."""
+
+    stage: Stage | None = None
+    search: str = ""
+    sort: str = "name"
+
+    @classmethod
+    def parse(cls, parameters: MultiDict[str, str]) -> "HomeArgs":
+        stage = next((each for each in Stage if each.value == parameters.get("stage")), None)
+        sort = parameters.get("sort", "name")
+        search = parameters.get("search", "").strip()[:MAX_SEARCH_LENGTH]
+        return cls(stage, search, sort if sort in SORTS else "name")
+
+    def build_url(self) -> str:
+        values: dict[str, Any] = {"stage": self.stage.value if self.stage else None, "search": self.search or None}
+        return url_for("partner.home", **values, sort=self.sort if self.sort != "name" else None)
 
 
 # --- The list ----------------------------------------------------------------------------------------------------
@@ -42,16 +74,20 @@ PAGE_SIZE = 50
 @login_required
 def home() -> Any:
     actor = require_partner()
-    stage = next((each for each in Stage if each.value == request.args.get("stage")), None)
-    own_customers = select_visible(Customer, actor)
-    stage_counts = own_customers.with_only_columns(Customer.stage, func.count()).group_by(Customer.stage)
+    args = HomeArgs.parse(request.args)
+    found_customers = select_visible(Customer, actor)
+    if args.search:
+        found_customers = found_customers.where(Customer.id.in_(select_matching_ids(found_customers, args.search)))
+    stage_counts = found_customers.with_only_columns(Customer.stage, func.count()).group_by(Customer.stage)
     counts = {row[0]: row[1] for row in db.session.execute(stage_counts)}
-    query = own_customers.where(Customer.stage == stage) if stage else own_customers
+    query = found_customers.where(Customer.stage == args.stage) if args.stage else found_customers
     load = (joinedload(Customer.status), joinedload(Customer.payment_method), joinedload(Customer.category))
-    rows, pager = paginate(query.options(*load).order_by(Customer.sort_name, Customer.id), PAGE_SIZE)
-    table = _live_customers_table(rows) if stage is Stage.BILLING else _customers_table(rows)
+    rows, pager = paginate(query.options(*load).order_by(*SORTS[args.sort][1]), PAGE_SIZE)
+    table = _live_customers_table(rows) if args.stage is Stage.BILLING else _customers_table(rows)
     if pager and pager["beyond"]:
         table |= {"empty": pager["beyond"]}
+    elif args.search:
+        table |= {"empty": {"title": "No results", "text": "Try a different name or number."}}
     return PortalPage(
         title=f"Customers of {current_user.dealer}",
         nav=build_menu("customers"),
@@ -60,19 +96,29 @@ def home() -> Any:
             for _, _, url in list_registration_entries()
         ],
         banners=_registration_banners() + _question_banners(actor),
-        tabs=_tabs(stage, counts),
+        tabs=_tabs(args, counts),
+        search={
+            "label": "Search by name, number or email",
+            "value": args.search,
+            "sort": args.sort,
+            "sorts": [(name, label) for name, (label, _) in SORTS.items()],
+            "hidden_fields": [("stage", args.stage.value)] if args.stage else [],
+        },
         tables=[table],
         pager=pager,
     ).render()
 
 
-def _tabs(stage: Stage | None, counts: dict[Stage, int]) -> list[dict[str, Any]]:
-    home_url = url_for("partner.home")
-    tabs = [{"label": "All", "url": home_url, "active": stage is None, "count": sum(counts.values()) or None}]
-    for each, label in LABELS.items():
-        url = url_for("partner.home", stage=each.value)
-        tabs.append({"label": label, "url": url, "active": stage is each, "count": counts.get(each)})
-    return tabs
+def _tabs(args: HomeArgs, counts: dict[Stage, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": member_label(stage) if stage else "All",
+            "url": replace(args, stage=stage).build_url(),
+            "active": stage is args.stage,
+            "count": counts.get(stage) if stage else sum(counts.values()) or None,
+        }
+        for stage in (None, *TAB_ORDER)
+    ]
 
 
 def _name_cell(row: Customer) -> dict[str, Any]:
@@ -88,7 +134,7 @@ def _customers_table(rows: list[Customer]) -> dict[str, Any]:
                 _name_cell(row),
                 row.account_number,
                 member_label(row.kind),
-                stage_chip(row),
+                stage_chip(row.stage),
                 {"chip": row.status.name, "colour": row.status.colour},
                 format_date(local_date(row.created_at)),
             ]
@@ -128,12 +174,8 @@ def _registration_banners() -> list[dict[str, Any]]:
 def _question_banners(actor: Actor) -> list[dict[str, Any]]:
     """The customers about which something is asked of the partner."""
     rows = db.session.scalars(
-        select(Customer)
-        .join(ApprovalTask, ApprovalTask.customer_id == Customer.id)
-        .where(
-            ApprovalTask.waits_for_requester,
-            Customer.id.in_(select_visible(Customer, actor).with_only_columns(Customer.id)),
-        )
+        select_visible(Customer, actor)
+        .where(Customer.id.in_(select_asked_customer_ids(actor.organisation_id)))
         .order_by(Customer.sort_name)
         .limit(5)
     )
@@ -155,23 +197,23 @@ def _question_banners(actor: Actor) -> list[dict[str, Any]]:
 def details(customer_id: int) -> Any:
     """How far a customer has got; on POST the answer to what was asked."""
     actor, row, record_url, duplicate_submission = open_customer_request(customer_id)
-    task = tasks.find_latest_task(row, TaskKind.ONBOARDING)
-    is_asked = task is not None and task.waits_for_requester
-    form = forms.AnswerForm(request.form if request.method == "POST" else None) if is_asked else None
+    found_tasks = list_tasks(row)
+    question = find_question(found_tasks)
+    form = forms.AnswerForm(request.form if request.method == "POST" else None) if question is not None else None
     if request.method == "GET":
-        return build_page(row, task, form).render()
-    if task is None or form is None:
+        return build_page(row, found_tasks, form).render()
+    if question is None or form is None:
         flash("Your answer is no longer required.", "info")
         return redirect(record_url, 303)
     errors = list_resubmission_errors(duplicate_submission)
     if not errors and form.validate():
         answer = form.answer.data or ""
         if run_and_commit(
-            lambda: tasks.answer_task(task, answer=answer, actor=actor), form, errors, lambda _: record_url
+            lambda: referrals.answer_task(question, answer=answer, actor=actor), form, errors, lambda _: record_url
         ):
             flash("Your answer was sent.", "success")
             return redirect(record_url, 303)
-    return replace(build_page(row, task, form), errors=errors).render(), 422
+    return replace(build_page(row, found_tasks, form), errors=errors).render(), 422
 
 
 @bp.route("/customers/<int:customer_id>/update/", methods=["GET", "POST"])
@@ -220,7 +262,7 @@ def register_view(kind: str) -> Any:
     if duplicate_submission is not None and duplicate_submission.is_same:
         return duplicate_submission.redirect_again(url_for("partner.home"))
     customer_kind = CustomerKind(kind)
-    form = forms.REGISTRATION[customer_kind](request.form if request.method == "POST" else None)
+    form = forms.find_registration_form(customer_kind)(request.form if request.method == "POST" else None)
     errors = list_resubmission_errors(duplicate_submission)
     page = PortalPage(
         title=f"Register a {member_label(customer_kind).lower()}",

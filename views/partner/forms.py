@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from wtforms import BooleanField, DateField, Form, StringField, TextAreaField
+from wtforms import BooleanField, Form, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from customerhub.approvals.tasks import LONGEST_COMMENT
 from customerhub.core.errors import HubError, Invalid
 from models import Customer
 from models.enums import CustomerKind, CustomerType
+from views.framework.custom_form_fields import build_custom_field
+from views.framework.custom_values import list_fields
+from views.framework.date_field import DateField
 from views.framework.display import display_value, label_for
 from views.framework.fields import ChoiceField, CodeField
 from views.framework.forms import check_control_characters, clean_input
@@ -84,6 +87,13 @@ REGISTRATION: dict[CustomerKind, Any] = {
     ),
     CustomerKind.CONSUMER: _build_registration_form("ConsumerForm", "identity_number", "Identity number", dict),
 }
+
+
+def find_registration_form(kind: CustomerKind) -> Any:
+    """The form of a registration, with the custom fields of the organisation that are required of prospects too."""
+    fields = [each for each in list_fields(Customer) if each.is_required(of_prospect=True)]
+    own_form = REGISTRATION[kind]
+    return type(own_form.__name__, (own_form,), {each.name: build_custom_field(each) for each in fields})
 
 
 def _build_update_form(name: str, more: Callable[[], dict[str, Any]]) -> Any:

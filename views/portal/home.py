@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, abort
-from flask_login import current_user, login_required
+from flask import Flask
+from flask_login import login_required
 from sqlalchemy.orm import joinedload
 
-from customerhub.core.permissions import Permission, has_portal_permission, select_visible
+from customerhub.core.permissions import select_visible
 from models import Contract, Customer
 from models.base import db
 from models.enums import PortalPermission
@@ -16,22 +16,14 @@ from views.framework.eager_loading import load_relations
 from views.framework.formatting import current_formats, format_amount, format_date
 from views.framework.portal_page import PortalPage
 from views.framework.uploads import file_link
-from views.http.actor import current_actor
-
-bp = Blueprint("portal", __name__, url_prefix="/portal")
-
-
-def can_see(ability: PortalPermission) -> bool:
-    """Whether the signed-in portal user has an ability."""
-    return has_portal_permission(current_user, ability)
+from views.portal import cases
+from views.portal.requests import bp, build_menu, can_see, require_portal_user
 
 
 @bp.get("/")
 @login_required
 def home() -> str:
-    actor = current_actor()
-    if not actor.has_permission(Permission.PORTAL):
-        abort(403)
+    actor = require_portal_user()
     customer = db.session.scalars(select_visible(Customer, actor).options(joinedload(Customer.status))).first()
     if customer is None or not customer.portal_access:
         card = {"title": "Your portal", "text": "Please ask your contact person to enable it."}
@@ -41,8 +33,10 @@ def home() -> str:
     if can_see(PortalPermission.DOCUMENTS):
         tables.append(_documents_table(customer))
     if not cards and not tables:
+        if can_see(PortalPermission.CASES):
+            return cases.list_cases()
         cards = [{"title": "Nothing to show", "text": "Your access does not include any page yet."}]
-    return PortalPage(title=customer.name, cards=cards, tables=tables).render()
+    return PortalPage(title=customer.name, nav=build_menu("home"), cards=cards, tables=tables).render()
 
 
 def _summary_cards(customer: Customer) -> list[dict[str, Any]]:

@@ -1,12 +1,9 @@
 """Cost center: whom costs are billed to."""
 
-from typing import Any
-
 from models import BilledUser
 from views.framework.columns import Column
 from views.framework.exported import Exported
-from views.framework.list_page import ListArgs
-from views.setup.commodities import cost_center_links
+from views.setup.commodities import COST_CENTER
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
 
 
@@ -29,7 +26,5 @@ class BilledUserView(SetupView):
     filters = (active_filter(BilledUser),)
     search_columns = (BilledUser.name, BilledUser.email)
     default_order = (BilledUser.name_key,)
+    sibling_lists = COST_CENTER
     fields = ("name", "email", "active")
-
-    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
-        return [*super().menu_actions(args), *cost_center_links(self.endpoint)]

@@ -43,6 +43,7 @@ class BusinessEntityView(SetupView):
     search_columns = (BusinessEntity.name, BusinessEntity.registered_name)
     default_order = (BusinessEntity.name,)
     field_args = {"brand_colour": {"description": ""}}
+    own_fields = ("name", "registered_name", "registration_number", "vat_number")
     fields = ("name", "registered_name", "registration_number", "vat_number", "address", "active")
     tabs = (
         ("bank", "Bank", ("bank_name", "bank_account", "bank_code")),

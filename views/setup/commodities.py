@@ -1,33 +1,21 @@
 """Cost center: the commodities that billing lines charge."""
 
-from typing import Any
-
-from flask import url_for
-
 from customerhub.core.money import format_unit_price
 from customerhub.core.spreadsheets import CellKind
 from models import Commodity
 from views.framework.columns import Column
 from views.framework.exported import Exported
 from views.framework.formatting import format_amount
-from views.framework.list_page import ListArgs
 from views.setup.setup_view import SetupView, active_column, active_filter, name_column
 
-
-def cost_center_links(current: str) -> list[dict[str, Any]]:
-    """The way from one of the three cost center lists to the others."""
-    lists = (("commodities", "Commodities"), ("locations", "Locations"), ("billed-users", "Users to bill"))
-    return [
-        {"label": label, "url": url_for(f"{endpoint}.index_view"), "icon": "cost"}
-        for endpoint, label in lists
-        if endpoint != current
-    ]
+# The three lists of the cost center.
+COST_CENTER = (("Commodities", "commodities"), ("Locations", "locations"), ("Users to bill", "billed-users"))
 
 
 class CommodityView(SetupView):
     noun = "commodity"
     title = "Commodities"
-    intro = "Metered and charged items. Locations and users to bill are the other two lists of the cost center."
+    intro = "Metered and charged items."
     empty_text = "A commodity has a unit and default prices for billing lines."
     columns = (
         name_column(Commodity),
@@ -59,7 +47,5 @@ class CommodityView(SetupView):
     filters = (active_filter(Commodity),)
     search_columns = (Commodity.name,)
     default_order = (Commodity.name_key,)
+    sibling_lists = COST_CENTER
     fields = ("name", "unit", "default_minimum_cost", "default_cost_per_unit", "active")
-
-    def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
-        return [*super().menu_actions(args), *cost_center_links(self.endpoint)]

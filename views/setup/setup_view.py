@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from customerhub.core.permissions import Permission
-from customerhub.setup.rows import can_delete_together, delete_many, delete_row, find_fixed_field, save_row
+from customerhub.setup.rows import can_delete_together, check_row, delete_many, delete_row, find_fixed_field, save_row
 from views.framework.chips import active_chip
 from views.framework.columns import Column
 from views.framework.edit_page import EditPage
@@ -44,6 +44,9 @@ class SetupView(FixedFieldMixin):
     """A screen over one set-up table."""
 
     save = staticmethod(save_row)
+    has_bulk_edit = True
+    own_fields: Sequence[str] = ("name", "code")
+    check = staticmethod(check_row)
     operations: Sequence[Operation] = (DELETE,)
     view_permission = Permission.SETUP_VIEW
     edit_permission: Permission | None = Permission.SETUP_EDIT

@@ -8,7 +8,16 @@ from sqlalchemy import false, or_, select, true
 
 from customerhub.core import storage
 from customerhub.core.permissions import STAFF, Actor, Permission, has_portal_permission, select_visible
-from models import BusinessEntity, ComplianceDocument, Customer, InvoiceProfile, OutboxAttachment, StoredFile
+from models import (
+    Attachment,
+    BusinessEntity,
+    ComplianceDocument,
+    Customer,
+    InvoiceProfile,
+    OutboxAttachment,
+    StoredFile,
+    TaskFile,
+)
 from models.base import db
 from models.enums import PortalPermission, Role
 from views.http.actor import current_actor
@@ -32,9 +41,12 @@ def _visible_file_ids(actor: Actor) -> list[Any]:
     role = actor.user.role if actor.user is not None else None
     if role in STAFF:
         attachment_ids = select_visible(OutboxAttachment, actor).with_only_columns(OutboxAttachment.file_id)
+        task_file_ids = select_visible(TaskFile, actor).with_only_columns(TaskFile.file_id)
         return [
             documents,
+            select_visible(Attachment, actor).with_only_columns(Attachment.file_id),
             *([attachment_ids] if actor.has_permission(Permission.OUTBOX_VIEW) else []),
+            *([task_file_ids] if actor.has_permission(Permission.TASKS_VIEW) else []),
             select_visible(InvoiceProfile, actor).with_only_columns(InvoiceProfile.nda_file_id),
             select_visible(BusinessEntity, actor).with_only_columns(BusinessEntity.logo_id),
         ]

@@ -6,6 +6,7 @@ from flask import url_for
 from sqlalchemy import Select
 
 from customerhub.core.history import UNTRACKED
+from customerhub.core.history_access import visibility_condition
 from customerhub.core.permissions import Permission, select_visible
 from customerhub.core.spreadsheets import CellKind
 from models import Customer, History
@@ -19,7 +20,7 @@ from views.framework.formatting import format_datetime
 from views.framework.forms import MODELS_BY_TABLE
 from views.framework.labels import capitalize_first
 from views.framework.model_view import HubModelView
-from views.framework.timeline import describe_actor, describe_source, visibility_condition
+from views.framework.timeline import describe_actor, describe_source
 
 KINDS = tuple(
     sorted(

@@ -67,6 +67,7 @@ def home() -> Any:
                 "url": url_for("customers.create_view"),
                 "icon": "plus",
                 "primary": True,
+                "key": "new",
             }
         ]
         if current_actor().has_permission(P.CUSTOMERS_EDIT)

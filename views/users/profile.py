@@ -5,10 +5,11 @@ from typing import Any
 from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField
+from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo
 
 from customerhub.core.errors import HubError, Invalid
+from customerhub.core.permissions import STAFF
 from customerhub.users import passwords
 from customerhub.users import sign_in as user_sign_in
 from models import User
@@ -17,9 +18,16 @@ from views.http import rate_limits
 from views.http.rate_limits import limit_view
 from views.users.sign_in import begin_session
 
+PROFILE_FIELDS = ("name", "notify_by_email", "single_key_shortcuts")
+
 
 class ProfileForm(FlaskForm):
     name = StringField("Name", [DataRequired("Enter your name")], render_kw={"autocomplete": "name"})
+    single_key_shortcuts = BooleanField(
+        "Shortcuts of one key",
+        description="Such as n to add a record. Turn them off if they get in the way of speech input.",
+    )
+    notify_by_email = BooleanField("Email me when I am mentioned, or when work is assigned to me")
 
 
 class PasswordForm(FlaskForm):
@@ -60,18 +68,22 @@ def register(app: Flask) -> None:
 
 @login_required
 def edit_profile() -> Any:
-    """Change the name; links lead to the password and sessions."""
+    """Change the name, and of staff shortcuts and mails about colleagues' notes; links lead to the password and
+    sessions.
+    """
     user: User = current_user.user
     form = ProfileForm(obj=user)
+    if user.role not in STAFF:  # whose pages have no shortcuts and no notes
+        del form.notify_by_email, form.single_key_shortcuts
     if form.validate_on_submit():
         try:
-            user_sign_in.rename_user(user, form.name.data)
+            user_sign_in.save_profile(user, **{name: form.data[name] for name in PROFILE_FIELDS if name in form})
             db.session.commit()
         except HubError as error:
             db.session.rollback()
             form.name.errors = [error.message]
         else:
-            flash("Your name was saved.", "success")
+            flash("Your profile was saved.", "success")
             return redirect(url_for("profile.edit_profile"), 303)
     links = [
         {"label": "Change password", "url": url_for("profile.change_password")},

@@ -18,8 +18,9 @@ from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.table_statistics import update_statistics
 from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, Column, header_of
+from customerhub.customers.importing.columns import STANDARD_COLUMNS, CellType, Column, ImportColumns
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
+from customerhub.customers.importing.custom_columns import list_missing_fields, load_choice_lookups, load_columns
 from customerhub.customers.importing.lookups import Lookup, load_lookups
 from customerhub.customers.importing.stored_cells import FROM_1904, StoredCell, replace_unprintable, store_cell
 from models import Customer
@@ -64,6 +65,7 @@ class CheckedRow:
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     customer_id: int | None = None
     notice: str | None = None
+    columns: ImportColumns = STANDARD_COLUMNS
 
     @property
     def saved_changes(self) -> dict[str, tuple[Any, Any]]:
@@ -90,14 +92,15 @@ class RowChecker:
     def __init__(self, organisation_id: int, *, from_1904: bool = False) -> None:
         self.organisation_id = organisation_id
         self.from_1904 = from_1904
-        self.lookups = load_lookups(organisation_id)
+        self.columns = load_columns(organisation_id)
+        self.lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
         self._first_row_numbers: dict[str, int] = {}
         self._first_rows_of_customers: dict[int, int] = {}
         day_offset = DAYS_FROM_1904 if from_1904 else 0
         date_format = organisation_date_format(organisation_id)
         self._readers: list[tuple[Column, CellReader, dict[Any, tuple[Any, str]] | None]] = [
             (column, _build_reader(column, self.lookups, date_format, day_offset), {} if column.is_cacheable else None)
-            for column in COLUMNS
+            for column in self.columns.columns
         ]
         self._lookups_with_retired = {name: names for name, names in self.lookups.items() if names.retired}
 
@@ -117,7 +120,7 @@ class RowChecker:
 
     def _read_row(self, number: int, cells: list[Cell]) -> CheckedRow:
         """What each cell means by itself."""
-        row = CheckedRow(number, cells)
+        row = CheckedRow(number, cells, columns=self.columns)
         values = row.values
         for cell, (column, read, cached_values) in zip(cells, self._readers, strict=True):
             if cell is None:
@@ -162,8 +165,10 @@ class RowChecker:
         refused_columns = {problem.column for problem in row.problems}
         # Whose row it is stays unknown where the reference cannot be read: nothing can be said to be missing then.
         missing = [] if row.key is None and "reference" in refused_columns else rules.list_missing_fields(merged_values)
+        if existing is None:
+            missing = [*missing, *list_missing_fields(self.organisation_id, row.values)]
         for name, message in (*_list_conflicts(merged_values, refused_columns), *missing):
-            header = header_of(name)
+            header = self.columns.header_of(name)
             if header not in refused_columns:
                 row.problems.append(Problem(header, message))
         for name, lookup in self._lookups_with_retired.items():
@@ -187,7 +192,7 @@ class RowChecker:
         try:
             lookup.refuse_retired(chosen_ids)
         except Invalid as error:
-            row.problems.append(Problem(COLUMNS_BY_FIELD[name].header, error.message))
+            row.problems.append(Problem(self.columns.header_of(name), error.message))
 
 
 def _list_conflicts(values: dict[str, Any], refused_columns: set[str]) -> Iterator[tuple[str, str]]:
@@ -197,7 +202,7 @@ def _list_conflicts(values: dict[str, Any], refused_columns: set[str]) -> Iterat
         (rules.check_review_schedule, "review_start_date", "review_frequency"),
     )
     for check, one, other in pairs:
-        if refused_columns and (header_of(one) in refused_columns or header_of(other) in refused_columns):
+        if refused_columns.intersection(map(STANDARD_COLUMNS.header_of, (one, other))):
             continue
         try:
             check(values.get(one), values.get(other))
@@ -263,7 +268,7 @@ def _read_identifier(cell: Value) -> str:
 def format_cells(row: CheckedRow) -> dict[str, str]:
     """What was read, by header, as people read it. Cells without a value are left out."""
     texts = {}
-    for column, cell in zip(COLUMNS, row.cells, strict=True):
+    for column, cell in zip(row.columns.columns, row.cells, strict=True):
         if cell is None or isinstance(cell, BadCell):
             continue
         value = row.values.get(column.field) if column.cell_type is CellType.DATE else None
@@ -278,7 +283,7 @@ def store_cells(row: CheckedRow, *, from_1904: bool = False) -> dict[str, Stored
     `from_1904` is noted beside them, for who has nothing else to know it by.
     """
     stored_cells: dict[str, StoredCell] = {FROM_1904: True} if from_1904 else {}
-    for column, cell in zip(COLUMNS, row.cells, strict=True):
+    for column, cell in zip(row.columns.columns, row.cells, strict=True):
         stored = store_cell(cell)
         if stored is not None:
             stored_cells[column.header] = stored

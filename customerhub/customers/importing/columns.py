@@ -1,6 +1,6 @@
 """What each column of the workbook means: one line a column, from which reading, template and help are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, auto
@@ -235,18 +235,32 @@ COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
 KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
 ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
 
-# How `open_table` knows the columns.
-HEADER_NAMES: Final[dict[str, Any]] = {
-    "names": HEADERS,
-    "key_column": KEY_COLUMN,
-    "silent_names": ERROR_COLUMNS,
-    "other_names": OTHER_HEADERS,
-}
 
 # The columns of the customer's own table that an import fills.
 CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
 
 
-def header_of(field: str | None) -> str:
-    """The header of `field`, for error messages."""
-    return COLUMNS_BY_FIELD[field].header if field in COLUMNS_BY_FIELD else (field or "")
+class ImportColumns:
+    """The columns of a workbook, in order."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self.headers = tuple(column.header for column in columns)
+        self.by_field = {column.field: column for column in columns}
+
+    def header_of(self, field: str | None) -> str:
+        """The header of `field`, for error messages."""
+        return self.by_field[field].header if field in self.by_field else (field or "")
+
+    @property
+    def header_names(self) -> dict[str, Any]:
+        """How `open_table` knows the columns."""
+        return {
+            "names": self.headers,
+            "key_column": KEY_COLUMN,
+            "silent_names": ERROR_COLUMNS,
+            "other_names": OTHER_HEADERS,
+        }
+
+
+STANDARD_COLUMNS: Final = ImportColumns(COLUMNS)  # of an organisation that has no fields of its own

@@ -1,20 +1,24 @@
 """The customers that rows refer to, and how the rows differ from them."""
 
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
 
 from customerhub.core import history
+from customerhub.core.money import format_number
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CUSTOMER_FIELDS
+from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, ImportColumns
+from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
 from models import Address, Customer, MergedCustomer, customer_department
 from models.base import db
-from models.customer import SOURCE_COLUMNS
+from models.derived_columns import SOURCE_COLUMNS
 from models.enums import AddressKind
 
-# One customer as the import sees it: columns by name, `address` as its four parts or None, `departments` as ids.
+# One customer as the import sees it: columns and custom fields by name, `address` as its four parts or None,
+# `departments` as ids.
 ExistingCustomer = dict[str, Any]
 
 ADDRESS_PARTS = ("lines", "postal_code", "city", "country")
@@ -27,6 +31,7 @@ LOADED_COLUMNS = tuple(
             "is_prospect",
             "existing_relationship",
             "portal_access",
+            "search_text",
             *CUSTOMER_FIELDS,
             *SOURCE_COLUMNS,
         )
@@ -80,6 +85,7 @@ def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: 
     if customers:
         _add_addresses(customers)
         _add_departments(customers)
+        add_custom_values(organisation_id, customers)
     return customers
 
 
@@ -139,6 +145,8 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
         return lookups[name].format_names(value)
     if name == "address":
         return value if isinstance(value, str) else format_address(value)
+    if isinstance(value, Decimal):  # of a custom field
+        return format_number(value)
     return history.display_value(value)
 
 
@@ -153,10 +161,12 @@ def build_history_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str
     }
 
 
-def build_preview_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
+def build_preview_changes(
+    changes: dict[str, tuple[Any, Any]], columns: ImportColumns, lookups: dict[str, Lookup]
+) -> dict[str, Any]:
     """[before, after] by the headers of the workbook."""
     return {
         column.header: [format_value(column.field, part, lookups) for part in changes[column.field]]
-        for column in COLUMNS
+        for column in columns.columns
         if column.field in changes
     }

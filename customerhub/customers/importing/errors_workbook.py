@@ -8,7 +8,7 @@ import xlsxwriter
 
 from customerhub.core.dates import EXCEL_DATE_FORMATS
 from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber
-from customerhub.customers.importing.columns import COLUMNS, ERROR_COLUMNS, HEADERS
+from customerhub.customers.importing.columns import ERROR_COLUMNS, STANDARD_COLUMNS, ImportColumns
 from customerhub.customers.importing.stored_cells import StoredCell, find_number_format, restore_cell
 from models.enums import DateFormat
 
@@ -38,7 +38,14 @@ class ErrorsWorkbook:
     could not give a value is an error. Days are shown in `date_format`, and count `from_1904` where they did before.
     """
 
-    def __init__(self, file: IO[bytes], date_format: DateFormat, *, from_1904: bool = False) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        date_format: DateFormat,
+        columns: ImportColumns = STANDARD_COLUMNS,
+        *,
+        from_1904: bool = False,
+    ) -> None:
         options = {
             "strings_to_formulas": False,
             "strings_to_urls": False,
@@ -46,14 +53,15 @@ class ErrorsWorkbook:
             "date_1904": from_1904,
         }
         self._workbook = xlsxwriter.Workbook(file, options)
+        self._headers = columns.headers
         self._formats: dict[tuple[str, bool], Any] = {}
         self._day_format = EXCEL_DATE_FORMATS[date_format]
         self._sheet = self._workbook.add_worksheet("customers")
         self._sheet.freeze_panes(1, 0)
-        for index, width in enumerate((REASON_WIDTH, ROW_NUMBER_WIDTH, *(column.width for column in COLUMNS))):
+        for index, width in enumerate((REASON_WIDTH, ROW_NUMBER_WIDTH, *(column.width for column in columns.columns))):
             self._sheet.set_column(index, index, width)
         header_format = self._workbook.add_format(HEADER_STYLE)
-        for index, header in enumerate((*ERROR_COLUMNS, *HEADERS)):
+        for index, header in enumerate((*ERROR_COLUMNS, *self._headers)):
             self._sheet.write_string(0, index, header, header_format)
         self._reason_format = self._workbook.add_format(REASON_STYLE)
         self._row_index = 0
@@ -65,7 +73,7 @@ class ErrorsWorkbook:
         self._sheet.write_string(self._row_index, 0, reasons[:MAX_CELL_LENGTH], self._reason_format)
         self._sheet.write_number(self._row_index, 1, number)
         error_columns = {error["column"] for error in errors}
-        for index, header in enumerate(HEADERS, len(ERROR_COLUMNS)):
+        for index, header in enumerate(self._headers, len(ERROR_COLUMNS)):
             self._write_cell(index, restore_cell(cells.get(header)), header in error_columns)
 
     def _write_cell(self, index: int, cell: Cell, is_error: bool) -> None:

@@ -8,7 +8,8 @@ from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import Table, open_table
 from customerhub.customers.importing.checking import CheckedRow, RowChecker, store_cells
-from customerhub.customers.importing.columns import HEADER_NAMES
+from customerhub.customers.importing.columns import ImportColumns
+from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.saving import RowSaver, lock_organisation
@@ -115,10 +116,11 @@ def import_open_file(
     result = ImportResult()
     if not dry_run:
         lock_organisation(actor.organisation_id)
-    with open_table(file, max_rows=max_rows, **HEADER_NAMES) as table:
+    columns = load_columns(actor.organisation_id)
+    with open_table(file, max_rows=max_rows, **columns.header_names) as table:
         total = table.count_rows(max_rows)
         result.ignored_columns = table.ignored_columns
-        errors_workbook = _open_errors_workbook(errors_file, table, actor) if errors_file else None
+        errors_workbook = _open_errors_workbook(errors_file, table, columns, actor) if errors_file else None
         options = {"save": not dry_run, "good_rows_only": good_rows_only}
         for rows in import_rows(table, organisation_id=actor.organisation_id, counts=result.counts, **options):
             _collect_errors(rows, result, errors_workbook)
@@ -132,8 +134,9 @@ def import_open_file(
     return result
 
 
-def _open_errors_workbook(file: IO[bytes], table: Table, actor: Actor) -> ErrorsWorkbook:
-    return ErrorsWorkbook(file, organisation_date_format(actor.organisation_id), from_1904=table.from_1904)
+def _open_errors_workbook(file: IO[bytes], table: Table, columns: ImportColumns, actor: Actor) -> ErrorsWorkbook:
+    date_format = organisation_date_format(actor.organisation_id)
+    return ErrorsWorkbook(file, date_format, columns, from_1904=table.from_1904)
 
 
 def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:

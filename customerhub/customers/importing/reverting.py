@@ -5,17 +5,25 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, null, select, update
 
 from customerhub.core import history
 from customerhub.core.errors import Conflict, Invalid
+from customerhub.core.money import format_number
 from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
-from customerhub.customers.importing.columns import COLUMNS, COLUMNS_BY_FIELD, CellType, header_of
+from customerhub.customers.importing.columns import COLUMNS, CellType
 from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
+from customerhub.customers.importing.custom_columns import (
+    deserialize_custom_value,
+    is_custom,
+    load_choice_lookups,
+    load_columns,
+)
 from customerhub.customers.importing.lookups import Lookup, load_lookups
 from customerhub.customers.importing.reverting_users import ImportedPortalUsers
 from customerhub.customers.importing.saving import CUSTOMER_TABLE, RowSaver
@@ -32,6 +40,7 @@ DEPENDENT_FIELDS: Final = (
     (rules.check_review_schedule, "review_start_date", "review_frequency"),
 )
 CHANGED_SINCE: Final = "Changed since the import, so not reverted"
+FIELD_IS_GONE: Final = "A custom field that the import filled is removed or inactive"
 
 
 @dataclass
@@ -53,13 +62,17 @@ def serialize_value(value: Any) -> Any:
         return value.value
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return format_number(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def deserialize_value(name: str, value: Any) -> Any:
+def deserialize_value(name: str, value: Any, organisation_id: int) -> Any:
     """The value of the field `name` from what JSON kept."""
     if value is None:
         return None
+    if is_custom(name):
+        return deserialize_custom_value(organisation_id, name, value)
     if name in DATE_FIELDS:
         return date.fromisoformat(value)
     if name == "risk":
@@ -75,7 +88,7 @@ def revert_rows(
     Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
     changes a customer at the same moment.
     """
-    lookups = load_lookups(organisation_id)
+    lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
     result = RevertResult()
     done = 0
     _clear_notices(import_id)
@@ -173,7 +186,7 @@ def _count_links(ids: Collection[int]) -> dict[int, dict[str, int]]:
 def _iterate_references() -> Iterator[tuple[Table, Any]]:
     """Every column of another table that holds the id of a customer."""
     for table in Base.metadata.sorted_tables:
-        if table.name in IGNORED_TABLES:
+        if table.name in IGNORED_TABLES or table.info.get("holds_custom_values"):
             continue
         for constraint in table.constraints:
             if isinstance(constraint, ForeignKeyConstraint):
@@ -215,7 +228,7 @@ def _restore(
         undo = dict(row.undo or {})
         if existing["id"] in users.customer_ids_with_user:
             undo.pop("portal_access", None)
-        restored_values, row_problems = _split_restorable(existing, undo, lookups)
+        restored_values, row_problems = _split_restorable(existing, undo, lookups, organisation_id)
         if "email" in undo and "email" not in restored_values:
             restored_values.pop("portal_access", None)
         else:
@@ -235,17 +248,20 @@ def _restore(
 
 
 def _split_restorable(
-    existing: ExistingCustomer, undo: dict[str, list[Any]], lookups: dict[str, Lookup]
+    existing: ExistingCustomer, undo: dict[str, list[Any]], lookups: dict[str, Lookup], organisation_id: int
 ) -> tuple[dict[str, tuple[Any, Any]], list[Problem]]:
     """((present, former) of each field that can be put back; why the others cannot)."""
     restored_values, row_problems = {}, []
+    header_of = load_columns(organisation_id).header_of
     for name, (before, after) in undo.items():
-        if serialize_value(existing[name]) != after:
+        if name not in existing:
+            row_problems.append(Problem("name", FIELD_IS_GONE))
+        elif serialize_value(existing[name]) != after:
             row_problems.append(Problem(header_of(name), CHANGED_SINCE))
-        elif name in lookups and not lookups[name].has_all(deserialize_value(name, before)):
+        elif name in lookups and not lookups[name].has_all(deserialize_value(name, before, organisation_id)):
             row_problems.append(Problem(header_of(name), "The previous value is no longer in the set-up"))
         else:
-            restored_values[name] = (existing[name], deserialize_value(name, before))
+            restored_values[name] = (existing[name], deserialize_value(name, before, organisation_id))
     for check, *pair in DEPENDENT_FIELDS:
         merged_values = existing | {name: after for name, (_, after) in restored_values.items()}
         try:
@@ -253,7 +269,7 @@ def _split_restorable(
         except Invalid as error:
             for name in pair:
                 if restored_values.pop(name, None):
-                    row_problems.append(Problem(COLUMNS_BY_FIELD[name].header, error.message))
+                    row_problems.append(Problem(header_of(name), error.message))
     merged_values = existing | {name: after for name, (_, after) in restored_values.items()} | {"contacts": True}
     for name, message in rules.list_missing_fields(merged_values):
         if restored_values.pop(name, None):

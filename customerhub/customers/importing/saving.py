@@ -18,11 +18,12 @@ from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.importing.checking import CheckedRow
 from customerhub.customers.importing.columns import CUSTOMER_FIELDS
 from customerhub.customers.importing.comparing import ADDRESS_PARTS, ExistingCustomer, build_history_changes
+from customerhub.customers.importing.custom_columns import is_custom, list_custom_texts, write_custom_values
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.statuses import get_default_status
 from models import Account, Address, Customer, Organisation, customer_department
 from models.base import db, get_table
-from models.customer import derive_columns
+from models.derived_columns import derive_columns
 from models.enums import AddressKind, RowOutcome, Stage
 
 CUSTOMER_TABLE: Final = get_table(Customer)
@@ -142,10 +143,15 @@ class RowSaver:
                 for department in values["departments"]
             ],
         )
+        write_custom_values(self._organisation_id, [(owner or 0, values) for owner, values in owned_values])
 
     def _build_customer(self, values: dict[str, Any], number: str, moment: datetime) -> dict[str, Any]:
         """The columns of a new customer."""
-        columns = {name: value for name, value in values.items() if name not in ("address", "departments")}
+        columns = {
+            name: value
+            for name, value in values.items()
+            if name not in ("address", "departments") and not is_custom(name)
+        }
         columns = {
             **_BLANK_VALUES,
             "existing_relationship": False,
@@ -158,7 +164,7 @@ class RowSaver:
             "portal_access": True,
             "portal_invited_at": moment,
         }
-        return columns | derive_columns(columns)
+        return columns | derive_columns(columns, list_custom_texts(self._organisation_id, values))
 
     def _build_initial_changes(self, row: CheckedRow, number: str) -> dict[str, Any]:
         """[None, value] of everything that a new customer begins with."""
@@ -181,13 +187,15 @@ class RowSaver:
         return sorted(eligible_ids)
 
     def _update_rows(self, rows: list[CheckedRow]) -> None:
-        search_rows = [row for row in rows if not SEARCH_FIELDS.isdisjoint(row.changes)]
-        other_rows = [row for row in rows if SEARCH_FIELDS.isdisjoint(row.changes)]
+        search_rows = [row for row in rows if _changes_search(row)]
+        other_rows = [row for row in rows if not _changes_search(row)]
         for group, columns in ((search_rows, (*UPDATED_COLUMNS, *DERIVED_COLUMNS)), (other_rows, UPDATED_COLUMNS)):
             if group:
                 self._update_customers(group, columns)
         self._update_addresses([row for row in rows if "address" in row.changes])
         self._update_departments([row for row in rows if "departments" in row.changes])
+        new_values = [(row, {name: after for name, (_, after) in row.changes.items()}) for row in rows]
+        write_custom_values(self._organisation_id, [(_existing_of(row)["id"], values) for row, values in new_values])
         history.record(
             self._build_entry(row, "changed", build_history_changes(row.changes, self._lookups)) for row in rows
         )
@@ -207,7 +215,7 @@ class RowSaver:
         for row in rows:
             existing = _existing_of(row)
             new_values = existing | {name: pair[1] for name, pair in row.changes.items()}
-            new_values |= derive_columns(new_values)
+            new_values |= derive_columns(new_values, list_custom_texts(self._organisation_id, new_values))
             parameters.append(
                 {f"new_{name}": new_values[name] for name in columns}
                 | {"the_id": existing["id"], "the_version": existing["version"]}
@@ -295,6 +303,11 @@ def _insert_customers(customers: list[dict[str, Any]]) -> dict[Any, int]:
     customers_with_ids = [{**customer, "id": number} for customer, number in zip(customers, reserved_ids, strict=True)]
     db.session.connection().execute(insert(CUSTOMER_TABLE), customers_with_ids)
     return {customer["reference_key"]: customer["id"] for customer in customers_with_ids}
+
+
+def _changes_search(row: CheckedRow) -> bool:
+    """Whether columns that are derived for searching follow from what is changed."""
+    return any(name in SEARCH_FIELDS or is_custom(name) for name in row.changes)
 
 
 def _existing_of(row: CheckedRow) -> ExistingCustomer:

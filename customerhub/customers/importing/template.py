@@ -12,7 +12,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from customerhub.core.dates import EXCEL_DATE_FORMATS, describe_date_examples
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
-from customerhub.customers.importing.columns import COLUMNS, CellType, Column
+from customerhub.customers.importing.columns import CellType, Column, ImportColumns
+from customerhub.customers.importing.custom_columns import load_choice_lookups, load_columns
 from customerhub.customers.importing.errors_workbook import MAX_CELL_LENGTH
 from customerhub.customers.importing.lookups import Lookup, load_lookups
 from customerhub.customers.rules import FREQUENCY_NAMES
@@ -36,15 +37,16 @@ NOTES: Final = (
 def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
     """Write the template for the organisation of `actor` into `file`, with drop-downs in `max_rows` rows."""
     require_permission(actor, Permission.CUSTOMERS_IMPORT)
-    lookups = load_lookups(actor.organisation_id)
+    columns = load_columns(actor.organisation_id)
+    lookups = load_lookups(actor.organisation_id) | load_choice_lookups(actor.organisation_id)
     workbook = Workbook()
     sheet: Any = workbook.active
     sheet.title = "customers"
     date_format = organisation_date_format(actor.organisation_id)
-    _write_explanations(workbook.create_sheet("explanations"), lookups, date_format)
+    _write_explanations(workbook.create_sheet("explanations"), columns, lookups, date_format)
     choices_sheet = workbook.create_sheet("choices")
     choices_sheet.sheet_state = "hidden"
-    for column_number, column in enumerate(COLUMNS, 1):
+    for column_number, column in enumerate(columns.columns, 1):
         header_cell = sheet.cell(1, column_number, column.header)
         header_cell.font, header_cell.border = Font(bold=True), UNDERLINE_BORDER
         header_cell.fill = PatternFill("solid", fgColor="DCE6F7" if column.is_required else "F2F2F2")
@@ -85,7 +87,9 @@ def _add_drop_down(
     sheet.add_data_validation(validation)
 
 
-def _write_explanations(sheet: Any, lookups: dict[str, Lookup], date_format: DateFormat) -> None:
+def _write_explanations(
+    sheet: Any, columns: ImportColumns, lookups: dict[str, Lookup], date_format: DateFormat
+) -> None:
     """The sheet that says what goes into each column."""
     example = describe_date_examples(date_format)
     for row_number, note in enumerate(NOTES, 1):
@@ -97,7 +101,7 @@ def _write_explanations(sheet: Any, lookups: dict[str, Lookup], date_format: Dat
         sheet.column_dimensions[get_column_letter(column_number)].width = width
         header_cell = _write_text(sheet, header_row, column_number, title)
         header_cell.font, header_cell.border = Font(bold=True), UNDERLINE_BORDER
-    for row_number, column in enumerate(COLUMNS, header_row + 1):
+    for row_number, column in enumerate(columns.columns, header_row + 1):
         choices = _list_choices(column, lookups)
         choices_text = f": {', '.join(choices)}" if column.field in lookups and choices else ""
         cells = (

@@ -14,6 +14,7 @@ from customerhub.core.errors import Conflict, Invalid, NotFound, WrongState
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.state_machine import Requirement, StateMachine, Transition
+from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from customerhub.customers.importing.stored_cells import FROM_1904
 from models import CustomerImport, ImportRow, StoredFile
@@ -189,6 +190,7 @@ def write_errors_workbook(customer_import: CustomerImport, file: IO[bytes]) -> N
     first = next(rows, None)
     from_1904 = first is not None and FROM_1904 in (first.cells or {})
     date_format = organisation_date_format(customer_import.organisation_id)
-    with ErrorsWorkbook(file, date_format, from_1904=from_1904) as workbook:
+    columns = load_columns(customer_import.organisation_id)
+    with ErrorsWorkbook(file, date_format, columns, from_1904=from_1904) as workbook:
         for row in chain([first] if first else [], rows):
             workbook.add_row(row.row_number, row.cells or {}, row.errors or [])

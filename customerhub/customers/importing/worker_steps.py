@@ -16,8 +16,8 @@ from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import open_table
 from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells, store_cells
-from customerhub.customers.importing.columns import HEADER_NAMES
 from customerhub.customers.importing.comparing import build_preview_changes
+from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.import_file import RowCounts
 from customerhub.customers.importing.lookups import Lookup
@@ -89,7 +89,8 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         organisation_id = stored_file.organisation_id
         file = exit_stack.enter_context(storage.open_file(stored_file))
         yield 0  # so that nobody waits for this transaction while the file is opened
-        table = exit_stack.enter_context(open_table(file, max_rows=max_rows, **HEADER_NAMES))
+        header_names = load_columns(organisation_id).header_names
+        table = exit_stack.enter_context(open_table(file, max_rows=max_rows, **header_names))
         _renew(lease, total_rows=table.count_rows(max_rows), ignored_columns=table.ignored_columns)
         yield 0
         checker = RowChecker(organisation_id, from_1904=table.from_1904)
@@ -155,7 +156,7 @@ def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[s
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
         "cells": store_cells(row, from_1904=checker.from_1904) if row.outcome is RowOutcome.ERROR else None,
-        "changes": build_preview_changes(row.saved_changes, checker.lookups) or None,
+        "changes": build_preview_changes(row.saved_changes, checker.columns, checker.lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -181,7 +182,7 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
     noticed_rows: list[int] = []
     with (
         storage.open_file(_get_file(import_id)) as file,
-        open_table(file, max_rows=max_rows, **HEADER_NAMES) as table,
+        open_table(file, max_rows=max_rows, **load_columns(actor.organisation_id).header_names) as table,
     ):
         checker = RowChecker(actor.organisation_id, from_1904=table.from_1904)
         saver = RowSaver(actor.organisation_id, checker.lookups)
@@ -221,7 +222,9 @@ def _compare_with_preview(import_id: int, rows: list[CheckedRow], lookups: dict[
             )
         )
     }
-    if previewed_rows != {row.number: (row.outcome, build_preview_changes(row.saved_changes, lookups)) for row in rows}:
+    if previewed_rows != {
+        row.number: (row.outcome, build_preview_changes(row.saved_changes, row.columns, lookups)) for row in rows
+    }:
         raise Conflict(CHECKED_AGAIN)
 
 

@@ -21,7 +21,8 @@ from models.base import db
 from models.enums import AlertRule, CustomerKind, Stage, TaskAssignment, TaskKind, TaskState
 from tests.customerhub.approvals.conftest import acting, list_history, stage_entries
 from tests.support.races import start_action, start_concurrently
-from views.approvals.operations import OPERATIONS, STAGE_OPERATIONS
+from views.approvals.operations import OPERATIONS
+from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.framework.operation import run_operation
 
 OPERATIONS_BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -15,7 +15,7 @@ from tests.support import factories as make
 from tests.support.two_organisations import TwoOrganisations
 
 CONSTRAINTS = {str(each.name): table for table in Base.metadata.tables.values() for each in table.constraints}
-LISTS = {"addresses", "billing_lines", "invoice_profiles", "rates"}
+LISTS = {"addresses", "billing_lines", "call_markups", "invoice_profiles", "rates"}
 
 
 @pytest.mark.parametrize("name", [*UNIQUE_MESSAGES, *CHECK_MESSAGES])

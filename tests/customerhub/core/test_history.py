@@ -14,7 +14,7 @@ from customerhub.core.history import UNTRACKED, act_as, bulk_options, record, re
 from customerhub.core.permissions import Actor
 from models import Customer, Department, History, InvoiceType, SavedView, StoredFile, User
 from models.base import Base, db
-from models.enums import Role
+from models.enums import CallClass, Role
 from tests.customerhub.conftest import actor_of
 from tests.support import factories as make
 from tests.support.two_organisations import TwoOrganisations
@@ -32,10 +32,16 @@ def list_entries(row: Any = None) -> list[History]:
 
 # A column to change, where the first free text will not do, and what to.
 CHANGED = {
+    "attachment": ("description", "Signed"),
+    "call_markup": ("call_class", CallClass.PREMIUM),
+    "note": ("text", "Call again"),
     "tariff_rate": ("prefix", "999"),
     "address": ("lines", "2 Street"),
     "billing_line": ("minimum_cost", Decimal(5)),
     "task_comment": ("text", "It is so"),
+    "task_file": ("note", "Credit report"),
+    "custom_field": ("name", "Contract class"),
+    "custom_field_choice": ("name", "Gold"),
 }
 
 

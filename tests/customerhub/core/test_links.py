@@ -62,10 +62,13 @@ def test_everything_that_refers_to_a_customer_is_counted(organisations: TwoOrgan
         "address": 1,
         "alert": 1,
         "approval_task": 1,
+        "attachment": 1,
         "billing_line": 1,
+        "call_markup": 1,
         "compliance_document": 1,
         "contact": 1,
         "contract": 1,
+        "customer_case": 1,
         "customer_department": 1,
         "customer_group": 1,
         "customer_invoice_type": 1,
@@ -74,6 +77,7 @@ def test_everything_that_refers_to_a_customer_is_counted(organisations: TwoOrgan
         "invoice_profile": 1,
         "legal_entity": 1,
         "merged_customer": 1,
+        "note": 1,
         "reminder": 1,
         "review": 1,
     }
@@ -107,7 +111,13 @@ def test_links_of_one_organisation_are_not_counted_for_another(organisations: Tw
 
 def test_people_are_found_through_their_customers(organisations: TwoOrganisations):
     agent = db.session.get_one(User, organisations.own.users[Role.AGENT])
-    assert dict(list_references(agent)) == {"customer": 3, "review": 1, "task_comment": 1}
+    assert dict(list_references(agent)) == {
+        "customer": 3,
+        "note_mention": 1,
+        "review": 1,
+        "task_comment": 1,
+        "task_file": 1,
+    }
 
 
 def test_a_region_in_use_is_found(organisations: TwoOrganisations):

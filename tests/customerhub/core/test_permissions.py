@@ -43,6 +43,11 @@ EXPECTED_PERMISSIONS: dict[Permission, set[Role]] = {
     P.TASKS_ASSIGN: {Role.ADMIN, Role.MANAGER},
     P.TASKS_DECIDE: {Role.ADMIN, Role.MANAGER},
     P.BLACKLIST: {Role.ADMIN, Role.MANAGER},
+    P.DEFAULTS_SAVE: {Role.ADMIN, Role.MANAGER},
+    P.VIEWS_SHARE: {Role.ADMIN, Role.MANAGER},
+    P.NOTES_EDIT: {Role.ADMIN},
+    P.CASES_VIEW: {Role.ADMIN, Role.MANAGER, Role.AGENT},
+    P.CASES_EDIT: {Role.ADMIN, Role.MANAGER, Role.AGENT},
     P.CUSTOMERS_MERGE: {Role.ADMIN, Role.MANAGER},
     P.CUSTOMERS_REGISTER: {Role.PARTNER},
     P.PARTICULARS_ASK: set(Role),
@@ -113,7 +118,7 @@ _OF_CUSTOMERS = {
     "contract",
     "customer_order",
 }
-VISIBLE_TABLES = {Role.PARTNER: _OF_CUSTOMERS, Role.CUSTOMER: _OF_CUSTOMERS | {"billing_line"}}
+VISIBLE_TABLES = {Role.PARTNER: _OF_CUSTOMERS, Role.CUSTOMER: _OF_CUSTOMERS | {"billing_line", "customer_case"}}
 OFFERED = {"catalog_item", "department"}
 
 

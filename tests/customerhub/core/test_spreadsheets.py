@@ -166,6 +166,7 @@ TYPED_ROW = [
     Decimal("-1234.50"),
     Decimal("0.125000"),
     Decimal("19.0000"),
+    Decimal("12.5000"),
     1234,
     True,
 ]
@@ -187,6 +188,7 @@ def test_a_workbook_has_typed_cells(date_format: DateFormat) -> None:
         -1234.5,
         0.125,
         0.19,
+        12.5,
         1234,
         True,
     ]
@@ -198,10 +200,11 @@ def test_a_workbook_has_typed_cells(date_format: DateFormat) -> None:
         "#,##0.00",
         "#,##0.00####",
         "0.00##%",
+        "General",
         "#,##0",
         "General",
     ]
-    assert [cell.data_type for cell in cells] == ["s", "d", "d", "n", "n", "n", "n", "b"]
+    assert [cell.data_type for cell in cells] == ["s", "d", "d", "n", "n", "n", "n", "n", "b"]
 
 
 def test_a_csv_file_has_the_same_as_people_read_it() -> None:
@@ -209,7 +212,7 @@ def test_a_csv_file_has_the_same_as_people_read_it() -> None:
     formats = SheetFormats(DateFormat.DAY_DOT_MONTH, ZoneInfo("Europe/Berlin"))
     write_csv_table(file, COLUMNS, [TYPED_ROW, [None] * len(COLUMNS)], formats)
     _, row, blank = csv.reader(io.StringIO(file.getvalue(), newline=""))
-    assert row == ["00042", "31.01.2025", "01.02.2025, 00:30", "-1,234.50", "0.125", "19 %", "1,234", "Yes"]
+    assert row == ["00042", "31.01.2025", "01.02.2025, 00:30", "-1,234.50", "0.125", "19 %", "12.5", "1,234", "Yes"]
     assert set(blank) == {""}
 
 

@@ -49,6 +49,7 @@ def test_saving_a_customer_with_an_email_makes_its_first_portal_user(import_org,
         "bill downloads",
         "payments",
         "documents",
+        "cases",
     ]
     assert not has_portal_permission(user, PortalPermission.NUMBERS_AND_USAGE)
     assert (customer.portal_access, customer.version) == (True, 1)
@@ -79,7 +80,7 @@ def test_the_history_records_it_and_never_the_link(import_org):
         "role": [None, "customer"],
         "active": [None, True],
         "customer": [None, "Customer 1"],
-        "portal_permissions": [None, "dashboard, contracts, invoices, bill downloads, payments, documents"],
+        "portal_permissions": [None, "dashboard, contracts, invoices, bill downloads, payments, documents, cases"],
     }
     [mail] = list_mails()
     entries = db.session.scalars(select(History))

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from customerhub.approvals import tasks
+from customerhub.approvals import referrals, tasks
 from customerhub.core.errors import Conflict, HubError, Invalid, NotAllowed
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers import registration
@@ -179,11 +179,11 @@ def test_another_dealer_knows_nothing_of_it(approval_org):
     approval_org.move_customer(customer, "refer")
     other = Actor.from_user(make_user(approval_org.organisation, Role.PARTNER))
     with pytest.raises(HubError, match="do not have access"):
-        tasks.answer_task(task, answer="x", actor=other)
+        referrals.answer_task(task, answer="x", actor=other)
     colleague = make_user(approval_org.organisation, Role.PARTNER)
     colleague.dealer_id = approval_org.partner.access_scope.dealer_id
     db.session.flush()
-    tasks.answer_task(task, answer="Ours", actor=Actor.from_user(colleague))
+    referrals.answer_task(task, answer="Ours", actor=Actor.from_user(colleague))
 
 
 # --- The policy --------------------------------------------------------------------------------------------------

@@ -55,7 +55,9 @@ def slow_search(search_text: str) -> set[str]:
     words = normalize(search_text).split()
     found = set()
     for customer in KNOWN_CUSTOMERS:
-        haystack = normalize(" ".join(text for text in customer if text))
+        registration = customer[5] or ""
+        bare = "".join(character for character in registration if character.isalnum())
+        haystack = normalize(" ".join(text for text in (*customer, bare) if text))
         if any(len(unicodedata.normalize("NFC", word)) >= 3 for word in words):
             hit = all(word in haystack for word in words)
         else:

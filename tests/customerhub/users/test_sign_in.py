@@ -191,7 +191,7 @@ def test_signing_out_everywhere_is_recorded_in_the_history(session, user):
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "a\x00b"])
 def test_a_name_that_cannot_be(user, name):
     with pytest.raises(Invalid) as refusal:
-        sign_in.rename_user(user, name)
+        sign_in.save_profile(user, name)
     assert refusal.value.field == "name"
 
 

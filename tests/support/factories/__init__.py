@@ -3,11 +3,19 @@
 `DepartmentFactory(organisation=ours)` flushes the row, recorded in the history as made by a test.
 """
 
+from tests.support.factories.activity import (
+    AttachmentFactory,
+    CaseNoteFactory,
+    CustomerCaseFactory,
+    NoteFactory,
+    NoteMentionFactory,
+)
 from tests.support.factories.approvals import (
     AlertFactory,
     ApprovalTaskFactory,
     BlacklistEntryFactory,
     TaskCommentFactory,
+    TaskFileFactory,
 )
 from tests.support.factories.base import OrganisationFactory, OrganisationRow, Row, StoredFileFactory, related_id
 from tests.support.factories.contracts import ContractFactory, CustomerOrderFactory
@@ -15,6 +23,7 @@ from tests.support.factories.customers import (
     AccountFactory,
     AddressFactory,
     BillingLineFactory,
+    CallMarkupFactory,
     ComplianceDocumentFactory,
     ContactFactory,
     CustomerFactory,
@@ -32,6 +41,8 @@ from tests.support.factories.setup import (
     CatalogItemFactory,
     CommodityFactory,
     CustomerStatusFactory,
+    CustomFieldChoiceFactory,
+    CustomFieldFactory,
     DealerFactory,
     DefaultValueSetFactory,
     DepartmentFactory,
@@ -49,6 +60,8 @@ from tests.support.factories.transfers import (
     CustomerImportFactory,
     ImportRowFactory,
     ListExportFactory,
+    OperationRunFactory,
+    OperationRunRowFactory,
     PeriodicRunFactory,
 )
 from tests.support.factories.users import SavedViewFactory, UserFactory
@@ -59,15 +72,21 @@ __all__ = [
     "AddressFactory",
     "AlertFactory",
     "ApprovalTaskFactory",
+    "AttachmentFactory",
     "BilledUserFactory",
     "BillingLineFactory",
     "BlacklistEntryFactory",
     "BusinessEntityFactory",
+    "CallMarkupFactory",
+    "CaseNoteFactory",
     "CatalogItemFactory",
     "CommodityFactory",
     "ComplianceDocumentFactory",
     "ContactFactory",
     "ContractFactory",
+    "CustomFieldChoiceFactory",
+    "CustomFieldFactory",
+    "CustomerCaseFactory",
     "CustomerFactory",
     "CustomerGroupFactory",
     "CustomerImportFactory",
@@ -84,7 +103,11 @@ __all__ = [
     "ListExportFactory",
     "LocationFactory",
     "MergedCustomerFactory",
+    "NoteFactory",
+    "NoteMentionFactory",
     "NotificationTemplateFactory",
+    "OperationRunFactory",
+    "OperationRunRowFactory",
     "OrganisationFactory",
     "OrganisationRow",
     "OutboxAttachmentFactory",
@@ -101,6 +124,7 @@ __all__ = [
     "TariffFactory",
     "TariffRateFactory",
     "TaskCommentFactory",
+    "TaskFileFactory",
     "UserFactory",
     "VatRateFactory",
     "related_id",

@@ -10,7 +10,7 @@ from models.enums import (
     TaskKind,
     TaskState,
 )
-from tests.support.factories.base import OrganisationRow, related_id
+from tests.support.factories.base import OrganisationRow, StoredFileFactory, related_id
 from tests.support.factories.customers import CustomerPartFactory
 
 
@@ -31,6 +31,14 @@ class TaskCommentFactory(OrganisationRow):
 
     task_id = related_id(ApprovalTaskFactory)
     text = "Is this so?"
+
+
+class TaskFileFactory(OrganisationRow):
+    class Meta:
+        model = models.TaskFile
+
+    task_id = related_id(ApprovalTaskFactory)
+    file_id = related_id(StoredFileFactory, name="credit report.pdf")
 
 
 class BlacklistEntryFactory(OrganisationRow):

@@ -1,14 +1,12 @@
 """Customers with the rows that belong to them."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import factory
 
 import models
-from models.enums import (
-    AddressKind,
-    Risk,
-)
+from models.enums import AddressKind, CallClass, Risk
 from tests.support.factories.base import OrganisationRow, StoredFileFactory, related_id
 from tests.support.factories.setup import (
     BilledUserFactory,
@@ -100,6 +98,14 @@ class BillingLineFactory(CustomerPartFactory):
     commodity_id = related_id(CommodityFactory)
     location_id = related_id(LocationFactory)
     billed_user_id = related_id(BilledUserFactory)
+
+
+class CallMarkupFactory(CustomerPartFactory):
+    class Meta:
+        model = models.CallMarkup
+
+    call_class = CallClass.MOBILE
+    percent = Decimal("12.5")
 
 
 class InvoiceProfileFactory(CustomerPartFactory):

@@ -8,6 +8,8 @@ import factory
 import models
 from models.enums import (
     CatalogType,
+    CustomFieldKind,
+    CustomFieldOwner,
     Frequency,
     ProductKind,
     StatusBehaviour,
@@ -130,6 +132,24 @@ class TariffRateFactory(OrganisationRow):
     prefix = factory.Sequence(lambda n: f"44{n}")
     price_per_minute = Decimal("0.01")
     valid_from = date(2025, 1, 1)
+
+
+class CustomFieldFactory(OrganisationRow):
+    class Meta:
+        model = models.CustomField
+
+    owner = CustomFieldOwner.CUSTOMER
+    name = factory.Sequence(lambda n: f"Field {n}")
+    key = factory.Sequence(lambda n: f"field_{n}")
+    kind = CustomFieldKind.TEXT
+
+
+class CustomFieldChoiceFactory(OrganisationRow):
+    class Meta:
+        model = models.CustomFieldChoice
+
+    field_id = related_id(CustomFieldFactory, kind=CustomFieldKind.CHOICE)
+    name = factory.Sequence(lambda n: f"Choice {n}")
 
 
 class DefaultValueSetFactory(OrganisationRow):

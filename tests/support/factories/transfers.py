@@ -1,4 +1,4 @@
-"""Imports, exports and the runs of scheduled jobs."""
+"""Imports, exports, operations on many rows and the runs of scheduled jobs."""
 
 import factory
 
@@ -45,3 +45,25 @@ class ImportRowFactory(Row):
 
     row_number = factory.Sequence(lambda n: n + 2)
     outcome = RowOutcome.NEW
+
+
+class OperationRunFactory(OrganisationRow):
+    class Meta:
+        model = models.OperationRun
+
+    user_id = related_id(UserFactory)
+    screen = "customers"
+    operation = "edit-fields"
+    title = "Edit fields: 2 customers"
+    noun = "customer"
+    past_tense = "changed"
+    address = "?"
+    entries = factory.LazyFunction(list)
+
+
+class OperationRunRowFactory(Row):
+    class Meta:
+        model = models.OperationRunRow
+
+    row_id = factory.Sequence(lambda n: n + 1)
+    seen_version = 1

@@ -97,7 +97,7 @@ def test_the_next_step_stands_out(organisations: TwoOrganisations, agent: Browse
         make_onboarding(organisations),
         make_onboarding(organisations, assignee_id=organisations.own.users[Role.AGENT]),
     )
-    for task, step in ((unassigned_task, "Claim"), (own_task, "Approve")):
+    for task, step in ((unassigned_task, "Claim"), (own_task, "Pass credit check")):
         page = agent.get(f"{HOME}details/?id={task.id}").text
         primary = re.findall(r'class="btn btn-primary" href="[^"]*">(?:<svg.*?</svg>)?([^<]+)', page)
         assert primary == [step]
@@ -110,7 +110,7 @@ def list_actions(page: str) -> set[str]:
 def test_only_what_can_be_decided_is_offered(organisations: TwoOrganisations, agent: Browser):
     passed = make_onboarding(organisations, Stage.PASSED, assignee_id=organisations.own.users[Role.AGENT])
     key = passed.customer_id
-    assert list_actions(agent.get(f"{HOME}details/?id={passed.id}").text) >= {"approve", "release"}
+    assert list_actions(agent.get(f"{HOME}details/?id={passed.id}").text) >= {"bill", "release"}
     assert "decline" not in list_actions(agent.get(f"{HOME}details/?id={passed.id}").text)
     reason = "can change to Credit check failed only from New or Referred"
     assert reason in agent.get(operation_url("decline", passed)).text

@@ -65,10 +65,10 @@ def test_the_menu_counts_what_waits(organisations: TwoOrganisations, agent: Brow
     for _ in range(3):
         make_onboarding(organisations, assignee_id=organisations.own.users[Role.AGENT])
     make_onboarding(organisations, state=TaskState.DECLINED)
-    assert counts() == ["3", "1"]
+    assert counts() == ["3", "4"]
     for _ in range(97):
         make_onboarding(organisations, assignee_id=organisations.own.users[Role.AGENT])
-    assert counts() == ["99+", "1"]
+    assert counts() == ["99+", "99+"]
 
 
 def test_tasks_are_found_by_their_customers(organisations: TwoOrganisations, agent: Browser):
@@ -120,23 +120,25 @@ def test_what_has_no_column_where_there_is_little_room_stands_under_the_name(
     folded = re.search(r'<span class="sub folded">(.*?)</td>', page, re.S)
     assert folded is not None
     list_texts = [
-        re.sub(r"<[^>]+>", "", part) for part in re.findall(r'<span class="(?:early|later)">(.*?)</span>', folded[1])
+        re.sub(r"<[^>]+>", "", part)
+        for part in re.findall(r'<span class="(?:early|below-\d+)">(.*?)</span>', folded[1])
     ]
     created = task.created_at.strftime("%-d %b %Y")
     number = task.customer.account_number
     assert list_texts == [
+        "Onboarding",
+        "Credit check passed",
         number,
         "Company",
         "CR &lt;1&gt;",
         "1,234.50 a month",
         f"since {created}",
-        "Credit check passed",
     ]
     picker = agent.get("/admin/list/tasks/columns").text
-    for column in ("account_number", "type", "references", "revenue"):
+    for column in ("account_number", "type", "credit_reference", "revenue"):
         assert f'name="column" value="{column}" checked' in picker
-    assert page.count('<td class="early"') == 4
-    assert page.count('<td class="num later"') == 1
+    assert page.count('<td class="early"') == 3
+    assert page.count('<td class="num below-860"') == 1
 
 
 def test_the_queue_is_exported_as_it_is_narrowed(organisations: TwoOrganisations, agent: Browser):

@@ -80,7 +80,7 @@ def test_the_form_knows_what_is_usual(organisations: TwoOrganisations, agent: Br
         f"{CONTRACT}new/?customer_id={make_live_customer(organisations, business_entity_id=entity.id).id}"
     )
     assert form["business_entity_id"] == [str(entity.id)]
-    assert form["start_date"] == [str(clock.get_today("UTC"))]
+    assert form["start_date"] == [f"{clock.get_today('UTC'):%-d %b %Y}"]
 
 
 def test_the_alerts_of_the_customer_are_shown_where_a_contract_is_made(organisations: TwoOrganisations, agent: Browser):

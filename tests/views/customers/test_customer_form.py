@@ -54,7 +54,7 @@ def test_the_year_end_and_the_frequency_are_chosen_by_name(organisations: TwoOrg
     assert list_labels(page, "year_end_month") == ["Month", *rules.MONTH_NAMES]
     assert list_labels(page, "year_end_day") == ["Day", *map(str, range(1, 32))]
     assert list_labels(page, "review_frequency") == ["", "1 Month", "2 Months", *list(rules.FREQUENCY_NAMES)[2:]]
-    values = {"year_end_month": "2", "year_end_day": "29", "review_start_date": "2030-01-01", "review_frequency": "3"}
+    values = {"year_end_month": "2", "year_end_day": "29", "review_start_date": "1 Jan 2030", "review_frequency": "3"}
     assert agent.submit(edit_url(customer), **values).status_code == 303
     db.session.refresh(customer)
     assert (customer.year_end_month, customer.year_end_day, customer.review_frequency) == (2, 29, 3)

@@ -86,7 +86,7 @@ def test_all_errors_are_shown_at_once(organisations: TwoOrganisations, agent: Br
     answer = agent.post(url, agent.read_form(url) | new_customer_values(organisations) | wrong)
     assert answer.status_code == 422
     for words in (
-        "Not a valid date value",
+        "“30.02.2025” is not a valid date",
         "“nobody” is not an email address",
         "“kim@” is not an email address",
         "is not an amount",

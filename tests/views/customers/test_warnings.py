@@ -63,7 +63,7 @@ def test_an_alert_is_raised_shown_and_closed(organisations: TwoOrganisations, ag
         ("text", "x" * 501, "longer than"),
         ("severity", "", "Choose one"),
         ("severity", "awful", "Choose one"),
-        ("valid_until", "2025-02-30", "Not a valid date"),
+        ("valid_until", "2025-02-30", "is not a valid date"),
         ("type_id", "999999", "Choose one"),
     ],
 )

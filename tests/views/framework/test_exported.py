@@ -34,6 +34,7 @@ OBJECT_COLUMNS = {
     ("blacklist", "state"),
     ("history", "actor"),
     ("history", "changes"),
+    ("operation-runs", "result"),
     ("outbox", "files"),
     ("outbox", "state"),
     ("payment-terms", "meaning"),

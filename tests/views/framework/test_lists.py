@@ -105,7 +105,7 @@ def row_matches_filter(item: Filter, operator: str, filter_value: str, value: An
 
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
-        return [getattr(document, item.column.key) for document in row.compliance_documents]
+        return list(db.session.scalars(select(item.column).where(item.owner == row.id)))
     if isinstance(item, LinkFilter):
         return [related.id for related in getattr(row, item.name)]
     if isinstance(item, CustomerFilter):

@@ -339,7 +339,7 @@ def test_a_refusal_by_the_database_leaves_nothing_to_be_read(organisations: TwoO
         with save_changes():
             customer.account_number = taken.account_number
 
-    operation = Operation("take", "Take", Permission.CUSTOMERS_EDIT, take_number, "")
+    operation = Operation("take", "Take", Permission.CUSTOMERS_EDIT, take_number, "", "taken")
     actor = Actor.from_user(db.session.get_one(models.User, organisations.own.users[Role.MANAGER]))
     with history.act_as(actor, "test"):
         (result,) = run_operation(operation, [row], {}, actor, lambda customer: f"/{customer.id}")

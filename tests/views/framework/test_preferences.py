@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -96,9 +97,9 @@ def test_a_view_keeps_only_what_a_list_can_be_asked(organisations: TwoOrganisati
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "enter a name for the view"),
-        ("   ", "enter a name for the view"),
-        ("\u200b", "enter a name for the view"),
+        ("", "Enter a name for the view"),
+        ("   ", "Enter a name for the view"),
+        ("\u200b", "Enter a name for the view"),
         ("x" * 61, "at most 60"),
         ("a\x00b", "cannot be shown"),
         ("a\x1bb", "cannot be shown"),
@@ -120,7 +121,7 @@ def test_a_view_of_nothing_is_refused(organisations: TwoOrganisations, admin: Br
 def test_a_name_is_there_once_for_each_list_and_person(organisations: TwoOrganisations, admin: Browser, agent: Browser):
     for _ in range(2):
         admin.post("/admin/list/customers/views", {"name": "Mine", "f": "risk:is:High"})
-    assert "You already have a view named “Mine”" in admin.get("/admin/customers/").text
+    assert "You already have a view with this name" in admin.get("/admin/customers/").text
     admin.post("/admin/list/users/views", {"name": "Mine", "f": "role:is:agent"})
     agent.post("/admin/list/customers/views", {"name": "Mine", "f": "risk:is:Low"})
     assert len(list_views(organisations)) == 2
@@ -132,7 +133,7 @@ def test_there_is_an_end_to_views(organisations: TwoOrganisations, admin: Browse
         make.SavedViewFactory(user_id=organisations.own.users[Role.ADMIN])
     db.session.commit()
     admin.post("/admin/list/customers/views", {"name": "One more", "f": "risk:is:High"})
-    assert "You can save up to 20 views" in admin.get("/admin/customers/").text
+    assert "There can be up to 20 views" in admin.get("/admin/customers/").text
     assert list_views(organisations) == []
 
 
@@ -192,3 +193,101 @@ def test_a_long_address_leads_to_the_whole_list_and_says_so(organisations: TwoOr
     assert (answer.status_code, answer.location) == (303, url)
     assert "Too many filters for one address" in admin.get(url).text
     assert admin.get(f"{url}?{urlencode(LONG_QUERY[:4])}").status_code == 200
+
+
+# --- Shared views --------------------------------------------------------------------------------------------
+
+
+def share_view(organisations: TwoOrganisations, query: str = "f=risk%3Ais%3AHigh", **values: Any) -> models.SavedView:
+    owner_id = organisations.own.users[Role.MANAGER]
+    view = make.SavedViewFactory(
+        user_id=owner_id, name="Ours", query=query, shared_with_id=organisations.own.id, **values
+    )
+    db.session.commit()
+    return view
+
+
+def test_a_shared_view_is_a_tab_for_all_who_may_open_the_list(
+    organisations: TwoOrganisations, manager: Browser, agent: Browser
+):
+    saved = manager.post("/admin/list/customers/views", {"name": "Ours", "f": "risk:is:High", "shared": "1"})
+    assert saved.status_code == 303
+    page = agent.get("/admin/customers/?f=risk%3Ais%3AHigh").text
+    assert 'aria-current="page" title="Shared by' in page
+    assert "/change" not in page
+    assert "Share with the organisation" not in page
+    foreign_admin = Browser(organisations.app, organisations.foreign.users[Role.ADMIN])
+    assert "Shared by" not in foreign_admin.get("/admin/customers/").text
+
+
+def test_what_a_list_no_longer_has_is_left_out_of_a_shared_view(organisations: TwoOrganisations, agent: Browser):
+    share_view(organisations, "f=gone%3Ais%3A1&f=risk%3Ais%3AHigh&sort=gone")
+    page = agent.get("/admin/customers/?f=risk%3Ais%3AHigh").text
+    assert 'href="/admin/customers/?f=risk%3Ais%3AHigh" aria-current="page" title="Shared by' in page
+    assert "valid value" not in page
+
+
+def test_a_view_is_renamed_shared_and_updated_by_its_owner(organisations: TwoOrganisations, manager: Browser):
+    view = share_view(organisations)
+    page = manager.get("/admin/customers/?f=risk%3Ais%3AHigh").text
+    assert f'action="/admin/list/views/{view.id}/change"' in page
+    manager.post(f"/admin/list/views/{view.id}/change", {"name": "Mine"})
+    db.session.refresh(view)
+    assert (view.name, view.shared_with_id) == ("Mine", None)
+    manager.post("/admin/list/customers/views", {"view_id": str(view.id), "f": "risk:is:Low"})
+    db.session.refresh(view)
+    assert view.query == "f=risk%3Ais%3ALow"
+
+
+def test_others_cannot_change_a_shared_view(organisations: TwoOrganisations, admin: Browser, agent: Browser):
+    view = share_view(organisations)
+    foreign = Browser(organisations.app, organisations.foreign.users[Role.ADMIN])
+    for browser in (agent, admin, foreign):
+        browser.post(f"/admin/list/views/{view.id}/change", {"name": "Taken"})
+        browser.post("/admin/list/customers/views", {"view_id": str(view.id), "f": "risk:is:Low"})
+        browser.post(f"/admin/list/views/{view.id}/delete")
+    for browser in (agent, foreign):
+        browser.post(f"/admin/list/views/{view.id}/stop-sharing")
+    db.session.refresh(view)
+    assert (view.name, view.query, view.shared_with_id) == ("Ours", "f=risk%3Ais%3AHigh", organisations.own.id)
+    assert "Only the owner of a view can change it" in agent.get("/admin/customers/").text
+    admin.post(f"/admin/list/views/{view.id}/stop-sharing")
+    db.session.refresh(view)
+    assert view.shared_with_id is None
+
+
+def test_a_shared_view_of_a_list_that_one_may_not_open(organisations: TwoOrganisations, agent: Browser):
+    view = share_view(organisations, "f=role%3Ais%3Aagent", screen="users")
+    assert agent.post(f"/admin/list/views/{view.id}/stop-sharing").status_code == 404
+
+
+# --- Filters that are always shown ---------------------------------------------------------------------------
+
+
+def list_chips(browser: Browser, query: str = "") -> list[str]:
+    page = browser.get(f"/admin/customers/{query}").text
+    return re.findall(r'<summary title="(?:Filter by|Change this filter)[^"]*">([^<]*)<', page)
+
+
+def test_chosen_filters_stand_above_the_list_until_used(
+    organisations: TwoOrganisations, admin: Browser, agent: Browser
+):
+    answer = admin.post(
+        "/admin/list/customers/filters", {"filter": ["start_date", "risk", "gone"], "query": "f=risk%3Ais%3AHigh"}
+    )
+    assert answer.location == "/admin/customers/?f=risk%3Ais%3AHigh"
+    assert list_chips(admin) == ["Start", "Risk"]
+    assert list_chips(admin, "?f=stage:is:New&f=risk:is:High") == ["Start", "Risk is High", "Stage is New"]
+    assert list_chips(agent) == []
+    assert "Clear all" not in admin.get("/admin/customers/").text
+    admin.post("/admin/list/customers/filters", {"reset": "1"})
+    assert list_chips(admin) == []
+
+
+def test_an_unused_filter_opens_its_form_with_the_others_kept(organisations: TwoOrganisations, admin: Browser):
+    admin.post("/admin/list/customers/filters", {"filter": "risk"})
+    page = admin.get("/admin/customers/?f=stage%3Ais%3ANew").text
+    (url,) = re.findall(r'data-source="([^"]*name=risk)"', page)
+    form_page = admin.get(unescape(url)).text
+    assert '<input type="hidden" name="f" value="stage:is:New">' in form_page
+    assert '<input type="hidden" name="filter" value="risk">' in form_page

@@ -32,6 +32,7 @@ PLAIN_FACTORIES = (
     make.ProductFactory,
     make.TariffFactory,
     make.DefaultValueSetFactory,
+    make.CustomFieldFactory,
     make.BusinessEntityFactory,
     make.DealerFactory,
     make.UserFactory,
@@ -62,7 +63,12 @@ class GrowingOrg:
             organisation=self.organisation,
             role=Role.CUSTOMER,
             customer_id=self.customer.id,
-            portal_permissions=[PortalPermission.DASHBOARD, PortalPermission.CONTRACTS, PortalPermission.DOCUMENTS],
+            portal_permissions=[
+                PortalPermission.DASHBOARD,
+                PortalPermission.CONTRACTS,
+                PortalPermission.DOCUMENTS,
+                PortalPermission.CASES,
+            ],
         )
         self.address_kinds = list(AddressKind)
         self.app = app
@@ -102,6 +108,7 @@ class GrowingOrg:
             member.dealer_id, member.group_id = self.customer.dealer_id, self.customer.group_id
             make.UserFactory(**owner, role=Role.CUSTOMER, customer_id=self.customer.id)
             make.ListExportFactory(**owner, user_id=self.admin.id)
+            make.OperationRunFactory(**owner, user_id=self.admin.id)
             make.TariffRateFactory(**owner, tariff_id=self.tariff.id)
             make.ImportRowFactory(import_id=self.customer_import.id, name=f"Row {number}")
             make.SavedViewFactory(user_id=self.admin.id) if number < 10 else None
@@ -126,6 +133,21 @@ class GrowingOrg:
         make.BlacklistEntryFactory(**owner, customer_id=make.CustomerFactory(**owner).id)
         make.MergedCustomerFactory(**owner, into_id=self.customer.id)
         self._add_messages(**owner, customer_id=self.customer.id)
+        self._add_activity(**owner, customer_id=self.customer.id)
+
+    def _add_activity(self, **owned: Any) -> None:
+        """A note that mentions somebody, a file and a case with an answer, each of people of its own."""
+        owner = {"organisation": self.organisation}
+        people = [make.UserFactory(**owner).id for _ in range(4)]
+        note = make.NoteFactory(**owned, author_id=people[0], assignee_id=people[1], follow_up_on=date(2025, 1, 31))
+        make.NoteMentionFactory(**owner, note_id=note.id, user_id=people[2])
+        make.AttachmentFactory(
+            **owned, file_id=make.StoredFileFactory(**owner).id, uploaded_by_id=people[0], contract_id=self.contract.id
+        )
+        case = make.CustomerCaseFactory(**owned, assignee_id=people[1], requester_id=people[3])
+        make.CaseNoteFactory(**owner, case_id=case.id)
+        make.TaskFileFactory(**owner, task_id=self.task.id, user_id=people[0])
+        make.CustomFieldFactory(**owner)
 
     def _add_messages(self, **owned: Any) -> None:
         reviewer = make.UserFactory(organisation=self.organisation)
@@ -161,10 +183,9 @@ def screen_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
         addresses |= {f"{endpoint} record": (admin, f"{home}/details/?id={key}")}
         addresses |= {f"{endpoint} changes": (admin, f"{home}/details/?id={key}&tab=history")}
         if screen.editors:
-            addresses |= {
-                f"{endpoint} form": (admin, f"{home}/edit/?id={key}"),
-                f"{endpoint} new": (admin, f"{home}/new/"),
-            }
+            addresses |= {f"{endpoint} form": (admin, f"{home}/edit/?id={key}")}
+        if screen.creators:
+            addresses |= {f"{endpoint} new": (admin, f"{home}/new/")}
         for act in screen.operations:
             rows = newest.filter_by(organisation_id=growing_org.organisation.id).limit(2 if act == "merge" else None)
             keys = "&".join(f"id={key}" for (key,) in rows)
@@ -177,9 +198,14 @@ def customer_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
     admin, customer = growing_org.admin.id, f"/admin/customers/details/?id={growing_org.customer.id}"
     tabs = (
         "",
+        "activity",
         "contracts",
         "profiles",
         "billing-lines",
+        "accounts",
+        "attachments",
+        "cases",
+        "alerts",
         "compliance",
         "reviews",
         "tasks",
@@ -213,6 +239,7 @@ def outside_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
         "partner update": (growing_org.partner.id, f"{own}update/"),
         "partner register": (growing_org.partner.id, "/partner/register/company/"),
         "portal": (growing_org.portal_user.id, "/portal/"),
+        "portal cases": (growing_org.portal_user.id, "/portal/cases/"),
     }
 
 

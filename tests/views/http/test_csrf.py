@@ -27,6 +27,7 @@ def list_post_addresses(organisations: TwoOrganisations) -> list[str]:
                 "export_type": "csv",
                 "screen": "customers",
                 "view_id": 1,
+                "case_id": 1,
                 "token": "a",
                 "customer_id": organisations.own.customers[0],
                 "kind": "company",

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import models
-from customerhub.approvals import stages, tasks, transitions
+from customerhub.approvals import referrals, stages, tasks, transitions
 from customerhub.core import history
 from customerhub.core.permissions import Actor
 from customerhub.customers.registration import DEALER_INACTIVE
@@ -62,10 +62,10 @@ def test_the_list_goes_by_stage_with_counts(organisations: TwoOrganisations, par
     page = partner.get("/partner/").text
     for label, count in (
         ("All", 13),
-        ("Being checked", before[Stage.NEW]),
+        ("New", before[Stage.NEW]),
         ("Referred", before[Stage.REFERRED]),
-        ("Passed", before[Stage.PASSED]),
-        ("Not accepted", before[Stage.FAILED]),
+        ("Credit check passed", before[Stage.PASSED]),
+        ("Credit check failed", before[Stage.FAILED]),
         ("Live", before[Stage.BILLING]),
     ):
         assert re.search(rf'>{label}<span class="count">{count}</span>', page), label
@@ -113,7 +113,66 @@ def test_a_partner_without_customers_sees_what_to_do(organisations: TwoOrganisat
     assert "No customers yet" in other_partner.get("/partner/").text
 
 
+def list_names(page: str) -> list[str]:
+    return re.findall(r'<td data-label="Name"><a href="/partner/customers/\d+/">([^<]+)</a>', page)
+
+
+def test_the_list_is_searched_and_sorted(organisations: TwoOrganisations, partner: Browser):
+    dealer = db.session.get_one(models.User, organisations.own.users[Role.PARTNER]).dealer_id
+    own = {"organisation": own_organisation(organisations), "dealer_id": dealer}
+    for name in ("Quokka B", "Quokka A"):
+        make.CustomerFactory(**own, name=name, stage=Stage.NEW)
+    make.CustomerFactory(**own, name="Quokka C", stage=Stage.BILLING)
+    make.CustomerFactory(organisation=own_organisation(organisations), name="Quokka of nobody")
+    assert list_names(partner.get("/partner/?search=quokka").text) == ["Quokka A", "Quokka B", "Quokka C"]
+    page = partner.get("/partner/?search=quokka&stage=New&sort=newest").text
+    assert list_names(page) == ["Quokka A", "Quokka B"]
+    assert re.search(
+        r'href="/partner/\?stage=Billing&amp;search=quokka&amp;sort=newest">Live<span class="count">1<', page
+    )
+    assert '<option value="newest" selected>' in page
+    assert "No results" in partner.get("/partner/?search=unicorn").text
+    assert partner.get("/partner/?search=qu&sort=nonsense&page=9").status_code == 200
+
+
 # --- One customer ------------------------------------------------------------------------------------------
+
+
+def test_a_customer_has_its_addresses(organisations: TwoOrganisations, partner: Browser):
+    partner.submit(COMPANY, **FORM_VALUES)
+    page = partner.get(f"/partner/customers/{get_registered().id}/").text
+    for text in ("Strandweg 3", "25980 Sylt", "Germany"):
+        assert f'<span class="part">{text}</span>' in page
+
+
+def test_a_question_about_a_requested_change_is_answered(organisations: TwoOrganisations, partner: Browser):
+    key = organisations.own.customers[1]
+    url = f"/partner/customers/{key}/"
+    partner.submit(f"{url}update/", website="https://moved.example")
+    task = db.session.query(models.ApprovalTask).filter_by(customer_id=key, kind=TaskKind.PARTICULARS).one()
+    manager = Actor.from_user(db.session.get_one(models.User, organisations.own.users[Role.MANAGER]))
+    with history.act_as(manager, "test"):
+        referrals.request_information(task, question="Is it theirs?", actor=manager)
+        db.session.commit()
+    assert ": your answer is required" in partner.get("/partner/").text
+    assert "Is it theirs?" in partner.get(url).text
+    assert partner.submit(url, answer="It is").status_code == 303
+    task = db.session.get_one(models.ApprovalTask, task.id)
+    assert (task.waits_for_requester, task.comments[-1].text) == (False, "It is")
+
+
+def test_what_is_asked_of_staff_is_not_asked_of_the_partner(organisations: TwoOrganisations, partner: Browser):
+    make.ApprovalTaskFactory(
+        organisation=own_organisation(organisations),
+        customer_id=organisations.own.customers[1],
+        requester_id=organisations.own.users[Role.AGENT],
+        waits_for_requester=True,
+    )
+    url = f"/partner/customers/{organisations.own.customers[1]}/"
+    assert "your answer is required" not in partner.get("/partner/").text
+    assert 'name="answer"' not in partner.get(url).text
+    assert partner.post(url, {"answer": "Me"}).status_code == 303
+    assert db.session.query(models.TaskComment).filter_by(text="Me").count() == 0
 
 
 def test_a_referral_is_answered(organisations: TwoOrganisations, partner: Browser):
@@ -331,6 +390,6 @@ def test_a_declined_customer_says_so(organisations: TwoOrganisations, partner: B
         transitions.change_stage(customer, stages.FAIL, comment="Too many debts", actor=manager)
         db.session.commit()
     page = partner.get(f"/partner/customers/{customer.id}/").text
-    assert "Not accepted" in page
+    assert "Credit check failed" in page
     assert "Too many debts" in page
     assert onboarding_task(get_registered()).state is TaskState.DECLINED

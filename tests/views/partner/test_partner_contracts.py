@@ -12,7 +12,7 @@ from customerhub.contracts.eligibility import NOT_LIVE, NOT_NOW
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import db
-from models.enums import AlertRule, ContractStatus, OrderStatus, PortalPermission, Role, Severity, Stage
+from models.enums import AlertRule, ContractStatus, OrderStatus, PortalPermission, ProfileStatus, Role, Severity, Stage
 from tests.support import factories as make
 from tests.support.browser_client import Browser, parse_form
 from tests.support.row_changes import changes_since, database_contents, last_change_id
@@ -39,6 +39,22 @@ def page_text(page: str) -> str:
 
 def list_contracts(customer_id: int) -> list[models.Contract]:
     return db.session.query(models.Contract).filter_by(customer_id=customer_id).order_by(models.Contract.id).all()
+
+
+def test_a_contract_begins_with_the_completed_profile(
+    organisations: TwoOrganisations, partner: Browser, agent: Browser
+):
+    customer = make_own_customer(organisations)
+    form_urls = {
+        partner: customer_url(customer, "contracts/new/"),
+        agent: f"/admin/contracts/new/?customer_id={customer.id}",
+    }
+    owned = {"organisation": own_organisation(organisations), "customer_id": customer.id}
+    make.InvoiceProfileFactory(**owned, name="Pending", status=ProfileStatus.NDA_PENDING)
+    assert [browser.read_form(url)["invoice_profile_id"] for browser, url in form_urls.items()] == [[""], [""]]
+    profile = make.InvoiceProfileFactory(**owned, name="Completed", status=ProfileStatus.COMPLETED)
+    chosen = [browser.read_form(url)["invoice_profile_id"] for browser, url in form_urls.items()]
+    assert chosen == [[str(profile.id)]] * 2
 
 
 # --- What they see -----------------------------------------------------------------------------------------
@@ -167,7 +183,7 @@ def test_one_is_added_with_a_profile_that_there_is(organisations: TwoOrganisatio
         ("connections", "x", "whole"),
         ("connections", "9" * 9, "Number must be"),
         ("start_date", "", "Required"),
-        ("start_date", "30.02.2025", "Not a valid date"),
+        ("start_date", "30.02.2025", "is not a valid date"),
         ("start_date", "0001-01-01", "out of range"),
         ("end_date", "2025-01-30", "before it starts"),
         ("value", "-1", "Enter a value from 0 to"),

@@ -69,7 +69,7 @@ def test_a_consumer_needs_an_identity_number(organisations: TwoOrganisations, pa
         ("contact_name", "", "Required"),
         ("email", "nobody", "is not an email address"),
         ("website", "javascript:alert(1)", "is not a web address"),
-        ("registration_date", "30.02.2025", "Not a valid date"),
+        ("registration_date", "30.02.2025", "is not a valid date"),
         ("registration_date", "0001-01-01", "out of range"),
         ("customer_type", "alien", "Choose one from the list"),
         ("country", "XX", "country"),

@@ -104,6 +104,7 @@ def test_somebody_is_added_on_the_page_of_their_customer_and_gets_a_mail(
         "bill downloads",
         "payments",
         "documents",
+        "cases",
     ]
     mark = last_change_id()
     answer = agent.post(

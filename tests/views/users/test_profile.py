@@ -40,11 +40,20 @@ def test_everybody_has_one(client, session, user, role):
 
 
 def test_the_name_can_be_changed_and_is_recorded(signed_in, session, user):
-    assert submit(signed_in, "/profile/", name="  Dana R. ", email="evil@hub.example", role="admin").status_code == 303
+    entries = {"name": "  Dana R. ", "email": "evil@hub.example", "role": "admin"}
+    entries |= {"notify_by_email": "y", "single_key_shortcuts": "y"}
+    assert submit(signed_in, "/profile/", **entries).status_code == 303
     session.expire_all()
     assert (user.name, user.email) == ("Dana R.", "admin@hub.example")
     name_entry = session.scalars(select(History).where(History.source == "screen profile")).one()
     assert (name_entry.actor_id, name_entry.changes) == (user.id, {"name": ["Dana Reyes", "Dana R."]})
+
+
+def test_mails_of_colleagues_can_be_switched_off(signed_in, session, user):
+    submit(signed_in, "/profile/", name="Dana Reyes")
+    session.expire_all()
+    assert user.notify_by_email is False
+    assert "checked" not in signed_in.get("/profile/").text.split('name="notify_by_email"')[0].rpartition("<input")[2]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, "a\u202eb"])
@@ -71,7 +80,7 @@ def test_changing_the_password_ends_every_other_session(app, signed_in, session,
     ("old", "new", "again", "message"),
     [
         ("wrong", NEW, NEW, "not your current password"),
-        (PASSWORD, "short", "short", "at least 12"),
+        (PASSWORD, "too brief", "too brief", "at least 12"),
         (PASSWORD, NEW, "other", "do not match"),
         (PASSWORD, PASSWORD, PASSWORD, "must differ from the current one"),
     ],

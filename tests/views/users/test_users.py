@@ -151,7 +151,8 @@ def test_a_new_role_holds_at_once(organisations: TwoOrganisations, admin: Browse
 def test_a_user_who_is_named_somewhere_is_not_deleted(organisations: TwoOrganisations, admin: Browser):
     key = organisations.own.users[Role.AGENT]
     answer = admin.post(f"/admin/users/operation/delete/?id={key}")
-    assert "is used in 3 customers, 1 review and 1 task comment. Deactivate the account instead." in answer.text
+    reason = "is used in 3 customers, 1 review, 1 task comment and 1 task file. Deactivate the account instead."
+    assert reason in answer.text
     assert db.session.get(models.User, key) is not None
 
 

@@ -5,10 +5,22 @@ const checkboxes = () => [...document.querySelectorAll('[name="rowid"]')];
 const selectAllBoxes = document.querySelectorAll('[data-tick-all]');
 let lastClicked = null;
 
+// All rows of the page are ticked and the list has more: it is offered to take all that match, which the box says that
+// stands in the form for browsers without scripts. Ticking anything takes that back.
+const matchingBox = bar?.querySelector('[data-all]');
+const matchingButton = bar?.querySelector('[data-matching]');
+const clearButton = bar?.querySelector('[data-untick]');
+const takesMatching = () => Boolean(matchingBox?.checked);
+matchingButton?.addEventListener('click', () => { matchingBox.checked = true; updateSelection(); clearButton.focus(); });
+
 function updateSelection() {
   const all = checkboxes();
   const on = all.filter((tick) => tick.checked).length;
-  bar.querySelector('[data-count]').textContent = `${on} selected`;
+  const matching = matchingButton?.dataset.matching;
+  if (matchingBox && on < all.length) matchingBox.checked = false;
+  if (matchingButton) matchingButton.hidden = on < all.length || takesMatching();
+  bar.querySelector('[data-count]').textContent = takesMatching() ? `All ${matching} selected` : `${on} selected`;
+  if (clearButton) clearButton.classList.toggle('with-text', takesMatching());
   selectAllBoxes.forEach((box) => {
     box.checked = on > 0 && on === all.length;
     box.indeterminate = on > 0 && on < all.length;
@@ -30,7 +42,8 @@ function arrangeActions(available, ticked) {
   const focused = document.activeElement;
   let room = mostInSight;
   for (const button of actions) {
-    const { count, reason } = found.get(button.value) ?? { count: ticked, reason: '' };
+    const answer = found.get(button.value);
+    const { count, reason } = { count: answer?.count ?? ticked, reason: answer?.reason ?? '' };
     const isDangerous = button.classList.contains('btn-danger') || button.classList.contains('danger');
     const isInSight = count > 0 && room > 0;
     if (isInSight) room -= 1;
@@ -48,10 +61,12 @@ function arrangeActions(available, ticked) {
 async function askWhatCanBeDone() {
   const ids = checkboxes().filter((tick) => tick.checked).map((tick) => tick.value);
   const turn = ++asked;
-  const url = `${bar.dataset.available}?${new URLSearchParams(ids.map((id) => ['id', id]))}`;
+  const rows = takesMatching() ? [['all', 1], ['back', bar.elements.back.value]] : ids.map((id) => ['id', id]);
+  const url = `${bar.dataset.available}?${new URLSearchParams(rows)}`;
   const response = await fetch(url).catch(() => null);
   const available = response?.ok ? await response.json() : []; // nobody knows: the operation's page tells
-  if (turn === asked) arrangeActions(available, ids.length); // else others are ticked by now
+  const ticked = takesMatching() ? Number(matchingButton.dataset.matching.replace(/\D/g, '')) : ids.length;
+  if (turn === asked) arrangeActions(available, ticked); // else others are ticked by now
 }
 if (bar) arrangeActions([], Infinity); // all of them, until it is known
 

@@ -1,4 +1,4 @@
-// Boxes that suggest while you type: SmartSearch ([data-suggest]) and lookup fields ([data-lookup]).
+// Boxes that suggest while you type: SmartSearch (form[data-suggest]) and lookup fields ([data-lookup]).
 
 const TYPING_PAUSE = 140; // ms
 const SLOW_ANSWER = 300; // ms, after which people are told that the search is still on
@@ -32,11 +32,12 @@ function dot(colour) {
   return svg;
 }
 
-// query() is what is searched for now, address(query) gives the URL, draw(item) the row's contents; pick(item) is called
-// with the chosen one, onLeave(items) when the focus goes, with what was found for the text in the box.
+// query() is what is searched for now, load(query, signal) promises what is found, draw(item) gives the row's contents;
+// pick(item) is called with the chosen one, onLeave(items) when the focus goes, with what was found for the text in the
+// box. Items with a `group` stand below its name; `isFirstActive` has the first one chosen by the Enter key.
 // What was found for one text cannot be chosen once another stands in the box: `items` is empty from the first letter
 // typed until the answer to the last, and an answer that another search has overtaken is dropped.
-function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter, onEscape }) {
+function combobox(input, { query, load, draw, pick, minimum, isFirstActive, onLeave, onEnter, onEscape }) {
   const list = element('ul', '', 'options');
   list.id = `options-${++serial}`;
   list.setAttribute('role', 'listbox');
@@ -89,9 +90,10 @@ function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter
     openList();
   }
   function showResults(results, text) {
-    items = results;
+    const groups = [...new Set(results.map((item) => item.group))];
+    items = groups.flatMap((name) => results.filter((item) => item.group === name)); // in the order of what is shown
     if (!items.length) { showMessage(text ? `No results for “${text}”` : 'No options available'); return; }
-    list.replaceChildren(...items.map((item, n) => {
+    list.replaceChildren(...arrangeGroups(items.map((item, n) => {
       const row = element('li');
       row.id = `${list.id}-${n}`;
       row.setAttribute('role', 'option');
@@ -100,9 +102,30 @@ function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter
       row.addEventListener('pointermove', () => { if (items[n] === item && activeIndex !== n) markActive(n); });
       row.addEventListener('click', () => { if (items[n] === item) choose(item); });
       return row;
-    }));
+    })));
     openList();
-    markActive(-1);
+    markActive(isFirstActive ? 0 : -1);
+  }
+  function arrangeGroups(options) {
+    const groups = new Map();
+    options.forEach((option, n) => {
+      const name = items[n].group ?? '';
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(option);
+    });
+    return [...groups].flatMap(([name, members]) => {
+      if (!name) return members;
+      const group = element('li', '', 'option-group');
+      group.setAttribute('role', 'group');
+      group.setAttribute('aria-label', name);
+      const head = element('p', name, 'option-head');
+      head.setAttribute('aria-hidden', 'true');
+      const rest = element('ul');
+      rest.setAttribute('role', 'presentation');
+      rest.append(...members);
+      group.append(head, rest);
+      return [group];
+    });
   }
   function choose(item) { closeList(); pick(item); }
   async function search() {
@@ -112,9 +135,7 @@ function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter
     const tellWaiting = () => showMessage('Searching…');
     if (!list.hidden && !rows().length) tellWaiting(); else slowTimer = setTimeout(tellWaiting, SLOW_ANSWER);
     try {
-      const response = await fetch(address(text), { signal: own.signal, headers: { Accept: 'application/json' } });
-      if (!response.ok) throw new Error(String(response.status));
-      const results = await response.json();
+      const results = await load(text, own.signal);
       if (request === own) showResults(results, text);
     } catch {
       if (request === own) showMessage('Search failed. Please try again.');
@@ -154,18 +175,53 @@ function combobox(input, { query, address, draw, pick, minimum, onLeave, onEnter
   document.addEventListener('scroll', (event) => { if (!list.hidden && event.target !== list) positionList(); }, true);
 }
 
+async function loadJson(address, parameters, signal) {
+  const url = new URL(address, location.href);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const response = await fetch(url, { signal, headers: { Accept: 'application/json' } });
+  if (!response.ok) throw new Error(String(response.status));
+  return response.json();
+}
+
+// `text` in pieces, those marked that are words of `query`, whatever their case and accents. Each letter is one, so that
+// places in both are the same.
+const fold = (text) => [...text].map((letter) => (letter.length > 1 ? '\ufffd' : letter.normalize('NFD').toLowerCase()[0])).join('');
+function markWords(text, query, className) {
+  const line = element('span', '', className);
+  const letters = [...text], folded = fold(text), isMarked = letters.map(() => false);
+  for (const word of fold(query).split(/\s+/).filter(Boolean)) {
+    for (let at = folded.indexOf(word); at >= 0; at = folded.indexOf(word, at + 1)) isMarked.fill(true, at, at + word.length);
+  }
+  for (let from = 0, to = 1; from < letters.length; from = to, to += 1) {
+    while (to < letters.length && isMarked[to] === isMarked[from]) to += 1;
+    const piece = letters.slice(from, to).join('');
+    line.append(isMarked[from] ? element('mark', piece) : piece);
+  }
+  return line;
+}
+
+function drawFound(item, query) {
+  const text = element('span');
+  text.append(markWords(item.label, query));
+  if (item.sub) text.append(markWords(item.sub, query, 'sub'));
+  return [...(item.colour ? [dot(item.colour)] : []), text, ...(item.kind ? [element('span', item.kind, 'kind')] : [])];
+}
+
+// Other scripts ask for such a box by an event: their own import of this file would be another copy of it, as the
+// addresses of scripts change with their content.
+document.addEventListener('combobox', ({ target, detail }) => combobox(target, {
+  query: () => target.value.trim(),
+  draw: (item) => drawFound(item, target.value),
+  ...detail,
+}));
+
 function smartSearch(form) {
   const input = form.querySelector('input[name="q"]');
   combobox(input, {
     minimum: 2,
     query: () => input.value.trim(),
-    address: (text) => `${form.dataset.suggest}${form.dataset.suggest.includes('?') ? '&' : '?'}q=${encodeURIComponent(text)}`,
-    draw: (item) => {
-      const text = element('span');
-      text.append(element('span', item.label));
-      if (item.sub) text.append(element('span', item.sub, 'sub'));
-      return [...(item.colour ? [dot(item.colour)] : []), text, ...(item.kind ? [element('span', item.kind, 'kind')] : [])];
-    },
+    load: (text, signal) => loadJson(form.dataset.suggest, { q: text }, signal),
+    draw: (item) => drawFound(item, input.value),
     pick: (item) => { location.href = item.url; },
   });
 }
@@ -209,7 +265,7 @@ function lookup(box) {
   combobox(input, {
     minimum: 0,
     query: () => (isUnchosen() ? typed() : ''),
-    address: (text) => `${box.dataset.lookup}${box.dataset.lookup.includes('?') ? '&' : '?'}query=${encodeURIComponent(text)}&limit=20`,
+    load: (text, signal) => loadJson(box.dataset.lookup, { query: text, limit: 20 }, signal),
     draw: ([, text]) => [element('span', text)],
     pick: ([id, text]) => set(id, text),
     onLeave: (found) => {
@@ -232,7 +288,7 @@ function lookup(box) {
 }
 
 function initialise(target) {
-  const box = target.closest?.('[data-suggest], [data-lookup]');
+  const box = target.closest?.('form[data-suggest], [data-lookup]');
   if (!box || initialised.has(box)) return;
   initialised.add(box);
   if (box.dataset.suggest) smartSearch(box); else lookup(box);

@@ -16,7 +16,7 @@ document.addEventListener('submit', (event) => {
   if (form.method !== 'post') return;
   if (form.dataset.busy) { event.preventDefault(); return; }
   setTimeout(() => {
-    if (event.defaultPrevented) return;
+    if (event.defaultPrevented || event.submitter?.formTarget === '_blank') return;
     form.dataset.busy = '1';
     isLeaving = true;
     event.submitter?.setAttribute('aria-busy', 'true');

@@ -1,4 +1,4 @@
-// The frame of every page: menus, the drawer on a phone, the search key, flashes.
+// The frame of every page: menus, the drawer on a phone, flashes.
 
 const menus = () => document.querySelectorAll('details.menu[open]');
 
@@ -38,6 +38,22 @@ document.addEventListener('grown', (event) => { // something came into an open m
   if (menu) place(menu);
 });
 
+// A press beside an open menu closes it, and that is all it does: what lies beneath is neither followed nor changed. The
+// button of another menu opens that one.
+let isClosing = false;
+document.addEventListener('pointerdown', (event) => {
+  const open = [...menus()];
+  const isBeside = open.length > 0 && !open.some((menu) => menu.contains(event.target));
+  isClosing = isBeside && !event.target.closest('details.menu > summary');
+  if (isBeside) open.forEach((menu) => close(menu));
+}, true);
+for (const kind of ['mousedown', 'click', 'auxclick', 'dblclick']) {
+  document.addEventListener(kind, (event) => {
+    if (!isClosing || event.detail === 0) return; // by the keyboard there is no beside
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+}
 document.addEventListener('click', (event) => {
   for (const menu of menus()) if (!menu.contains(event.target)) close(menu);
 });
@@ -92,17 +108,6 @@ if (drawer && opener) {
     shut();
   }));
 }
-
-// "/" goes to the search box, from anywhere but a field.
-document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.('input, textarea, select, [contenteditable]')) return;
-  const box = document.querySelector(`[data-hotkey="${CSS.escape(event.key)}"]`);
-  if (!box) return;
-  event.preventDefault();
-  if (drawer && opener?.getClientRects().length) show();
-  box.focus();
-  box.select();
-});
 
 document.addEventListener('click', (event) => {
   event.target.closest('[data-close]')?.closest('[data-toast]')?.remove();

@@ -39,6 +39,21 @@ function addRow(list, prepare) {
   return row;
 }
 
+// Rows with values that somebody else knows: [{column: {value, text}}], asked for by an event of the list.
+function fillRow(row, prefix, cells) {
+  for (const [name, { value, text }] of Object.entries(cells)) {
+    const field = [...row.querySelectorAll('input, select, textarea')].find((each) => each.name === prefix + name);
+    if (!field) continue;
+    field.value = value;
+    const box = field.closest('.lookup')?.querySelector('input.input');
+    if (box) box.value = text;
+  }
+}
+document.addEventListener('fill', ({ target: list, detail: rows }) => {
+  list.querySelectorAll('[data-rows] > [data-row][data-new]').forEach((row) => row.remove());
+  for (const cells of rows) addRow(list, (row, prefix) => fillRow(row, prefix, cells));
+});
+
 // A row of what was ticked in the list beside the rows, with the values that go with it.
 function addPicked(list, choice) {
   const { picker } = choice.closest('[data-picker]').dataset;

@@ -35,17 +35,21 @@ function letRowsBeMoved(form) {
 }
 
 // A search box above what it narrows: filters, or the options of one.
+const narrowedParts = (box) => [...box.parentElement.querySelectorAll(box.dataset.narrow || 'details.filter')];
 document.addEventListener('input', (event) => {
   const box = event.target.closest('[data-narrow]');
   if (!box) return;
   const query = box.value.trim().toLowerCase();
-  box.parentElement.querySelectorAll(box.dataset.narrow || 'details.filter').forEach((part) => {
+  narrowedParts(box).forEach((part) => {
     part.hidden = !(part.querySelector('summary') || part).textContent.toLowerCase().includes(query);
   });
 });
 
-document.addEventListener('keydown', (event) => { // which narrows already, and sends nothing
-  if (event.key === 'Enter' && event.target.closest('[data-narrow]')) event.preventDefault();
+document.addEventListener('keydown', (event) => { // which narrows already, and sends nothing; the first link is opened
+  const box = event.key === 'Enter' && event.target.closest('[data-narrow]');
+  if (!box) return;
+  event.preventDefault();
+  narrowedParts(box).find((part) => !part.hidden)?.querySelector('a')?.click();
 });
 
 // A filter shows what its condition asks for.

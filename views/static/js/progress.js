@@ -22,14 +22,14 @@ function showProblems(list) {
   const box = document.querySelector('[data-problems]');
   box.hidden = !list.length;
   const icon = box.dataset.icon;
-  box.querySelector('ul').replaceChildren(...list.map(([where, text]) => {
+  box.querySelector('ul').replaceChildren(...list.map(([where, text, url]) => {
     const row = document.createElement('li');
     row.className = 'bad';
     const body = document.createElement('div');
     const sub = document.createElement('span');
     sub.className = 'sub';
     sub.textContent = text;
-    body.append(where, sub);
+    body.append(url ? Object.assign(document.createElement('a'), { href: url, textContent: where }) : where, sub);
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
     const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
     svg.setAttribute('class', 'icon');

@@ -19,6 +19,7 @@ from views.framework.labels import capitalize_first
 JOB_FUNCTIONS = {
     "jobs.mail.send": ("Sends a message", "message"),
     "jobs.exports.write": ("Writes an export", "export"),
+    "jobs.operations.perform": ("Performs a bulk operation", "bulk operation"),
     "jobs.imports.check": ("Checks an import", "import"),
     "jobs.imports.save": ("Saves an import", "import"),
     "jobs.imports.revert": ("Reverts an import", "import"),

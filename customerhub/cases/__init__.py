@@ -1,0 +1,1 @@
+"""Cases: what customers ask for, worked on by staff and followed in the portal."""

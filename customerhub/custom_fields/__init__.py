@@ -1,0 +1,1 @@
+"""Fields that an organisation adds to what the hub keeps, without code."""
