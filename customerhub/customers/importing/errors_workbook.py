@@ -108,6 +108,10 @@ class ErrorsWorkbook:
         self._sheet.write_formula(self._row_index, index, f"={result}", cell_format, result)
 
     def _write_formatted_number(self, index: int, number: FormattedNumber, is_error: bool) -> None:
+        # As a text it would be refused in other words than the number.
+        if number.value >= LONGEST_NUMBER and number.text == str(number.value):
+            self._write_number(index, number.value, self._get_format("General", is_error))
+            return
         code = find_number_format(number)
         if code is None or (len(self._formats) >= MAX_NUMBER_FORMATS and (code, is_error) not in self._formats):
             self._write_text(index, number.text, is_error)

@@ -197,3 +197,12 @@ def test_any_rows_are_read_again_as_what_they_were(import_org, rows, from_1904, 
         found, again = give_back(file, import_org, date_format)
     assert [meaning_of(row) for row in again] == [meaning_of(row) for row in found]
     db.session.rollback()
+
+
+@pytest.mark.parametrize("stored", ["1e+40", "1e+300", "-1e+40", "9e+39"])
+def test_a_long_number_keeps_the_digits_that_its_cell_shows(import_org, stored):
+    row = dict.fromkeys(HEADERS) | {"startDate": number_cell(stored, "00000")}
+    xml = xml_row(2, [row[header] for header in HEADERS]) + xml_valid_row(9)
+    file = build_raw_workbook(HEADER_ROW + xml, styles=STYLES, book=EPOCHS[False])
+    found, again = give_back(file, import_org, DateFormat.DAY_MONTH_YEAR)
+    assert [meaning_of(row) for row in again] == [meaning_of(row) for row in found]
