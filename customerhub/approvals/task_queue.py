@@ -35,9 +35,3 @@ def select_waiting_counts(actor: Actor) -> tuple[ScalarSelect[int], ScalarSelect
     is_open = ApprovalTask.organisation_id == actor.organisation_id, ApprovalTask.state == TaskState.OPEN
     own_count, open_count = (count_capped(select(ApprovalTask.id).where(*is_open, which)) for which in (own, true()))
     return own_count, open_count
-
-
-def count_waiting_tasks(actor: Actor) -> tuple[int, int]:
-    """How many open tasks are `actor`'s, and how many there are; beyond MOST_COUNTED only that there are more."""
-    own_count, open_count = db.session.execute(select(*select_waiting_counts(actor))).one()
-    return own_count, open_count

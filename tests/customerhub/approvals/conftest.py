@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import scoped_session
 
+from customerhub.activity.work_list import count_own_work
 from customerhub.approvals import stages, tasks, transitions
 from customerhub.core import history
 from customerhub.core.permissions import Actor
@@ -105,6 +107,12 @@ def approval_org(app: Any, session: scoped_session[Any]) -> Iterator[ApprovalOrg
     organisation = make_approval_org()
     with history.act_as(organisation.system, "test"):
         yield organisation
+
+
+def count_waiting(actor):
+    """How many open tasks are the actor's, and how many there are, as the menu counts them."""
+    work = count_own_work(actor, today=date(2025, 1, 31))
+    return work.tasks, work.open_tasks
 
 
 def acting(actor: Actor) -> Any:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from customerhub.approvals import assignment, blacklist, referrals, task_queue, tasks
+from customerhub.approvals import assignment, blacklist, referrals, tasks
 from customerhub.core import clock
 from customerhub.core.capped_counts import MOST_COUNTED
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound, WrongState
@@ -15,7 +15,7 @@ from customerhub.users.accounts import save_user
 from models import ApprovalTask
 from models.base import db
 from models.enums import ApprovalPolicy, Role, Stage, TaskAssignment, TaskKind, TaskState
-from tests.customerhub.approvals.conftest import acting, list_history, list_mails, make_approval_org
+from tests.customerhub.approvals.conftest import acting, count_waiting, list_history, list_mails, make_approval_org
 from tests.support.people import make_user
 
 A = TaskAssignment
@@ -171,7 +171,7 @@ def test_what_somebody_can_no_longer_decide_goes_back_to_the_queue(approval_org,
     assert [task.kind.value for task in open_tasks if task.assignee_id == manager.id] == list(remaining_kinds)
     assert {task.assignee_id for task in open_tasks} <= {None, manager.id}
     assert done.assignee_id == manager.id  # what is decided tells who did
-    assert task_queue.count_waiting_tasks(approval_org.manager) == (0, 3)  # one was nobody's before
+    assert count_waiting(approval_org.manager) == (0, 3)  # one was nobody's before
 
 
 def test_one_mail_lists_all_that_was_assigned(approval_org):
@@ -371,17 +371,17 @@ def test_what_waits_is_counted(approval_org):
     assignment.claim_task(several[0], actor=approval_org.agent)
     approval_decisions.decline_task(several[1], comment="No", actor=approval_org.manager)
     assert (
-        task_queue.count_waiting_tasks(approval_org.agent),
-        task_queue.count_waiting_tasks(approval_org.manager),
+        count_waiting(approval_org.agent),
+        count_waiting(approval_org.manager),
     ) == (
         (1, 2),
         (0, 2),
     )
-    assert task_queue.count_waiting_tasks(make_approval_org("Another Telecom").agent) == (0, 0)
+    assert count_waiting(make_approval_org("Another Telecom").agent) == (0, 0)
     for _ in range(MOST_COUNTED + 5):
         db.session.add(ApprovalTask(organisation_id=approval_org.id, kind=TaskKind.BLACKLIST, subject="x"))
     db.session.flush()
-    assert task_queue.count_waiting_tasks(approval_org.agent)[1] == MOST_COUNTED + 1
+    assert count_waiting(approval_org.agent)[1] == MOST_COUNTED + 1
 
 
 def test_who_has_claimed_meanwhile_is_seen(approval_org):
