@@ -243,3 +243,12 @@ def test_a_preview_that_comes_late_hides_no_newer_one(open_as: OpenAs) -> None:
     expect(frame).to_have_count(1)
     first.abort()
     expect(frame.content_frame.get_by_text("newest")).to_be_visible()
+
+
+def test_what_was_typed_before_the_script_came_narrows_what_stands_below(open_as: OpenAs):
+    page = open_as(Role.ADMIN)
+    scripts = HeldAnswers(page, "**/js/list.js*")
+    script = scripts.wait_for(lambda: page.goto("/admin/set-up/", wait_until="commit"))
+    page.get_by_label("Find a set-up screen").fill("vat")
+    script.continue_()
+    expect(page.locator(".setup-entry:visible")).to_have_count(1)

@@ -36,14 +36,17 @@ function letRowsBeMoved(form) {
 
 // A search box above what it narrows: filters, or the options of one.
 const narrowedParts = (box) => [...box.parentElement.querySelectorAll(box.dataset.narrow || 'details.filter')];
-document.addEventListener('input', (event) => {
-  const box = event.target.closest('[data-narrow]');
-  if (!box) return;
+function narrow(box) {
   const query = box.value.trim().toLowerCase();
   narrowedParts(box).forEach((part) => {
     part.hidden = !(part.querySelector('summary') || part).textContent.toLowerCase().includes(query);
   });
+}
+document.addEventListener('input', (event) => {
+  const box = event.target.closest('[data-narrow]');
+  if (box) narrow(box);
 });
+document.querySelectorAll('[data-narrow]').forEach((box) => { if (box.value) narrow(box); }); // typed before this ran
 
 document.addEventListener('keydown', (event) => { // which narrows already, and sends nothing; the first link is opened
   const box = event.key === 'Enter' && event.target.closest('[data-narrow]');
