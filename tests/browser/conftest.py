@@ -27,6 +27,7 @@ from playwright.sync_api import (
     Page,
     Request,
     StorageState,
+    expect,
     sync_playwright,
 )
 from sqlalchemy import select
@@ -46,6 +47,8 @@ from tests.support.running_processes import RunningCommand
 from tests.support.servers import free_port, skip_test
 
 OpenAs = Callable[..., Page]
+SECONDS = 15_000  # for what a page should do at once, on a machine that does much else
+expect.set_options(timeout=SECONDS)
 OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -194,7 +197,7 @@ def browser() -> Iterator[Browser]:
 def browser_context(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
     """A browser profile that starts empty. Its pages resolve addresses against the live server."""
     context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(SECONDS)
     yield context
     context.close()
 
@@ -236,7 +239,7 @@ def open_as(
             storage_state=sign_in_as(role) if role else None,
             **options,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(SECONDS)
         faults.watch(context)
         opened.append(context)
         return context.new_page()

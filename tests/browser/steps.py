@@ -1,5 +1,6 @@
 """What people do on every screen, in their words."""
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -44,7 +45,7 @@ def open_part(page: Page, name: str) -> None:
     parts = page.get_by_role("navigation", name="Parts of this record")
     expect(parts).to_be_visible()
     page.wait_for_load_state()
-    link = parts.get_by_role("link", name=name, exact=True)
+    link = parts.get_by_role("link", name=re.compile(rf"^{name}\s*\d*$"))  # with its number of rows
     if not link.is_visible():
         parts.get_by_text("More", exact=True).click()
     link.click()

@@ -11,7 +11,6 @@ from wtforms import FileField, Form
 
 from customerhub.core import clock, storage
 from customerhub.core.errors import HubError, Invalid
-from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind
 from customerhub.core.transaction import after_commit
@@ -19,7 +18,7 @@ from customerhub.customers.importing import transitions
 from customerhub.customers.importing.custom_columns import load_columns
 from jobs import imports
 from jobs.queue import BULK, try_enqueue
-from models import CustomerImport
+from models import CustomerImport, Organisation
 from models.base import db
 from models.enums import TransferState
 from views.customers import import_preview
@@ -170,10 +169,13 @@ class ImportView(HubModelView):
                 form["file"].errors = [error.message]
             else:
                 return redirect(self.url_of(imported), 303)
-        date_format = organisation_date_format(self.actor.organisation_id)
+        organisation = db.session.get_one(Organisation, self.actor.organisation_id)
         page = {
             "title": "Import customers",
-            "subtitle": "From an Excel file. The result of each row is shown before anything is saved.",
+            "subtitle": (
+                f"Customers of {organisation.name}, from an Excel file. "
+                "The result of each row is shown before anything is saved."
+            ),
             "upload": {
                 "form": form,
                 "template_url": url_for("imports.template"),
@@ -182,7 +184,7 @@ class ImportView(HubModelView):
                         column.header,
                         "yes" if column.is_required else "",
                         column.explanation,
-                        column.format_example(date_format),
+                        column.format_example(organisation.date_format),
                     ]
                     for column in load_columns(self.actor.organisation_id).columns
                 ],
