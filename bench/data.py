@@ -5,6 +5,7 @@ organisation has a quarter as many customers, so that what keeps organisations a
 """
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,6 +93,20 @@ class Store:
             upgrade()
         return app
 
+    def copy(self, database: BenchDatabase, name: str) -> BenchDatabase:
+        """The same rows in another database, made now, which may be changed."""
+        with database.app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+        url = self._url(database.kind, name, fresh=True)
+        if database.kind == "sqlite":
+            shutil.copy(*(each.removeprefix("sqlite:///") for each in (database.url, url)))
+        if database.kind == "postgresql" and self._cluster is not None:
+            original = f"hub_{database.size}"
+            self._cluster.execute(f"DROP DATABASE {name}", f"CREATE DATABASE {name} TEMPLATE {original}")
+        app = _app(url, self.folder / f"{database.kind}_{name}.files")
+        return BenchDatabase(database.kind, database.size, url, app)
+
     def close(self) -> None:
         if self._cluster is not None:
             self._cluster.stop()
@@ -123,6 +138,13 @@ def _app(url: str, folder: Path, **settings: str) -> Flask:
     return create_app(load_settings(defaults | settings))
 
 
+def update_statistics(database_kind: str) -> None:
+    """Clean up and count what is there, as the autovacuum of PostgreSQL does in time."""
+    if database_kind == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+
 def fill_database(app: Flask, size: int) -> None:
     """Migrate and fill the database of `app`; the seed has it gather its statistics."""
     started_at = time.monotonic()
@@ -141,9 +163,7 @@ def fill_database(app: Flask, size: int) -> None:
             synthesize(other, size // 4, _progress_printer(other.name, size // 4, started_at))
             fill_tasks(demo)
             fill_custom_fields(demo)
-        if db.engine.dialect.name == "postgresql":  # what its autovacuum does in time
-            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text("VACUUM ANALYZE"))
+        update_statistics(db.engine.dialect.name)
         for engine in db.engines.values():
             engine.dispose()
 

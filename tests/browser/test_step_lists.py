@@ -3,8 +3,8 @@
 Each test is named by its manual and section: s0 is the customer module of a contract platform, s2 the counterparties
 of a provider's portal, s3 the customers of a telecom billing system, s4 a customer relationship suite. The steps of s1,
 from a partner's registration to a live customer, are test_approvals.test_from_registration_to_live and
-test_contracts.test_a_partner_adds_a_contract_and_sees_it. Steps that need invoices, connectors or signatures are not
-here.
+test_contracts.test_a_partner_adds_a_contract_and_sees_it; the banners of s0, section 8, are in
+tests/views/customers/test_missing_setup.py. Steps that need invoices, connectors or signatures are not here.
 """
 
 import re
@@ -226,6 +226,25 @@ def test_s2_a_counterparty_with_all_its_details(open_as: OpenAs, live_server: Li
     fill_core(page, "Counterparty Ltd", "CPTY")
     open_tab(page, "Identity")
     field(page, "website").fill("https://counterparty.example")
+    _fill_counterparty_tabs(page)
+    save(page)
+    main = page.get_by_role("main")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Counterparty Ltd")
+    open_part(page, "Overview")
+    for text in ("https://counterparty.example", "Mid-market", "Referral", "Technical person", "Max Manager"):
+        expect(main.get_by_text(text).first).to_be_visible()
+    open_part(page, "History")
+    expect(page.get_by_role("listitem").filter(has_text="created the record")).to_contain_text("Counterparty Ltd")
+    with live_server.app.app_context():
+        customer = db.session.scalars(select(Customer).where(Customer.reference == "CPTY")).one()
+        assert [(each.name, str(each.business_entity)) for each in customer.legal_entities] == [
+            ("Counterparty Holding AG", "Demo Telecom")
+        ]
+        assert [(each.number, each.purpose) for each in customer.accounts] == [(customer.account_number, "Mobile")]
+        assert customer.promotional_emails
+
+
+def _fill_counterparty_tabs(page: Page) -> None:
     open_tab(page, "Marketing")
     field(page, "segment_id").select_option(label="Mid-market")
     field(page, "channel_id").select_option(label="Referral")
@@ -246,21 +265,6 @@ def test_s2_a_counterparty_with_all_its_details(open_as: OpenAs, live_server: Li
     open_tab(page, "Billing")
     field(page, "status_id").select_option(label="Active")
     page.get_by_role("group", name="Invoice types").get_by_text("One-off", exact=True).click()
-    save(page)
-    main = page.get_by_role("main")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Counterparty Ltd")
-    open_part(page, "Overview")
-    for text in ("https://counterparty.example", "Mid-market", "Referral", "Technical person", "Max Manager"):
-        expect(main.get_by_text(text).first).to_be_visible()
-    open_part(page, "History")
-    expect(page.get_by_role("listitem").filter(has_text="created the record")).to_contain_text("Counterparty Ltd")
-    with live_server.app.app_context():
-        customer = db.session.scalars(select(Customer).where(Customer.reference == "CPTY")).one()
-        assert [(each.name, str(each.business_entity)) for each in customer.legal_entities] == [
-            ("Counterparty Holding AG", "Demo Telecom")
-        ]
-        assert [(each.number, each.purpose) for each in customer.accounts] == [(customer.account_number, "Mobile")]
-        assert customer.promotional_emails
 
 
 def _look_up(page: Page, label: str, name: str) -> None:
