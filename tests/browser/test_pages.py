@@ -1,4 +1,6 @@
-"""Every page of every role: nothing wider than its window, no error in the console, no word that is none of ours."""
+"""Every page of every role: nothing wider than its window, nothing that axe-core calls serious, no error in the
+console, no word that is none of ours.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ from customerhub.users import accounts
 from models import BlacklistEntry, Customer, User
 from models.base import db
 from models.enums import Role
+from tests.browser.accessibility import DESKTOP, PHONE, AccessibilityCheck
 from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
 
 INTERNAL_WORDS = re.compile(r"\bNone\b(?! of the selected)|\bnull\b|\bundefined\b|\bNaN\b|[a-z]+_(id|key)\b")
@@ -77,7 +80,9 @@ def at_widths(page: Page, widths: Sequence[int]) -> Iterator[int]:
         yield width
 
 
-def check_page(page: Page, address: str, widths: Sequence[int] = WIDTHS) -> None:
+def check_page(
+    page: Page, address: str, widths: Sequence[int] = WIDTHS, accessibility: AccessibilityCheck | None = None
+) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert answer.ok, address
@@ -86,9 +91,11 @@ def check_page(page: Page, address: str, widths: Sequence[int] = WIDTHS) -> None
         assert needed_width <= window, f"{address} is {needed_width - window} pixels too wide at {width}"
         assert not INTERNAL_WORDS.findall(text), address
         assert title.split(" · ")[0], address
+        if accessibility and width in (PHONE, DESKTOP):
+            accessibility.check(page)
 
 
-def check_lists(page: Page, widths: Sequence[int]) -> list[str]:
+def check_lists(page: Page, widths: Sequence[int], accessibility: AccessibilityCheck | None) -> list[str]:
     """Check every list of the menu and of set-up. Returns the forms to add to them, and the records and forms of their
     first rows.
     """
@@ -97,7 +104,7 @@ def check_lists(page: Page, widths: Sequence[int]) -> list[str]:
     lists = links.evaluate_all("links => links.map(link => link.getAttribute('href'))")
     addresses: list[str] = []
     for address in dict.fromkeys(lists):
-        check_page(page, address, widths)
+        check_page(page, address, widths, accessibility)
         for parts in (".page-actions > .btn-primary", ".list tbody a.row-link, .list tbody .status-link"):
             hrefs = page.locator(parts).evaluate_all(
                 "links => links.slice(0, 1).map(link => link.getAttribute('href'))"
@@ -113,31 +120,34 @@ def check_lists(page: Page, widths: Sequence[int]) -> list[str]:
     ("widths", "scheme", "role"),
     [(WIDTHS, "dark", Role.ADMIN), ((1024,), "light", Role.MANAGER), ((1440,), "dark", Role.AGENT)],
 )
-def test_every_page_fits(open_as: OpenAs, widths: Sequence[int], scheme: str, role: Role) -> None:
+def test_every_page_fits(
+    open_as: OpenAs, accessibility: AccessibilityCheck, widths: Sequence[int], scheme: str, role: Role
+) -> None:
     """Set-up is to an agent what it is to a manager: to be read, so an agent visits its lists."""
     page = open_as(role, width=widths[0], color_scheme=scheme)
-    addresses = check_lists(page, widths)
+    judge = accessibility if role is Role.ADMIN else None
+    addresses = check_lists(page, widths, judge)
     assert len(addresses) > 20
     if role is Role.AGENT:
         addresses = [address for address in addresses if address.split("/")[2] in DAILY_SCREENS]
         assert len(addresses) > 10
     for address in [*addresses, *(OTHER_ADDRESSES if role is Role.ADMIN else ())]:
-        check_page(page, address, widths)
+        check_page(page, address, widths, judge)
 
 
 @pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER])
-def test_pages_of_partners_and_customers_fit(open_as: OpenAs, role: Role) -> None:
+def test_pages_of_partners_and_customers_fit(open_as: OpenAs, accessibility: AccessibilityCheck, role: Role) -> None:
     page = open_as(role, color_scheme="dark")
     own = ("/partner/customers/1/", "/partner/customers/1/contracts/new/") if role is Role.PARTNER else ()
     for address in (*own, "/", "/profile/", "/profile/password"):
-        check_page(page, address)
+        check_page(page, address, accessibility=accessibility)
     expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_count(0)
 
 
-def test_pages_of_strangers_fit(open_as: OpenAs, faults: PageFaults) -> None:
+def test_pages_of_strangers_fit(open_as: OpenAs, accessibility: AccessibilityCheck, faults: PageFaults) -> None:
     page = open_as(None)
     for address in ("/sign-in", "/forgotten"):
-        check_page(page, address)
+        check_page(page, address, accessibility=accessibility)
     faults.allow("status of 404")
     faults.allow("status of 410")
     page.goto("/nowhere")
