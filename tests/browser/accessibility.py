@@ -32,7 +32,7 @@ _RULES = {
 
 # `seen` are looks that were judged before. Answers what is wrong, and the looks that were judged for the first time;
 # null where axe is needed and not there.
-_CHECK = """async ([rules, isWhole, seen]) => {
+_CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
     const known = new Set(seen), found = [], looks = new WeakMap();
     const frame = () => new Promise(requestAnimationFrame);
     const states = ["role", "type", "disabled", "aria-current", "aria-selected", "aria-pressed", "aria-disabled",
@@ -116,13 +116,15 @@ _CHECK = """async ([rules, isWhole, seen]) => {
     };
     const shown = listBelow(document.body).filter(isShown);
     const isNeeded = isWhole || shown.some((element) => isNew(element) && isJudged(element))
-        || listMenus(document.body).length || listTabs().length || hasDrawer();
+        || (hasMenus && (listMenus(document.body).length || listTabs().length || hasDrawer()));
     if (!isNeeded) return [found, []];
     if (!window.axe) return null;
     await judge(document, shown, "");
-    await openDrawer();
-    await openMenus(document.body, "");
-    await openTabs();
+    if (hasMenus) {
+        await openDrawer();
+        await openMenus(document.body, "");
+        await openTabs();
+    }
     const before = new Set(seen);
     return [found, [...known].filter((each) => !before.has(each))];
 }"""
@@ -135,33 +137,30 @@ class AccessibilityCheck:
         self._script = Axe().axe_script
         self._seen: defaultdict[int, list[int]] = defaultdict(list)
 
-    def check(self, page: Page) -> None:
+    def check(self, page: Page, *, has_menus: bool = True) -> None:
         """Nothing is wrong with the page as it is shown, with its menus and its tabs, in both colour schemes; its
-        structure is judged on the desk.
+        structure is judged on the desk. Where something is open that would close by opening a menu, none is opened.
         """
-        faults = self.find_faults(page)
+        faults = self.find_faults(page, has_menus=has_menus)
         assert not faults, "\n".join(faults)
 
-    def find_faults(self, page: Page) -> list[str]:
+    def find_faults(self, page: Page, *, has_menus: bool = True) -> list[str]:
         """What is wrong with the page, a line each."""
         assert page.viewport_size is not None
         width = page.viewport_size["width"]
         seen = self._seen[width]
-        found, new_looks = self._judge(page, "dark", seen, has_structure=width > PHONE)
+        found, new_looks = self._judge(page, "dark", [width > PHONE, has_menus, seen])
         if new_looks:
-            found += self._judge(page, "light", seen)[0]
+            found += self._judge(page, "light", [False, has_menus, seen])[0]
         self._seen[width] = seen + new_looks
         return [f"{page.url} at {width} pixels, {fault}" for fault in found]
 
-    def _judge(
-        self, page: Page, scheme: Literal["light", "dark"], seen: list[int], *, has_structure: bool = False
-    ) -> tuple[list[str], list[int]]:
+    def _judge(self, page: Page, scheme: Literal["light", "dark"], asked: list[object]) -> tuple[list[str], list[int]]:
         """What is wrong in one colour scheme, and what was seen for the first time."""
         page.emulate_media(color_scheme=scheme)
-        arguments = [_RULES, has_structure, seen]
-        answer = page.evaluate(_CHECK, arguments)
+        answer = page.evaluate(_CHECK, [_RULES, *asked])
         if answer is None:
             page.evaluate(self._script)
-            answer = page.evaluate(_CHECK, arguments)
+            answer = page.evaluate(_CHECK, [_RULES, *asked])
         found, new_looks = cast(tuple[list[str], list[int]], tuple(answer))
         return [f"{scheme}: {fault}" for fault in found], new_looks

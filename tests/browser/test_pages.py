@@ -156,6 +156,17 @@ def test_pages_of_strangers_fit(open_as: OpenAs, accessibility: AccessibilityChe
     expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
 
 
+def test_what_is_wrong_is_found(open_as: OpenAs) -> None:
+    """The grey has too little contrast to the light page only."""
+    page = open_as(None)
+    page.goto("/sign-in")
+    page.locator(".sign-links a").evaluate("link => { link.style.color = '#858585'; }")
+    page.locator("label").first.evaluate("label => label.remove()")
+    found = " ".join(AccessibilityCheck().find_faults(page))
+    rules = ("light: color-contrast", "dark: label", "dark: color-contrast")
+    assert [rule in found for rule in rules] == [True, True, False], found
+
+
 def test_a_name_without_an_end_fits(open_as: OpenAs, live_server: LiveServer) -> None:
     page = open_as(Role.ADMIN)
     customer_id = add_prospect(live_server, "Donau" + "dampfschiff" * 15, "LONG")
