@@ -34,7 +34,7 @@ def open_palette(page: Page) -> Locator:
 def test_the_palette_goes_to_pages_and_records_and_acts(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    name = page.locator("tr[data-href] .status-link > span").first.text_content() or ""
+    name = page.locator("tr[data-href] .status-link > bdi").first.text_content() or ""
     palette = open_palette(page)
     page.keyboard.type("catal")
     expect(palette.get_by_role("option", selected=True)).to_contain_text("Catalogs")
@@ -78,7 +78,7 @@ def test_the_palette_keeps_the_focus_and_gives_it_back(open_as: OpenAs, accessib
 def test_a_list_and_its_records_by_keys(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    names = page.locator("tr[data-href] .status-link > span:not(.sr, .status-word)").all_text_contents()
+    names = page.locator("tr[data-href] .status-link > bdi").all_text_contents()
     page.keyboard.press("l")
     assert focused(page).startswith(names[0])
     page.keyboard.press("j")
@@ -101,7 +101,7 @@ def test_a_list_and_its_records_by_keys(open_as: OpenAs):
 def test_a_record_and_its_form_by_keys(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    names = page.locator("tr[data-href] .status-link > span:not(.sr, .status-word)").all_text_contents()
+    names = page.locator("tr[data-href] .status-link > bdi").all_text_contents()
     for key in ("l", "j", "Enter"):
         page.keyboard.press(key)
     heading = page.get_by_role("heading", level=1)

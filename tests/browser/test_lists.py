@@ -151,7 +151,7 @@ def test_at_most_four_actions_are_in_sight(open_as: OpenAs, accessibility: Acces
 def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:
     page = open_as(Role.MANAGER)
     page.goto(f"{LIST_URL}?search=alpenblick&sort=name&desc=1")
-    listed_names = page.locator(".list .status-link > span:first-of-type").all_inner_texts()
+    listed_names = page.locator(".list .status-link > bdi").all_inner_texts()
     page.get_by_label("More: add, import, export").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Export to CSV").click()
