@@ -19,7 +19,7 @@ from models.enums import TemplatePurpose
 WRONG_CREDENTIALS = "The email address or the password is wrong."
 DEMO_REFUSED = (
     "This is the password of the demo, which everybody knows. It is not valid here, as others can reach this hub. "
-    "Whoever runs the hub sets a new one with the command password-link --email EMAIL."
+    "The operator of the hub sets a new one with the command password-link --email EMAIL."
 )
 
 

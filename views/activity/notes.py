@@ -46,7 +46,7 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "assignee_id": {
         "source": Source(User, STAFF_ONLY),
         "screen": SCREEN,
-        "description": "Who follows up. You, unless you choose somebody else.",
+        "description": "Who follows up; you by default.",
     },
 }
 NoteForm = build_form(Note, FIELDS, args=FIELD_ARGS, name="NoteForm")

@@ -98,7 +98,7 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     field_pairs = form.FIELD_PAIRS
     inlines = form.INLINES
     field_args = form.FIELD_ARGS
-    operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    operations = (ASSIGN, *STAGE_OPERATIONS, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     record_tabs = form.RECORD_TABS

@@ -48,7 +48,7 @@ def describe_run(run: OperationRun) -> str:
 class OperationRunView(HubModelView):
     noun = "bulk operation"
     title = "Bulk operations"
-    intro = "Your operations on many rows: how far they are, and what came of each."
+    intro = "Your operations on many rows, with progress and results."
     empty_text = "Operations on all rows of a list, and edits of several rows, are listed here."
     columns = (
         Column("title", "Operation", lambda row: row.title, export=Exported(OperationRun.title)),
