@@ -114,7 +114,10 @@ class SavedView(KeyedByName, Base):
 
 
 class ListPreference(Base):
-    """The columns, the filters that always stand above the list, and the page size that one person chose for it."""
+    """The columns, the filters that always stand above the list, and the page size that one person chose for it.
+
+    `export_presets` are the sets of columns that they keep for exports: [{"name": …, "columns": […]}, …].
+    """
 
     __tablename__ = "list_preference"
 
@@ -123,3 +126,4 @@ class ListPreference(Base):
     columns: Mapped[list[str] | None] = mapped_column(JSON)
     filters: Mapped[list[str] | None] = mapped_column(JSON)
     page_size: Mapped[int | None] = mapped_column(Integer)
+    export_presets: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)

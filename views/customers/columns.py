@@ -1,5 +1,6 @@
 """The columns and filters of the list of customers."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.spreadsheets import CellKind
 from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
+from customerhub.customers.importing.custom_columns import load_columns
 from models import (
     Account,
     Address,
@@ -236,6 +238,17 @@ COLUMNS = (
         labels=FIELD_LABELS,
     ),
 )
+
+
+def list_import_columns(columns: Iterable[Column], organisation_id: int) -> list[str]:
+    """The names of those of `columns` that an import into this organisation takes, one for each field that it fills."""
+    imported = load_columns(organisation_id)
+    names: dict[str, str] = {}
+    for column in columns:
+        field = imported.find_field(column.label)
+        if field is not None:
+            names.setdefault(field, column.name)
+    return list(names.values())
 
 
 def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkFilter:

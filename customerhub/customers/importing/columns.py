@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from customerhub.core import validation
 from customerhub.core.dates import format_date
+from customerhub.core.xlsx.table import normalise_header
 from customerhub.customers import rules
 from customerhub.customers.records import CLEANERS
 from models.enums import DateFormat
@@ -247,10 +248,17 @@ class ImportColumns:
         self.columns = tuple(columns)
         self.headers = tuple(column.header for column in columns)
         self.by_field = {column.field: column for column in columns}
+        headers = {header: header for header in self.headers} | OTHER_HEADERS
+        fields = {column.header: column.field for column in columns}
+        self._fields_by_heading = {normalise_header(name): fields[header] for name, header in headers.items()}
 
     def header_of(self, field: str | None) -> str:
         """The header of `field`, for error messages."""
         return self.by_field[field].header if field in self.by_field else (field or "")
+
+    def find_field(self, heading: str) -> str | None:
+        """What a column with this heading fills; None where an import ignores it."""
+        return self._fields_by_heading.get(normalise_header(heading))
 
     @property
     def header_names(self) -> dict[str, Any]:
