@@ -101,10 +101,10 @@ class SavedView(KeyedByName, Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"))
-    screen: Mapped[str] = mapped_column(String(60))
+    screen: Mapped[str] = mapped_column(String(60), info={"label": "List"})
     name: Mapped[str] = mapped_column(String(60))
     name_key: Mapped[str] = mapped_column(sorted_text(120))
-    query: Mapped[str] = mapped_column(String(2000))
+    query: Mapped[str] = mapped_column(String(2000), info={"label": "Filters and sorting"})
     shared_with_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
 
     __table_args__ = (
