@@ -11,7 +11,7 @@ from customerhub.core.dates import format_date
 from customerhub.core.xlsx.table import normalise_header
 from customerhub.customers import rules
 from customerhub.customers.records import CLEANERS
-from models.enums import DateFormat
+from models.enums import CallClass, DateFormat
 
 
 class CellType(Enum):
@@ -21,6 +21,7 @@ class CellType(Enum):
     IDENTIFIER = auto()  # the same, but Excel must not have made a date, TRUE or a rounded number of what was typed
     NUMBER = auto()  # `clean` takes a text; a number stands for its digits, whatever its cell shows beside them
     DATE = auto()  # a date, or Excel's serial number, or a text as the organisation writes dates
+    PERCENT = auto()  # `clean` takes a text; a cell that shows 12 % stands for 12, as one that shows 12 does
     NAME = auto()  # the name of one set-up row
     NAMES = auto()  # the names of several, comma separated
 
@@ -29,9 +30,9 @@ class CellType(Enum):
 class Column:
     """A column of the workbook.
 
-    `field` is what it fills: a column of the customer, or `address` or `departments`. `history_field` is the name of it
-    in the history, `list_label` the one in the list of customers and its exports, where that is no spelling of the
-    header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
+    `field` is what it fills: a column of the customer, `address`, `departments` or a markup. `history_field` is the
+    name of it in the history, `list_label` the one in the list of customers and its exports, where that is no spelling
+    of the header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
     """
 
     header: str
@@ -230,6 +231,21 @@ COLUMNS: Final = (
     ),
 )
 
+# The markup of each class of calls. A class that is given no markup keeps the one it has.
+MARKUP_CLASSES: Final = {f"markup_{each.name.lower()}": each for each in CallClass}
+MARKUP_COLUMNS: Final = tuple(
+    Column(
+        f"markup{each.value.title().replace(' ', '')}",
+        field,
+        f"The markup in percent on the cost of calls of the class {each.value}, -100 to 1000",
+        "12.5",
+        CellType.PERCENT,
+        clean=rules.clean_markup,
+        width=18,
+    )
+    for field, each in MARKUP_CLASSES.items()
+)
+
 HEADERS: Final = tuple(column.header for column in COLUMNS)
 OTHER_HEADERS: Final = {column.list_label: column.header for column in COLUMNS if column.list_label}
 COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
@@ -271,4 +287,4 @@ class ImportColumns:
         }
 
 
-STANDARD_COLUMNS: Final = ImportColumns(COLUMNS)  # of an organisation that has no fields of its own
+STANDARD_COLUMNS: Final = ImportColumns((*COLUMNS, *MARKUP_COLUMNS))  # of an organisation that has no fields of its own

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from customerhub.core import history
 from customerhub.core.dates import DATE_PATTERNS
 from customerhub.core.spreadsheets import write_csv_table, write_workbook
-from customerhub.customers.importing.columns import COLUMNS, OTHER_HEADERS, CellType
 from customerhub.customers.importing.columns import HEADERS as IMPORT_HEADERS
+from customerhub.customers.importing.columns import OTHER_HEADERS, STANDARD_COLUMNS, CellType
 from jobs import exports
 from models import Address, Department, ListExport, Organisation
 from models.base import db
@@ -36,9 +36,9 @@ LIST_LABELS = {
             None,
         ),
     )
-    for column in COLUMNS
+    for column in STANDARD_COLUMNS.columns
 }
-DAY_LABELS = {LIST_LABELS[column.header] for column in COLUMNS if column.cell_type is CellType.DATE}
+DAY_LABELS = {LIST_LABELS[column.header] for column in STANDARD_COLUMNS.columns if column.cell_type is CellType.DATE}
 ODD_DEPARTMENTS = ("=Cost; centre", "Sales, EMEA", "'Quoted'", "+1;-2")
 
 
@@ -182,6 +182,7 @@ rows = st.fixed_dictionaries(
         "department": st.lists(
             st.sampled_from(["Sales", "Operations", *ODD_DEPARTMENTS]), min_size=1, max_size=4, unique=True
         ).map(", ".join),
+        "markupMobile": st.none() | st.sampled_from(["-100", "0", "12.3456", "1000"]),
     }
 )
 
@@ -201,7 +202,8 @@ def test_what_is_exported_and_imported_again_changes_nothing(
     set_up(import_org, date_format, separator)
     year_end_cells = dict(zip(("financialEndDay", "financialEndMonth"), year_end, strict=True))
     # Written as a workbook that keeps texts that look masked, as our own do.
-    result = import_now(build_workbook([row | year_end_cells for row in drawn_rows]), import_org, good_rows_only=True)
+    file = build_workbook([row | year_end_cells for row in drawn_rows], headers=STANDARD_COLUMNS.headers)
+    result = import_now(file, import_org, good_rows_only=True)
     assert (result.counts.new, result.errors) == (len(drawn_rows), [])
     if address:
         set_address(import_org, address)
