@@ -35,7 +35,7 @@ class Organisation(KeyedByName, Row):
         server_default=ListSeparator.COMMA.value,
         info={
             "label": "CSV separator",
-            "help": "Between the cells of CSV files. Excel expects semicolons where numbers are written with a comma",
+            "help": "Between the cells of CSV files. Excel expects semicolons where decimals have a comma",
         },
     )
     signatory_name: Mapped[str | None] = mapped_column(String(200))

@@ -93,6 +93,8 @@ def clean_markup(text: str) -> Decimal | None:
     bare = text.strip().removesuffix("%").rstrip()
     if not bare:
         return None
+    if not re.search("[0-9]", bare):
+        raise Invalid(f"{quote_text(text)} is not a percentage: write it as 12.5")
     percent = parse_amount(bare, places=4)
     validation.check_bounds(percent, "percent", *MARKUP_BOUNDS)
     return percent

@@ -76,6 +76,8 @@ def list_presets(
             for each in settings.export_presets
         ),
     ]
+    if {*presets[0].columns} == {*names}:
+        del presets[1]
     return [preset for preset in presets if preset.columns or preset.is_own] + [ColumnPreset("none", "None", ())]
 
 

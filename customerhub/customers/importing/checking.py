@@ -122,7 +122,7 @@ class RowChecker:
         source = iter(rows)
         while chunk := [self._read_row(number, cells) for number, cells in islice(source, CHUNK_SIZE)]:
             keys = [row.key for row in chunk if row.key is not None]
-            has_markups = any(name in MARKUP_CLASSES for row in chunk for name in row.values)
+            has_markups = any(not MARKUP_CLASSES.keys().isdisjoint(row.values) for row in chunk)
             existing_customers = load_existing(self.organisation_id, keys, lock=lock, has_markups=has_markups)
             for row in chunk:
                 self._compare(row, existing_customers.get(row.key) if row.key is not None else None)

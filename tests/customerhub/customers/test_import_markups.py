@@ -84,10 +84,10 @@ def test_a_blank_cell_takes_nothing_away(import_org: ImportOrg, cell: Any):
         ("1.23456", "has more than 4 decimals"),
         ("12,5", "is not an amount: write it as 12.5"),
         ("1,250", "can be 1250 or 1.250"),
-        ("many", "is not an amount"),
+        ("many", "is not a percentage: write it as 12.5"),
         ("12 % %", "is not an amount"),
-        ("١٢", "is not an amount"),
-        (True, "is not an amount"),
+        ("١٢", "is not a percentage"),
+        (True, "is not a percentage"),
     ],
 )
 def test_what_is_no_markup_is_refused_by_its_column(import_org: ImportOrg, cell: Any, reason: str):

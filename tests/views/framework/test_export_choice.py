@@ -86,7 +86,8 @@ def test_presets_tick_columns(organisations: TwoOrganisations, admin: Browser) -
     assert {"reference", "departments", "review_start_date"} < {*importable} < {*every}
     assert "balance" not in importable
     assert none == []
-    assert "As for import" not in list_preset_links(admin.get("/admin/list/contracts/export").text)
+    assert list(list_preset_links(admin.get("/admin/list/contracts/export").text)) == ["As shown", "All fields", "None"]
+    assert list(list_preset_links(admin.get("/admin/list/departments/export").text)) == ["As shown", "None"]
 
 
 def test_a_preset_of_ones_own_is_saved_used_and_deleted(
