@@ -101,10 +101,10 @@ class SavedView(KeyedByName, Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"))
-    screen: Mapped[str] = mapped_column(String(60))
+    screen: Mapped[str] = mapped_column(String(60), info={"label": "List"})
     name: Mapped[str] = mapped_column(String(60))
     name_key: Mapped[str] = mapped_column(sorted_text(120))
-    query: Mapped[str] = mapped_column(String(2000))
+    query: Mapped[str] = mapped_column(String(2000), info={"label": "Filters and sorting"})
     shared_with_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
 
     __table_args__ = (
@@ -114,7 +114,10 @@ class SavedView(KeyedByName, Base):
 
 
 class ListPreference(Base):
-    """The columns, the filters that always stand above the list, and the page size that one person chose for it."""
+    """The columns, the filters that always stand above the list, and the page size that one person chose for it.
+
+    `export_presets` are the sets of columns that they keep for exports: [{"name": …, "columns": […]}, …].
+    """
 
     __tablename__ = "list_preference"
 
@@ -123,3 +126,4 @@ class ListPreference(Base):
     columns: Mapped[list[str] | None] = mapped_column(JSON)
     filters: Mapped[list[str] | None] = mapped_column(JSON)
     page_size: Mapped[int | None] = mapped_column(Integer)
+    export_presets: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)

@@ -4,7 +4,7 @@ from flask import Flask
 
 from views import admin
 from views.customers import quick_search, search
-from views.framework import layout, list_preferences, saved_views
+from views.framework import export_choice, layout, list_preferences, saved_views
 from views.http import error_pages, form_tokens, health, security, static_files
 from views.notifications import mail_check
 from views.partner import customers as partner_customers
@@ -30,6 +30,7 @@ PARTS = (
     overview.register,
     list_preferences.register,
     saved_views.register,
+    export_choice.register,
     files.register,
     partner_customers.register,
     portal_home.register,

@@ -45,7 +45,7 @@ UNTRACKED = (
     History,
     ImportRow,
     NumberSequence,
-    SavedView,
+    SavedView,  # what others see of one is recorded by its operations
     ListPreference,
     OutboxMessage,
     OutboxAttachment,

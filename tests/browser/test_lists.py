@@ -1,9 +1,9 @@
 """Lists remember what each person wants to see, act on many rows at once, and go out as files."""
 
-import csv
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
@@ -11,6 +11,7 @@ from models import Customer
 from models.base import db
 from models.enums import Role
 from tests.browser.accessibility import AccessibilityCheck
+from tests.browser.click_counter import ClickCounter
 from tests.browser.conftest import LiveServer, OpenAs
 
 LIST_URL = "/admin/customers/"
@@ -148,20 +149,55 @@ def test_at_most_four_actions_are_in_sight(open_as: OpenAs, accessibility: Acces
     expect(in_sight).to_have_count(4)
 
 
-def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:
+def test_three_columns_of_a_filtered_list_go_out_by_six_clicks(open_as: OpenAs, tmp_path: Path) -> None:
     page = open_as(Role.MANAGER)
+    counter = ClickCounter(page)
     page.goto(f"{LIST_URL}?search=alpenblick&sort=name&desc=1")
     listed_names = page.locator(".list .status-link > bdi").all_inner_texts()
-    page.get_by_label("More: add, import, export").click()
+    panel = opened(page, "Export")
+    panel.get_by_role("link", name="None").click()
+    expect(panel.get_by_role("button", name="Export to Excel")).to_be_disabled()
+    for name in ("Email", "Name", "Start"):
+        panel.get_by_role("checkbox", name=name, exact=True).check()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export to CSV").click()
-    path = tmp_path / "list.csv"
-    download.value.save_as(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["Name"] for row in rows] == listed_names
+        panel.get_by_role("button", name="Export to Excel").click()
+    assert (counter.clicks, counter.keys) == (6, 0)
+    expect(panel).to_be_hidden()
+    download.value.save_as(tmp_path / "list.xlsx")
+    headings, *rows = load_workbook(tmp_path / "list.xlsx").active.iter_rows(values_only=True)
+    assert headings == ("Name", "Start", "Email")
+    assert [row[0] for row in rows] == listed_names
     assert len(rows) == 3
-    assert rows[0]["Account no."]
+
+
+def test_ticked_rows_go_out_in_the_columns_of_a_preset(open_as: OpenAs, tmp_path: Path) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(f"{LIST_URL}?search=alpenblick")
+    panel = opened(page, "Export")
+    expect(panel.get_by_text("Selected rows")).to_be_hidden()
+    panel.get_by_role("link", name="None").click()
+    panel.get_by_role("checkbox", name="Reference", exact=True).check()
+    panel.get_by_text("Save as preset").click()
+    panel.get_by_label("Name of the preset").fill("References")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Preset “References” was saved.")).to_be_visible()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+    page.get_by_role("link", name="Back to the list").click()
+    page.get_by_label("Select Alpenblick Hotels AG").check()
+    panel = opened(page, "Export")
+    panel.get_by_role("link", name="References").click()
+    expect(panel.get_by_label("Selected rows (1)")).to_be_checked()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Export to CSV").click()
+    download.value.save_as(tmp_path / "list.csv")
+    assert (tmp_path / "list.csv").read_text("utf-8-sig").splitlines() == ["Reference", "DM-003"]
+    bar = page.locator("#bulk")
+    bar.get_by_text("More", exact=True).click()
+    bar.get_by_role("button", name="Export").click()
+    expect(page.get_by_label("Selected rows (1)")).to_be_checked()
+    page.get_by_label("Delete the preset References").click()
+    expect(page.get_by_role("link", name="References")).to_have_count(0)
+    expect(page.get_by_label("Selected rows (1)")).to_be_checked()
 
 
 def opened(page: Page, name: str) -> Locator:

@@ -86,6 +86,17 @@ def chooses_filters(visit: Visit) -> Outcome:
     return answer, preference is not None and preference.filters == ["risk", "region"]
 
 
+def exports_ticked_rows(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/list/customers/export", {"rowid": ["1", "2"], "back": "?"})
+    return answer, (answer.location or "").endswith("/admin/list/customers/export?id=1&id=2")
+
+
+def saves_a_preset(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/list/customers/export/presets", {"name": "Names", "column": "name"})
+    preference = db.session.get(models.ListPreference, (visit.browser.user_id or 0, "customers"))
+    return answer, preference is not None and preference.export_presets == [{"name": "Names", "columns": ["name"]}]
+
+
 def saves_a_view(visit: Visit) -> Outcome:
     answer = visit.browser.post("/admin/list/customers/views", {"name": "Risky", "f": "risk:is:High"})
     saved_views = db.session.query(models.SavedView).filter_by(user_id=visit.browser.user_id or 0, name="Risky")

@@ -1,5 +1,6 @@
 """The columns and filters of the list of customers."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.spreadsheets import CellKind
 from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
+from customerhub.customers.importing.columns import MARKUP_CLASSES
+from customerhub.customers.importing.custom_columns import load_columns
 from models import (
     Account,
     Address,
@@ -41,7 +44,7 @@ from views.framework.field_columns import (
     short_name,
 )
 from views.framework.filters import Filter, LinkFilter
-from views.framework.formatting import format_amount, format_date
+from views.framework.formatting import format_amount, format_date, format_percent
 from views.framework.labels import member_label
 
 
@@ -58,6 +61,17 @@ def _find_mailing_address(customer: Customer) -> str | None:
 def _select_call_markup(call_class: CallClass) -> Any:
     is_of_class = (CallMarkup.customer_id == Customer.id) & (CallMarkup.call_class == call_class)
     return select(CallMarkup.percent).where(is_of_class).correlate(Customer).scalar_subquery()
+
+
+def _name_markup(call_class: CallClass) -> str:
+    return f"Markup {call_class.value}"
+
+
+def _build_markup_reader(call_class: CallClass) -> Callable[[Customer], str]:
+    """What reads the markup of one class of a customer, as it is shown; blank where there is none."""
+    return lambda customer: format_percent(
+        next((each.percent for each in customer.call_markups if each.call_class is call_class), None)
+    )
 
 
 NOT_LISTED = ("id", "organisation_id", "version", "correspondence_modes")
@@ -220,6 +234,20 @@ _DECLARED_COLUMNS = (
         ),
     ),
 )
+# One column a class: so they can be imported again, which the column of all of them cannot.
+_MARKUP_COLUMNS = tuple(
+    Column(
+        name,
+        _name_markup(call_class),
+        _build_markup_reader(call_class),
+        sort=_select_call_markup(call_class),
+        align="right",
+        default_visible=False,
+        load_options=(selectinload(Customer.call_markups),),
+        export=Exported(_select_call_markup(call_class), kind=CellKind.PERCENT),
+    )
+    for name, call_class in MARKUP_CLASSES.items()
+)
 # Fields that lists call otherwise than the form does.
 FIELD_LABELS = {
     "account_number": "Account no.",
@@ -230,12 +258,24 @@ FIELD_LABELS = {
 # Every other field of the record. With them an export of all columns has what an import takes.
 COLUMNS = (
     *_DECLARED_COLUMNS,
+    *_MARKUP_COLUMNS,
     *build_columns(
         Customer,
         list_other_fields(*(each.name for each in _DECLARED_COLUMNS)),
         labels=FIELD_LABELS,
     ),
 )
+
+
+def list_import_columns(columns: Iterable[Column], organisation_id: int) -> list[str]:
+    """The names of those of `columns` that an import into this organisation takes, one for each field that it fills."""
+    imported = load_columns(organisation_id)
+    names: dict[str, str] = {}
+    for column in columns:
+        field = imported.find_field(column.label)
+        if field is not None:
+            names.setdefault(field, column.name)
+    return list(names.values())
 
 
 def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkFilter:
@@ -316,6 +356,18 @@ _DECLARED_FILTERS = (
         nullable=False,
         owner=CallMarkup.customer_id,
         model=Customer,
+    ),
+    *(
+        LinkFilter(
+            name,
+            _name_markup(call_class),
+            CallMarkup.percent,
+            "number",
+            row_key=CallMarkup.customer_id,
+            condition=CallMarkup.call_class == call_class,
+            model=Customer,
+        )
+        for name, call_class in MARKUP_CLASSES.items()
     ),
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
     _build_part_filter("any_account_number", "Number of any account", Account.number, Account),

@@ -28,7 +28,7 @@ from views.cells.customers import build_missing_setup_banners, find_usual_status
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
 from views.customers import record, record_tabs
-from views.customers.columns import COLUMNS, FILTERS
+from views.customers.columns import COLUMNS, FILTERS, list_import_columns
 from views.customers.default_values import DefaultValuesMixin
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
@@ -125,6 +125,9 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
             is_exact=args.exact,
         )
         return page.total, select(Customer.id).where(Customer.id.in_(page.ids))
+
+    def list_import_columns(self) -> list[str]:
+        return list_import_columns(self.columns, self.actor.organisation_id)
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)

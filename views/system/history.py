@@ -10,7 +10,7 @@ from customerhub.core.history import UNTRACKED
 from customerhub.core.history_access import visibility_condition
 from customerhub.core.permissions import Permission, select_visible
 from customerhub.core.spreadsheets import CellKind
-from models import Customer, History
+from models import Customer, History, SavedView
 from models.base import db
 from models.keys import fold_text
 from views.framework.columns import Column
@@ -27,7 +27,11 @@ from views.framework.timeline import describe_actor, describe_source
 
 KINDS = tuple(
     sorted(
-        ((name, capitalize_first(noun_of(name))) for name, model in MODELS_BY_TABLE.items() if model not in UNTRACKED),
+        (
+            (name, capitalize_first(noun_of(name)))
+            for name, model in MODELS_BY_TABLE.items()
+            if model not in UNTRACKED or name == SavedView.__tablename__
+        ),
         key=lambda pair: pair[1],
     )
 )

@@ -23,7 +23,7 @@ from views.framework.bulk_edit import DIRECT_ROWS
 from views.framework.columns import Column
 from views.framework.exported import Exported
 from views.framework.filters import Filter
-from views.framework.formatting import format_datetime
+from views.framework.formatting import current_formats, format_datetime
 from views.framework.labels import capitalize_first, member_label
 from views.framework.model_view import HubModelView
 from views.framework.operation import describe_outcome
@@ -152,10 +152,11 @@ class OperationRunView(HubModelView):
     def results_view(self) -> Any:
         """What became of each row, as a file."""
         run = self.get_one(request.args.get("id", ""))
-        file = io.StringIO("\ufeff", newline="")
-        file.seek(0, io.SEEK_END)
+        file = io.StringIO(newline="")
         headings = (capitalize_first(run.noun), "Result", "Reason")
-        write_csv(file, headings, (_describe_row(run, *each) for each in operation_runs.iterate_results(run)))
+        separator = current_formats().list_separator
+        rows = (_describe_row(run, *each) for each in operation_runs.iterate_results(run))
+        write_csv(file, headings, rows, separator)
         name = f"bulk-operation-{run.id}.csv"
         return Response(
             file.getvalue(),

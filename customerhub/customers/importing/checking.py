@@ -14,11 +14,20 @@ from typing import Any, Final
 from customerhub.core import dates
 from customerhub.core.csv_masking import unmask_formulas
 from customerhub.core.errors import Invalid
+from customerhub.core.money import format_percent
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.table_statistics import update_statistics
-from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
+from customerhub.core.xlsx.sheet import (
+    DAYS_FROM_1904,
+    BadCell,
+    Cell,
+    FormattedNumber,
+    PercentNumber,
+    Value,
+    format_cell,
+)
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import STANDARD_COLUMNS, CellType, Column, ImportColumns
+from customerhub.customers.importing.columns import MARKUP_CLASSES, STANDARD_COLUMNS, CellType, Column, ImportColumns
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
 from customerhub.customers.importing.custom_columns import list_missing_fields, load_choice_lookups, load_columns
 from customerhub.customers.importing.lookups import Lookup, load_lookups
@@ -113,7 +122,8 @@ class RowChecker:
         source = iter(rows)
         while chunk := [self._read_row(number, cells) for number, cells in islice(source, CHUNK_SIZE)]:
             keys = [row.key for row in chunk if row.key is not None]
-            existing_customers = load_existing(self.organisation_id, keys, lock=lock)
+            has_markups = any(not MARKUP_CLASSES.keys().isdisjoint(row.values) for row in chunk)
+            existing_customers = load_existing(self.organisation_id, keys, lock=lock, has_markups=has_markups)
             for row in chunk:
                 self._compare(row, existing_customers.get(row.key) if row.key is not None else None)
             yield chunk
@@ -226,6 +236,8 @@ def _build_reader(column: Column, lookups: dict[str, Lookup], date_format: DateF
         return lambda cell: _read_date(cell, date_format, day_offset)
     if column.cell_type is CellType.IDENTIFIER:
         return lambda cell: column.clean(_read_identifier(cell))
+    if column.cell_type is CellType.PERCENT:
+        return lambda cell: column.clean(_read_percent(cell))
     if column.cell_type is CellType.NUMBER:
         return lambda cell: column.clean(format_cell(cell.value if isinstance(cell, FormattedNumber) else cell))
     if column.cell_type is CellType.NAME:
@@ -251,6 +263,13 @@ def _read_date(cell: Value, date_format: DateFormat, day_offset: int) -> date | 
     raise Invalid(f"{format_cell(cell)} is a time, not a date")
 
 
+def _read_percent(cell: Value) -> str:
+    """The number of percent that a cell shows, as a text."""
+    if isinstance(cell, PercentNumber):
+        return f"{cell.percent:f}"
+    return format_cell(cell.value if isinstance(cell, FormattedNumber) else cell)
+
+
 def _read_identifier(cell: Value) -> str:
     """What was typed, as a text. Raises Invalid where Excel kept something else of it."""
     text = format_cell(cell)
@@ -271,8 +290,11 @@ def format_cells(row: CheckedRow) -> dict[str, str]:
     for column, cell in zip(row.columns.columns, row.cells, strict=True):
         if cell is None or isinstance(cell, BadCell):
             continue
-        value = row.values.get(column.field) if column.cell_type is CellType.DATE else None
-        text = value.isoformat() if value is not None else format_cell(cell)
+        value = row.values.get(column.field)
+        if value is not None and column.cell_type is CellType.DATE:
+            text = value.isoformat()
+        else:
+            text = format_percent(cell.percent) if isinstance(cell, PercentNumber) else format_cell(cell)
         texts[column.header] = replace_unprintable(text)
     return texts
 

@@ -7,17 +7,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from customerhub.core import history
-from customerhub.core.money import format_number
+from customerhub.core.money import format_number, format_percent
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, ImportColumns
+from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, MARKUP_CLASSES, ImportColumns
 from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.markups import add_markups
 from models import Address, Customer, MergedCustomer, customer_department
 from models.base import db
 from models.derived_columns import SOURCE_COLUMNS
 from models.enums import AddressKind
 
-# One customer as the import sees it: columns and custom fields by name, `address` as its four parts or None,
+# One customer as the import sees it: columns, markups and custom fields by name, `address` as its four parts or None,
 # `departments` as ids.
 ExistingCustomer = dict[str, Any]
 
@@ -39,15 +40,18 @@ LOADED_COLUMNS = tuple(
 )
 
 
-def load_existing(organisation_id: int, keys: Collection[str], *, lock: bool = False) -> dict[str, ExistingCustomer]:
+def load_existing(
+    organisation_id: int, keys: Collection[str], *, lock: bool = False, has_markups: bool = True
+) -> dict[str, ExistingCustomer]:
     """The customers with these reference keys, by key; for the key of a customer that was merged away the one that took
-    its place. With `lock` nobody changes them until the transaction ends.
+    its place. With `lock` nobody changes them until the transaction ends. Markups are read where `has_markups`.
     """
-    customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock)
+    customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock, has_markups)
     found = {existing["reference_key"]: existing for existing in customers.values()}
     survivor_ids = _load_survivor_ids(organisation_id, [key for key in keys if key not in found])
     if survivor_ids:
-        survivors = _load_customers(organisation_id, Customer.id.in_(set(survivor_ids.values())), lock)
+        condition = Customer.id.in_(set(survivor_ids.values()))
+        survivors = _load_customers(organisation_id, condition, lock, has_markups)
         found |= {key: survivors[row_id] for key, row_id in survivor_ids.items() if row_id in survivors}
     return found
 
@@ -67,10 +71,12 @@ def _load_survivor_ids(organisation_id: int, keys: Collection[str]) -> dict[str,
 
 def load_existing_by_id(organisation_id: int, ids: Collection[int]) -> dict[int, ExistingCustomer]:
     """Those with these ids, by id; nobody changes them until the transaction ends."""
-    return _load_customers(organisation_id, Customer.id.in_(ids), lock=True)
+    return _load_customers(organisation_id, Customer.id.in_(ids), lock=True, has_markups=True)
 
 
-def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: bool) -> dict[int, ExistingCustomer]:
+def _load_customers(
+    organisation_id: int, condition: ColumnElement[bool], lock: bool, has_markups: bool
+) -> dict[int, ExistingCustomer]:
     query = (
         select(*(getattr(Customer, name) for name in LOADED_COLUMNS))
         .where(Customer.organisation_id == organisation_id, condition)
@@ -85,6 +91,8 @@ def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: 
     if customers:
         _add_addresses(customers)
         _add_departments(customers)
+        if has_markups:
+            add_markups(customers)
         add_custom_values(organisation_id, customers)
     return customers
 
@@ -145,6 +153,8 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
         return lookups[name].format_names(value)
     if name == "address":
         return value if isinstance(value, str) else format_address(value)
+    if name in MARKUP_CLASSES:
+        return format_percent(value)
     if isinstance(value, Decimal):  # of a custom field
         return format_number(value)
     return history.display_value(value)

@@ -13,10 +13,9 @@ from customerhub.core.xlsx.table import normalise_header
 from customerhub.custom_fields.definitions import NUMBER_KINDS, TEXT_KINDS, FieldDefinition, list_definitions
 from customerhub.custom_fields.values import clean_value, write_values
 from customerhub.customers.importing.columns import (
-    COLUMNS,
     ERROR_COLUMNS,
-    HEADERS,
     OTHER_HEADERS,
+    STANDARD_COLUMNS,
     CellType,
     Column,
     ImportColumns,
@@ -50,7 +49,7 @@ _EXAMPLES: Final = {
 
 def load_columns(organisation_id: int) -> ImportColumns:
     """The columns of the workbook of an organisation: those of every one, and its custom fields."""
-    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS)}
+    taken = {normalise_header(each) for each in (*STANDARD_COLUMNS.headers, *OTHER_HEADERS, *ERROR_COLUMNS)}
     columns = []
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
@@ -58,7 +57,7 @@ def load_columns(organisation_id: int) -> ImportColumns:
             header = f"{definition.label} ({definition.key})"
         taken.add(normalise_header(header))
         columns.append(_build_column(definition, header))
-    return ImportColumns((*COLUMNS, *columns))
+    return ImportColumns((*STANDARD_COLUMNS.columns, *columns))
 
 
 def _build_column(definition: FieldDefinition, header: str) -> Column:

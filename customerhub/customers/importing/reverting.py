@@ -16,7 +16,7 @@ from customerhub.core.money import format_number
 from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
-from customerhub.customers.importing.columns import COLUMNS, CellType
+from customerhub.customers.importing.columns import COLUMNS, MARKUP_CLASSES, CellType
 from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
 from customerhub.customers.importing.custom_columns import (
     deserialize_custom_value,
@@ -32,7 +32,7 @@ from models.base import Base, db, get_table
 from models.enums import Risk, RowOutcome
 
 # What an import makes with a customer, and what therefore goes with it.
-IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "customer_department")
+IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "call_markup", "customer_department")
 DATE_FIELDS: Final = frozenset(column.field for column in COLUMNS if column.cell_type is CellType.DATE)
 # Fields that mean something only together.
 DEPENDENT_FIELDS: Final = (
@@ -75,6 +75,8 @@ def deserialize_value(name: str, value: Any, organisation_id: int) -> Any:
         return deserialize_custom_value(organisation_id, name, value)
     if name in DATE_FIELDS:
         return date.fromisoformat(value)
+    if name in MARKUP_CLASSES:
+        return Decimal(value)
     if name == "risk":
         return Risk(value)
     return tuple(value) if isinstance(value, list) else value

@@ -20,6 +20,7 @@ from customerhub.customers.importing.columns import CUSTOMER_FIELDS
 from customerhub.customers.importing.comparing import ADDRESS_PARTS, ExistingCustomer, build_history_changes
 from customerhub.customers.importing.custom_columns import is_custom, list_custom_texts, write_custom_values
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.markups import CUSTOMER_CHANGED, write_markups
 from customerhub.customers.statuses import get_default_status
 from models import Account, Address, Customer, Organisation, customer_department
 from models.base import db, get_table
@@ -43,7 +44,6 @@ DERIVED_COLUMNS: Final = (
 SEARCH_FIELDS: Final = {"name", "reference", "email", "contact_number"}  # the fields that derived columns follow from
 
 _BLANK_VALUES: Final = dict.fromkeys(CUSTOMER_FIELDS)
-CUSTOMER_CHANGED: Final = "A customer in this file was changed by another user in the meantime"
 
 
 def lock_organisation(organisation_id: int) -> None:
@@ -122,7 +122,7 @@ class RowSaver:
             row.notice = notices.get(row.customer_id or 0)
 
     def _insert_parts(self, rows: list[CheckedRow], numbers: list[str]) -> None:
-        """The main account, with its number of `numbers`, the address and the departments of each new customer."""
+        """The main account, with its number of `numbers`, and what else each new customer has beside its columns."""
         owned_values = [(row.customer_id, row.values) for row in rows]
         self._insert_table_rows(
             ACCOUNT_TABLE,
@@ -143,15 +143,12 @@ class RowSaver:
                 for department in values["departments"]
             ],
         )
+        write_markups(self._organisation_id, [(row.customer_id or 0, row.saved_changes) for row in rows])
         write_custom_values(self._organisation_id, [(owner or 0, values) for owner, values in owned_values])
 
     def _build_customer(self, values: dict[str, Any], number: str, moment: datetime) -> dict[str, Any]:
         """The columns of a new customer."""
-        columns = {
-            name: value
-            for name, value in values.items()
-            if name not in ("address", "departments") and not is_custom(name)
-        }
+        columns = {name: value for name, value in values.items() if name in _BLANK_VALUES}
         columns = {
             **_BLANK_VALUES,
             "existing_relationship": False,
@@ -194,6 +191,7 @@ class RowSaver:
                 self._update_customers(group, columns)
         self._update_addresses([row for row in rows if "address" in row.changes])
         self._update_departments([row for row in rows if "departments" in row.changes])
+        write_markups(self._organisation_id, [(_existing_of(row)["id"], row.changes) for row in rows])
         new_values = [(row, {name: after for name, (_, after) in row.changes.items()}) for row in rows]
         write_custom_values(self._organisation_id, [(_existing_of(row)["id"], values) for row, values in new_values])
         history.record(

@@ -190,6 +190,7 @@ def screen_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
             rows = newest.filter_by(organisation_id=growing_org.organisation.id).limit(2 if act == "merge" else None)
             keys = "&".join(f"id={key}" for (key,) in rows)
             addresses[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
+    addresses["customers export choice"] = (admin, "/admin/list/customers/export")
     # the others are thousands
     return addresses | {"history export": (admin, "/admin/history/export/csv/?f=table:is:organisation")}
 

@@ -57,6 +57,17 @@ def test_accounts_are_for_those_who_see_accounts(organisations: TwoOrganisations
     assert "0 changes" in agent.get(f"{HOME}?f=table:is:hub_user").text
 
 
+def test_shared_views_are_for_those_who_share(organisations: TwoOrganisations, manager: Browser, agent: Browser):
+    manager.post("/admin/list/users/views", {"name": SECRET, "shared": "1", "search": "wanda"})
+    page = manager.get(f"{HOME}?f=table:is:saved_view").text
+    assert (SECRET in page, "Saved view" in page, "1 change" in page) == (True, True, True)
+    key = db.session.scalars(select(models.History.id).where(models.History.title == SECRET)).one()
+    record = manager.get(f"{HOME}details/?id={key}").text
+    assert [text for text in ("Filters and sorting", "search=wanda", "List") if text not in record] == []
+    assert SECRET not in agent.get(f"{HOME}?f=table:is:saved_view").text
+    assert agent.get(f"{HOME}details/?id={key}").status_code == 404
+
+
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMIN])
 def test_those_who_do_read_all_of_it(organisations: TwoOrganisations, role: Role, entry: int):
     browser = Browser(organisations.app, organisations.own.users[role])
