@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 
 from customerhub.core import money
 from customerhub.core.errors import Invalid, quote_text
@@ -172,8 +172,12 @@ class LinkFilter(Filter):
 
     row_key: Any = None
 
+    def select_links(self) -> Select[Any]:
+        """The rows of the link table that count."""
+        return select(self.row_key)
+
     def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
-        linked = select(self.row_key)
+        linked = self.select_links()
         if operator not in UNVALUED:
             linked = linked.where(super().build_condition("is", value))
         is_linked: ColumnElement[bool] = self.model.id.in_(linked)
