@@ -62,9 +62,11 @@ def list_runs() -> dict[str, PeriodicRun]:
     return {run.name: run for run in runs}
 
 
-def select_failing_runs(*, now: datetime) -> Select[Any]:
-    """The jobs whose last run failed, also while the next one is under way."""
-    return select(PeriodicRun).where(PeriodicRun.failed_since.is_not(None), PeriodicRun.started_at > now - MAX_AGE)
+def select_failing_runs(*, since: Any) -> Select[Any]:
+    """The jobs whose last run failed, also while the next one is under way, if it began after `since`; give it now
+    without MAX_AGE.
+    """
+    return select(PeriodicRun).where(PeriodicRun.failed_since.is_not(None), PeriodicRun.started_at > since)
 
 
 def state_of(run: PeriodicRun, *, max_duration: timedelta, now: datetime) -> RunState:

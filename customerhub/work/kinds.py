@@ -17,7 +17,6 @@ from customerhub.activity.follow_ups import select_own_follow_ups
 from customerhub.activity.mentions import select_unseen_mentions
 from customerhub.approvals.task_queue import select_others_late_tasks, select_own_tasks
 from customerhub.cases.cases import select_own_cases
-from customerhub.core import clock
 from customerhub.core.job_runs import select_failing_runs
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.attention import (
@@ -30,7 +29,7 @@ from customerhub.customers.attention import (
 )
 from customerhub.customers.review_schedule import find_latest_due_date
 from customerhub.mail.outbox import select_failed_messages
-from customerhub.work.visits import SeenMarks
+from customerhub.work.visits import SeenMarks, WorkTimes
 from models import (
     Alert,
     ApprovalTask,
@@ -62,7 +61,7 @@ class WorkItem(NamedTuple):
     mention_id: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WorkKind:
     """A kind of work. `select` gives its rows for an actor on a day, `is_new` what came after somebody looked, `order`
     puts the most urgent first, and `path` leads to the list of exactly these rows; None where there is no such list.
@@ -71,20 +70,20 @@ class WorkKind:
     name: str
     title: str
     permission: Permission
-    select: Callable[[Actor, date], Select[Any]]
-    is_new: Callable[[SeenMarks, date], ColumnElement[bool]]
+    select: Callable[[Actor, WorkTimes], Select[Any]]
+    is_new: Callable[[SeenMarks, WorkTimes], ColumnElement[bool]]
     order: tuple[Any, ...]
     describe: Callable[[Any, date], WorkItem]
     path: Callable[[Actor, date], str]
     key: Any
     load_options: tuple[Any, ...] = ()
-    new_selector: Callable[[Actor, date, SeenMarks], Select[Any]] | None = None  # where there is a quicker one
+    new_selector: Callable[[Actor, WorkTimes, SeenMarks], Select[Any]] | None = None  # where there is a quicker one
 
-    def select_new(self, actor: Actor, today: date, marks: SeenMarks) -> Select[Any]:
+    def select_new(self, actor: Actor, times: WorkTimes, marks: SeenMarks) -> Select[Any]:
         """The rows that came after somebody looked."""
         if self.new_selector is not None:
-            return self.new_selector(actor, today, marks)
-        return self.select(actor, today).where(self.is_new(marks, today))
+            return self.new_selector(actor, times, marks)
+        return self.select(actor, times).where(self.is_new(marks, times))
 
 
 def describe_lateness(due_on: date | None, today: date) -> str | None:
@@ -101,9 +100,9 @@ def _build_path(screen: str, *filters: str, **more: str) -> str:
     return f"/admin/{screen}/?" + urlencode([*(("f", each) for each in filters), *more.items()])
 
 
-def _has_become_late(column: Any, marks: SeenMarks, today: date) -> ColumnElement[bool]:
+def _has_become_late(column: Any, marks: SeenMarks, times: WorkTimes) -> ColumnElement[bool]:
     """What was not late yet on the day of `marks`."""
-    return and_(column >= marks.on, column < today)
+    return and_(column >= marks.on, column < times.today)
 
 
 def _describe_dated(text: str, path: str, customer: Customer | None, due_on: date | None, today: date) -> WorkItem:
@@ -178,9 +177,9 @@ TASKS = WorkKind(
     name="tasks",
     title="My tasks",
     permission=P.TASKS_WORK,
-    select=lambda actor, _today: select_own_tasks(actor),
-    is_new=lambda marks, today: or_(
-        ApprovalTask.assigned_at > marks.at, _has_become_late(ApprovalTask.due_on, marks, today)
+    select=lambda actor, _times: select_own_tasks(actor),
+    is_new=lambda marks, times: or_(
+        ApprovalTask.assigned_at > marks.at, _has_become_late(ApprovalTask.due_on, marks, times)
     ),
     order=(ApprovalTask.due_on.is_(None), ApprovalTask.due_on, ApprovalTask.id),
     describe=_describe_task,
@@ -192,8 +191,8 @@ OTHERS_LATE_TASKS = WorkKind(
     name="late-tasks",
     title="Late tasks of others",
     permission=P.TASKS_ASSIGN,
-    select=lambda actor, today: select_others_late_tasks(actor, today=today),
-    is_new=lambda marks, today: _has_become_late(ApprovalTask.due_on, marks, today),
+    select=lambda actor, times: select_others_late_tasks(actor, today=times.today),
+    is_new=lambda marks, times: _has_become_late(ApprovalTask.due_on, marks, times),
     order=(ApprovalTask.due_on, ApprovalTask.id),
     describe=_describe_task,
     path=lambda actor, _today: _build_path("tasks", _OPEN_TASKS, f"assignee:not:{actor.id}", "due_on:in:past"),
@@ -204,9 +203,9 @@ FOLLOW_UPS = WorkKind(
     name="follow-ups",
     title="Follow-ups due",
     permission=P.CUSTOMERS_VIEW,
-    select=lambda actor, today: select_own_follow_ups(actor, until=today),
-    is_new=lambda marks, today: or_(
-        Note.assigned_at > marks.at, and_(Note.follow_up_on > marks.on, Note.follow_up_on <= today)
+    select=lambda actor, times: select_own_follow_ups(actor, until=times.today),
+    is_new=lambda marks, times: or_(
+        Note.assigned_at > marks.at, and_(Note.follow_up_on > marks.on, Note.follow_up_on <= times.today)
     ),
     order=(Note.follow_up_on, Note.id),
     describe=_describe_note,
@@ -224,8 +223,8 @@ CASES = WorkKind(
     name="cases",
     title="My cases",
     permission=P.CASES_VIEW,
-    select=lambda actor, _today: select_own_cases(actor),
-    is_new=lambda marks, _today: CustomerCase.assigned_at > marks.at,
+    select=lambda actor, _times: select_own_cases(actor),
+    is_new=lambda marks, _times: CustomerCase.assigned_at > marks.at,
     order=(CustomerCase.id,),
     describe=_describe_case,
     path=lambda actor, _today: _build_path("cases", "status:not:closed", f"assignee:is:{actor.id}"),
@@ -236,8 +235,8 @@ MENTIONS = WorkKind(
     name="mentions",
     title="Mentions",
     permission=P.CUSTOMERS_VIEW,
-    select=lambda actor, _today: select_unseen_mentions(actor),
-    is_new=lambda marks, _today: NoteMention.created_at > marks.at,
+    select=lambda actor, _times: select_unseen_mentions(actor),
+    is_new=lambda marks, _times: NoteMention.created_at > marks.at,
     order=(NoteMention.id.desc(),),
     describe=_describe_mention,
     path=lambda actor, _today: _build_path("notes", f"unread_by:is:{actor.id}"),
@@ -251,8 +250,8 @@ REVIEWS = WorkKind(
     name="reviews",
     title="Overdue reviews",
     permission=P.CUSTOMERS_VIEW,
-    select=lambda actor, _today: select_overdue_reviews(actor),
-    is_new=lambda marks, _today: Alert.created_at > marks.at,
+    select=lambda actor, _times: select_overdue_reviews(actor),
+    is_new=lambda marks, _times: Alert.created_at > marks.at,
     order=(Alert.created_at, Alert.id),
     describe=_describe_review,
     path=lambda actor, _today: _build_path(
@@ -265,10 +264,10 @@ DOCUMENTS = WorkKind(
     name="documents",
     title="Expiring documents",
     permission=P.CUSTOMERS_VIEW,
-    select=lambda actor, today: select_customers_with_expiring_documents(actor, until=compute_documents_until(today)),
-    is_new=lambda marks, today: is_expiring(until=compute_documents_until(today), after=marks.documents_until),
-    new_selector=lambda actor, today, marks: select_customers_with_expiring_documents(
-        actor, until=compute_documents_until(today), after=marks.documents_until
+    select=lambda actor, times: select_customers_with_expiring_documents(actor, until=times.documents_until),
+    is_new=lambda marks, times: is_expiring(until=times.documents_until, after=marks.documents_until),
+    new_selector=lambda actor, times, marks: select_customers_with_expiring_documents(
+        actor, until=times.documents_until, after=marks.documents_until
     ),
     order=(select_first_expiry(), Customer.id),
     describe=_describe_documents,
@@ -282,8 +281,8 @@ MESSAGES = WorkKind(
     name="messages",
     title="Failed messages",
     permission=P.OUTBOX_VIEW,
-    select=lambda actor, _today: select_failed_messages(actor),
-    is_new=lambda marks, _today: OutboxMessage.failed_at > marks.at,
+    select=lambda actor, _times: select_failed_messages(actor),
+    is_new=lambda marks, _times: OutboxMessage.failed_at > marks.at,
     order=(OutboxMessage.failed_at.desc(), OutboxMessage.id.desc()),
     describe=_describe_message,
     path=lambda _actor, _today: _build_path("outbox", f"state:is:{OutboxState.FAILED.value}"),
@@ -294,8 +293,8 @@ JOBS = WorkKind(
     name="jobs",
     title="Failed jobs",
     permission=P.JOBS,
-    select=lambda _actor, _today: select_failing_runs(now=clock.get_now()),
-    is_new=lambda marks, _today: PeriodicRun.failed_since > marks.at,
+    select=lambda _actor, times: select_failing_runs(since=times.jobs_since),
+    is_new=lambda marks, _times: PeriodicRun.failed_since > marks.at,
     order=(PeriodicRun.failed_since, PeriodicRun.name),
     describe=_describe_run,
     path=lambda _actor, _today: FAILED_JOBS_PATH,

@@ -4,13 +4,14 @@ One row for each person and organisation holds the moment, whatever there is to 
 its own, such as since when a task is theirs, whether it came after that.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Date, ScalarSelect, func, literal, select
 
 from customerhub.core import clock
 from customerhub.core.database import insert_or_update
+from customerhub.core.job_runs import MAX_AGE
 from customerhub.core.permissions import Actor
 from customerhub.customers.attention import compute_documents_until
 from models import Organisation, WorkVisit
@@ -18,6 +19,21 @@ from models.base import db
 from models.types import UtcDateTime
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WorkTimes(NamedTuple):
+    """The times that decide what waits on a day: the day itself, until when a document expires that is shown, and since
+    when a job that failed must have begun. Values, or parameters of a query.
+    """
+
+    today: Any
+    documents_until: Any
+    jobs_since: Any
+
+
+def build_times(today: date) -> WorkTimes:
+    """What decides on the day `today`, now."""
+    return WorkTimes(today, compute_documents_until(today), clock.get_now() - MAX_AGE)
 
 
 class SeenMarks(NamedTuple):

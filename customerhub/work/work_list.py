@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import literal, select
+from sqlalchemy import Date, bindparam, literal, select
 
 from customerhub.activity.follow_ups import select_own_follow_ups
 from customerhub.approvals.task_queue import select_waiting_counts
 from customerhub.cases.cases import select_own_cases
 from customerhub.core.capped_counts import count_capped
-from customerhub.core.permissions import Actor
+from customerhub.core.permissions import Actor, Permission
 from customerhub.work.kinds import WorkItem, WorkKind, list_kinds
-from customerhub.work.visits import SeenMarks, select_marks, select_seen_at
+from customerhub.work.visits import SeenMarks, WorkTimes, build_times, select_marks, select_seen_at
 from models import CustomerCase, Note
-from models.base import db
+from models.base import Key, db
+from models.types import UtcDateTime
 
 FEW: Final = 5  # of a kind that are shown where there are several kinds
 MOST_LISTED: Final = 20
@@ -51,19 +53,52 @@ class WorkGroup:
 
 def count_own_work(actor: Actor, *, today: date) -> OwnWork:
     """How much waits for `actor` on the day `today`, by one statement."""
+    kinds = tuple(list_kinds(actor))
+    statement = _build_count(kinds, sees_all=actor.has_permission(Permission.CUSTOMERS_ASSIGN))
+    values = {"user_id": actor.id, "organisation_id": actor.organisation_id, **build_times(today)._asdict()}
+    return OwnWork(*db.session.execute(statement, values).one())
+
+
+@dataclass(frozen=True)
+class _AnyActor(Actor):
+    """Stands for everybody who sees to all customers, or to their own, in a statement that is built once: who it is
+    about is a parameter of it.
+    """
+
+    sees_all: bool
+
+    @property
+    def id(self) -> Any:
+        return bindparam("user_id", type_=Key)
+
+    def has_permission(self, permission: Permission) -> bool:
+        return permission is not Permission.CUSTOMERS_ASSIGN or self.sees_all
+
+
+@lru_cache
+def _build_count(kinds: tuple[WorkKind, ...], *, sees_all: bool) -> Any:
+    """The statement of `count_own_work` for everybody with these kinds of work. Every page runs it; building it takes
+    longer than that.
+    """
+    organisation_id: Any = bindparam("organisation_id", type_=Key)
+    actor = _AnyActor(None, organisation_id, sees_all)
+    times = WorkTimes(
+        bindparam("today", type_=Date()),
+        bindparam("documents_until", type_=Date()),
+        bindparam("jobs_since", type_=UtcDateTime()),
+    )
     marks = select_marks(actor)
     new_counts = [
-        count_capped(kind.select_new(actor, today, marks).with_only_columns(kind.key, maintain_column_froms=True))
-        for kind in list_kinds(actor)
+        count_capped(kind.select_new(actor, times, marks).with_only_columns(kind.key, maintain_column_froms=True))
+        for kind in kinds
     ]
-    counts = (
+    return select(
         *select_waiting_counts(actor),
         count_capped(select_own_cases(actor).with_only_columns(CustomerCase.id)),
-        count_capped(select_own_follow_ups(actor, until=today).with_only_columns(Note.id)),
+        count_capped(select_own_follow_ups(actor, until=times.today).with_only_columns(Note.id)),
         sum(new_counts, start=literal(0)),
         select_seen_at(actor),
     )
-    return OwnWork(*db.session.execute(select(*counts)).one())
 
 
 def list_work(actor: Actor, *, today: date, marks: SeenMarks, limit: int = FEW) -> list[WorkGroup]:
@@ -84,14 +119,16 @@ def count_by_kind(actor: Actor, *, today: date) -> list[tuple[WorkKind, int]]:
     kinds = list_kinds(actor)
     if not kinds:
         return []
+    times = build_times(today)
     counts = [
-        count_capped(kind.select(actor, today).with_only_columns(kind.key, maintain_column_froms=True))
+        count_capped(kind.select(actor, times).with_only_columns(kind.key, maintain_column_froms=True))
         for kind in kinds
     ]
     return list(zip(kinds, db.session.execute(select(*counts)).one(), strict=True))
 
 
 def _list_items(kind: WorkKind, actor: Actor, today: date, marks: SeenMarks, limit: int) -> list[ListedItem]:
-    query = kind.select(actor, today).add_columns(kind.is_new(marks, today)).options(*kind.load_options)
+    times = build_times(today)
+    query = kind.select(actor, times).add_columns(kind.is_new(marks, times)).options(*kind.load_options)
     rows = db.session.execute(query.order_by(*kind.order).limit(limit)).all()
     return [ListedItem(kind.describe(row, today), bool(is_new)) for row, is_new in rows]

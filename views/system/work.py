@@ -19,6 +19,7 @@ from views.http.actor import current_actor
 from views.http.urls import path_of
 
 bp = Blueprint("work", __name__, url_prefix="/admin/work")
+MAX_MOMENT_LENGTH = 40
 SINCE = "since"  # of an address: up to when everything had been seen; blank for never
 EMPTY = {"icon": "ok", "title": "Nothing is waiting for you", "text": "New tasks, follow-ups and reviews appear here."}
 
@@ -49,7 +50,7 @@ def see_work() -> Any:
     actor = _require_staff()
     record_visit(actor)
     db.session.commit()
-    return redirect(url_for("work.index", since=request.form.get(SINCE, "")), 303)
+    return redirect(url_for("work.index", since=request.form.get(SINCE, "")[:MAX_MOMENT_LENGTH]), 303)
 
 
 def _require_staff() -> Actor:

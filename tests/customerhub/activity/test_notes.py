@@ -16,6 +16,7 @@ from customerhub.core.permissions import Actor
 from customerhub.customers.merging import merge_customers
 from customerhub.users.accounts import save_user
 from customerhub.work.kinds import FOLLOW_UPS, MENTIONS
+from customerhub.work.visits import build_times
 from customerhub.work.work_list import count_by_kind, count_own_work
 from models import Customer, History, Note, NoteMention, OutboxMessage, User
 from models.base import db
@@ -77,7 +78,7 @@ def count_mentions(actor: Actor) -> int:
 
 
 def list_due_follow_ups(actor: Actor, *, today: date) -> list[Note]:
-    return list(db.session.scalars(FOLLOW_UPS.select(actor, today).order_by(*FOLLOW_UPS.order)))
+    return list(db.session.scalars(FOLLOW_UPS.select(actor, build_times(today)).order_by(*FOLLOW_UPS.order)))
 
 
 def test_whom_a_note_mentions_is_notified_once(organisations: TwoOrganisations):

@@ -13,6 +13,7 @@ from customerhub.core.permissions import Actor, select_visible
 from customerhub.customers.deletion import delete_customer
 from customerhub.users.accounts import save_user
 from customerhub.work.kinds import CASES
+from customerhub.work.visits import build_times
 from customerhub.work.work_list import count_own_work
 from models import Customer, CustomerCase, OutboxMessage, User
 from models.base import db
@@ -65,7 +66,7 @@ def test_people_change_the_status_by_the_table_and_no_other_way(
 
 
 def list_open_cases(actor: Actor) -> list[CustomerCase]:
-    return list(db.session.scalars(CASES.select(actor, clock.get_today()).order_by(*CASES.order)))
+    return list(db.session.scalars(CASES.select(actor, build_times(clock.get_today())).order_by(*CASES.order)))
 
 
 def test_a_case_gets_a_number_and_its_assignee_hears_of_it(organisations: TwoOrganisations, agent: Actor):

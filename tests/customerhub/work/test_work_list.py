@@ -94,7 +94,7 @@ def test_a_job_fails_until_a_run_of_it_succeeds(empty: TwoOrganisations):
 
     def failing_since(at: datetime) -> list[datetime]:
         rows = db.session.scalars(
-            job_runs.select_failing_runs(now=at), execution_options={"populate_existing": True}
+            job_runs.select_failing_runs(since=at - job_runs.MAX_AGE), execution_options={"populate_existing": True}
         ).all()
         return [row.failed_since for row in rows]
 

@@ -71,7 +71,8 @@ def _list_requested_jobs() -> Sequence[PeriodicJob]:
     """The jobs of the schedule; those whose last run failed, where the address asks for these."""
     if request.args.get("state") != "failed":
         return SCHEDULE
-    failing = {run.name for run in db.session.scalars(job_runs.select_failing_runs(now=clock.get_now()))}
+    since = clock.get_now() - job_runs.MAX_AGE
+    failing = {run.name for run in db.session.scalars(job_runs.select_failing_runs(since=since))}
     return [entry for entry in SCHEDULE if entry.name in failing]
 
 
