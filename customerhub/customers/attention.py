@@ -6,7 +6,7 @@ Those who assign account managers see to all customers, others to those whose ac
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 
 from customerhub.core.permissions import Actor, Permission, select_visible
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
@@ -19,7 +19,8 @@ def select_overdue_reviews(actor: Actor) -> Select[Any]:
     query = select_visible(Alert, actor).where(Alert.rule == AlertRule.REVIEW, Alert.closed_at.is_(None))
     if actor.has_permission(Permission.CUSTOMERS_ASSIGN):
         return query
-    return query.where(Alert.customer_id.in_(select(Customer.id).where(Customer.account_manager_id == actor.id)))
+    # By EXISTS, so that the few that are new are found by their time and not by all customers of the account manager.
+    return query.where(exists().where(Customer.id == Alert.customer_id, Customer.account_manager_id == actor.id))
 
 
 def select_customers_with_expiring_documents(actor: Actor, *, until: date, after: Any = None) -> Select[Any]:
