@@ -46,7 +46,7 @@ from models.setup import (
     VatRate,
 )
 from models.transfers import CustomerImport, ImportRow, ListExport
-from models.users import Dealer, ListPreference, SavedView, User
+from models.users import Dealer, ListPreference, SavedView, User, WorkVisit
 
 __all__ = [
     "Account",
@@ -117,6 +117,7 @@ __all__ = [
     "UsedForm",
     "User",
     "VatRate",
+    "WorkVisit",
     "customer_department",
     "customer_invoice_type",
     "db",

@@ -10,7 +10,7 @@ from views.notifications import mail_check
 from views.partner import customers as partner_customers
 from views.portal import home as portal_home
 from views.setup import overview
-from views.system import files, home, jobs, palette
+from views.system import files, home, jobs, palette, work
 from views.users import profile, sign_in
 
 # The order is the order of their before_request hooks.
@@ -24,6 +24,7 @@ PARTS = (
     layout.register,
     form_tokens.register,
     home.register,
+    work.register,
     search.register,
     quick_search.register,
     palette.register,

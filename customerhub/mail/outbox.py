@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 
 from customerhub.core import clock, services
 from customerhub.core.config import MIB
@@ -20,7 +20,7 @@ from customerhub.core.database import insert_new
 from customerhub.core.errors import HubError, Invalid, NotFound, WrongState, raise_refusal
 from customerhub.core.leases import LeaseTable
 from customerhub.core.many_rows import lock_rows, split_refused
-from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission, select_visible
 from customerhub.core.redaction import format_one_line, hide_links
 from customerhub.core.state_machine import Requirement, StateMachine, Transition
 from customerhub.core.transaction import after_commit
@@ -278,6 +278,11 @@ def list_waiting(organisation_id: int, size: int) -> list[ColumnElement[bool]]:
     ids = db.session.scalars(waiting.order_by(MESSAGES.c.id)).all()
     chunks = (ids[start : start + size] for start in range(0, len(ids), size))
     return [and_(in_organisation, MESSAGES.c.id.between(chunk[0], chunk[-1])) for chunk in chunks]
+
+
+def select_failed_messages(actor: Actor) -> Select[Any]:
+    """The messages that could not be sent."""
+    return select_visible(OutboxMessage, actor).where(OutboxMessage.state == OutboxState.FAILED)
 
 
 def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> int:

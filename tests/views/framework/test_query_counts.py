@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import models
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import db
 from models.enums import AddressKind, PortalPermission, Role
@@ -15,6 +15,7 @@ from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.screen_table import SCREENS
 from tests.support.statements import record_statements
+from tests.support.work import add_work
 from views.admin import SCREENS as HUB_SCREENS
 
 PLAIN_FACTORIES = (
@@ -147,6 +148,7 @@ class GrowingOrg:
         case = make.CustomerCaseFactory(**owned, assignee_id=people[1], requester_id=people[3])
         make.CaseNoteFactory(**owner, case_id=case.id)
         make.TaskFileFactory(**owner, task_id=self.task.id, user_id=people[0])
+        add_work(self.organisation, self.admin.id, today=clock.get_today())
         make.CustomFieldFactory(**owner)
 
     def _add_messages(self, **owned: Any) -> None:
@@ -259,6 +261,7 @@ def page_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
         "template preview": (admin, f"/admin/templates/preview/?id={template.limit(1).scalar()}&{chosen}"),
         "documents of a preview": (admin, f"/admin/templates/documents/?{chosen}"),
         "start": (admin, "/admin/"),
+        "bell": (admin, "/admin/work/"),
         "jobs": (admin, "/admin/schedule/"),
         "suggestions": (admin, "/admin/search/suggest?q=cus"),
         "task page": (admin, f"/admin/tasks/details/?id={growing_org.task.id}"),
