@@ -32,8 +32,8 @@ class ProfileForm(FlaskForm):
     notify_by_email = BooleanField("Email me when I am mentioned, or when work is assigned to me")
     daily_digest = BooleanField(
         "Email me every morning what is waiting for me",
-        description="One email a day with your tasks, follow-ups, reviews and all else on the start page. None on days "
-        "on which nothing is waiting.",
+        description="One email a day with your tasks, follow-ups, reviews and all else on the start page. On days on "
+        "which nothing is waiting, nothing is sent.",
     )
 
 

@@ -21,7 +21,7 @@ from tests.support.lists import list_row_ids
 from tests.support.screen_table import SCREENS
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.admin import SCREENS as HUB_SCREENS
-from views.cells.customers import CustomerFilter
+from views.cells.customers import AccountManagerFilter, CustomerFilter
 from views.framework.filters import Filter, LinkFilter
 
 VIEWS = {endpoint: view for view, _, endpoint in HUB_SCREENS}
@@ -106,8 +106,12 @@ def row_matches_filter(item: Filter, operator: str, filter_value: str, value: An
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
         return list(db.session.scalars(select(item.column).where(item.owner == row.id)))
+    if item.name == "unread_by":
+        return [mention.user_id for mention in row.mentions if mention.seen_at is None]
     if isinstance(item, LinkFilter):
         return [related.id for related in getattr(row, item.name)]
+    if isinstance(item, AccountManagerFilter):
+        return row.customer.account_manager_id
     if isinstance(item, CustomerFilter):
         return row.customer.name if row.customer else None
     if item.column.key == "rag":
