@@ -45,7 +45,8 @@ def list_ticked(text: str) -> list[str]:
 def list_preset_links(text: str) -> dict[str, str]:
     """The address behind each preset."""
     (part,) = re.findall(r'<div class="presets".*?</div>', text, re.DOTALL)
-    return {unescape(label): unescape(url) for url, label in re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', part)}
+    links = re.findall(r'<a href="([^"]+)"[^>]*><bdi>([^<]+)</bdi></a>', part)
+    return {unescape(label): unescape(url) for url, label in links}
 
 
 def change_first_customer(organisations: TwoOrganisations, **values: Any) -> None:
