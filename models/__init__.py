@@ -20,6 +20,7 @@ from models.customer_parts import (
     InvoiceProfile,
     LegalEntity,
 )
+from models.form_layouts import FormLayout
 from models.history import History
 from models.job_runs import PeriodicRun
 from models.operation_runs import OperationRun, OperationRunRow
@@ -79,6 +80,7 @@ __all__ = [
     "DefaultValueSet",
     "Department",
     "EndedSession",
+    "FormLayout",
     "History",
     "ImportRow",
     "InvoiceProfile",

@@ -98,6 +98,7 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     for factory in (make.ProductFactory, make.OutboxMessageFactory, make.StoredFileFactory):
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
+    make.FormLayoutFactory(organisation=organisation)
     field = make.CustomFieldFactory(organisation=organisation, kind=CustomFieldKind.CHOICE, active=False)
     make.CustomFieldChoiceFactory(organisation=organisation, field_id=field.id)
     cancelled = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while

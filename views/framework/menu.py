@@ -113,6 +113,12 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "Fields of your own on customers, contracts and invoice profiles.",
             ),
             _describe(
+                "Form layouts",
+                "form-layouts.index",
+                "template",
+                "Which fields forms show, where they stand, and which are required.",
+            ),
+            _describe(
                 "Default values",
                 "default-values.index_view",
                 "template",

@@ -12,6 +12,7 @@ from customerhub.customers import rules
 from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, ImportColumns
 from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS
 from models import Address, Customer, MergedCustomer, customer_department
 from models.base import db
 from models.derived_columns import SOURCE_COLUMNS
@@ -33,6 +34,7 @@ LOADED_COLUMNS = tuple(
             "portal_access",
             "search_text",
             *CUSTOMER_FIELDS,
+            *EXTRA_FIELDS,
             *SOURCE_COLUMNS,
         )
     )
@@ -153,12 +155,18 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
 def build_history_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
     """[before, after] by the names that the history uses."""
     return {
-        COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name: [
+        _name_in_history(name): [
             format_value(name, before, lookups),
             format_value(name, after, lookups),
         ]
         for name, (before, after) in changes.items()
     }
+
+
+def _name_in_history(name: str) -> str:
+    if name in EXTRA_FIELDS:
+        return name.removesuffix("_id")
+    return COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name
 
 
 def build_preview_changes(

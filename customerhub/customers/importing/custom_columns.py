@@ -22,6 +22,7 @@ from customerhub.customers.importing.columns import (
     ImportColumns,
 )
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.required_columns import list_required_columns, load_required_lookups
 from models.base import db
 from models.custom_fields import CUSTOM_PREFIX, TYPED_COLUMNS, VALUE_TABLES
 from models.enums import CustomFieldKind, CustomFieldOwner
@@ -49,9 +50,10 @@ _EXAMPLES: Final = {
 
 
 def load_columns(organisation_id: int) -> ImportColumns:
-    """The columns of the workbook of an organisation: those of every one, and its custom fields."""
-    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS)}
-    columns = []
+    """The columns of the workbook of an organisation: those of every one, what else it requires, its custom fields."""
+    columns = list_required_columns(organisation_id)
+    required_headers = [each.header for each in columns]
+    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS, *required_headers)}
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
         if normalise_header(header) in taken:
@@ -95,9 +97,9 @@ def _parse_yes_no(text: str) -> bool | None:
     return YES_NO_TEXTS.get(bare)
 
 
-def load_choice_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the columns of choices choose from, by the field they fill."""
-    return {
+def load_own_lookups(organisation_id: int) -> dict[str, Lookup]:
+    """What the organisation's own columns choose from, by the field they fill: those of choices, and required ones."""
+    return load_required_lookups(organisation_id) | {
         each.name: Lookup(each.label, [(choice.id, choice.label, choice.active) for choice in each.choices])
         for each in list_definitions(OWNER, organisation_id)
         if each.kind is CustomFieldKind.CHOICE

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from customerhub.core.errors import Invalid
 from customerhub.customers.choice_rules import CHOICE_RULES
@@ -96,17 +96,19 @@ def load_lookups(organisation_id: int) -> dict[str, Lookup]:
     regions = CHOICE_RULES["region_id"].build_condition(CatalogItem)
     templates = CHOICE_RULES["review_template_id"].build_condition(NotificationTemplate)
     return {
-        "region_id": _load_lookup("region", CatalogItem, organisation_id, regions),
-        "review_template_id": _load_lookup("notification template", NotificationTemplate, organisation_id, templates),
-        "departments": _load_lookup("department", Department, organisation_id),
+        "region_id": load_lookup("region", CatalogItem, organisation_id, regions),
+        "review_template_id": load_lookup("notification template", NotificationTemplate, organisation_id, templates),
+        "departments": load_lookup("department", Department, organisation_id),
     }
 
 
-def _load_lookup(noun: str, model: Any, organisation_id: int, *more: Any) -> Lookup:
-    order = (model.position, model.name_key) if model is CatalogItem else (model.name_key,)
+def load_lookup(noun: str, model: Any, organisation_id: int, *more: Any) -> Lookup:
+    """The rows of `model` in the organisation for which `more` conditions hold, by name."""
+    name = getattr(model, "name_key", model.name)
+    order = (model.position, name) if model is CatalogItem else (name,)
     rows = db.session.execute(
-        select(model.id, model.name, model.active)
+        select(model.id, model.name, getattr(model, "active", true()))
         .where(model.organisation_id == organisation_id, *more)
         .order_by(*order, model.id)
     )
-    return Lookup(noun, [(number, name, active) for number, name, active in rows])
+    return Lookup(noun, [(number, label, active) for number, label, active in rows])

@@ -3,6 +3,7 @@
 All of it happens in the caller's transaction. The caller names the actor with `history.act_as`.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -20,6 +21,7 @@ from customerhub.customers.importing.columns import CUSTOMER_FIELDS
 from customerhub.customers.importing.comparing import ADDRESS_PARTS, ExistingCustomer, build_history_changes
 from customerhub.customers.importing.custom_columns import is_custom, list_custom_texts, write_custom_values
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS
 from customerhub.customers.statuses import get_default_status
 from models import Account, Address, Customer, Organisation, customer_department
 from models.base import db, get_table
@@ -98,8 +100,10 @@ class RowSaver:
     def _insert_rows(self, rows: list[CheckedRow]) -> None:
         numbers = take_account_numbers(self._organisation_id, len(rows))
         moment = clock.get_now()
+        blank_values = _BLANK_VALUES | dict.fromkeys(_list_extra_fields(row.values for row in rows))
         customers = [
-            self._build_customer(row.values, number, moment) for row, number in zip(rows, numbers, strict=True)
+            blank_values | self._build_customer(row.values, number, moment)
+            for row, number in zip(rows, numbers, strict=True)
         ]
         ids = _insert_customers(customers)
         update_statistics(Customer)
@@ -189,7 +193,8 @@ class RowSaver:
     def _update_rows(self, rows: list[CheckedRow]) -> None:
         search_rows = [row for row in rows if _changes_search(row)]
         other_rows = [row for row in rows if not _changes_search(row)]
-        for group, columns in ((search_rows, (*UPDATED_COLUMNS, *DERIVED_COLUMNS)), (other_rows, UPDATED_COLUMNS)):
+        updated_columns = (*UPDATED_COLUMNS, *_list_extra_fields(row.changes for row in rows))
+        for group, columns in ((search_rows, (*updated_columns, *DERIVED_COLUMNS)), (other_rows, updated_columns)):
             if group:
                 self._update_customers(group, columns)
         self._update_addresses([row for row in rows if "address" in row.changes])
@@ -291,6 +296,12 @@ class RowSaver:
             title=row.values.get("name") or _existing_of(row)["name"],
             changes=changes,
         )
+
+
+def _list_extra_fields(rows_values: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Those of the columns that only some organisations require which any of these values fill."""
+    filled = {name for values in rows_values for name in values}
+    return [name for name in EXTRA_FIELDS if name in filled]
 
 
 def _insert_customers(customers: list[dict[str, Any]]) -> dict[Any, int]:
