@@ -101,7 +101,7 @@ class EditMixin(OperationMixin):
         """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work and without
         those that it hides.
         """
-        form_class: Any = find_form_class(self._declared_form_class, self.model, self.inlines)
+        form_class: Any = self.extend_form_class(self._declared_form_class)
         return leave_out_fields(form_class, self.hidden_fields)
 
     @_create_form_class.setter
@@ -109,6 +109,10 @@ class EditMixin(OperationMixin):
         self._declared_form_class = form_class
 
     _edit_form_class = _create_form_class
+
+    def extend_form_class(self, form_class: type[Form]) -> type[Form]:
+        """`form_class` with the custom fields of the organisation at work."""
+        return find_form_class(form_class, self.model, self.inlines)
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ViewResponse:
