@@ -8,7 +8,7 @@ from models.base import Base, Key, OrganisationRow, Row, db
 from models.cases import CaseNote, CustomerCase
 from models.contracts import Contract, CustomerOrder
 from models.custom_fields import CustomField, CustomFieldChoice
-from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type
+from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type, customer_tag
 from models.customer_parts import (
     Account,
     Address,
@@ -42,6 +42,7 @@ from models.setup import (
     PaymentMethod,
     PaymentTerms,
     Product,
+    Tag,
     Tariff,
     TariffRate,
     VatRate,
@@ -112,6 +113,7 @@ __all__ = [
     "Row",
     "SavedView",
     "StoredFile",
+    "Tag",
     "Tariff",
     "TariffRate",
     "TaskComment",
@@ -121,5 +123,6 @@ __all__ = [
     "VatRate",
     "customer_department",
     "customer_invoice_type",
+    "customer_tag",
     "db",
 ]

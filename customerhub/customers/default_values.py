@@ -31,7 +31,7 @@ EXCLUDED_FIELDS: Final = frozenset(
     | {"registration_number", "vat_number", "email", "contact_number", "website", "stage", "credit_reference"}
     | {"billing_reference", "estimated_monthly_revenue"}
 )
-LINKED_LISTS: Final = ("departments", "invoice_types")
+LINKED_LISTS: Final = ("departments", "invoice_types", "tags")
 # The lists of rows that a set may hold, with the columns of each.
 ROW_LISTS: Final[Mapping[str, tuple[Any, tuple[str, ...]]]] = {
     "billing_lines": (

@@ -65,7 +65,7 @@ BILLING: Final = (
     "annual_increase_date",
 )
 PEOPLE: Final = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
-MARKETING: Final = ("segment_id", "channel_id", "promotional_emails")
+MARKETING: Final = ("segment_id", "channel_id", "tags", "promotional_emails")
 
 
 SECTIONS: Final = (

@@ -161,6 +161,7 @@ def _make_customer(organisation: models.Organisation, side: OrganisationRows, nu
         region_id=_first_id(models.CatalogItem, organisation, models.CatalogItem.type == CatalogType.REGION),
         departments=[db.session.get(models.Department, _first_id(models.Department, organisation))],
         invoice_types=[db.session.get(models.InvoiceType, _first_id(models.InvoiceType, organisation))],
+        tags=[make.TagFactory(organisation=organisation)],
         account_manager_id=side.users[Role.AGENT],
         dealer_id=dealer,
         group_id=make.CustomerGroupFactory(organisation=organisation).id,

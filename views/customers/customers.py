@@ -8,6 +8,7 @@ from flask_admin import expose
 from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
+from wtforms import Form
 
 from customerhub.core.permissions import Permission
 from customerhub.customers.after_save import SaveOutcome
@@ -29,7 +30,7 @@ from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.cells.customers import build_missing_setup_banners, find_usual_status_id
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
-from views.customers import record, record_tabs
+from views.customers import record, record_tabs, tags
 from views.customers.columns import COLUMNS, FILTERS
 from views.customers.default_values import DefaultValuesMixin
 from views.customers.duplicate_warning import DuplicateWarningMixin
@@ -100,7 +101,19 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     field_pairs = form.FIELD_PAIRS
     inlines = form.INLINES
     field_args = form.FIELD_ARGS
-    operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    operations = (
+        *STAGE_OPERATIONS,
+        ASSIGN,
+        RECORD,
+        REPORT,
+        RAISE,
+        REQUEST,
+        REMOVAL,
+        MERGE,
+        tags.ADD,
+        tags.REMOVE,
+        DELETE,
+    )
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     record_tabs = form.RECORD_TABS
@@ -206,6 +219,11 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
         first_id = parse_id(request.args.get("first", ""))
         return super().operation_lookups() | {"merge.other_id": MergePartnerSource(Customer, first_id=first_id)}
 
+    def scaffold_form(self) -> type[Form]:
+        form_class = super().scaffold_form()
+        form_class.tags = tags.TagsField("Tags", source=tags.SOURCE)
+        return form_class
+
     # --- Form ----------------------------------------------------------------------------------------------
 
     def form_banners(self) -> list[dict[str, Any]]:
@@ -236,6 +254,8 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     def _edit_page(self, bound_form: Any, row: Any) -> EditPage:
         if row is not None:
             form.offer_statuses(bound_form, row)
+        if "tags" in bound_form:
+            bound_form["tags"].adds_new = self.actor.has_permission(Permission.SETUP_EDIT)
         page = super()._edit_page(bound_form, row)
         layout = get_layout(CUSTOMER_FORM)
         organisation = db.session.get_one(Organisation, self.actor.organisation_id)

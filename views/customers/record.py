@@ -85,6 +85,7 @@ def fill_header(page: DetailsPage, row: Customer) -> None:
             risk_chip(row.risk) and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
             stage_chip(row.stage),
             {"chip": "Prospect", "tone": "blue"} if row.is_prospect else None,
+            *({"chip": name, "tone": colour.value} for name, colour in page.facts.tags),
         )
         if chip
     ]

@@ -28,9 +28,9 @@ class CellType(Enum):
 class Column:
     """A column of the workbook.
 
-    `field` is what it fills: a column of the customer, or `address` or `departments`. `history_field` is the name of it
-    in the history, `list_label` the one in the list of customers and its exports, where that is no spelling of the
-    header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
+    `field` is what it fills: a column of the customer, or `address`, `departments` or `tags`. `history_field` is the
+    name of it in the history, `list_label` the one in the list of customers and its exports, where that is no spelling
+    of the header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
     """
 
     header: str
@@ -237,7 +237,20 @@ ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in err
 
 
 # The columns of the customer's own table that an import fills.
-CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
+# Of an organisation that has tags.
+TAGS_COLUMN: Final = Column(
+    "tags",
+    "tags",
+    "One tag in your set-up, or several separated with commas. Replaces the customer's current tags",
+    "Key account, Trade fair",
+    CellType.NAMES,
+    is_cacheable=True,
+    width=24,
+)
+
+# The columns that fill a table of pairs.
+LINKED_FIELDS: Final = ("departments", "tags")
+CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", *LINKED_FIELDS))
 
 
 class ImportColumns:

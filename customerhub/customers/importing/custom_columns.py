@@ -17,12 +17,14 @@ from customerhub.customers.importing.columns import (
     ERROR_COLUMNS,
     HEADERS,
     OTHER_HEADERS,
+    TAGS_COLUMN,
     CellType,
     Column,
     ImportColumns,
 )
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.required_columns import list_required_columns, load_required_lookups
+from models import Tag
 from models.base import db
 from models.custom_fields import CUSTOM_PREFIX, TYPED_COLUMNS, VALUE_TABLES
 from models.enums import CustomFieldKind, CustomFieldOwner
@@ -50,10 +52,10 @@ _EXAMPLES: Final = {
 
 
 def load_columns(organisation_id: int) -> ImportColumns:
-    """The columns of the workbook of an organisation: those of every one, what else it requires, its custom fields."""
-    columns = list_required_columns(organisation_id)
-    required_headers = [each.header for each in columns]
-    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS, *required_headers)}
+    """The columns of the workbook of an organisation: of every one, tags, what else it requires, custom fields."""
+    columns = [*([TAGS_COLUMN] if has_tags(organisation_id) else []), *list_required_columns(organisation_id)]
+    own_headers = [each.header for each in columns]
+    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS, *own_headers)}
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
         if normalise_header(header) in taken:
@@ -95,6 +97,11 @@ def _parse_yes_no(text: str) -> bool | None:
     if bare and bare not in YES_NO_TEXTS:
         raise Invalid(f"{quote_text(text)} is neither yes nor no")
     return YES_NO_TEXTS.get(bare)
+
+
+def has_tags(organisation_id: int) -> bool:
+    """Whether the organisation has set up tags, so that its workbook has a column for them."""
+    return db.session.scalar(select(Tag.id).where(Tag.organisation_id == organisation_id).limit(1)) is not None
 
 
 def load_own_lookups(organisation_id: int) -> dict[str, Lookup]:

@@ -152,6 +152,13 @@ class CustomFieldChoiceFactory(OrganisationRow):
     name = factory.Sequence(lambda n: f"Choice {n}")
 
 
+class TagFactory(OrganisationRow):
+    class Meta:
+        model = models.Tag
+
+    name = factory.Sequence(lambda n: f"Tag {n}")
+
+
 class FormLayoutFactory(OrganisationRow):
     class Meta:
         model = models.FormLayout
