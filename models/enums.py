@@ -320,6 +320,16 @@ class CustomFieldOwner(enum.StrEnum):
     INVOICE_PROFILE = "invoice profile"
 
 
+class TagColour(enum.StrEnum):
+    GREY = "grey"
+    BLUE = "blue"
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    VIOLET = "violet"
+    TEAL = "teal"
+
+
 class CustomFieldKind(enum.StrEnum):
     TEXT = "text"
     NUMBER = "number"

@@ -73,7 +73,7 @@ class Organisation(KeyedByName, Row):
         info={"help": "Days after the due date before a review without a record counts as overdue"},
     )
     active: Mapped[bool] = mapped_column(default=True)
-    # Another one after each change of the custom fields: what processes remember of them they know by it.
+    # Another one after each change of custom fields or form layouts: what processes remember of them they know by it.
     custom_fields_token: Mapped[str | None] = mapped_column(String(32), info={"untracked": True})
 
     __table_args__ = (

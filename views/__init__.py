@@ -9,7 +9,7 @@ from views.http import error_pages, form_tokens, health, security, static_files
 from views.notifications import mail_check
 from views.partner import customers as partner_customers
 from views.portal import home as portal_home
-from views.setup import overview
+from views.setup import form_layouts, overview
 from views.system import files, home, jobs, palette, work
 from views.users import profile, sign_in
 
@@ -29,6 +29,7 @@ PARTS = (
     quick_search.register,
     palette.register,
     overview.register,
+    form_layouts.register,
     list_preferences.register,
     saved_views.register,
     export_choice.register,

@@ -39,6 +39,20 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("palette.list_entries", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/", "Add customer")),
     ("palette.shortcuts", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/shortcuts", "In a list")),
     ("setup.index", "GET"): (STAFF, staff_visits.opens_page("/admin/set-up/", "Default values")),
+    ("form-layouts.index", "GET"): (
+        STAFF,
+        staff_visits.redirects_to("/admin/set-up/forms/", "/admin/set-up/forms/customers/"),
+    ),
+    ("form-layouts.edit", "GET"): (
+        STAFF,
+        staff_visits.opens_page("/admin/set-up/forms/customers/", "Above the tabs"),
+    ),
+    ("form-layouts.edit", "POST"): (frozenset({"admin", "platform"}), staff_visits.hides_a_field),
+    ("form-layouts.preview", "GET"): (
+        STAFF,
+        staff_visits.opens_page("/admin/set-up/forms/customers/preview", "Preview of the form"),
+    ),
+    ("form-layouts.preview", "POST"): (STAFF, staff_visits.previews_a_form),
     ("preferences.columns_page", "GET"): (
         STAFF,
         staff_visits.opens_page("/admin/list/customers/columns", "Find a column"),

@@ -26,13 +26,15 @@ from models import (
     Department,
     InvoiceType,
     NotificationTemplate,
+    Tag,
     User,
     customer_department,
     customer_invoice_type,
+    customer_tag,
 )
 from models.enums import AddressKind, BillingCycle, CallClass, CustomerKind, Risk, Stage
 from views.cells.customers import customer_link, describe_call_markups
-from views.framework.chips import risk_chip, stage_chip
+from views.framework.chips import risk_chip, stage_chip, tag_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.exported import Exported, Gathered, Related
@@ -87,6 +89,11 @@ def list_other_fields(*names: str) -> list[str]:
 def _select_first_department() -> Any:
     names = select(func.min(Department.name_key)).join(customer_department)
     return names.where(customer_department.c.customer_id == Customer.id).correlate(Customer).scalar_subquery()
+
+
+def _select_first_tag() -> Any:
+    names = select(func.min(Tag.name_key)).join(customer_tag)
+    return names.where(customer_tag.c.customer_id == Customer.id).correlate(Customer).scalar_subquery()
 
 
 BALANCE = select(func.sum(Account.balance)).where(Account.customer_id == Customer.id).correlate(Customer)
@@ -203,6 +210,17 @@ _DECLARED_COLUMNS = (
         default_visible=False,
         load_options=(selectinload(Customer.departments),),
         export=Exported(Gathered(Customer.departments, Department.name), render=", ".join),
+    ),
+    Column(
+        "tags",
+        "Tags",
+        lambda row: [tag_chip(tag) for tag in row.tags],
+        sort=_select_first_tag(),
+        default_visible=False,
+        load_options=(selectinload(Customer.tags),),
+        no_truncate=True,
+        export_text=lambda row: ", ".join(tag.name for tag in row.tags),
+        export=Exported(Gathered(Customer.tags, Tag.name), render=", ".join),
     ),
     Column(
         "address",
@@ -374,6 +392,7 @@ _DECLARED_FILTERS = (
     _build_part_filter("contract_number", "Contract number", Contract.number, Contract),
     _build_part_filter("contact_person", "Contact person", Contact.name, Contact),
     _build_link_filter("departments", "Departments", customer_department.c.department_id, Department),
+    _build_link_filter("tags", "Tags", customer_tag.c.tag_id, Tag),
     _build_link_filter("invoice_types", "Invoice types", customer_invoice_type.c.invoice_type_id, InvoiceType),
 )
 _DECLARED_FILTER_FIELDS = ("is_prospect", "portal_access", *(each.name for each in _DECLARED_FILTERS))

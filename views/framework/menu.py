@@ -112,6 +112,13 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "columns",
                 "Fields of your own on customers, contracts and invoice profiles.",
             ),
+            _describe("Tags", "tags.index_view", "flag", "Coloured labels by which customers are found again."),
+            _describe(
+                "Form layouts",
+                "form-layouts.index",
+                "template",
+                "Which fields forms show, where they stand, and which are required.",
+            ),
             _describe(
                 "Default values",
                 "default-values.index_view",

@@ -45,6 +45,7 @@ class Screen:
     fields: Sequence[str] = ()
     field_args: dict[str, dict[str, Any]] = {}
     tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
+    hidden_fields: frozenset[str] = frozenset()  # those that the organisation does not show on the form
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     choice_sources: Sequence[Source] = ()

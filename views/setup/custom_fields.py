@@ -167,7 +167,7 @@ class CustomFieldView(SetupView):
             "Tab",
             code_names=lambda: CUSTOMER_TABS,
             blank=True,
-            description="Of the form of customers; without one it stands under “More”",
+            description="Of the form of customers; without one it stands under “More”. A form layout may move it",
             render_kw={"data-show-when": f"owner={CustomFieldOwner.CUSTOMER}"},
         )
         form_class.choices.kwargs["form_class"].position = WholeNumberField("Position", [Optional()])

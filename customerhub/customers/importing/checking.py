@@ -29,9 +29,11 @@ from customerhub.core.xlsx.sheet import (
 from customerhub.customers import rules
 from customerhub.customers.importing.columns import MARKUP_CLASSES, STANDARD_COLUMNS, CellType, Column, ImportColumns
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
-from customerhub.customers.importing.custom_columns import list_missing_fields, load_choice_lookups, load_columns
+from customerhub.customers.importing.custom_columns import list_missing_fields, load_columns, load_own_lookups
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.required_columns import NO_COLUMN_TEXT
 from customerhub.customers.importing.stored_cells import FROM_1904, StoredCell, replace_unprintable, store_cell
+from customerhub.customers.required_fields import list_missing_by_organisation
 from models import Customer
 from models.base import column_length
 from models.enums import DateFormat, RowOutcome
@@ -102,7 +104,7 @@ class RowChecker:
         self.organisation_id = organisation_id
         self.from_1904 = from_1904
         self.columns = load_columns(organisation_id)
-        self.lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
+        self.lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id)
         self._first_row_numbers: dict[str, int] = {}
         self._first_rows_of_customers: dict[int, int] = {}
         day_offset = DAYS_FROM_1904 if from_1904 else 0
@@ -176,7 +178,7 @@ class RowChecker:
         # Whose row it is stays unknown where the reference cannot be read: nothing can be said to be missing then.
         missing = [] if row.key is None and "reference" in refused_columns else rules.list_missing_fields(merged_values)
         if existing is None:
-            missing = [*missing, *list_missing_fields(self.organisation_id, row.values)]
+            missing = [*missing, *self._list_missing_of_new(row.values)]
         for name, message in (*_list_conflicts(merged_values, refused_columns), *missing):
             header = self.columns.header_of(name)
             if header not in refused_columns:
@@ -185,6 +187,14 @@ class RowChecker:
             self._refuse_retired(row, name, lookup)
         if existing is not None and not row.problems:
             row.changes = compare_values(existing, row.values)
+
+    def _list_missing_of_new(self, values: dict[str, Any]) -> list[tuple[str, str]]:
+        """What the organisation requires of a new customer and `values` lack."""
+        missing = list_missing_by_organisation(values, self.organisation_id)
+        return [
+            *((name, text if name in self.columns.by_field else NO_COLUMN_TEXT) for name, text in missing),
+            *list_missing_fields(self.organisation_id, values),
+        ]
 
     def _refuse_second_row(self, row: CheckedRow, existing: ExistingCustomer) -> None:
         """A customer that others were merged into has several references, and keeps the one it has."""

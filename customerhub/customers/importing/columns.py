@@ -30,9 +30,10 @@ class CellType(Enum):
 class Column:
     """A column of the workbook.
 
-    `field` is what it fills: a column of the customer, `address`, `departments` or a markup. `history_field` is the
-    name of it in the history, `list_label` the one in the list of customers and its exports, where that is no spelling
-    of the header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
+    `field` is what it fills: a column of the customer, `address`, `departments`, `tags` or a markup. `history_field` is
+    the name of it in the history, `list_label` the one in the list of customers and its exports, where that is no
+    spelling of the header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few
+    values.
     """
 
     header: str
@@ -252,9 +253,21 @@ COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
 KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
 ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
 
+# Of an organisation that has tags.
+TAGS_COLUMN: Final = Column(
+    "tags",
+    "tags",
+    "One tag in your set-up, or several separated with commas. Replaces the customer's current tags",
+    "Key account, Trade fair",
+    CellType.NAMES,
+    is_cacheable=True,
+    width=24,
+)
 
+# The columns that fill a table of pairs.
+LINKED_FIELDS: Final = ("departments", "tags")
 # The columns of the customer's own table that an import fills.
-CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
+CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", *LINKED_FIELDS))
 
 
 class ImportColumns:

@@ -4,24 +4,33 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, literal, select, union_all
 
 from customerhub.core import history
 from customerhub.core.money import format_number, format_percent
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, MARKUP_CLASSES, ImportColumns
+from customerhub.customers.importing.columns import (
+    COLUMNS_BY_FIELD,
+    CUSTOMER_FIELDS,
+    LINKED_FIELDS,
+    MARKUP_CLASSES,
+    ImportColumns,
+)
 from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.markups import add_markups
-from models import Address, Customer, MergedCustomer, customer_department
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS
+from models import Address, Customer, MergedCustomer, customer_department, customer_tag
 from models.base import db
 from models.derived_columns import SOURCE_COLUMNS
 from models.enums import AddressKind
 
 # One customer as the import sees it: columns, markups and custom fields by name, `address` as its four parts or None,
-# `departments` as ids.
+# `departments` and `tags` as ids.
 ExistingCustomer = dict[str, Any]
 
+# The column of a table of pairs that each linked field fills.
+LINK_COLUMNS = {"departments": customer_department.c.department_id, "tags": customer_tag.c.tag_id}
 ADDRESS_PARTS = ("lines", "postal_code", "city", "country")
 LOADED_COLUMNS = tuple(
     dict.fromkeys(
@@ -34,6 +43,7 @@ LOADED_COLUMNS = tuple(
             "portal_access",
             "search_text",
             *CUSTOMER_FIELDS,
+            *EXTRA_FIELDS,
             *SOURCE_COLUMNS,
         )
     )
@@ -87,10 +97,10 @@ def _load_customers(
     customers: dict[int, ExistingCustomer] = {}
     for row in db.session.execute(query):
         existing = dict(zip(LOADED_COLUMNS, row, strict=True))
-        customers[existing["id"]] = existing | {"address": None, "departments": ()}
+        customers[existing["id"]] = existing | {"address": None, **dict.fromkeys(LINKED_FIELDS, ())}
     if customers:
         _add_addresses(customers)
-        _add_departments(customers)
+        _add_links(customers)
         if has_markups:
             add_markups(customers)
         add_custom_values(organisation_id, customers)
@@ -106,13 +116,15 @@ def _add_addresses(customers: dict[int, ExistingCustomer]) -> None:
         customers[customer_id]["address"] = tuple(address)
 
 
-def _add_departments(customers: dict[int, ExistingCustomer]) -> None:
-    link = customer_department.c
-    query = (
-        select(link.customer_id, link.department_id).where(link.customer_id.in_(customers)).order_by(link.department_id)
+def _add_links(customers: dict[int, ExistingCustomer]) -> None:
+    links = (
+        select(literal(name).label("name"), column.table.c.customer_id, column.label("linked_id")).where(
+            column.table.c.customer_id.in_(customers)
+        )
+        for name, column in LINK_COLUMNS.items()
     )
-    for customer_id, department_id in db.session.execute(query):
-        customers[customer_id]["departments"] += (department_id,)
+    for name, customer_id, linked_id in db.session.execute(union_all(*links).order_by("linked_id")):
+        customers[customer_id][name] += (linked_id,)
 
 
 def merge_values(existing: ExistingCustomer | None, values: dict[str, Any]) -> dict[str, Any]:
@@ -163,12 +175,18 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
 def build_history_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
     """[before, after] by the names that the history uses."""
     return {
-        COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name: [
+        _name_in_history(name): [
             format_value(name, before, lookups),
             format_value(name, after, lookups),
         ]
         for name, (before, after) in changes.items()
     }
+
+
+def _name_in_history(name: str) -> str:
+    if name in EXTRA_FIELDS:
+        return name.removesuffix("_id")
+    return COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name
 
 
 def build_preview_changes(

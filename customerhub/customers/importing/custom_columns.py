@@ -16,11 +16,14 @@ from customerhub.customers.importing.columns import (
     ERROR_COLUMNS,
     OTHER_HEADERS,
     STANDARD_COLUMNS,
+    TAGS_COLUMN,
     CellType,
     Column,
     ImportColumns,
 )
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.required_columns import list_required_columns, load_required_lookups
+from models import Tag
 from models.base import db
 from models.custom_fields import CUSTOM_PREFIX, TYPED_COLUMNS, VALUE_TABLES
 from models.enums import CustomFieldKind, CustomFieldOwner
@@ -48,9 +51,10 @@ _EXAMPLES: Final = {
 
 
 def load_columns(organisation_id: int) -> ImportColumns:
-    """The columns of the workbook of an organisation: those of every one, and its custom fields."""
-    taken = {normalise_header(each) for each in (*STANDARD_COLUMNS.headers, *OTHER_HEADERS, *ERROR_COLUMNS)}
-    columns = []
+    """The columns of the workbook of an organisation: of every one, tags, what else it requires, custom fields."""
+    columns = [*([TAGS_COLUMN] if has_tags(organisation_id) else []), *list_required_columns(organisation_id)]
+    headers = (*STANDARD_COLUMNS.headers, *(each.header for each in columns), *OTHER_HEADERS, *ERROR_COLUMNS)
+    taken = {normalise_header(each) for each in headers}
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
         if normalise_header(header) in taken:
@@ -94,9 +98,14 @@ def _parse_yes_no(text: str) -> bool | None:
     return YES_NO_TEXTS.get(bare)
 
 
-def load_choice_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the columns of choices choose from, by the field they fill."""
-    return {
+def has_tags(organisation_id: int) -> bool:
+    """Whether the organisation has set up tags, so that its workbook has a column for them."""
+    return db.session.scalar(select(Tag.id).where(Tag.organisation_id == organisation_id).limit(1)) is not None
+
+
+def load_own_lookups(organisation_id: int) -> dict[str, Lookup]:
+    """What the organisation's own columns choose from, by the field they fill: those of choices, and required ones."""
+    return load_required_lookups(organisation_id) | {
         each.name: Lookup(each.label, [(choice.id, choice.label, choice.active) for choice in each.choices])
         for each in list_definitions(OWNER, organisation_id)
         if each.kind is CustomFieldKind.CHOICE

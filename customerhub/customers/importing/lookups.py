@@ -1,13 +1,14 @@
 """The set-up rows that cells refer to by name, and names for what the history and the preview show."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, literal, select, true, union_all
 
 from customerhub.core.errors import Invalid
 from customerhub.customers.choice_rules import CHOICE_RULES
-from models import CatalogItem, Department, NotificationTemplate
+from models import CatalogItem, Department, NotificationTemplate, Tag
 from models.base import db
 from models.keys import fold_text
 
@@ -92,21 +93,39 @@ class Lookup:
 
 
 def load_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the columns that hold names choose from, by the field they fill."""
+    """What the columns that hold names choose from, by the field they fill; one statement finds all."""
     regions = CHOICE_RULES["region_id"].build_condition(CatalogItem)
     templates = CHOICE_RULES["review_template_id"].build_condition(NotificationTemplate)
-    return {
-        "region_id": _load_lookup("region", CatalogItem, organisation_id, regions),
-        "review_template_id": _load_lookup("notification template", NotificationTemplate, organisation_id, templates),
-        "departments": _load_lookup("department", Department, organisation_id),
+    sources: dict[str, tuple[str, Any, Sequence[Any]]] = {
+        "region_id": ("region", CatalogItem, [regions]),
+        "review_template_id": ("notification template", NotificationTemplate, [templates]),
+        "departments": ("department", Department, []),
+        "tags": ("tag", Tag, []),
     }
+    queries = [
+        _select_names(model, organisation_id, *conditions).add_columns(literal(field).label("field"))
+        for field, (_, model, conditions) in sources.items()
+    ]
+    rows: dict[str, list[tuple[int, str, bool]]] = {field: [] for field in sources}
+    for row in db.session.execute(union_all(*queries).order_by("position", "name_key", "id")):
+        rows[row.field].append((row.id, row.name, row.active))
+    return {field: Lookup(noun, rows[field]) for field, (noun, _, _) in sources.items()}
 
 
-def _load_lookup(noun: str, model: Any, organisation_id: int, *more: Any) -> Lookup:
-    order = (model.position, model.name_key) if model is CatalogItem else (model.name_key,)
-    rows = db.session.execute(
-        select(model.id, model.name, model.active)
-        .where(model.organisation_id == organisation_id, *more)
-        .order_by(*order, model.id)
+def _select_names(model: Any, organisation_id: int, *more: Any) -> Select[Any]:
+    """The rows of `model` in the organisation for which `more` conditions hold, with what they are sorted by."""
+    position = model.position if model is CatalogItem else literal(0)
+    columns = (
+        model.id,
+        model.name,
+        getattr(model, "active", true()).label("active"),
+        position.label("position"),
+        getattr(model, "name_key", model.name).label("name_key"),
     )
-    return Lookup(noun, [(number, name, active) for number, name, active in rows])
+    return select(*columns).where(model.organisation_id == organisation_id, *more)
+
+
+def load_lookup(noun: str, model: Any, organisation_id: int, *more: Any) -> Lookup:
+    """The rows of `model` in the organisation for which `more` conditions hold, by name."""
+    query = _select_names(model, organisation_id, *more).order_by("position", "name_key", model.id)
+    return Lookup(noun, [(row.id, row.name, row.active) for row in db.session.execute(query)])

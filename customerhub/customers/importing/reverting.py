@@ -8,7 +8,19 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, null, select, update
+from sqlalchemy import (
+    Date,
+    Enum,
+    ForeignKeyConstraint,
+    Table,
+    bindparam,
+    delete,
+    func,
+    inspect,
+    null,
+    select,
+    update,
+)
 
 from customerhub.core import history
 from customerhub.core.errors import Conflict, Invalid
@@ -16,24 +28,24 @@ from customerhub.core.money import format_number
 from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
-from customerhub.customers.importing.columns import COLUMNS, MARKUP_CLASSES, CellType
+from customerhub.customers.importing.columns import MARKUP_CLASSES
 from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
 from customerhub.customers.importing.custom_columns import (
     deserialize_custom_value,
     is_custom,
-    load_choice_lookups,
     load_columns,
+    load_own_lookups,
 )
 from customerhub.customers.importing.lookups import Lookup, load_lookups
 from customerhub.customers.importing.reverting_users import ImportedPortalUsers
 from customerhub.customers.importing.saving import CUSTOMER_TABLE, RowSaver
-from models import History, ImportRow
+from models import Customer, History, ImportRow
 from models.base import Base, db, get_table
-from models.enums import Risk, RowOutcome
+from models.enums import RowOutcome
+from models.types import ScaledDecimal
 
 # What an import makes with a customer, and what therefore goes with it.
 IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "call_markup", "customer_department")
-DATE_FIELDS: Final = frozenset(column.field for column in COLUMNS if column.cell_type is CellType.DATE)
 # Fields that mean something only together.
 DEPENDENT_FIELDS: Final = (
     (rules.check_year_end, "year_end_day", "year_end_month"),
@@ -73,12 +85,15 @@ def deserialize_value(name: str, value: Any, organisation_id: int) -> Any:
         return None
     if is_custom(name):
         return deserialize_custom_value(organisation_id, name, value)
-    if name in DATE_FIELDS:
+    kind = inspect(Customer).columns[name].type if name in inspect(Customer).columns else None
+    if isinstance(kind, Date):
         return date.fromisoformat(value)
     if name in MARKUP_CLASSES:
         return Decimal(value)
-    if name == "risk":
-        return Risk(value)
+    if isinstance(kind, Enum) and kind.enum_class is not None:
+        return kind.enum_class(value)
+    if isinstance(kind, ScaledDecimal):
+        return Decimal(value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -90,7 +105,7 @@ def revert_rows(
     Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
     changes a customer at the same moment.
     """
-    lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
+    lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id)
     result = RevertResult()
     done = 0
     _clear_notices(import_id)

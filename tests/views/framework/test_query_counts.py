@@ -30,6 +30,7 @@ PLAIN_FACTORIES = (
     make.PaymentMethodFactory,
     make.VatRateFactory,
     make.InvoiceTypeFactory,
+    make.TagFactory,
     make.ProductFactory,
     make.TariffFactory,
     make.DefaultValueSetFactory,
