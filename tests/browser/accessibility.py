@@ -72,10 +72,15 @@ _CHECK = """async ([rules, aspects, hasMenus, seen]) => {
     const isNewOf = (kind) => (element) => !known.has(getKey(element, kind));
     const kinds = ["colours", "room"].filter((kind) => kind in aspects);
     const isNew = (element) => kinds.some((kind) => isNewOf(kind)(element));
+    const isUnknown = (element) => isNew(element) || ("structure" in aspects && isNewOf("structure")(element));
     const keepKey = (key) => {
         if (known.has(key)) return;
         known.add(key);
         judged.push(key);
+    };
+    const keepAll = (elements) => {
+        keep(elements);
+        if ("structure" in aspects) for (const element of elements) keepKey(getKey(element, "structure"));
     };
     const keep = (elements) => elements.forEach((element) => kinds.forEach((kind) => keepKey(getKey(element, kind))));
     const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
@@ -89,7 +94,12 @@ _CHECK = """async ([rules, aspects, hasMenus, seen]) => {
                 found.push(`${where}${id}: ${html.slice(0, 200)} ${failureSummary}`);
         }
     };
-    const judge = async (shown, where) => {
+    const hasNewStructure = (elements) => "structure" in aspects && elements.some(isNewOf("structure"));
+    const judge = async (root, shown, where) => {
+        if (hasNewStructure(shown)) {
+            await run(root, "structure", where);
+            for (const element of shown) keepKey(getKey(element, "structure"));
+        }
         const first = new Map();
         for (const element of shown.filter(isJudged).filter(isNew))
             if (!first.has(getLook(element))) first.set(getLook(element), element);
@@ -98,22 +108,22 @@ _CHECK = """async ([rules, aspects, hasMenus, seen]) => {
     };
     const insideOf = (menu) => listBelow(menu).filter((element) => element.closest("summary")?.parentElement !== menu);
     const listMenus = (root) => [...root.querySelectorAll("details:not([open])")]
-        .filter((menu) => isShown(menu.querySelector("summary")) && insideOf(menu).some(isNew));
+        .filter((menu) => isShown(menu.querySelector("summary")) && insideOf(menu).some(isUnknown));
     const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
     const listTabs = () => [...document.querySelectorAll('[role="tab"][aria-selected="false"]')]
-        .filter((tab) => isShown(tab) && listBelow(panelOf(tab)).some(isNew));
+        .filter((tab) => isShown(tab) && listBelow(panelOf(tab)).some(isUnknown));
     const openMenus = async (root, path) => {
         for (const menu of listMenus(root)) {
             const inside = insideOf(menu), summary = menu.querySelector("summary");
-            if (!inside.some(isNew)) continue;
+            if (!inside.some(isUnknown)) continue;
             summary.click();
             await frame();
             await frame();
             if (!menu.open) throw new Error(`${path}${summary.textContent} did not open`);
             const name = `${path}${(summary.innerText || summary.textContent).trim()} > `;
-            await judge(inside.filter(isShown), name);
+            await judge(menu, inside.filter(isShown), name);
             await openMenus(menu, name);
-            keep(inside);
+            keepAll(inside);
             summary.click();
             await frame();
         }
@@ -124,9 +134,9 @@ _CHECK = """async ([rules, aspects, hasMenus, seen]) => {
             tab.click();
             await frame();
             const name = `${tab.textContent.trim()} > `, inside = listBelow(panelOf(tab));
-            await judge(inside.filter(isShown), name);
+            await judge(panelOf(tab), inside.filter(isShown), name);
             await openMenus(panelOf(tab), name);
-            keep(inside);
+            keepAll(inside);
         }
         selected?.click();
     };
@@ -134,22 +144,23 @@ _CHECK = """async ([rules, aspects, hasMenus, seen]) => {
     const hasDrawer = () => opener && isShown(opener) && listBelow(drawer).some(isNew);
     const openDrawer = async () => {
         if (!hasDrawer()) return;
-        const settle = () => Promise.all(drawer.getAnimations().map((animation) => animation.finished));
+        const settle = async () => {
+            await frame();
+            await frame();
+            await Promise.all(drawer.getAnimations().map((animation) => animation.finished));
+        };
         opener.click();
         await settle();
-        await judge(listBelow(drawer), "Menu > ");
+        await judge(drawer, listBelow(drawer), "Menu > ");
         drawer.querySelector("[data-drawer-close]").click();
         await settle();
     };
-    const all = listBelow(document.body), shown = all.filter(isShown);
-    const hasNewStructure = "structure" in aspects && all.some(isNewOf("structure"));
-    const isNeeded = hasNewStructure || shown.some((element) => isJudged(element) && isNew(element))
+    const shown = listBelow(document.body).filter(isShown);
+    const isNeeded = hasNewStructure(shown) || shown.some((element) => isJudged(element) && isNew(element))
         || (hasMenus && (listMenus(document.body).length || listTabs().length || hasDrawer()));
     if (!isNeeded) return [found, JSON.stringify(judged)];
     if (!window.axe) return null;
-    if (hasNewStructure) await run(document, "structure", "");
-    if (hasNewStructure) for (const element of all) keepKey(getKey(element, "structure"));
-    await judge(shown, "");
+    await judge(document, shown, "");
     if (hasMenus) {
         await openDrawer();
         await openMenus(document.body, "");
