@@ -1,57 +1,90 @@
 """What axe-core finds on open pages, in their menus and tabs, in both colour schemes, on a desk and on a phone.
 
-Rules about structure are run once a page. How it looks is judged in every state, but only what differs: elements whose
-ancestors are alike in name, class and state look alike, on whatever page, so one of them is judged for all.
+Only what differs is judged, because a browser takes half a second for a whole page: elements that are alike in name,
+class and state, as are those around them, on the same surface, look alike on whatever page. One of them is judged for
+all: its colours once in each colour scheme, its room once at each width. Rules about structure are run on a page with
+an element that is new in these, its attributes, or in whether it has a text and a label.
 """
 
-from collections import defaultdict
-from typing import Literal, cast
+import json
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 PHONE, DESKTOP = 390, 1440
 
-# What depends on colours and on the room there is; the others are about structure.
-_LOOKS = ("color-contrast", "link-in-text-block", "target-size")
+_COLOURS = ("color-contrast", "link-in-text-block")
+_ROOM = ("target-size",)
 _TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Of the rules that are good practice only, those that may be serious.
 _GOOD_PRACTICE = ("accesskeys", "aria-dialog-name", "aria-text", "aria-treeitem-name", "label-title-only", "tabindex")
 _OPTIONS = {"resultTypes": ["violations"], "iframes": False}  # what is in frames are mails, which answer to no script
 _RULES = {
-    "looks": {**_OPTIONS, "runOnly": {"type": "rule", "values": _LOOKS}},
+    "colours": {**_OPTIONS, "runOnly": {"type": "rule", "values": _COLOURS}},
+    "looks": {**_OPTIONS, "runOnly": {"type": "rule", "values": (*_COLOURS, *_ROOM)}},
     "structure": {
         **_OPTIONS,
         "runOnly": {"type": "tag", "values": _TAGS},
-        "rules": {
-            **{rule: {"enabled": False} for rule in _LOOKS},
-            **{rule: {"enabled": True} for rule in _GOOD_PRACTICE},
-        },
+        "rules": {rule: {"enabled": rule in _GOOD_PRACTICE} for rule in (*_COLOURS, *_ROOM, *_GOOD_PRACTICE)},
     },
 }
 
-# `seen` are looks that were judged before. Answers what is wrong, and the looks that were judged for the first time;
-# null where axe is needed and not there.
-_CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
-    const known = new Set(seen), found = [], looks = new WeakMap();
+# `aspects` says for each kind of rules in which state it is judged; `seen` is what was judged before, as JSON. Answers
+# what is wrong, and what was judged for the first time; null where axe is needed and not there.
+_CHECK = """async ([rules, aspects, hasMenus, seen]) => {
+    const known = new Set(JSON.parse(seen)), judged = [], found = [], looks = new WeakMap();
     const frame = () => new Promise(requestAnimationFrame);
     const states = ["role", "type", "disabled", "aria-current", "aria-selected", "aria-pressed", "aria-disabled",
         "aria-expanded", "aria-invalid"];
+    const surfaces = "dialog, .menu-panel, .side, .card, .banner, .toast, .live, .board-column, .bulk, .peek, "
+        + ".calendar, body";
+    const extend = (hash, text) => {
+        for (let at = 0; at < text.length; at += 1) hash = (hash * 31 + text.charCodeAt(at)) | 0;
+        return hash;
+    };
+    const describeState = (element) => {
+        const state = states.map((name) => element.getAttribute(name)).join();
+        return `>${element.localName}.${element.getAttribute("class")}[${state}]`;
+    };
     const getLook = (element) => {
-        if (element === document.documentElement) return 0;
         if (!looks.has(element)) {
-            const state = states.map((name) => element.getAttribute(name)).join();
-            let hash = getLook(element.parentElement);
-            for (const letter of `>${element.localName}.${element.getAttribute("class")}[${state}]`)
-                hash = (hash * 31 + letter.codePointAt(0)) | 0;
+            let hash = extend(0, element.closest(surfaces).className), at = element;
+            for (let level = 0; at && level < 4; level += 1) {
+                hash = extend(hash, describeState(at));
+                at = at.parentElement;
+            }
             looks.set(element, hash);
         }
         return looks.get(element);
     };
+    const idCounts = new Map();
+    for (const { id } of document.querySelectorAll("[id]")) idCounts.set(id, (idCounts.get(id) ?? 0) + 1);
+    const describe = (element) => [
+        element.getAttributeNames().sort().join(),
+        element.labels?.length > 0,
+        element.textContent.trim() === "",
+        document.getElementById(element.getAttribute("aria-labelledby")) !== null,
+        element.id && idCounts.get(element.id),
+    ].join("|");
+    const getKey = (element, kind) =>
+        extend(getLook(element), kind === "structure" ? describe(element) : `${kind} ${aspects[kind]}`);
+    const isNewOf = (kind) => (element) => !known.has(getKey(element, kind));
+    const kinds = ["colours", "room"].filter((kind) => kind in aspects);
+    const isNew = (element) => kinds.some((kind) => isNewOf(kind)(element));
+    const isUnknown = (element) => isNew(element) || ("structure" in aspects && isNewOf("structure")(element));
+    const keepKey = (key) => {
+        if (known.has(key)) return;
+        known.add(key);
+        judged.push(key);
+    };
+    const keepAll = (elements) => {
+        keep(elements);
+        if ("structure" in aspects) for (const element of elements) keepKey(getKey(element, "structure"));
+    };
+    const keep = (elements) => elements.forEach((element) => kinds.forEach((kind) => keepKey(getKey(element, kind))));
     const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
     const listBelow = (element) => [...element.querySelectorAll("*")];
-    const isNew = (element) => !known.has(getLook(element));
-    const keep = (elements) => elements.forEach((element) => known.add(getLook(element)));
     const isJudged = (element) => element.matches("a, button, input, select, textarea, summary")
         || [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
     const run = async (context, kind, where) => {
@@ -61,24 +94,28 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
                 found.push(`${where}${id}: ${html.slice(0, 200)} ${failureSummary}`);
         }
     };
+    const hasNewStructure = (elements) => "structure" in aspects && elements.some(isNewOf("structure"));
     const judge = async (root, shown, where) => {
+        if (hasNewStructure(shown)) {
+            await run(root, "structure", where);
+            for (const element of shown) keepKey(getKey(element, "structure"));
+        }
         const first = new Map();
-        for (const element of shown.filter(isNew).filter(isJudged))
+        for (const element of shown.filter(isJudged).filter(isNew))
             if (!first.has(getLook(element))) first.set(getLook(element), element);
-        if (isWhole) await run(root, "structure", where);
-        if (first.size) await run({ include: [...first.values()] }, "looks", where);
+        if (first.size) await run({ include: [...first.values()] }, kinds.length > 1 ? "looks" : "colours", where);
         keep(shown);
     };
     const insideOf = (menu) => listBelow(menu).filter((element) => element.closest("summary")?.parentElement !== menu);
     const listMenus = (root) => [...root.querySelectorAll("details:not([open])")]
-        .filter((menu) => isShown(menu.querySelector("summary")) && insideOf(menu).some(isNew));
+        .filter((menu) => isShown(menu.querySelector("summary")) && insideOf(menu).some(isUnknown));
     const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
     const listTabs = () => [...document.querySelectorAll('[role="tab"][aria-selected="false"]')]
-        .filter((tab) => isShown(tab) && listBelow(panelOf(tab)).some(isNew));
+        .filter((tab) => isShown(tab) && listBelow(panelOf(tab)).some(isUnknown));
     const openMenus = async (root, path) => {
         for (const menu of listMenus(root)) {
             const inside = insideOf(menu), summary = menu.querySelector("summary");
-            if (!inside.some(isNew)) continue;
+            if (!inside.some(isUnknown)) continue;
             summary.click();
             await frame();
             await frame();
@@ -86,7 +123,7 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
             const name = `${path}${(summary.innerText || summary.textContent).trim()} > `;
             await judge(menu, inside.filter(isShown), name);
             await openMenus(menu, name);
-            keep(inside);
+            keepAll(inside);
             summary.click();
             await frame();
         }
@@ -99,7 +136,7 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
             const name = `${tab.textContent.trim()} > `, inside = listBelow(panelOf(tab));
             await judge(panelOf(tab), inside.filter(isShown), name);
             await openMenus(panelOf(tab), name);
-            keep(inside);
+            keepAll(inside);
         }
         selected?.click();
     };
@@ -107,7 +144,11 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
     const hasDrawer = () => opener && isShown(opener) && listBelow(drawer).some(isNew);
     const openDrawer = async () => {
         if (!hasDrawer()) return;
-        const settle = () => Promise.all(drawer.getAnimations().map((animation) => animation.finished));
+        const settle = async () => {
+            await frame();
+            await frame();
+            await Promise.all(drawer.getAnimations().map((animation) => animation.finished));
+        };
         opener.click();
         await settle();
         await judge(drawer, listBelow(drawer), "Menu > ");
@@ -115,9 +156,9 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
         await settle();
     };
     const shown = listBelow(document.body).filter(isShown);
-    const isNeeded = isWhole || shown.some((element) => isNew(element) && isJudged(element))
+    const isNeeded = hasNewStructure(shown) || shown.some((element) => isJudged(element) && isNew(element))
         || (hasMenus && (listMenus(document.body).length || listTabs().length || hasDrawer()));
-    if (!isNeeded) return [found, []];
+    if (!isNeeded) return [found, JSON.stringify(judged)];
     if (!window.axe) return null;
     await judge(document, shown, "");
     if (hasMenus) {
@@ -125,8 +166,7 @@ _CHECK = """async ([rules, isWhole, hasMenus, seen]) => {
         await openMenus(document.body, "");
         await openTabs();
     }
-    const before = new Set(seen);
-    return [found, [...known].filter((each) => !before.has(each))];
+    return [found, JSON.stringify(judged)];
 }"""
 
 
@@ -135,11 +175,11 @@ class AccessibilityCheck:
 
     def __init__(self) -> None:
         self._script = Axe().axe_script
-        self._seen: defaultdict[int, list[int]] = defaultdict(list)
+        self._seen: list[int] = []
 
     def check(self, page: Page, *, has_menus: bool = True) -> None:
-        """Nothing is wrong with the page as it is shown, with its menus and its tabs, in both colour schemes; its
-        structure is judged on the desk. Where something is open that would close by opening a menu, none is opened.
+        """Nothing is wrong with the page as it is shown, with its menus and its tabs, in both colour schemes.
+        Where something is open that would close by opening a menu, none is opened.
         """
         faults = self.find_faults(page, has_menus=has_menus)
         assert not faults, "\n".join(faults)
@@ -148,19 +188,25 @@ class AccessibilityCheck:
         """What is wrong with the page, a line each."""
         assert page.viewport_size is not None
         width = page.viewport_size["width"]
-        seen = self._seen[width]
-        found, new_looks = self._judge(page, "dark", [width > PHONE, has_menus, seen])
-        if new_looks:
-            found += self._judge(page, "light", [False, has_menus, seen])[0]
-        self._seen[width] = seen + new_looks
-        return [f"{page.url} at {width} pixels, {fault}" for fault in found]
+        faults = []
+        schemes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
+            aspects = {"colours": scheme}
+            if scheme == schemes[0]:
+                aspects |= {"room": str(width), "structure": ""}
+            found, judged = self._judge(page, [_RULES, aspects, has_menus, json.dumps(self._seen)])
+            self._seen += judged
+            faults += [f"{page.url} at {width} pixels, {scheme}: {fault}" for fault in found]
+            if not judged:
+                break  # what is not new in one scheme is not in the other either
+        return faults
 
-    def _judge(self, page: Page, scheme: Literal["light", "dark"], asked: list[object]) -> tuple[list[str], list[int]]:
-        """What is wrong in one colour scheme, and what was seen for the first time."""
-        page.emulate_media(color_scheme=scheme)
-        answer = page.evaluate(_CHECK, [_RULES, *asked])
+    def _judge(self, page: Page, asked: list[object]) -> tuple[list[str], list[int]]:
+        """What is wrong, and what was judged for the first time."""
+        answer = page.evaluate(_CHECK, asked)
         if answer is None:
             page.evaluate(self._script)
-            answer = page.evaluate(_CHECK, [_RULES, *asked])
-        found, new_looks = cast(tuple[list[str], list[int]], tuple(answer))
-        return [f"{scheme}: {fault}" for fault in found], new_looks
+            answer = page.evaluate(_CHECK, asked)
+        found, judged = answer
+        return found, json.loads(judged)
