@@ -29,7 +29,7 @@ from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
 from customerhub.customers.importing.columns import MARKUP_CLASSES
-from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
+from customerhub.customers.importing.comparing import LINK_COLUMNS, ExistingCustomer, load_existing_by_id
 from customerhub.customers.importing.custom_columns import (
     deserialize_custom_value,
     is_custom,
@@ -45,7 +45,10 @@ from models.enums import RowOutcome
 from models.types import ScaledDecimal
 
 # What an import makes with a customer, and what therefore goes with it.
-IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "call_markup", "customer_department")
+IGNORED_TABLES: Final = (
+    *("account", "address", "alert", "approval_task", "call_markup"),
+    *(column.table.name for column in LINK_COLUMNS.values()),
+)
 # Fields that mean something only together.
 DEPENDENT_FIELDS: Final = (
     (rules.check_year_end, "year_end_day", "year_end_month"),

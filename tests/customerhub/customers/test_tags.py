@@ -14,7 +14,7 @@ from customerhub.customers.default_values import encode_values, read_values
 from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.merging import merge_customers
 from customerhub.customers.tags import add_tags, count_customers, delete_tag, find_or_build_tags, remove_tags
-from models import Customer, History, Tag, customer_tag
+from models import CallMarkup, Customer, History, Tag, customer_tag
 from models.base import db
 from models.enums import Role, RowOutcome
 from tests.customerhub.conftest import actor_of
@@ -158,6 +158,15 @@ def test_an_import_gives_replaces_and_takes_back_tags(tagged_org: ImportOrg):
     assert second.outcome is RowOutcome.UNCHANGED
     revert_import(import_id, tagged_org)
     assert tags_of("REF1", tagged_org) == ["Fair, spring", "Key account"]
+
+
+def test_new_customers_go_with_their_tags_and_markups(tagged_org: ImportOrg):
+    rows = [valid_row(1) | {"tags": "Fair, Key account", "markupMobile": 12}, valid_row(2)]
+    import_id = import_and_save(build_workbook(rows, headers=(*valid_row(), "tags", "markupMobile")), tagged_org)
+    assert tags_of("REF1", tagged_org) == ["Fair", "Key account"]
+    revert_import(import_id, tagged_org)
+    assert [row.errors for row in list_rows(import_id)] == [None, None]
+    assert [db.session.query(each).count() for each in (Customer, CallMarkup, customer_tag)] == [0, 0, 0]
 
 
 def test_an_import_refuses_unknown_tags_and_says_what_there_is(tagged_org: ImportOrg, import_org: ImportOrg):
