@@ -248,7 +248,6 @@ MARKUP_COLUMNS: Final = tuple(
 )
 
 HEADERS: Final = tuple(column.header for column in COLUMNS)
-OTHER_HEADERS: Final = {column.list_label: column.header for column in COLUMNS if column.list_label}
 COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
 KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
 ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
@@ -271,13 +270,16 @@ CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.fiel
 
 
 class ImportColumns:
-    """The columns of a workbook, in order."""
+    """The columns of a workbook, in order. `other_headers` maps what the list of customers calls some of them to their
+    headers.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self.headers = tuple(column.header for column in columns)
         self.by_field = {column.field: column for column in columns}
-        headers = {header: header for header in self.headers} | OTHER_HEADERS
+        self.other_headers = {column.list_label: column.header for column in columns if column.list_label}
+        headers = self.other_headers | {header: header for header in self.headers}
         fields = {column.header: column.field for column in columns}
         self._fields_by_heading = {normalise_header(name): fields[header] for name, header in headers.items()}
 
@@ -296,7 +298,7 @@ class ImportColumns:
             "names": self.headers,
             "key_column": KEY_COLUMN,
             "silent_names": ERROR_COLUMNS,
-            "other_names": OTHER_HEADERS,
+            "other_names": self.other_headers,
         }
 
 

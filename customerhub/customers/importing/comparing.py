@@ -19,7 +19,7 @@ from customerhub.customers.importing.columns import (
 from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.markups import add_markups
-from customerhub.customers.importing.required_columns import EXTRA_FIELDS
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS, MARKUP_FIELD
 from models import Address, Customer, MergedCustomer, customer_department, customer_tag
 from models.base import db
 from models.derived_columns import SOURCE_COLUMNS
@@ -165,7 +165,7 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
         return lookups[name].format_names(value)
     if name == "address":
         return value if isinstance(value, str) else format_address(value)
-    if name in MARKUP_CLASSES:
+    if name in MARKUP_CLASSES or name == MARKUP_FIELD:
         return format_percent(value)
     if isinstance(value, Decimal):  # of a custom field
         return format_number(value)

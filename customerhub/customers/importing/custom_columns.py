@@ -14,7 +14,6 @@ from customerhub.custom_fields.definitions import NUMBER_KINDS, TEXT_KINDS, Fiel
 from customerhub.custom_fields.values import clean_value, write_values
 from customerhub.customers.importing.columns import (
     ERROR_COLUMNS,
-    OTHER_HEADERS,
     STANDARD_COLUMNS,
     TAGS_COLUMN,
     CellType,
@@ -22,7 +21,11 @@ from customerhub.customers.importing.columns import (
     ImportColumns,
 )
 from customerhub.customers.importing.lookups import Lookup
-from customerhub.customers.importing.required_columns import list_required_columns, load_required_lookups
+from customerhub.customers.importing.required_columns import (
+    list_extra_columns,
+    list_required_columns,
+    load_extra_lookups,
+)
 from models import Tag
 from models.base import db
 from models.custom_fields import CUSTOM_PREFIX, TYPED_COLUMNS, VALUE_TABLES
@@ -53,7 +56,8 @@ _EXAMPLES: Final = {
 def load_columns(organisation_id: int) -> ImportColumns:
     """The columns of the workbook of an organisation: of every one, tags, what else it requires, custom fields."""
     columns = [*([TAGS_COLUMN] if has_tags(organisation_id) else []), *list_required_columns(organisation_id)]
-    headers = (*STANDARD_COLUMNS.headers, *(each.header for each in columns), *OTHER_HEADERS, *ERROR_COLUMNS)
+    known_columns = ImportColumns((*STANDARD_COLUMNS.columns, *columns))
+    headers = (*known_columns.headers, *known_columns.other_headers, *ERROR_COLUMNS)
     taken = {normalise_header(each) for each in headers}
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
@@ -103,9 +107,12 @@ def has_tags(organisation_id: int) -> bool:
     return db.session.scalar(select(Tag.id).where(Tag.organisation_id == organisation_id).limit(1)) is not None
 
 
-def load_own_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the organisation's own columns choose from, by the field they fill: those of choices, and required ones."""
-    return load_required_lookups(organisation_id) | {
+def load_own_lookups(organisation_id: int, *, has_all_extra: bool = False) -> dict[str, Lookup]:
+    """What the organisation's own columns choose from, by the field they fill: those of choices, and required ones.
+    With `has_all_extra` also those of fields that it could require.
+    """
+    columns = list_extra_columns() if has_all_extra else list_required_columns(organisation_id)
+    return load_extra_lookups(columns, organisation_id) | {
         each.name: Lookup(each.label, [(choice.id, choice.label, choice.active) for choice in each.choices])
         for each in list_definitions(OWNER, organisation_id)
         if each.kind is CustomFieldKind.CHOICE

@@ -8,7 +8,7 @@ from sqlalchemy import Select, literal, select, true, union_all
 
 from customerhub.core.errors import Invalid
 from customerhub.customers.choice_rules import CHOICE_RULES
-from models import CatalogItem, Department, NotificationTemplate, Tag
+from models import CatalogItem, Dealer, Department, NotificationTemplate, Tag
 from models.base import db
 from models.keys import fold_text
 
@@ -17,25 +17,36 @@ _NAME_SEPARATOR = "[,;\n]"
 
 
 class Lookup:
-    """The rows of one list of set-up data, by name. Those no longer in use are known, but not to be chosen anew."""
+    """The rows of one list of set-up data, by name. Those no longer in use are known, but not to be chosen anew.
+
+    Where several have a name, the one in use is meant; where it is not the only one, the name means none of them.
+    """
 
     def __init__(self, noun: str, rows: list[tuple[int, str, bool]]) -> None:
         self._noun = noun
-        self._ids = {fold_text(name): number for number, name, _ in rows}
+        self._ids = _index_by_name(rows)
         self._names = {number: name for number, name, _ in rows}
         self._longest_name = max((len(re.split(_NAME_SEPARATOR, name)) for name in self._names.values()), default=1)
         self.retired = frozenset(number for number, _, active in rows if not active)
 
     @property
     def choices(self) -> list[str]:
-        """The names in use, in the order of the lists."""
-        return [name for number, name in self._names.items() if number not in self.retired]
+        """The names in use that mean one row, in the order of the lists."""
+        return [
+            name
+            for number, name in self._names.items()
+            if number not in self.retired and self._ids[fold_text(name)] == number
+        ]
 
     def get_id(self, text: str) -> int:
         """The id of the row called `text`, whatever its case and accents. Raises Invalid."""
-        row_id = self._ids.get(fold_text(text))
-        if row_id is None:
+        key = fold_text(text)
+        if key not in self._ids:
             raise Invalid(f"“{text.strip()[:60]}” is not a {self._noun}{self._describe_choices()}")
+        row_id = self._ids[key]
+        if row_id is None:
+            name = text.strip()[:60]
+            raise Invalid(f"Several entries of the set-up have the name “{name}”. Choose the {self._noun} in the form")
         return row_id
 
     def get_ids(self, text: str) -> tuple[int, ...]:
@@ -47,21 +58,18 @@ class Lookup:
         found_ids: set[int] = set()
         start = 0
         while start < len(pieces):
-            row_id, end = self._find_longest(pieces, start)
-            if row_id is not None:
-                found_ids.add(row_id)
-            elif pieces[start].strip():
-                found_ids.add(self.get_id(pieces[start]))
+            end = self._find_end(pieces, start)
+            if name := "".join(pieces[start:end]).strip():
+                found_ids.add(self.get_id(name))
             start = end + 1
         return tuple(sorted(found_ids))
 
-    def _find_longest(self, pieces: list[str], start: int) -> tuple[int | None, int]:
-        """(id of the longest name that begins with the piece at `start`, where it ends); (None, …) if there is none."""
+    def _find_end(self, pieces: list[str], start: int) -> int:
+        """Where the longest name ends that begins with the piece at `start`; the end of the piece if there is none."""
         for end in range(min(len(pieces), start + 2 * self._longest_name - 1), start, -2):
-            row_id = self._ids.get(fold_text("".join(pieces[start:end])))
-            if row_id is not None:
-                return row_id, end
-        return None, start + 1
+            if fold_text("".join(pieces[start:end])) in self._ids:
+                return end
+        return start + 1
 
     def format_names(self, chosen_ids: int | tuple[int, ...] | None) -> str | None:
         """The name or names behind what `get_id` or `get_ids` gave."""
@@ -92,6 +100,18 @@ class Lookup:
         return f": {', '.join(choices[:MAX_SUGGESTIONS])}{more}"
 
 
+def _index_by_name(rows: list[tuple[int, str, bool]]) -> dict[str, int | None]:
+    """The id that each name, made comparable, means; None where it is unclear which of several rows is meant."""
+    ids: dict[str, list[int]] = {}
+    active_ids: dict[str, list[int]] = {}
+    for number, name, active in rows:
+        ids.setdefault(fold_text(name), []).append(number)
+        if active:
+            active_ids.setdefault(fold_text(name), []).append(number)
+    meant_ids = ids | active_ids
+    return {key: numbers[0] if len(numbers) == 1 else None for key, numbers in meant_ids.items()}
+
+
 def load_lookups(organisation_id: int) -> dict[str, Lookup]:
     """What the columns that hold names choose from, by the field they fill; one statement finds all."""
     regions = CHOICE_RULES["region_id"].build_condition(CatalogItem)
@@ -113,14 +133,18 @@ def load_lookups(organisation_id: int) -> dict[str, Lookup]:
 
 
 def _select_names(model: Any, organisation_id: int, *more: Any) -> Select[Any]:
-    """The rows of `model` in the organisation for which `more` conditions hold, with what they are sorted by."""
+    """The rows of `model` in the organisation for which `more` conditions hold, with what they are sorted by. Dealers
+    go by their code: several may have one name.
+    """
+    name = model.code if model is Dealer else model.name
+    name_key = model.code_key if model is Dealer else getattr(model, "name_key", name)
     position = model.position if model is CatalogItem else literal(0)
     columns = (
         model.id,
-        model.name,
+        name.label("name"),
         getattr(model, "active", true()).label("active"),
         position.label("position"),
-        getattr(model, "name_key", model.name).label("name_key"),
+        name_key.label("name_key"),
     )
     return select(*columns).where(model.organisation_id == organisation_id, *more)
 

@@ -2,7 +2,7 @@
 by one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy import Date, Enum, Integer, inspect
 from customerhub.core import validation
 from customerhub.core.errors import Invalid, quote_text
 from customerhub.core.money import parse_amount
+from customerhub.customers import rules
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.form_layout import REQUIRABLE
 from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CellType, Column
@@ -25,34 +26,64 @@ from models.types import ScaledDecimal
 # the form.
 _ENTERED_BY_HAND: Final = {"registration_number", "identity_number", "vat_number"}
 EXTRA_FIELDS: Final = tuple(sorted(REQUIRABLE - COLUMNS_BY_FIELD.keys() - _ENTERED_BY_HAND))
-NO_COLUMN_TEXT: Final = "Required by your organisation, and no column of the workbook. Enter this customer in the form"
+MARKUP_FIELD: Final = "markup"  # the one that counts where a class of calls has none
+NO_COLUMN_TEXT: Final = (
+    "Required by your organisation, but the workbook has no column for it. Enter this customer in the form"
+)
 _EXAMPLES: Final = {
     CellType.DATE: "2025-01-31",
     CellType.NUMBER: "100",
     CellType.NAME: "A name in your set-up",
     CellType.TEXT: "Any text",
+    CellType.PERCENT: "12.5",
+}
+_EXAMPLES_OF_FIELDS: Final = {
+    "customer_type": "private limited",
+    "dealer_id": "A dealer code in your set-up",
+    "website": "www.example.com",
+}
+_NOUNS: Final = {"dealer_id": "dealer code", MARKUP_FIELD: "fallback markup on calls in percent"}
+# What the list of customers calls them, where that is no spelling of the header.
+_LIST_LABELS: Final = {
+    "business_entity_id": "Bill style (business entity)",
+    "channel_id": "Acquisition channel",
+    "dealer_id": "Partner (dealer code)",
+    MARKUP_FIELD: "Fallback markup on calls",
 }
 
 
+def list_extra_columns() -> list[Column]:
+    """A column for each field that an organisation may require and that the usual columns do not fill."""
+    return [build_column(name) for name in EXTRA_FIELDS]
+
+
 def list_required_columns(organisation_id: int) -> list[Column]:
-    """A column for each field that the organisation requires and that the usual columns do not fill."""
-    return [_build_column(name) for name in EXTRA_FIELDS if name in list_required_fields(organisation_id)]
+    """Those of the extra columns whose field the organisation requires."""
+    required_fields = list_required_fields(organisation_id)
+    return [build_column(name) for name in EXTRA_FIELDS if name in required_fields]
 
 
-def _build_column(name: str) -> Column:
+def build_column(name: str) -> Column:
+    """The extra column that fills the field `name`."""
     words = name.removesuffix("_id").split("_")
     cell_type, clean = _choose_reading(name)
     return Column(
         words[0] + "".join(word.capitalize() for word in words[1:]),
         name,
-        f"The customer's {' '.join(words)}, which your organisation requires",
-        _EXAMPLES[cell_type],
+        f"The customer's {_name_field(name)}, which your organisation requires",
+        _EXAMPLES_OF_FIELDS.get(name, _EXAMPLES[cell_type]),
         cell_type=cell_type,
         clean=clean,
         history_field=name.removesuffix("_id"),
+        list_label=_LIST_LABELS.get(name, ""),
         is_required=True,
-        is_cacheable=cell_type is not CellType.TEXT,
+        # 12 % and 0.12 are the same number and mean different ones.
+        is_cacheable=cell_type not in (CellType.TEXT, CellType.PERCENT),
     )
+
+
+def _name_field(name: str) -> str:
+    return _NOUNS.get(name, name.removesuffix("_id").replace("_", " "))
 
 
 def _choose_reading(name: str) -> tuple[CellType, Callable[[str], Any]]:
@@ -61,14 +92,16 @@ def _choose_reading(name: str) -> tuple[CellType, Callable[[str], Any]]:
         return CellType.NAME, str
     if isinstance(kind, Date):
         return CellType.DATE, str
+    if name == MARKUP_FIELD:
+        return CellType.PERCENT, rules.clean_markup
     if isinstance(kind, ScaledDecimal):
         return CellType.NUMBER, lambda text: _parse_number(name, text, kind.places)
     if isinstance(kind, Integer):
         return CellType.NUMBER, lambda text: _parse_whole_number(name, text)
     if isinstance(kind, Enum):
         return CellType.TEXT, lambda text: _parse_member(text, kind.enum_class)
-    usual_cleaner = validation.clean_text
-    return CellType.TEXT, CLEANERS.get(name, lambda text: usual_cleaner(text, max_length=kind.length))
+    default_cleaner = validation.clean_text
+    return CellType.TEXT, CLEANERS.get(name, lambda text: default_cleaner(text, max_length=kind.length))
 
 
 def _parse_number(name: str, text: str, places: int) -> Decimal | None:
@@ -93,15 +126,14 @@ def _parse_member(text: str, members: Any) -> Any:
     return found
 
 
-def load_required_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the required columns that hold names choose from, by the field they fill."""
+def load_extra_lookups(columns: Iterable[Column], organisation_id: int) -> dict[str, Lookup]:
+    """What those of the extra `columns` that hold names choose from, by the field they fill."""
     relations = inspect(Customer).relationships
     lookups = {}
-    for column in list_required_columns(organisation_id):
+    for column in columns:
         if column.cell_type is CellType.NAME:
             target = relations[column.field.removesuffix("_id")].mapper.class_
             rule = CHOICE_RULES.get(column.field)
             conditions = [] if rule is None else [rule.build_condition(target)]
-            noun = column.field.removesuffix("_id").replace("_", " ")
-            lookups[column.field] = load_lookup(noun, target, organisation_id, *conditions)
+            lookups[column.field] = load_lookup(_name_field(column.field), target, organisation_id, *conditions)
     return lookups

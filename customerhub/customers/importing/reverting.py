@@ -37,6 +37,7 @@ from customerhub.customers.importing.custom_columns import (
     load_own_lookups,
 )
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.required_columns import list_extra_columns
 from customerhub.customers.importing.reverting_users import ImportedPortalUsers
 from customerhub.customers.importing.saving import CUSTOMER_TABLE, RowSaver
 from models import Customer, History, ImportRow
@@ -56,6 +57,25 @@ DEPENDENT_FIELDS: Final = (
 )
 CHANGED_SINCE: Final = "Changed since the import, so not reverted"
 FIELD_IS_GONE: Final = "A custom field that the import filled is removed or inactive"
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """What is known of the fields that an import can have filled, also of those that the organisation no longer
+    requires: what they choose from, and how the workbook calls them.
+    """
+
+    lookups: dict[str, Lookup]
+    headers: dict[str, str]
+
+    def header_of(self, name: str) -> str:
+        return self.headers.get(name, name)
+
+
+def _load_fields(organisation_id: int) -> _Fields:
+    lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id, has_all_extra=True)
+    columns = (*list_extra_columns(), *load_columns(organisation_id).columns)
+    return _Fields(lookups, {column.field: column.header for column in columns})
 
 
 @dataclass
@@ -108,7 +128,7 @@ def revert_rows(
     Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
     changes a customer at the same moment.
     """
-    lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id)
+    fields = _load_fields(organisation_id)
     result = RevertResult()
     done = 0
     _clear_notices(import_id)
@@ -119,7 +139,7 @@ def revert_rows(
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
         users = ImportedPortalUsers([row.customer_id for row in rows if row.customer_id], organisation_id, source)
         problems = _delete_new(new, customers, changed_ids, users, organisation_id)
-        problems |= _restore(changed, customers, lookups, users, organisation_id)
+        problems |= _restore(changed, customers, fields, users, organisation_id)
         _save_problems(import_id, problems)
         result.skipped_count += len(problems)
         result.mailed_count += sum(each.has_been_mailed for each in users.removed_users)
@@ -230,7 +250,7 @@ def _build_deleted_entry(existing: ExistingCustomer, organisation_id: int) -> di
 def _restore(
     rows: list[Any],
     customers: dict[int, ExistingCustomer],
-    lookups: dict[str, Lookup],
+    fields: _Fields,
     users: ImportedPortalUsers,
     organisation_id: int,
 ) -> dict[int, list[Problem]]:
@@ -248,7 +268,7 @@ def _restore(
         undo = dict(row.undo or {})
         if existing["id"] in users.customer_ids_with_user:
             undo.pop("portal_access", None)
-        restored_values, row_problems = _split_restorable(existing, undo, lookups, organisation_id)
+        restored_values, row_problems = _split_restorable(existing, undo, fields, organisation_id)
         if "email" in undo and "email" not in restored_values:
             restored_values.pop("portal_access", None)
         else:
@@ -262,17 +282,17 @@ def _restore(
                 CheckedRow(row.row_number, [], existing=existing, changes=restored_values, customer_id=existing["id"])
             )
     if restored_rows:
-        RowSaver(organisation_id, lookups).update_rows(restored_rows)
+        RowSaver(organisation_id, fields.lookups).update_rows(restored_rows)
     users.remove_unused(user_removal_ids)
     return problems
 
 
 def _split_restorable(
-    existing: ExistingCustomer, undo: dict[str, list[Any]], lookups: dict[str, Lookup], organisation_id: int
+    existing: ExistingCustomer, undo: dict[str, list[Any]], fields: _Fields, organisation_id: int
 ) -> tuple[dict[str, tuple[Any, Any]], list[Problem]]:
     """((present, former) of each field that can be put back; why the others cannot)."""
     restored_values, row_problems = {}, []
-    header_of = load_columns(organisation_id).header_of
+    lookups, header_of = fields.lookups, fields.header_of
     for name, (before, after) in undo.items():
         if name not in existing:
             row_problems.append(Problem("name", FIELD_IS_GONE))

@@ -16,7 +16,7 @@ from customerhub.core import history
 from customerhub.core.dates import DATE_PATTERNS
 from customerhub.core.spreadsheets import write_csv_table, write_workbook
 from customerhub.customers.importing.columns import HEADERS as IMPORT_HEADERS
-from customerhub.customers.importing.columns import OTHER_HEADERS, STANDARD_COLUMNS, CellType
+from customerhub.customers.importing.columns import STANDARD_COLUMNS, CellType
 from jobs import exports
 from models import Address, Department, ListExport, Organisation
 from models.base import db
@@ -30,7 +30,7 @@ from views.customers.columns import list_import_columns
 # The column of the list that shows what each column of an import fills.
 LIST_LABELS = {
     column.header: next(
-        (label for label, header in OTHER_HEADERS.items() if header == column.header),
+        (label for label, header in STANDARD_COLUMNS.other_headers.items() if header == column.header),
         next(
             (each.label for each in LIST_COLUMNS if "".join(each.label.split()).casefold() == column.header.casefold()),
             None,
