@@ -184,7 +184,7 @@ class RowChecker:
             if header not in refused_columns:
                 row.problems.append(Problem(header, message))
         for name, lookup in self._lookups_with_retired.items():
-            self._refuse_retired(row, name, lookup)
+            self._check_retired(row, name, lookup)
         if existing is not None and not row.problems:
             row.changes = compare_values(existing, row.values)
 
@@ -204,10 +204,14 @@ class RowChecker:
         if first != row.number and self._first_row_numbers.get(row.key or "") == row.number:
             row.problems.append(Problem("reference", f"Row {first} is the same customer, {existing['name']}"))
 
-    def _refuse_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
-        """What is no longer in use may stay, but not come anew."""
+    def _check_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
+        """What is no longer in use may stay, also where one in use has its name, but not come anew."""
         chosen_ids = row.values.get(name)
-        if chosen_ids is None or (row.existing is not None and row.existing[name] == chosen_ids):
+        existing_ids = row.existing[name] if row.existing is not None else None
+        if chosen_ids is None or existing_ids == chosen_ids:
+            return
+        if lookup.is_same_name(existing_ids, chosen_ids):
+            row.values[name] = existing_ids
             return
         try:
             lookup.refuse_retired(chosen_ids)

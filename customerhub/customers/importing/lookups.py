@@ -24,6 +24,7 @@ class Lookup:
 
     def __init__(self, noun: str, rows: list[tuple[int, str, bool]]) -> None:
         self._noun = noun
+        self._noun_with_article = f"{'an' if noun.lower().startswith(('a', 'e', 'i', 'o')) else 'a'} {noun}"
         self._ids = _index_by_name(rows)
         self._names = {number: name for number, name, _ in rows}
         self._longest_name = max((len(re.split(_NAME_SEPARATOR, name)) for name in self._names.values()), default=1)
@@ -42,7 +43,7 @@ class Lookup:
         """The id of the row called `text`, whatever its case and accents. Raises Invalid."""
         key = fold_text(text)
         if key not in self._ids:
-            raise Invalid(f"“{text.strip()[:60]}” is not a {self._noun}{self._describe_choices()}")
+            raise Invalid(f"“{text.strip()[:60]}” is not {self._noun_with_article}{self._describe_choices()}")
         row_id = self._ids[key]
         if row_id is None:
             name = text.strip()[:60]
@@ -86,6 +87,12 @@ class Lookup:
         numbers = (chosen_ids,) if isinstance(chosen_ids, int) else chosen_ids
         return all(number in self._names for number in numbers)
 
+    def is_same_name(self, one: int | tuple[int, ...] | None, other: int | tuple[int, ...]) -> bool:
+        """Whether these are two rows that are called alike."""
+        if not (isinstance(one, int) and isinstance(other, int) and one in self._names):
+            return False
+        return fold_text(self._names[one]) == fold_text(self._names[other])
+
     def refuse_retired(self, chosen_ids: int | tuple[int, ...]) -> None:
         """Raises Invalid where a row that is no longer in use is among `chosen_ids`."""
         for number in (chosen_ids,) if isinstance(chosen_ids, int) else chosen_ids:
@@ -95,7 +102,7 @@ class Lookup:
     def _describe_choices(self) -> str:
         choices = self.choices
         if not choices:
-            return f". There is none yet: add a {self._noun} under Set-up"
+            return f". There is none yet: add {self._noun_with_article} under Set-up"
         more = " …" if len(choices) > MAX_SUGGESTIONS else ""
         return f": {', '.join(choices[:MAX_SUGGESTIONS])}{more}"
 

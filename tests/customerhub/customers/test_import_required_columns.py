@@ -130,6 +130,12 @@ def test_a_markup_means_what_excel_shows_and_is_told_so(import_org: ImportOrg):
     assert entry.changes["markup"] == [None, "12 %"]
 
 
+def test_a_refusal_has_the_article_of_its_noun():
+    for noun, words in (("account manager", "an account manager"), ("User type", "a User type"), ("tag", "a tag")):
+        with pytest.raises(Invalid, match=f"“x” is not {words}. There is none yet: add {words} under Set-up"):
+            Lookup(noun, []).get_id("x")
+
+
 # --- Names that several have -------------------------------------------------------------------------------------
 
 
@@ -164,6 +170,21 @@ def test_managers_of_one_name_are_not_told_apart_by_chance(import_org: ImportOrg
     assert reason == (
         "Several entries of the set-up have the name “Ada Byron”. Choose the responsible manager in the form"
     )
+
+
+def test_who_has_left_stays_where_the_name_has_not_changed(import_org: ImportOrg):
+    require_fields(import_org, "responsible_manager_id")
+    former = make_user(import_org.organisation, Role.MANAGER, name="Ada Byron")
+    cells = {"responsibleManager": "ada byron"}
+    import_now(build(cells, valid_row(1)), import_org)
+    with history.act_as(import_org.actor, "test"):
+        former.active = False
+        present = make_user(import_org.organisation, Role.MANAGER, name="Ada Byron")
+        db.session.commit()
+    import_id = import_and_save(build(cells, valid_row(1, risk="High"), valid_row(2)), import_org)
+    assert list_rows(import_id)[0].changes == {"risk": ["Low", "High"]}
+    managers = [get_customer(each, import_org).responsible_manager_id for each in ("REF1", "REF2")]
+    assert managers == [former.id, present.id]
 
 
 # --- Reverting ---------------------------------------------------------------------------------------------------
