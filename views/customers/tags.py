@@ -1,17 +1,16 @@
 """Tags on the form of a customer and in operations on many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import select
 from wtforms import Form
 from wtforms.validators import InputRequired
 
+from customerhub.core.errors import HubError, raise_refusal
 from customerhub.core.permissions import Actor, Permission
-from customerhub.customers.tags import add_tags, find_or_build_tags, remove_tags
+from customerhub.customers.tags import add_tags_to_many, find_or_build_tags, remove_tags_of_many
 from models import Customer, Tag
-from models.base import db
 from views.framework.choices import Source
 from views.framework.operation import Operation
 from views.framework.row_fields import RowsField
@@ -31,9 +30,12 @@ class TagsField(RowsField):
         self.new_text = (formdata.get(f"{self.name}-new") or "").strip() if formdata else ""
 
     def populate_obj(self, obj: Any, name: str) -> None:
+        held_ids = {tag.id for tag in obj.tags}
         super().populate_obj(obj, name)
-        names = [each.strip() for each in self.new_text.split(",")]
-        new_tags = [tag for tag in find_or_build_tags(names, actor=current_actor()) if tag not in obj.tags]
+        if not self.new_text:
+            return
+        named = find_or_build_tags(self.new_text, held_ids=held_ids, actor=current_actor())
+        new_tags = [tag for tag in named if tag not in obj.tags]
         if new_tags:
             obj.tags = [*obj.tags, *new_tags]
 
@@ -51,12 +53,12 @@ def _build_form(_rows: Sequence[Any], _actor: Actor) -> type[Form]:
     return type("TagsForm", (Form,), {"tags": field})
 
 
-def _build_run(change: Callable[..., None]) -> Callable[..., None]:
-    def run(customer: Customer, *, tags: Sequence[int], actor: Actor) -> None:
-        query = select(Tag).where(Tag.organisation_id == actor.organisation_id, Tag.id.in_(tags))
-        change(customer, tags=db.session.scalars(query).all(), actor=actor)
+def _add_tags(customers: Sequence[Customer], *, tags: Sequence[int], actor: Actor) -> dict[int, HubError]:
+    return add_tags_to_many(customers, tag_ids=tags, actor=actor)
 
-    return run
+
+def _remove_tags(customers: Sequence[Customer], *, tags: Sequence[int], actor: Actor) -> dict[int, HubError]:
+    return remove_tags_of_many(customers, tag_ids=tags, actor=actor)
 
 
 ADD = Operation(
@@ -65,7 +67,8 @@ ADD = Operation(
     past_tense="changed",
     button="Add to {}",
     permission=Permission.CUSTOMERS_EDIT,
-    run=_build_run(add_tags),
+    run=lambda customer, **values: raise_refusal(_add_tags([customer], **values)),
+    run_many=_add_tags,
     form=_build_form,
     explanation="Adds the chosen tags; others that a customer has stay. To replace all tags, use Edit fields.",
     icon="flag",
@@ -77,7 +80,8 @@ REMOVE = Operation(
     past_tense="changed",
     button="Remove from {}",
     permission=Permission.CUSTOMERS_EDIT,
-    run=_build_run(remove_tags),
+    run=lambda customer, **values: raise_refusal(_remove_tags([customer], **values)),
+    run_many=_remove_tags,
     form=_build_form,
     explanation="Removes the chosen tags; other tags stay. The history keeps which tags a customer had.",
     icon="flag",

@@ -1,7 +1,7 @@
 """The set-up rows that cells refer to by name, and names for what the history and the preview show."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, literal, select, true, union_all
@@ -43,17 +43,19 @@ class Lookup:
 
         A name may contain these itself: the longest one that is known counts.
         """
+        found = self.find_names(text)
+        return tuple(sorted({self.get_id(name) if row_id is None else row_id for row_id, name in found}))
+
+    def find_names(self, text: str) -> Iterator[tuple[int | None, str]]:
+        """(id of the row, name) of each name in `text`, told apart as by `get_ids`; no id of one that is unknown."""
         pieces = re.split(f"({_NAME_SEPARATOR})", text)  # names and separators by turns
-        found_ids: set[int] = set()
         start = 0
         while start < len(pieces):
             row_id, end = self._find_longest(pieces, start)
-            if row_id is not None:
-                found_ids.add(row_id)
-            elif pieces[start].strip():
-                found_ids.add(self.get_id(pieces[start]))
+            name = "".join(pieces[start:end]).strip()
+            if name:
+                yield row_id, name
             start = end + 1
-        return tuple(sorted(found_ids))
 
     def _find_longest(self, pieces: list[str], start: int) -> tuple[int | None, int]:
         """(id of the longest name that begins with the piece at `start`, where it ends); (None, …) if there is none."""

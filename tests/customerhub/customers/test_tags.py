@@ -1,5 +1,6 @@
 """Tags: given, taken away, found, imported, merged, and deleted without losing what the history knows."""
 
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from customerhub.customers import tags as tag_operations
 from customerhub.customers.default_values import encode_values, read_values
 from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.merging import merge_customers
-from customerhub.customers.tags import add_tags, count_customers, delete_tag, find_or_build_tags, remove_tags
+from customerhub.customers.tags import (
+    add_tags,
+    add_tags_to_many,
+    count_customers,
+    delete_tag,
+    find_or_build_tags,
+    remove_tags,
+    remove_tags_of_many,
+)
 from models import Customer, History, Tag, customer_tag
 from models.base import db
 from models.enums import Role, RowOutcome
@@ -22,6 +31,7 @@ from tests.customerhub.customers.conftest import ImportOrg
 from tests.support.factories import TagFactory
 from tests.support.imports import get_customer, import_and_save, list_rows, revert_import, upload_and_check
 from tests.support.screen_rows import make_bare_customer
+from tests.support.statements import record_statements
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from tests.support.workbooks import build_workbook, valid_row
 
@@ -96,9 +106,9 @@ def test_only_administrators_make_and_delete_tags(
     organisations: TwoOrganisations, admin: Actor, tags: list[Tag], role: Role
 ):
     actor = actor_of(organisations, role)
-    assert find_or_build_tags(["key ACCOUNT", " "], actor=actor) == [tags[1]]
+    assert find_or_build_tags("key ACCOUNT, ", actor=actor) == [tags[1]]
     with pytest.raises(NotAllowed):
-        find_or_build_tags(["New"], actor=actor)
+        find_or_build_tags("New", actor=actor)
     with pytest.raises(NotAllowed):
         delete_tag(tags[0], actor=actor)
 
@@ -106,7 +116,70 @@ def test_only_administrators_make_and_delete_tags(
 @pytest.mark.parametrize("name", ["x" * 121, "a\x00b"])
 def test_an_odd_name_is_refused(admin: Actor, name: str):
     with pytest.raises(Invalid):
-        find_or_build_tags([name], actor=admin)
+        find_or_build_tags(name, actor=admin)
+
+
+def test_a_tag_out_of_use_is_not_given_anew_by_its_name(admin: Actor, tags: list[Tag]):
+    tags[0].active = False
+    db.session.flush()
+    with pytest.raises(Invalid, match="“Fair” is no longer in use") as refusal:
+        find_or_build_tags("Key account, FAIR", actor=admin)
+    assert [field for field, _ in refusal.value.problems] == ["tags"]
+    assert find_or_build_tags("fair", held_ids={tags[0].id}, actor=admin) == [tags[0]], "who has it keeps it"
+
+
+def test_the_longest_name_that_there_is_counts(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):
+    TagFactory(organisation=own_organisation(organisations), name="Fair, spring")
+    db.session.flush()
+    found = find_or_build_tags(" fair, spring, Fair ,New,,nEW", actor=admin)
+    assert [tag.name for tag in found] == ["Fair", "Fair, spring", "New"]
+    assert find_or_build_tags("", actor=admin) == []
+
+
+def test_a_tag_that_was_deleted_meanwhile_is_told(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):
+    customers = [make_bare_customer(organisations) for _ in range(2)]
+    tag_ids = [tag.id for tag in tags[:2]]
+    delete_tag(tags[0], actor=admin)
+    db.session.flush()
+    for change in (add_tags_to_many, remove_tags_of_many):
+        with pytest.raises(Invalid, match="deleted"):
+            change(customers, tag_ids=tag_ids, actor=admin)
+        with pytest.raises(Invalid, match="deleted"):
+            change(customers, tag_ids=[organisations.foreign.row_id(Tag)], actor=admin)
+    assert [names_of(each) for each in customers] == [[], []]
+
+
+def test_many_customers_look_their_tags_up_once(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):
+    customers = [make_bare_customer(organisations) for _ in range(4)]
+    tag_ids = [tag.id for tag in tags]
+    db.session.commit()
+    db.session.expire_all()
+    with record_statements() as statements:
+        assert add_tags_to_many(customers, tag_ids=tag_ids, actor=admin) == {}
+    lookups = [each for each in statements if re.search(r"FROM tag\s+WHERE", each)]
+    assert len(lookups) == 1, lookups
+    assert [names_of(each) for each in customers] == [["Fair", "Key account", "شريك"]] * 4
+    foreign = db.session.get_one(Customer, organisations.foreign.customers[0])
+    refusals = remove_tags_of_many([customers[0], foreign, *customers[1:]], tag_ids=tag_ids[:1], actor=admin)
+    assert list(refusals) == [foreign.id]
+    assert [names_of(each) for each in customers] == [["Key account", "شريك"]] * 4
+
+
+def test_a_tag_is_locked_before_its_customers_are_counted(
+    organisations: TwoOrganisations, admin: Actor, tags: list[Tag]
+):
+    customer = make_bare_customer(organisations, tags=tags[:1])
+    db.session.commit()
+    with record_statements() as statements:
+        delete_tag(tags[0], actor=admin)
+    about_customers = [number for number, each in enumerate(statements) if "FROM customer_tag" in each]
+    locks = [number for number, each in enumerate(statements) if re.search(r"^SELECT tag\.id\s+FROM tag", each)]
+    assert locks, statements
+    assert locks[0] < about_customers[0]
+    if db.engine.dialect.name == "postgresql":
+        assert statements[locks[0]].endswith("FOR UPDATE")
+    db.session.commit()
+    assert names_of(customer) == []
 
 
 def test_merging_unites_them(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):

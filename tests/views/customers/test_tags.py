@@ -1,5 +1,6 @@
 """Tags where people meet them: form, record, list, filter, operations, export, set-up."""
 
+import csv
 import re
 from typing import Any
 
@@ -45,9 +46,30 @@ def test_tags_are_chosen_and_made_in_the_form_and_shown(
     assert admin.submit(url, **entered).status_code == 303
     assert sorted(names_of(key)) == ["<b>Key</b>", "Fair", "Newest"]
     record = admin.get(f"/admin/customers/details/?id={key}").text
-    assert re.search(r'chip-violet"[^>]*>&lt;b&gt;Key&lt;/b&gt;', record)
-    assert record.count(">Fair<") >= 1
+    (header,) = re.findall(r"<h1>.*?</h1>", record)
+    assert re.findall(r'<span class="chip chip-(violet|teal|grey)">(.*?)</span>', header) == [
+        ("violet", "&lt;b&gt;Key&lt;/b&gt;"),
+        ("teal", "Fair"),
+        ("grey", "Newest"),
+    ]
     assert admin.read_form(url)["tags"] == [str(tag.id) for tag in db.session.get_one(Customer, key).tags]
+
+
+def test_a_tag_out_of_use_is_refused_in_the_box_and_a_name_with_a_comma_is_one(
+    organisations: TwoOrganisations, admin: Browser, tags: list[Tag]
+):
+    (key,) = make_customers(organisations, 1)
+    url = f"/admin/customers/edit/?id={key}"
+    own = own_organisation(organisations)
+    TagFactory(organisation=own, name="Fair, spring")
+    TagFactory(organisation=own, name="<i>Old</i>", active=False)
+    db.session.commit()
+    refused = admin.submit(url, **{"tags-new": "<i>OLD</i>", "name": "Other name"})
+    assert refused.status_code == 422
+    assert "“&lt;i&gt;Old&lt;/i&gt;” is no longer in use" in refused.text
+    assert admin.submit(url, **{"tags-new": "Fair, spring"}).status_code == 303
+    assert names_of(key) == ["Fair, spring"]
+    assert db.session.query(Tag).filter_by(name="spring").first() is None
 
 
 def test_who_may_not_make_tags_has_no_box_for_them(organisations: TwoOrganisations, agent: Browser, tags: list[Tag]):
@@ -75,7 +97,11 @@ def test_lists_show_filter_and_sort_by_tags(organisations: TwoOrganisations, age
     page = agent.get(f"/admin/customers/?f=tags:is:{tags[0].id}&sort=tags").text
     assert page.count('chip-teal">Fair<') + page.count('chip-teal" >Fair<') == 2
     exported = agent.get(f"/admin/customers/export/csv/?f=tags:is:{tags[1].id}")
-    assert "<b>Key</b>, Fair" in exported.text or "Fair" in exported.text
+    name = db.session.get_one(Customer, first).name
+    assert list(csv.reader(exported.text.lstrip("\ufeff").splitlines())) == [
+        ["Name", "Tags"],
+        [name, "<b>Key</b>, Fair"],
+    ]
 
 
 def test_operations_add_and_remove_and_bulk_edit_replaces(
