@@ -8,6 +8,7 @@ import logging
 from customerhub.core import clock, history
 from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.permissions import Actor
+from customerhub.core.references import pluralize
 from customerhub.work import digest
 from jobs.per_organisation import run_for_each_organisation
 from models import Organisation
@@ -26,9 +27,14 @@ def plan() -> str:
     counts, failed_count = run_for_each_organisation(
         plan_organisation, failure="the digests of organisation %s could not be planned"
     )
+    planned = f"{_describe_count(sum(counts), 'digest')} planned"
     if failed_count:
-        raise IncompleteRun(f"{sum(counts)} digests planned; failed for {failed_count} organisations")
-    return f"{sum(counts)} digests planned"
+        raise IncompleteRun(f"{planned}; failed for {_describe_count(failed_count, 'organisation')}")
+    return planned
+
+
+def _describe_count(count: int, noun: str) -> str:
+    return f"{count} {noun if count == 1 else pluralize(noun)}"
 
 
 def plan_organisation(organisation_id: int) -> int:
@@ -50,5 +56,5 @@ def plan_organisation(organisation_id: int) -> int:
             count += digest.plan_digests(organisation, user_ids[start : start + CHUNK], day=day)
             db.session.commit()
     if count:
-        log.info("organisation %s: %s digests planned for %s", organisation_id, count, day)
+        log.info("organisation %s: %s planned for %s", organisation_id, _describe_count(count, "digest"), day)
     return count

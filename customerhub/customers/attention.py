@@ -27,16 +27,18 @@ def select_customers_with_expiring_documents(actor: Actor, *, until: date, after
     """The customers that `actor` sees to with a document that has expired or will until a day; only with one that
     expires later than the day `after`, where it is given.
     """
-    query = select_visible(Customer, actor).where(is_expiring(until=until, after=after))
+    query = select_visible(Customer, actor).where(is_expiring(actor.organisation_id, until=until, after=after))
     if not actor.has_permission(Permission.CUSTOMERS_ASSIGN):
         query = query.where(Customer.account_manager_id == actor.id)
     return query
 
 
-def is_expiring(*, until: date, after: Any = None) -> ColumnElement[bool]:
-    """The condition of the customers with a document that expires until a day, and after another where it is given."""
-    expiry_date = ComplianceDocument.expiry_date
-    query = select(ComplianceDocument.customer_id).where(expiry_date <= until)
+def is_expiring(organisation_id: Any, *, until: date, after: Any = None) -> ColumnElement[bool]:
+    """The condition of the customers with a document that expires until a day, and after another where it is given. The
+    organisation is named for the sake of the index.
+    """
+    expiry_date, is_own = ComplianceDocument.expiry_date, ComplianceDocument.organisation_id == organisation_id
+    query = select(ComplianceDocument.customer_id).where(is_own, expiry_date <= until)
     return Customer.id.in_(query if after is None else query.where(expiry_date > after))
 
 

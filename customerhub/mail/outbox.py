@@ -84,9 +84,16 @@ CANCEL: Final = MessageTransition(
 WITHDRAW: Final = MessageTransition(
     "withdraw", frozenset({S.WAITING}), S.CANCELLED, explanation="no longer needed", requirements=(_UNCLAIMED,)
 )
+REPLACE: Final = MessageTransition(
+    "replace",
+    frozenset({S.WAITING, S.HELD}),
+    S.CANCELLED,
+    explanation="replaced by a later message",
+    requirements=(_UNCLAIMED,),
+)
 MESSAGE_STATES: Final = StateMachine[OutboxMessage, OutboxState](
     OutboxMessage.state,
-    (SEND, RETRY, FAIL, HOLD, RESEND, CANCEL, WITHDRAW),
+    (SEND, RETRY, FAIL, HOLD, RESEND, CANCEL, WITHDRAW, REPLACE),
     {S.WAITING: "queued in the triggering transaction"},
 )
 LEASES: Final = LeaseTable(
@@ -285,10 +292,14 @@ def select_failed_messages(actor: Actor) -> Select[Any]:
     return select_visible(OutboxMessage, actor).where(OutboxMessage.state == OutboxState.FAILED)
 
 
-def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> int:
-    """Cancel the messages that meet `conditions`, still wait and are in no worker's hands; how many there were."""
-    conditions = (*conditions, MESSAGE_STATES.begins_in(WITHDRAW), LEASES.is_expired(now))
-    statement = build_transition(WITHDRAW, *conditions, last_error=reason)
+def withdraw(
+    *conditions: ColumnElement[bool], reason: str, now: datetime, transition: MessageTransition = WITHDRAW
+) -> int:
+    """Cancel the messages that meet `conditions`, still wait and are in no worker's hands; how many there were. Where
+    the `transition` is REPLACE also those that are held.
+    """
+    conditions = (*conditions, MESSAGE_STATES.begins_in(transition), LEASES.is_expired(now))
+    statement = build_transition(transition, *conditions, last_error=reason)
     return len(db.session.scalars(statement.returning(MESSAGES.c.id)).all())
 
 

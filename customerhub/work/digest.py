@@ -4,13 +4,13 @@ It lists what the start page lists, from the same functions. The key of its reas
 a run which is repeated, or was killed halfway, sends nobody a second one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, String, cast, exists, literal, or_, select
+from sqlalchemy import String, cast, exists, literal, or_, select
 
 from customerhub.core.capped_counts import format_count
 from customerhub.core.dates import format_date
@@ -21,10 +21,10 @@ from customerhub.mail import composition, markup, outbox
 from customerhub.mail.letterhead import Letterhead, get_letterhead
 from customerhub.mail.recipients import is_mailable
 from customerhub.work.visits import build_marks
-from customerhub.work.work_list import ListedItem, WorkGroup, list_work
-from models import ApprovalTask, CustomerCase, Note, Organisation, OutboxMessage, User
+from customerhub.work.work_list import ListedItem, WorkGroup, has_visitor_work, list_work
+from models import Organisation, OutboxMessage, User
 from models.base import db
-from models.enums import CaseStatus, DateFormat, TaskState
+from models.enums import DateFormat
 
 PURPOSE: Final = "daily digest"
 FIRST_HOUR, LAST_HOUR = 7, 11  # of the organisation's day, in which it is sent; whoever chooses it later gets the next
@@ -43,27 +43,16 @@ def find_digest_day(organisation: Organisation, now: datetime) -> date | None:
 
 def list_recipient_ids(organisation: Organisation, *, day: date) -> list[int]:
     """The ids of those who are to get the digest of `day` and have not: the organisation's staff, and visitors who have
-    work there; as far as they are active and chose it.
+    work of their own there; as far as they are active and chose it.
     """
     is_planned = exists().where(
         OutboxMessage.organisation_id == organisation.id,
         OutboxMessage.reason_key == literal("digest ") + cast(User.id, String) + f" {day.isoformat()}",
     )
     is_staff = User.organisation_id == organisation.id
-    is_visitor = User.platform & or_(*(User.id.in_(each) for each in _select_assignees(organisation.id)))
+    is_visitor = User.platform & has_visitor_work(organisation.id, today=day)
     query = select(User.id).where(User.active, User.daily_digest, User.role.in_(STAFF), or_(is_staff, is_visitor))
     return list(db.session.scalars(query.where(~is_planned).order_by(User.id)))
-
-
-def _select_assignees(organisation_id: int) -> Iterator[Select[Any]]:
-    """Who has something to do in an organisation."""
-    for model, is_open in (
-        (ApprovalTask, ApprovalTask.state == TaskState.OPEN),
-        (Note, Note.done_at.is_(None)),
-        (CustomerCase, CustomerCase.status != CaseStatus.CLOSED),
-    ):
-        assignee_id: Any = model.assignee_id
-        yield select(assignee_id).where(model.organisation_id == organisation_id, assignee_id.is_not(None), is_open)
 
 
 def _build_key(user_id: int | str, day: date) -> str:
@@ -80,13 +69,14 @@ def plan_digests(organisation: Organisation, user_ids: Sequence[int], *, day: da
 
 
 def withdraw_old_digests(organisation_id: int, *, day: date, now: datetime) -> int:
-    """Cancel the digests of days before `day` that still wait in the outbox; how many there were."""
+    """Cancel the digests of days before `day` that wait in the outbox or are held there; how many there were."""
     return outbox.withdraw(
         outbox.MESSAGES.c.organisation_id == organisation_id,
         outbox.MESSAGES.c.purpose == PURPOSE,
         outbox.MESSAGES.c.reason_key.not_like(_build_key("%", day)),
         reason="Replaced by the digest of a later day",
         now=now,
+        transition=outbox.REPLACE,
     )
 
 

@@ -265,7 +265,9 @@ DOCUMENTS = WorkKind(
     title="Expiring documents",
     permission=P.CUSTOMERS_VIEW,
     select=lambda actor, times: select_customers_with_expiring_documents(actor, until=times.documents_until),
-    is_new=lambda marks, times: is_expiring(until=times.documents_until, after=marks.documents_until),
+    is_new=lambda marks, times: is_expiring(
+        marks.organisation_id, until=times.documents_until, after=marks.documents_until
+    ),
     new_selector=lambda actor, times, marks: select_customers_with_expiring_documents(
         actor, until=times.documents_until, after=marks.documents_until
     ),
@@ -301,6 +303,7 @@ JOBS = WorkKind(
     key=PeriodicRun.name,
 )
 KINDS: Final = (JOBS, MESSAGES, TASKS, OTHERS_LATE_TASKS, FOLLOW_UPS, CASES, MENTIONS, REVIEWS, DOCUMENTS)
+VISITOR_KINDS: Final = (TASKS, FOLLOW_UPS)  # of a visitor's own; others are given to own staff only
 
 
 def _list_manager_filters(actor: Actor) -> list[str]:

@@ -37,10 +37,11 @@ def build_times(today: date) -> WorkTimes:
 
 
 class SeenMarks(NamedTuple):
-    """A moment up to which somebody has seen everything, the organisation's day of it, and the last day on which a
+    """A moment up to which somebody has seen everything in an organisation, its day of it, and the last day on which a
     document could expire that was shown then. Values, or parts of a query.
     """
 
+    organisation_id: Any
     at: Any
     on: Any
     documents_until: Any
@@ -50,12 +51,13 @@ def build_marks(seen_at: datetime | None, organisation_id: int) -> SeenMarks:
     """The marks of a moment; of None, who has never looked, so that everything is unread."""
     at = seen_at or _LONG_AGO
     seen_on = clock.day_of(at, db.session.get_one(Organisation, organisation_id).timezone)
-    return SeenMarks(at, seen_on, compute_documents_until(seen_on))
+    return SeenMarks(organisation_id, at, seen_on, compute_documents_until(seen_on))
 
 
 def select_marks(actor: Actor) -> SeenMarks:
     """The marks of when `actor` last looked, as parts of a query."""
     return SeenMarks(
+        actor.organisation_id,
         func.coalesce(_select_column(actor, WorkVisit.seen_at), literal(_LONG_AGO, UtcDateTime())),
         func.coalesce(_select_column(actor, WorkVisit.seen_on), literal(_LONG_AGO.date(), Date())),
         func.coalesce(_select_column(actor, WorkVisit.documents_until), literal(_LONG_AGO.date(), Date())),

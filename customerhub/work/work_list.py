@@ -6,16 +6,16 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Date, bindparam, literal, select
+from sqlalchemy import ColumnElement, Date, bindparam, literal, or_, select
 
 from customerhub.activity.follow_ups import select_own_follow_ups
 from customerhub.approvals.task_queue import select_waiting_counts
 from customerhub.cases.cases import select_own_cases
 from customerhub.core.capped_counts import count_capped
 from customerhub.core.permissions import Actor, Permission
-from customerhub.work.kinds import WorkItem, WorkKind, list_kinds
+from customerhub.work.kinds import VISITOR_KINDS, WorkItem, WorkKind, list_kinds
 from customerhub.work.visits import SeenMarks, WorkTimes, build_times, select_marks, select_seen_at
-from models import CustomerCase, Note
+from models import CustomerCase, Note, User
 from models.base import Key, db
 from models.types import UtcDateTime
 
@@ -61,15 +61,16 @@ def count_own_work(actor: Actor, *, today: date) -> OwnWork:
 
 @dataclass(frozen=True)
 class _AnyActor(Actor):
-    """Stands for everybody who sees to all customers, or to their own, in a statement that is built once: who it is
-    about is a parameter of it.
+    """Stands for everybody who sees to all customers, or to their own, in a statement about many: `key` is who it is
+    about, a parameter of it or a column.
     """
 
     sees_all: bool
+    key: Any
 
     @property
     def id(self) -> Any:
-        return bindparam("user_id", type_=Key)
+        return self.key
 
     def has_permission(self, permission: Permission) -> bool:
         return permission is not Permission.CUSTOMERS_ASSIGN or self.sees_all
@@ -81,7 +82,7 @@ def _build_count(kinds: tuple[WorkKind, ...], *, sees_all: bool) -> Any:
     longer than that.
     """
     organisation_id: Any = bindparam("organisation_id", type_=Key)
-    actor = _AnyActor(None, organisation_id, sees_all)
+    actor = _AnyActor(None, organisation_id, sees_all, bindparam("user_id", type_=Key))
     times = WorkTimes(
         bindparam("today", type_=Date()),
         bindparam("documents_until", type_=Date()),
@@ -99,6 +100,14 @@ def _build_count(kinds: tuple[WorkKind, ...], *, sees_all: bool) -> Any:
         sum(new_counts, start=literal(0)),
         select_seen_at(actor),
     )
+
+
+def has_visitor_work(organisation_id: int, *, today: date) -> ColumnElement[bool]:
+    """The condition of the users for whom, as visitors to an organisation, work of their own waits on the day `today`:
+    not what everybody there sees.
+    """
+    actor, times = _AnyActor(None, organisation_id, sees_all=False, key=User.id), build_times(today)
+    return or_(*(kind.select(actor, times).exists() for kind in VISITOR_KINDS))
 
 
 def list_work(actor: Actor, *, today: date, marks: SeenMarks, limit: int = FEW) -> list[WorkGroup]:

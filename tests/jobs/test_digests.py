@@ -18,7 +18,7 @@ from customerhub.work import digest
 from jobs import digests
 from models import OutboxMessage
 from models.base import db
-from models.enums import OutboxState, Role
+from models.enums import OutboxState, Role, TaskKind, TaskState
 from tests.support import factories as make
 from tests.support.statements import watch_statements
 from tests.support.work import add_failing_job, add_work
@@ -71,11 +71,11 @@ def test_who_wants_one_and_has_work_gets_one_a_day(organisation: models.Organisa
     make_worker(organisation, has_work=False)
     make_worker(organisation, active=False)
     make_worker(organisation, role=Role.PARTNER, has_work=False)
-    assert plan() == "1 digests planned"
+    assert plan() == "1 digest planned"
     assert list_recipients() == [user.email]
     assert plan() == "0 digests planned", "a second run sends nobody a second one"
     assert plan(MORNING + timedelta(hours=4)) == "0 digests planned"
-    assert plan(MORNING + timedelta(days=1)) == "1 digests planned"
+    assert plan(MORNING + timedelta(days=1)) == "1 digest planned"
 
 
 def test_it_is_off_unless_it_is_chosen(organisation: models.Organisation):
@@ -138,7 +138,7 @@ def test_one_organisation_that_fails_stops_no_other(organisation: models.Organis
     db.session.commit()
     statement = text("UPDATE organisation SET timezone = 'Nowhere/At_all' WHERE id = :id")
     db.session.execute(statement, {"id": organisation.id})
-    with pytest.raises(IncompleteRun, match="1 digests planned; failed for 1 organisations"):
+    with pytest.raises(IncompleteRun, match=r"^1 digest planned; failed for 1 organisation$"):
         plan()
     assert list_recipients() == [user.email]
 
@@ -168,6 +168,25 @@ def test_visitors_get_one_for_each_organisation_where_they_have_work(organisatio
     assert "switch to Northern Telecom before you open" in " ".join(abroad.text_body.split())
 
 
+def test_a_visitor_is_looked_at_only_where_work_waits_for_them(organisation: models.Organisation):
+    home = make.OrganisationFactory(name="Home", timezone="UTC")
+    first, second, idle = (make.UserFactory(organisation=home, platform=True, daily_digest=True) for _ in range(3))
+    stranger = make.UserFactory(organisation=home, daily_digest=True)
+    customer = make.CustomerFactory(organisation=organisation)
+    owned: dict[str, Any] = {"organisation": organisation, "customer_id": customer.id}
+    for user in (first, stranger):
+        make.ApprovalTaskFactory(**owned, kind=TaskKind.RECHECK, assignee_id=user.id, state=TaskState.APPROVED)
+        make.NoteFactory(**owned, assignee_id=user.id, follow_up_on=DAY)
+    make.ApprovalTaskFactory(**owned, assignee_id=second.id)
+    make.NoteFactory(**owned, assignee_id=idle.id, follow_up_on=DAY + timedelta(days=1))
+    make.NoteFactory(**owned, assignee_id=idle.id, follow_up_on=DAY, done_at=MORNING)
+    foreign_customer = make.CustomerFactory(organisation=home)
+    make.ApprovalTaskFactory(organisation=home, customer_id=foreign_customer.id, assignee_id=idle.id)
+    db.session.commit()
+    assert digest.list_recipient_ids(organisation, day=DAY) == [first.id, second.id]
+    assert digest.list_recipient_ids(organisation, day=DAY + timedelta(days=1)) == [first.id, second.id, idle.id]
+
+
 def test_it_says_what_the_start_page_says(organisation: models.Organisation):
     add_failing_job()
     user = make_worker(organisation, role=Role.ADMIN, platform=True, name="Ünal <b>O'Neil</b> مدير")
@@ -193,6 +212,26 @@ def test_without_a_mail_server_it_is_held_and_an_old_one_is_never_sent(organisat
     with time_machine.travel(MORNING, tick=False):
         assert hold_due(now=MORNING) == 1
     assert [message.state for message in list_digests()] == [OutboxState.HELD]
+    next_morning = MORNING + timedelta(days=1)
+    plan(next_morning)
+    with time_machine.travel(next_morning, tick=False):
+        assert hold_due(now=next_morning) == 1
+    plan(next_morning + timedelta(hours=1))
+    db.session.expire_all()
+    assert [message.state for message in list_digests()] == [OutboxState.CANCELLED, OutboxState.HELD]
+
+
+def test_other_mails_that_are_held_stay(organisation: models.Organisation):
+    make_worker(organisation, has_work=False)
+    other = make.OutboxMessageFactory(organisation=organisation, state=OutboxState.HELD, next_attempt_at=None)
+    foreign = make.OutboxMessageFactory(state=OutboxState.HELD, purpose=digest.PURPOSE, next_attempt_at=None)
+    failed = make.OutboxMessageFactory(organisation=organisation, state=OutboxState.FAILED, purpose=digest.PURPOSE)
+    db.session.commit()
+    withdrawn = digest.withdraw_old_digests(organisation.id, day=DAY, now=MORNING)
+    db.session.expire_all()
+    assert withdrawn == 0
+    assert [each.state for each in (other, foreign)] == [OutboxState.HELD] * 2
+    assert failed.state is OutboxState.FAILED
 
 
 def test_a_digest_that_waits_is_replaced_by_the_next(organisation: models.Organisation):
