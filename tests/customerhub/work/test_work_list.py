@@ -1,21 +1,22 @@
 """What waits for somebody, what of it is new, and what neither costs."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
 import models
 from customerhub.activity import follow_ups
 from customerhub.core import clock, history, job_runs
 from customerhub.core.permissions import Actor
 from customerhub.work.kinds import KINDS, describe_lateness
-from customerhub.work.visits import build_marks, record_visit
+from customerhub.work.visits import build_marks, build_times, record_visit
 from customerhub.work.work_list import count_by_kind, count_own_work, list_work
-from models.base import db
-from models.enums import Role
+from models.base import db, get_table
+from models.enums import OutboxState, Role
 from tests.customerhub.conftest import actor_of
 from tests.support import factories as make
 from tests.support.statements import record_statements
@@ -260,10 +261,33 @@ def test_pages_count_by_one_statement_and_lists_take_one_a_kind(empty: TwoOrgani
 
 def test_counts_end_at_a_hundred(empty: TwoOrganisations):
     organisation = own_organisation(empty)
-    for _ in range(101):
-        customer = make.CustomerFactory(organisation=organisation)
-        make.ComplianceDocumentFactory(
-            organisation=organisation, customer_id=customer.id, file_id=None, expiry_date=TODAY
-        )
+    message = make.OutboxMessageFactory(organisation=organisation, state=OutboxState.FAILED, next_attempt_at=None)
     db.session.commit()
-    assert count_kinds(actor_of(empty, Role.MANAGER)) == {"documents": 100}
+    table = get_table(models.OutboxMessage)
+    row = dict(db.session.execute(select(table).where(table.c.id == message.id)).mappings().one())
+    del row["id"]
+    connection, manager = db.session.connection(), actor_of(empty, Role.MANAGER)
+    connection.execute(insert(table), [row | {"reason_key": f"copy {number}"} for number in range(98)])
+    assert count_kinds(manager) == {"messages": 99}
+    connection.execute(insert(table), [row | {"reason_key": f"more {number}"} for number in range(2)])
+    assert count_kinds(manager) == {"messages": 100}
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_expiring_documents_are_found_by_the_index(empty: TwoOrganisations, is_new: bool):
+    manager, times = actor_of(empty, Role.MANAGER), build_times(TODAY)
+    [kind] = [each for each in KINDS if each.name == "documents"]
+    marks = build_marks(NOON - timedelta(days=3), empty.own.id)
+    query = kind.select_new(manager, times, marks) if is_new else kind.select(manager, times)
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    if not is_sqlite:
+        for way in ("seqscan", "nestloop"):  # which small tables are read by
+            db.session.execute(text(f"SET LOCAL enable_{way} = off"))
+    sql = query.with_only_columns(kind.key).compile(db.engine, compile_kwargs={"literal_binds": True})
+    rows = db.session.execute(text(f"{'EXPLAIN QUERY PLAN' if is_sqlite else 'EXPLAIN'} {sql}")).all()
+    plan = "\n".join(str(row[-1]) for row in rows)
+    assert "ix_compliance_document_expiry" in plan, plan
+    conditions = (
+        r"\(organisation_id=\? AND expiry_date" if is_sqlite else r"\(organisation_id = \d+\) AND \(expiry_date"
+    )
+    assert re.search(conditions, plan), plan
