@@ -87,7 +87,7 @@ SECTIONS: Final = (
 
 _ALWAYS = "Always required"
 _FULL = "Required of every customer that is not a prospect"
-_PROSPECT = "Prospects need it"
+_PROSPECT = "Required of prospects"
 _DECIDES = "Other fields depend on it"
 NEEDED: Final = {
     "name": _ALWAYS,

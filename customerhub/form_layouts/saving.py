@@ -88,7 +88,7 @@ def list_problems(description: FormDescription, draft: LayoutDraft, organisation
         (name, "This field cannot be required") for name in sorted((draft.required & known) - description.requirable)
     ]
     problems += [
-        (name, "A table has no room above the tabs. Choose a tab")
+        (name, "Tables cannot stand above the tabs. Choose a tab")
         for name in draft.places.get(CORE, ())
         if name in description.lists
     ]

@@ -112,7 +112,7 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "columns",
                 "Fields of your own on customers, contracts and invoice profiles.",
             ),
-            _describe("Tags", "tags.index_view", "flag", "Coloured labels by which customers are found again."),
+            _describe("Tags", "tags.index_view", "flag", "Coloured labels to find customers by."),
             _describe(
                 "Form layouts",
                 "form-layouts.index",

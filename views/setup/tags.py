@@ -45,7 +45,7 @@ DELETE = Operation(
     run=delete_tag,
     preview=_list_tagged,
     explanation="Deletes the tag and removes it from all customers that have it. The history of these customers keeps "
-    "it. To keep the tag on customers and offer it no more, make it inactive instead.",
+    "it. To stop offering the tag but keep it on customers, make it inactive.",
     icon="trash",
     danger=True,
     bulk=False,
