@@ -18,7 +18,7 @@ from models.enums import TemplatePurpose
 
 WRONG_CREDENTIALS = "The email address or the password is wrong."
 DEMO_REFUSED = (
-    "This is the password of the demo, which is public. It is not valid here, because others can reach this hub. "
+    "This is the password of the demo, which is public. It is not valid here, as others can reach this hub. "
     "The operator of the hub sets a new one with the command password-link --email EMAIL."
 )
 
