@@ -19,6 +19,7 @@ from customerhub.core.file_store import FolderStore
 from customerhub.core.services import Services
 from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
+from customerhub.form_layouts import saving as form_layout_saving
 from customerhub.reports import performance_report
 from jobs import exports, mail, operations, reports
 from jobs.commands import COMMANDS
@@ -40,6 +41,7 @@ SESSION_LISTENERS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("do_orm_execute", history.refuse_unrecorded_statements),
     ("before_flush", history.load_deleted_values),
     ("before_flush", custom_values.note_deleted_values),
+    ("before_flush", form_layout_saving.note_moves),
     ("after_flush", custom_values.write_entered_values),
     ("after_flush", history.write_history),
     # What is remembered of a customer for as long as its transaction lasts.

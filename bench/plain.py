@@ -53,6 +53,7 @@ PARTS = {
 LINKS = {
     "departments": ("customer_department", "department"),
     "invoice_types": ("customer_invoice_type", "invoice_type"),
+    "tags": ("customer_tag", "tag"),
 }
 LIST = (
     "name",

@@ -143,7 +143,7 @@ def import_file(
         except (Conflict, OperationalError) as error:
             if not is_contention(error):
                 raise
-            log.info("%s: somebody was faster, going through it again", path.name)
+            log.info("%s: another change came first, going through it again", path.name)
         finally:
             db.session.rollback()
     raise Conflict("Other users are changing these customers. Nothing was saved. Try again later")

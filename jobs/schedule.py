@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import alerts, exports, housekeeping, imports, mail, operations, queue, reminders
+from jobs import alerts, digests, exports, housekeeping, imports, mail, operations, queue, reminders
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ SCHEDULE = (
     PeriodicJob(operations.resume, "*/5 * * * *", "Resumes waiting and interrupted bulk operations"),
     PeriodicJob(alerts.review, "10 * * * *", "Raises and closes rule-based alerts of all customers"),
     PeriodicJob(reminders.remind, "5 * * * *", "Plans reminders for reviews and compliance documents"),
+    PeriodicJob(digests.plan, "15 * * * *", "Plans the daily digests, in the morning of each organisation"),
     PeriodicJob(
         housekeeping.delete_removed_values, "*/5 * * * *", "Deletes the values of removed custom fields", queue.BULK
     ),

@@ -8,7 +8,7 @@ from models.base import Base, Key, OrganisationRow, Row, db
 from models.cases import CaseNote, CustomerCase
 from models.contracts import Contract, CustomerOrder
 from models.custom_fields import CustomField, CustomFieldChoice
-from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type
+from models.customer import Customer, CustomerGroup, customer_department, customer_invoice_type, customer_tag
 from models.customer_parts import (
     Account,
     Address,
@@ -20,6 +20,7 @@ from models.customer_parts import (
     InvoiceProfile,
     LegalEntity,
 )
+from models.form_layouts import FormLayout
 from models.history import History
 from models.job_runs import PeriodicRun
 from models.operation_runs import OperationRun, OperationRunRow
@@ -41,12 +42,13 @@ from models.setup import (
     PaymentMethod,
     PaymentTerms,
     Product,
+    Tag,
     Tariff,
     TariffRate,
     VatRate,
 )
 from models.transfers import CustomerImport, ImportRow, ListExport
-from models.users import Dealer, ListPreference, SavedView, User
+from models.users import Dealer, ListPreference, SavedView, User, WorkVisit
 
 __all__ = [
     "Account",
@@ -79,6 +81,7 @@ __all__ = [
     "DefaultValueSet",
     "Department",
     "EndedSession",
+    "FormLayout",
     "History",
     "ImportRow",
     "InvoiceProfile",
@@ -110,6 +113,7 @@ __all__ = [
     "Row",
     "SavedView",
     "StoredFile",
+    "Tag",
     "Tariff",
     "TariffRate",
     "TaskComment",
@@ -117,7 +121,9 @@ __all__ = [
     "UsedForm",
     "User",
     "VatRate",
+    "WorkVisit",
     "customer_department",
     "customer_invoice_type",
+    "customer_tag",
     "db",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
+from models.base import AssignedRow, Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.contracts import Contract
 from models.customer_parts import CustomerPart, part_table
 from models.organisation import StoredFile
@@ -20,7 +20,7 @@ UNSEEN_MENTIONS: dict[str, Any] = {f"{dialect}_where": text("seen_at IS NULL") f
 TITLE_LENGTH = 80  # characters of a note that stand for it where it is named
 
 
-class Note(CustomerPart):
+class Note(AssignedRow, CustomerPart):
     """A note of the staff about a customer. One with a `follow_up_on` is to be followed up on that day by its
     `assignee`, or by anybody where it has none, until it is done.
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
+from models.base import AssignedRow, Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer import Customer
 from models.enums import AlertRule, Severity, TaskKind, TaskState
 from models.keys import exact_key, number_key
@@ -31,9 +31,13 @@ OPEN_RULE_ALERTS_ONLY: dict[str, Any] = {
     "postgresql_where": text("closed_at IS NULL AND rule IS NOT NULL"),
     "sqlite_where": text("closed_at IS NULL AND rule IS NOT NULL"),
 }
+OVERDUE_REVIEWS_ONLY: dict[str, Any] = {
+    "postgresql_where": text("closed_at IS NULL AND rule = 'review overdue'"),
+    "sqlite_where": text("closed_at IS NULL AND rule = 'review overdue'"),
+}
 
 
-class ApprovalTask(OrganisationRow):
+class ApprovalTask(AssignedRow, OrganisationRow):
     """One decision that is asked for, from the request to its outcome.
 
     `proposal` holds what is proposed: {column: [before, after]} of a particulars update, the terms of a blacklisting.
@@ -187,6 +191,7 @@ class Alert(OrganisationRow):
         Index("uq_alert_rule", "customer_id", "rule", unique=True, **OPEN_RULE_ALERTS_ONLY),
         Index("ix_alert_customer", "customer_id", "closed_at"),
         Index("ix_alert_open", "organisation_id", "closed_at", "severity", "id"),
+        Index("ix_alert_review", "organisation_id", "created_at", **OVERDUE_REVIEWS_ONLY),
     )
 
     def __str__(self) -> str:

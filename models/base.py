@@ -94,6 +94,18 @@ class OrganisationRow(Row):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), sort_order=-99)
 
 
+class AssignedRow:
+    """A row with an `assignee_id`. `assigned_at` is since when it is theirs; a change of it is none of the row."""
+
+    assigned_at: Mapped[datetime | None] = mapped_column(UtcDateTime, sort_order=80, info={"untracked": True})
+
+    @validates("assignee_id")
+    def _update_assigned_at(self: Any, _name: str, value: int | None) -> int | None:
+        if value != self.assignee_id:
+            self.assigned_at = None if value is None else datetime.now(UTC)
+        return value
+
+
 class KeyedByName:
     """A row whose `name_key`, by which names are compared, follows its name."""
 

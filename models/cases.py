@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
+from models.base import AssignedRow, Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, part_table
 from models.enums import CaseStatus
 from models.types import UtcDateTime, enum_type
 from models.users import User
 
 
-class CustomerCase(CustomerPart):
+class CustomerCase(AssignedRow, CustomerPart):
     """A matter of a customer that somebody takes care of, from the first question to its end.
 
     The requester opened it: one of the staff, perhaps a visitor from another organisation, or a portal user.

@@ -52,6 +52,7 @@ from models.setup import (
     NotificationTemplate,
     PaymentMethod,
     PaymentTerms,
+    Tag,
     Tariff,
     VatRate,
 )
@@ -77,6 +78,7 @@ def link_table(name: str, target: str) -> Table:
 
 customer_department = link_table("customer_department", "department")
 customer_invoice_type = link_table("customer_invoice_type", "invoice_type")
+customer_tag = link_table("customer_tag", "tag")
 
 
 def many_to_many(target: str, table: str) -> Any:
@@ -239,6 +241,7 @@ class Customer(HasCustomFields, OrganisationRow):
 
     departments: Mapped[list[Department]] = many_to_many("Department", "customer_department")
     invoice_types: Mapped[list[InvoiceType]] = many_to_many("InvoiceType", "customer_invoice_type")
+    tags: Mapped[list[Tag]] = many_to_many("Tag", "customer_tag")
     accounts: Mapped[list[Account]] = to_many("Account", "customer_id", "Customer", order_by="Account.id")
     addresses: Mapped[list[Address]] = to_many("Address", "customer_id", "Customer", order_by="Address.id")
     contacts: Mapped[list[Contact]] = to_many("Contact", "customer_id", "Customer", order_by="Contact.id")

@@ -36,6 +36,17 @@ class DateFormat(enum.StrEnum):
     SPOKEN = "31 Jan 2026"
 
 
+class ListSeparator(enum.StrEnum):
+    """What stands between the cells of a CSV file."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+
+    @property
+    def character(self) -> str:
+        return {ListSeparator.COMMA: ",", ListSeparator.SEMICOLON: ";"}[self]
+
+
 class CatalogType(enum.StrEnum):
     REGION = "region"
     SEGMENT = "segment"
@@ -307,6 +318,16 @@ class CustomFieldOwner(enum.StrEnum):
     CUSTOMER = "customer"
     CONTRACT = "contract"
     INVOICE_PROFILE = "invoice profile"
+
+
+class TagColour(enum.StrEnum):
+    GREY = "grey"
+    BLUE = "blue"
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    VIOLET = "violet"
+    TEAL = "teal"
 
 
 class CustomFieldKind(enum.StrEnum):

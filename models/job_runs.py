@@ -10,7 +10,9 @@ from models.types import UtcDateTime
 
 
 class PeriodicRun(Base):
-    """The last run of one job of the schedule, by the job's name. `message` is its result in words."""
+    """The last run of one job of the schedule, by the job's name. `message` is its result in words; `failed_since` when
+    the first of the runs failed that have failed since one succeeded.
+    """
 
     __tablename__ = "periodic_run"
 
@@ -18,4 +20,5 @@ class PeriodicRun(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     succeeded: Mapped[bool | None]
+    failed_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(String(500))

@@ -14,7 +14,7 @@ from models.base import (
     tenant_table,
     to_one,
 )
-from models.enums import ApprovalPolicy, DateFormat, TaskAssignment
+from models.enums import ApprovalPolicy, DateFormat, ListSeparator, TaskAssignment
 from models.types import enum_type, sorted_text
 
 
@@ -29,6 +29,15 @@ class Organisation(KeyedByName, Row):
     timezone: Mapped[str] = mapped_column(String(64), default="UTC", info={"help": "Such as Europe/Berlin"})
     country: Mapped[str] = mapped_column(String(2), default="GB", info={"help": "ISO 3166 code of two letters"})
     date_format: Mapped[DateFormat] = mapped_column(enum_type(DateFormat, "date_format"), default=DateFormat.SPOKEN)
+    list_separator: Mapped[ListSeparator] = mapped_column(
+        enum_type(ListSeparator, "list_separator"),
+        default=ListSeparator.COMMA,
+        server_default=ListSeparator.COMMA.value,
+        info={
+            "label": "CSV separator",
+            "help": "Between the cells of CSV files. Excel expects semicolons where decimals have a comma",
+        },
+    )
     signatory_name: Mapped[str | None] = mapped_column(String(200))
     signatory_email: Mapped[str | None] = mapped_column(String(254))
     sender_email: Mapped[str | None] = mapped_column(String(254), info={"help": "Emails are sent from this address"})
@@ -64,7 +73,7 @@ class Organisation(KeyedByName, Row):
         info={"help": "Days after the due date before a review without a record counts as overdue"},
     )
     active: Mapped[bool] = mapped_column(default=True)
-    # Another one after each change of the custom fields: what processes remember of them they know by it.
+    # Another one after each change of custom fields or form layouts: what processes remember of them they know by it.
     custom_fields_token: Mapped[str | None] = mapped_column(String(32), info={"untracked": True})
 
     __table_args__ = (

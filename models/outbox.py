@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
@@ -11,13 +11,15 @@ from models.enums import OutboxState
 from models.organisation import StoredFile
 from models.types import UtcDateTime, enum_type
 
+FAILED_ONLY: dict[str, Any] = {f"{dialect}_where": text("state = 'failed'") for dialect in ("postgresql", "sqlite")}
+
 
 class OutboxMessage(OrganisationRow):
     """A mail that is to be sent once for one reason. Written in the transaction that causes it.
 
     `why` is the reason in words, `answer` the mail server's when it took the mail. Where `report_on` is set,
     the customer's performance report as of that day is made and attached before the mail is sent. Until `claimed_until`
-    a worker has it in hand, and nobody else sends or changes it.
+    a worker has it in hand, and nobody else sends or changes it. `failed_at` is when it failed last.
     """
 
     __tablename__ = "outbox_message"
@@ -34,6 +36,7 @@ class OutboxMessage(OrganisationRow):
     claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(String(500))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     customer_id: Mapped[int | None] = mapped_column(Key)
     why: Mapped[str | None] = mapped_column(String(300))
     answer: Mapped[str | None] = mapped_column(String(500))
@@ -49,6 +52,7 @@ class OutboxMessage(OrganisationRow):
         tenant_foreign_key("outbox_message", "customer_id", "customer"),
         Index("ix_outbox_message_due", "state", "next_attempt_at"),
         Index("ix_outbox_message_customer", "customer_id"),
+        Index("ix_outbox_message_failed", "organisation_id", "failed_at", **FAILED_ONLY),
     )
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from models.base import (
     to_many,
     to_one,
 )
-from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TemplatePurpose, TermsKind
+from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TagColour, TemplatePurpose, TermsKind
 from models.types import Money, Percent, UnitPrice, enum_type, sorted_text
 
 
@@ -167,6 +167,18 @@ class VatRate(NamedRow):
 
 class InvoiceType(NamedRow):
     __tablename__ = "invoice_type"
+
+    __table_args__ = named_table()
+
+
+class Tag(NamedRow):
+    """A coloured label of customers."""
+
+    __tablename__ = "tag"
+
+    colour: Mapped[TagColour] = mapped_column(
+        enum_type(TagColour, "colour"), default=TagColour.GREY, server_default=TagColour.GREY.value
+    )
 
     __table_args__ = named_table()
 

@@ -1,6 +1,6 @@
 """Users, and their saved views and preferences."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, false, true
@@ -42,7 +42,8 @@ class User(OrganisationRow):
 
     `link_until` is until when the last one-time link works that was made of the present sign-in epoch;
     `made_with_customer` marks a portal user that was created automatically with its customer;
-    `notify_by_email` is whether they get mails about what colleagues mention or assign to them.
+    `notify_by_email` is whether they get mails about what colleagues mention or assign to them, `daily_digest` whether
+    they get one every morning about all work that waits for them.
     """
 
     __tablename__ = "hub_user"
@@ -70,6 +71,7 @@ class User(OrganisationRow):
     single_key_shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     notify_by_email: Mapped[bool] = mapped_column(default=True, server_default=true())
+    daily_digest: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     dealer: Mapped[Dealer | None] = to_one("User.dealer_id", "Dealer")
     customer: Mapped[Any] = to_one("User.customer_id", "Customer")
@@ -101,10 +103,10 @@ class SavedView(KeyedByName, Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"))
-    screen: Mapped[str] = mapped_column(String(60))
+    screen: Mapped[str] = mapped_column(String(60), info={"label": "List"})
     name: Mapped[str] = mapped_column(String(60))
     name_key: Mapped[str] = mapped_column(sorted_text(120))
-    query: Mapped[str] = mapped_column(String(2000))
+    query: Mapped[str] = mapped_column(String(2000), info={"label": "Filters and sorting"})
     shared_with_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
 
     __table_args__ = (
@@ -114,7 +116,10 @@ class SavedView(KeyedByName, Base):
 
 
 class ListPreference(Base):
-    """The columns, the filters that always stand above the list, and the page size that one person chose for it."""
+    """The columns, the filters that always stand above the list, and the page size that one person chose for it.
+
+    `export_presets` are the sets of columns that they keep for exports: [{"name": …, "columns": […]}, …].
+    """
 
     __tablename__ = "list_preference"
 
@@ -123,3 +128,20 @@ class ListPreference(Base):
     columns: Mapped[list[str] | None] = mapped_column(JSON)
     filters: Mapped[list[str] | None] = mapped_column(JSON)
     page_size: Mapped[int | None] = mapped_column(Integer)
+    export_presets: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+
+
+class WorkVisit(Base):
+    """When one person last looked at the work that waits for them in an organisation: what came later is unread.
+
+    `seen_on` is the organisation's day then, `documents_until` the last day on which a document could expire that was
+    shown.
+    """
+
+    __tablename__ = "work_visit"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("hub_user.id", ondelete="CASCADE"), primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_on: Mapped[date]
+    documents_until: Mapped[date]

@@ -28,7 +28,7 @@ FIELDS: tuple[dict[str, Any], ...] = (
         "name": "IT budget",
         "kind": K.AMOUNT,
         "tab": "financial",
-        "help": "A year, as the customer told us",
+        "help": "A year, as stated by the customer",
     },
     {"owner": OWNERS.CUSTOMER, "name": "Framework agreement ends", "kind": K.DATE},
     {

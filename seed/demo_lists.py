@@ -1,4 +1,4 @@
-"""What the demo's people have set up for themselves: views and filters of lists, default values, accounts, markups."""
+"""What the demo's people have set up for themselves: views of lists, default values, accounts, markups, tags."""
 
 from decimal import Decimal
 
@@ -16,10 +16,14 @@ from models import (
     ListPreference,
     Organisation,
     SavedView,
+    Tag,
     User,
 )
 from models.base import OrganisationRow, db
-from models.enums import CallClass, CatalogType, Role
+from models.enums import CallClass, CatalogType, Role, TagColour
+
+TAGS = (("Key account", TagColour.VIOLET), ("Trade fair", TagColour.TEAL), ("Newsletter", TagColour.GREY))
+TAGGED = ((0, 2), (1,), (2,), (0, 1), (2,), (1, 2), (0,), (2,))  # which of them the first customers have
 
 
 def seed_lists(organisation: Organisation) -> None:
@@ -46,6 +50,7 @@ def seed_lists(organisation: Organisation) -> None:
     db.session.add(ListPreference(user_id=people[Role.ADMIN], screen="customers", filters=["status", "region", "risk"]))
     db.session.add(_build_default_values(organisation.id))
     _add_to_first_customer(organisation.id)
+    _add_tags(organisation.id)
     db.session.flush()
 
 
@@ -77,6 +82,15 @@ def _add_to_first_customer(organisation_id: int) -> None:
     db.session.add(account)
     for call_class, percent in ((CallClass.NATIONAL, "5"), (CallClass.MOBILE, "12.5")):
         db.session.add(CallMarkup(**owned, call_class=call_class, percent=Decimal(percent)))
+
+
+def _add_tags(organisation_id: int) -> None:
+    tags = [Tag(organisation_id=organisation_id, name=name, colour=colour) for name, colour in TAGS]
+    db.session.add_all(tags)
+    query = select(Customer).where(Customer.organisation_id == organisation_id).order_by(Customer.id)
+    customers = db.session.scalars(query.limit(len(TAGGED))).all()
+    for customer, numbers in zip(customers, TAGGED, strict=False):
+        customer.tags = [tags[number] for number in numbers]
 
 
 def _first_id(model: type[OrganisationRow], organisation_id: int, name: str | None = None) -> int | None:

@@ -4,13 +4,13 @@ from flask import Flask
 
 from views import admin
 from views.customers import quick_search, search
-from views.framework import layout, list_preferences, saved_views
+from views.framework import export_choice, layout, list_preferences, saved_views
 from views.http import error_pages, form_tokens, health, security, static_files
 from views.notifications import mail_check
 from views.partner import customers as partner_customers
 from views.portal import home as portal_home
-from views.setup import overview
-from views.system import files, home, jobs, palette
+from views.setup import form_layouts, overview
+from views.system import files, home, jobs, palette, work
 from views.users import profile, sign_in
 
 # The order is the order of their before_request hooks.
@@ -24,12 +24,15 @@ PARTS = (
     layout.register,
     form_tokens.register,
     home.register,
+    work.register,
     search.register,
     quick_search.register,
     palette.register,
     overview.register,
+    form_layouts.register,
     list_preferences.register,
     saved_views.register,
+    export_choice.register,
     files.register,
     partner_customers.register,
     portal_home.register,

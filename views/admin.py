@@ -36,6 +36,7 @@ from models import (
     PaymentMethod,
     PaymentTerms,
     Product,
+    Tag,
     Tariff,
     User,
     VatRate,
@@ -69,6 +70,7 @@ from views.setup.payment_methods import PaymentMethodView
 from views.setup.payment_terms import PaymentTermsView
 from views.setup.products import ProductView
 from views.setup.statuses import StatusView
+from views.setup.tags import TagView
 from views.setup.tariffs import TariffView
 from views.setup.vat_rates import VatRateView
 from views.system.exports import ExportView
@@ -103,6 +105,7 @@ SCREENS = (
     (PaymentTermsView, PaymentTerms, "payment-terms"),
     (VatRateView, VatRate, "vat-rates"),
     (InvoiceTypeView, InvoiceType, "invoice-types"),
+    (TagView, Tag, "tags"),
     (DefaultValueView, DefaultValueSet, "default-values"),
     (CustomFieldView, CustomField, "custom-fields"),
     (DealerView, Dealer, "dealers"),

@@ -4,11 +4,10 @@ The text stays as it was typed, so it can be read, edited and exported; who is m
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import joinedload
 
 from customerhub.core import clock
 from customerhub.core.database import save_changes
@@ -19,7 +18,6 @@ from models.base import db
 from models.folding import contains_text
 
 MAX_MENTIONS: Final = 50  # people who are notified of one note
-MAX_UNSEEN: Final = 20  # mentions that the bell lists
 
 
 class Colleague(NamedTuple):
@@ -116,13 +114,6 @@ def select_unseen_mentions(actor: Actor) -> Select[Any]:
         NoteMention.user_id == actor.id,
         NoteMention.seen_at.is_(None),
     )
-
-
-def list_unseen_mentions(actor: Actor) -> Sequence[NoteMention]:
-    """The newest mentions of `actor` that they have not seen, with note, author and customer; MAX_UNSEEN at most."""
-    note = joinedload(NoteMention.note)
-    query = select_unseen_mentions(actor).options(note.joinedload(Note.author), note.joinedload(Note.customer))
-    return db.session.scalars(query.order_by(NoteMention.id.desc()).limit(MAX_UNSEEN)).all()
 
 
 def see_mention(mention_id: int, *, actor: Actor) -> Note:

@@ -1,9 +1,12 @@
 """The queue of approval tasks: who gets the next one, and how many wait."""
 
-from sqlalchemy import ScalarSelect, and_, func, select, true
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, and_, func, or_, select, true
 
 from customerhub.core.capped_counts import count_capped
-from customerhub.core.permissions import Actor
+from customerhub.core.permissions import Actor, select_visible
 from models import ApprovalTask, Organisation, User
 from models.base import db
 from models.enums import Role, TaskAssignment, TaskState
@@ -27,6 +30,21 @@ def find_next_assignee_id(organisation: Organisation, actor: Actor) -> int | Non
         .limit(1)
     )
     return agent_id
+
+
+def select_own_tasks(actor: Actor) -> Select[Any]:
+    """The open tasks of `actor`."""
+    return _select_open_tasks(actor).where(ApprovalTask.assignee_id == actor.id)
+
+
+def select_others_late_tasks(actor: Actor, *, today: date) -> Select[Any]:
+    """The open tasks that were due before `today` and that are others' or nobody's."""
+    is_others = or_(ApprovalTask.assignee_id != actor.id, ApprovalTask.assignee_id.is_(None))
+    return _select_open_tasks(actor).where(is_others, ApprovalTask.due_on < today)
+
+
+def _select_open_tasks(actor: Actor) -> Select[Any]:
+    return select_visible(ApprovalTask, actor).where(ApprovalTask.state == TaskState.OPEN)
 
 
 def select_waiting_counts(actor: Actor) -> tuple[ScalarSelect[int], ScalarSelect[int]]:

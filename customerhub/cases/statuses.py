@@ -15,7 +15,7 @@ START: Final = CaseTransition(
     frozenset({S.OPEN, S.WAITING}),
     S.IN_PROGRESS,
     label="Start progress",
-    explanation="Somebody works on the case.",
+    explanation="The case is being worked on.",
     permission=Permission.CASES_EDIT,
 )
 WAIT: Final = CaseTransition(

@@ -1,8 +1,9 @@
 """Texts of CSV files, masked so that no spreadsheet takes a part of them for a formula, and read back as they were.
 
-A spreadsheet that expects another list separator than the comma of our files divides a line elsewhere, whatever is
+A spreadsheet that expects another list separator than the one of our file divides a line elsewhere, whatever is
 quoted: "a;=1+1" has two cells where semicolons separate, and the second is a formula. So not only what begins a cell
-counts, but what follows any semicolon, tab or line break as well. An apostrophe goes in front of it.
+counts, but what follows any comma, semicolon, tab or line break as well. An apostrophe goes in front of it. All of that
+is masked whatever the file is separated by, so that a text is read back without knowing where it stood.
 """
 
 import re
@@ -13,7 +14,7 @@ _SIGNS: Final = "=+-@|%＝＋－＠"  # what begins a formula, in Excel with Jap
 _FORMULA: Final = f"[{re.escape(_SIGNS)}]"
 _HARMLESS: Final = re.compile(r"-?[0-9][0-9,.]*")  # a plain amount, such as -1,234.50
 _SKIPPED: Final = r"[\"'\t\r\n]*"  # what a spreadsheet may leave out in front of a formula
-_PLACE: Final = r"(?:\A|(?<=[;\t\n])|(?<=\r)(?!\n))"  # where a cell can begin
+_PLACE: Final = r"(?:\A|(?<=[,;\t\n])|(?<=\r)(?!\n))"  # where a cell can begin
 
 # A masked text matches the same at the place where its apostrophe was set: apostrophes are among what is skipped.
 _MASKED: Final = re.compile(rf"\A(?=[\"']*[\t\r\n])|{_PLACE}(?={_SKIPPED}{_FORMULA})")
@@ -21,9 +22,9 @@ _UNMASKED: Final = re.compile(rf"\A'(?=[\"']*[\t\r\n])|{_PLACE}'(?={_SKIPPED}{_F
 
 # Whether a column has anything to mask, found in one go: its cells joined with a character that none of them has.
 _JOINT: Final = "\0"
-_SUSPECT: Final = re.compile(rf"\0[\"']*[\t\r\n]|[\0;\t\r\n]{_SKIPPED}{_FORMULA}")
+_SUSPECT: Final = re.compile(rf"\0[\"']*[\t\r\n]|[\0,;\t\r\n]{_SKIPPED}{_FORMULA}")
 _FIRST: Final = frozenset(_SIGNS)
-_DIVIDING: Final = ";\t\r\n\"'"  # without any of these only the first character of a cell counts
+_DIVIDING: Final = ";\t\r\n\"'"  # without any of these only what begins a cell or follows a comma counts
 
 
 def mask_formulas(text: str) -> str:
@@ -49,6 +50,9 @@ def mask_column(texts: Sequence[str]) -> Sequence[str]:
     if any(sign in joined for sign in _DIVIDING):
         return [mask_formulas(text) for text in texts] if _SUSPECT.search(joined) else texts
     # One character is looked for many times as fast as two.
-    if any(sign in joined and _JOINT + sign in joined for sign in _SIGNS):
+    signs = [sign for sign in _SIGNS if sign in joined]
+    if "," in joined and any(f",{sign}" in joined for sign in signs):
+        return [mask_formulas(text) for text in texts]
+    if any(_JOINT + sign in joined for sign in signs):
         return [f"'{text}" if text[:1] in _FIRST and not _HARMLESS.fullmatch(text) else text for text in texts]
     return texts

@@ -38,14 +38,14 @@ from models import (
     UsedForm,
 )
 from models.base import Base, db
-from models.users import ListPreference, SavedView
+from models.users import ListPreference, SavedView, WorkVisit
 
 # Not business rows: what the system keeps for itself.
 UNTRACKED = (
     History,
     ImportRow,
     NumberSequence,
-    SavedView,
+    SavedView,  # what others see of one is recorded by its operations
     ListPreference,
     OutboxMessage,
     OutboxAttachment,
@@ -58,6 +58,7 @@ UNTRACKED = (
     OperationRunRow,
     UsedForm,
     EndedSession,
+    WorkVisit,
     NoteMention,  # follows from the text of its note
 )
 BULK_IS_RECORDED = "bulk_is_recorded"

@@ -15,6 +15,7 @@ TABLE_PERMISSIONS: Final = {
     "task_file": Permission.TASKS_VIEW,
     "customer_case": Permission.CASES_VIEW,
     "case_note": Permission.CASES_VIEW,
+    "saved_view": Permission.VIEWS_SHARE,  # of whatever list
 }
 
 

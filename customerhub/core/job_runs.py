@@ -6,8 +6,9 @@ it is older than any run may be.
 
 import enum
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, func, select, update
 
 from customerhub.core.database import insert_or_update
 from customerhub.core.errors import HubError
@@ -17,6 +18,7 @@ from models.base import db
 
 MAX_MESSAGE_LENGTH = 500
 DONE = "Done"
+MAX_AGE = timedelta(days=2)  # every job runs each day: one that has not for longer is none of the schedule any more
 
 
 class IncompleteRun(HubError):
@@ -42,7 +44,12 @@ def finish_run(name: str, *, started_at: datetime, now: datetime, succeeded: boo
     updated_name = db.session.scalar(
         update(PeriodicRun)
         .where(PeriodicRun.name == name, PeriodicRun.started_at == started_at)
-        .values(finished_at=now, succeeded=succeeded, message=format_message(message))
+        .values(
+            finished_at=now,
+            succeeded=succeeded,
+            message=format_message(message),
+            failed_since=None if succeeded else func.coalesce(PeriodicRun.failed_since, now),
+        )
         .returning(PeriodicRun.name)
         .execution_options(synchronize_session=False)
     )
@@ -53,6 +60,13 @@ def list_runs() -> dict[str, PeriodicRun]:
     """The last run of each job that ever ran, by the job's name."""
     runs = db.session.scalars(select(PeriodicRun).execution_options(populate_existing=True))
     return {run.name: run for run in runs}
+
+
+def select_failing_runs(*, since: Any) -> Select[Any]:
+    """The jobs whose last run failed, also while the next one is under way, if it began after `since`; give it now
+    without MAX_AGE.
+    """
+    return select(PeriodicRun).where(PeriodicRun.failed_since.is_not(None), PeriodicRun.started_at > since)
 
 
 def state_of(run: PeriodicRun, *, max_duration: timedelta, now: datetime) -> RunState:

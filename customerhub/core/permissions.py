@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, false, select, true
@@ -163,6 +164,11 @@ class Actor:
             return AccessScope(self.organisation_id, None, None, None)
         return AccessScope(self.organisation_id, user.role, user.dealer_id, user.customer_id)
 
+    @cached_property
+    def _is_in_only_organisation(self) -> bool:
+        """Whether the hub serves one organisation, so that what belongs to the whole hub belongs to it."""
+        return len(db.session.scalars(select(Organisation.id).limit(2)).all()) == 1
+
     def has_permission(self, permission: Permission) -> bool:
         if self.user is None:
             return True
@@ -173,15 +179,10 @@ class Actor:
         if permission is P.ORGANISATIONS:
             return self.user.platform
         if permission is P.JOBS:
-            return self.user.platform or (self.user.role is Role.ADMIN and _is_only_organisation())
+            return self.user.platform or (self.user.role is Role.ADMIN and self._is_in_only_organisation)
         if permission in NEEDS_ACTIVE_DEALER and self.user.dealer is not None and not self.user.dealer.active:
             return False
         return permission in ROLE_PERMISSIONS[self.user.role]
-
-
-def _is_only_organisation() -> bool:
-    """Whether the hub serves one organisation, so that what belongs to the whole hub belongs to it."""
-    return len(db.session.scalars(select(Organisation.id).limit(2)).all()) == 1
 
 
 def has_portal_permission(user: User, permission: PortalPermission) -> bool:

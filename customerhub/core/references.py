@@ -84,6 +84,7 @@ NOUNS = {
     "hub_user": "user",
     "customer_department": "customer",
     "customer_invoice_type": "customer",
+    "customer_tag": "customer",
     "outbox_message": "message",
     "customer_group": "group",
     "customer_order": "order",

@@ -15,7 +15,7 @@ import xlsxwriter
 from customerhub.core.csv_masking import mask_beginning, mask_column, mask_formulas, unmask_formulas
 from customerhub.core.dates import EXCEL_DATE_FORMATS, format_date
 from customerhub.core.money import format_amount, format_number, format_percent, format_unit_price
-from models.enums import DateFormat
+from models.enums import DateFormat, ListSeparator
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -56,10 +56,13 @@ class SheetColumn:
 
 @dataclass(frozen=True)
 class SheetFormats:
-    """How whoever reads a file writes dates, and the time zone of its moments; without one, UTC."""
+    """How whoever reads a file writes dates, the time zone of its moments (without one, UTC), and what their
+    spreadsheet expects between the cells of a CSV file.
+    """
 
     date_format: DateFormat
     zone: tzinfo | None = None
+    list_separator: ListSeparator = ListSeparator.COMMA
 
     def to_local(self, moment: datetime) -> datetime:
         """The time that clocks show at `moment`, without a zone."""
@@ -107,12 +110,17 @@ def get_formatter(kind: CellKind, formats: SheetFormats) -> Callable[[Any], str]
     return lambda value: "" if value is None else format_value(value)
 
 
-def write_csv(target: TextIO, headings: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+def write_csv(
+    target: TextIO,
+    headings: Iterable[str],
+    rows: Iterable[Sequence[str]],
+    separator: ListSeparator = ListSeparator.COMMA,
+) -> None:
     """Write texts as a CSV file, with a byte order mark so that Excel reads accents.
 
     What a spreadsheet could take for a formula gets an apostrophe in front: +49 89 123 does, -1,234.50 does not.
     """
-    writer = csv.writer(target)
+    writer = csv.writer(target, delimiter=separator.character)
     target.write("\ufeff")
     for row in chain([headings], rows):
         first, *others = row
@@ -121,8 +129,8 @@ def write_csv(target: TextIO, headings: Iterable[str], rows: Iterable[Sequence[s
 
 def write_csv_table(target: TextIO, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats) -> None:
     """As `write_csv`, of typed values. Works on whole columns of some rows, which is much faster than on cells."""
-    write_csv(target, (column.heading for column in columns), ())
-    writer = csv.writer(target)
+    write_csv(target, (column.heading for column in columns), (), formats.list_separator)
+    writer = csv.writer(target, delimiter=formats.list_separator.character)
     caches = [ValueCache(get_formatter(column.kind, formats)) for column in columns]
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
@@ -144,7 +152,9 @@ def keep_apostrophe(text: str) -> str:
 def write_workbook(
     target: BinaryIO, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats
 ) -> None:
-    """Write an Excel workbook with typed cells: dates are dates, numbers are numbers, and no text is a formula."""
+    """Write an Excel workbook with typed cells: dates are dates, numbers are numbers, and no text is a formula. The
+    headings stay in sight and filter the rows below them.
+    """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
     with xlsxwriter.Workbook(target, options) as workbook:
         sheet = workbook.add_worksheet()
@@ -156,10 +166,12 @@ def write_workbook(
             sheet.write_string(0, column_index, column.heading, bold)
         sheet.freeze_panes(1, 0)
         writers = [_cell_writer(sheet, column.kind, formats) for column in columns]
+        row_index = 0
         for row_index, row in enumerate(rows, 1):
             for column_index, (write, value) in enumerate(zip(writers, row, strict=True)):
                 if value is not None and value != "":
                     write(row_index, column_index, value)
+        sheet.autofilter(0, 0, row_index, len(columns) - 1)
 
 
 def _number_format(kind: CellKind, formats: SheetFormats) -> str:

@@ -73,23 +73,26 @@ class FieldDefinition:
 
 def list_definitions(owner: CustomFieldOwner, organisation_id: int) -> tuple[FieldDefinition, ...]:
     """The fields in use of this owner, in their order."""
-    token = _find_token(organisation_id)
+    token = find_token(organisation_id)
     return () if token is None else _list_in_use(token, organisation_id, owner)
 
 
 def has_definitions(organisation_id: int) -> bool:
-    """Whether the organisation ever added a field."""
-    return _find_token(organisation_id) is not None
+    """Whether the organisation may have added a field."""
+    return find_token(organisation_id) is not None
 
 
 def find_definition(owner: CustomFieldOwner, name: str, organisation_id: int) -> FieldDefinition | None:
     """The field with this name, also one that is inactive or removed; None where there never was one."""
-    token = _find_token(organisation_id) if name.startswith(CUSTOM_PREFIX) else None
+    token = find_token(organisation_id) if name.startswith(CUSTOM_PREFIX) else None
     return None if token is None else _index_by_name(token, organisation_id).get((owner, name))
 
 
-def _find_token(organisation_id: int) -> str | None:
-    """The token of an organisation. Its row is kept by the session, which reads it anew in each transaction."""
+def find_token(organisation_id: int) -> str | None:
+    """By what a process knows the custom fields and form layouts of an organisation; None where it never had any.
+
+    Its row is kept by the session, which reads it anew in each transaction.
+    """
     session = db.session()
     kept: dict[int, Organisation] = session.info.setdefault(_KEPT, {})
     organisation = kept.get(organisation_id)

@@ -42,7 +42,7 @@ def save_field(field: CustomField, *, actor: Actor) -> CustomField:
         require_access(actor, field)
         if field.removed_at is not None:
             raise WrongState(ALREADY_REMOVED)
-        _announce_change(actor.organisation_id)
+        announce_change(actor.organisation_id)
         if field.id is None:
             _complete_new_field(field, actor)
         problems = clean_row(field) + _list_problems(field) + _list_choice_problems(field)
@@ -52,8 +52,10 @@ def save_field(field: CustomField, *, actor: Actor) -> CustomField:
     return field
 
 
-def _announce_change(organisation_id: int) -> None:
-    """Have every process read the fields anew. Whoever else changes fields of this organisation waits until the end."""
+def announce_change(organisation_id: int) -> None:
+    """Have every process read the fields and form layouts anew. Whoever else changes them for this organisation waits
+    until the end.
+    """
     table = get_table(Organisation)
     statement = update(table).where(table.c.id == organisation_id).values(custom_fields_token=uuid4().hex)
     db.session.connection().execute(statement)
@@ -184,7 +186,7 @@ def move_field(field: CustomField, *, steps: int, actor: Actor) -> None:
     require_permission(actor, Permission.SETUP_EDIT)
     require_access(actor, field)
     with save_changes():
-        _announce_change(actor.organisation_id)
+        announce_change(actor.organisation_id)
         query = select(CustomField).where(
             CustomField.organisation_id == field.organisation_id,
             CustomField.owner == field.owner,
@@ -207,5 +209,5 @@ def remove_field(field: CustomField, *, actor: Actor) -> None:
     if field.removed_at is not None:
         raise WrongState(ALREADY_REMOVED)
     with save_changes():
-        _announce_change(actor.organisation_id)
+        announce_change(actor.organisation_id)
         field.removed_at, field.active, field.name_key = clock.get_now(), False, None

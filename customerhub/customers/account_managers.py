@@ -7,6 +7,7 @@ from customerhub.core.errors import HubError, Invalid, raise_refusal
 from customerhub.core.many_rows import lock_accepted, write_changes
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.customers.records import list_manager_problems
+from customerhub.customers.required_fields import require_replacement
 from models import Customer, User
 
 
@@ -23,7 +24,13 @@ def assign_account_managers(
     Raises Invalid where `manager` cannot be one.
     """
     require_permission(actor, Permission.CUSTOMERS_ASSIGN)
-    accepted, refusals = lock_accepted(customers, lambda customer: require_access(actor, customer))
+
+    def check(customer: Customer) -> None:
+        require_access(actor, customer)
+        if manager is None:
+            require_replacement(customer, "account_manager_id")
+
+    accepted, refusals = lock_accepted(customers, check)
     with save_changes():
         for customer in accepted:
             customer.account_manager_id = manager.id if manager else None

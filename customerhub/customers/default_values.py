@@ -16,10 +16,13 @@ from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission, select_visible
 from customerhub.core.row_validation import clean_row
+from customerhub.custom_fields.definitions import NUMBER_KINDS, FieldDefinition, list_definitions
+from customerhub.custom_fields.values import clean_value
 from customerhub.customers.choice_rules import CHOICE_RULES, is_choosable
 from models import Account, BillingLine, CallMarkup, ComplianceDocument, Customer, DefaultValueSet
 from models.base import db
-from models.enums import CorrespondenceMode
+from models.custom_fields import CUSTOM_PREFIX
+from models.enums import CorrespondenceMode, CustomFieldKind
 from models.types import ScaledDecimal
 
 # What names one customer, or how to reach it, and what only the system and operations set.
@@ -28,7 +31,7 @@ EXCLUDED_FIELDS: Final = frozenset(
     | {"registration_number", "vat_number", "email", "contact_number", "website", "stage", "credit_reference"}
     | {"billing_reference", "estimated_monthly_revenue"}
 )
-LINKED_LISTS: Final = ("departments", "invoice_types")
+LINKED_LISTS: Final = ("departments", "invoice_types", "tags")
 # The lists of rows that a set may hold, with the columns of each.
 ROW_LISTS: Final[Mapping[str, tuple[Any, tuple[str, ...]]]] = {
     "billing_lines": (
@@ -43,7 +46,7 @@ MAX_ROWS = 50  # of one list
 
 
 def list_allowed_fields() -> list[str]:
-    """The fields of a customer that a set may hold."""
+    """The fields of a customer that a set may hold, beside the custom ones."""
     columns = [column.key for column in inspect(Customer).columns if not column.info.get("untracked")]
     return [*(name for name in columns if name not in EXCLUDED_FIELDS), *LINKED_LISTS, *ROW_LISTS]
 
@@ -94,7 +97,9 @@ def save_value_set(
 
 def encode_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `values`, by the names of fields, that a set may hold and that say something, as JSON."""
-    encoded = {name: _encode_field(name, values[name]) for name in list_allowed_fields() if name in values}
+    custom_names = [name for name in values if name.startswith(CUSTOM_PREFIX)]
+    names = [*(name for name in list_allowed_fields() if name in values), *custom_names]
+    encoded = {name: _encode_field(name, values[name]) for name in names}
     return {name: value for name, value in encoded.items() if value not in (None, "", [])}
 
 
@@ -121,6 +126,9 @@ def read_values(values: Mapping[str, Any], organisation_id: int) -> dict[str, An
     rows by their ids. What can no longer be chosen, or is no value of its field, is left out.
     """
     found = {name: _read_field(name, values[name], organisation_id) for name in list_allowed_fields() if name in values}
+    for definition in list_definitions(Customer.field_owner, organisation_id):
+        if definition.name in values:
+            found[definition.name] = _read_custom(definition, values[definition.name])
     return {name: value for name, value in found.items() if value not in (None, [])}
 
 
@@ -133,6 +141,24 @@ def _read_field(name: str, value: Any, organisation_id: int) -> Any:
     if name == "correspondence_modes":
         return [each for each in _as_list(value) if each in set(CorrespondenceMode)]
     return _read_column(Customer, name, value, organisation_id)
+
+
+def _read_custom(definition: FieldDefinition, value: Any) -> Any:
+    """The value of one custom field; None where it cannot have it."""
+    expected = {CustomFieldKind.CHOICE: int, CustomFieldKind.YES_NO: bool}.get(definition.kind, str)
+    kind_of_value: Any = type(value)
+    if kind_of_value is not expected:
+        return None
+    try:
+        if definition.kind in NUMBER_KINDS:
+            value = Decimal(value)
+            if not value.is_finite() or value != round(value, definition.decimals):
+                return None
+        elif definition.kind is CustomFieldKind.DATE:
+            value = date.fromisoformat(value)
+        return clean_value(definition, value)
+    except (ValueError, InvalidOperation, Invalid):
+        return None
 
 
 def _read_rows(name: str, value: Any, organisation_id: int) -> list[Any]:

@@ -28,6 +28,7 @@ DETAIL_TABLES: Final = (
     "contact",
     "customer_department",
     "customer_invoice_type",
+    "customer_tag",
     "legal_entity",
     "merged_customer",
     "note",

@@ -38,7 +38,7 @@ from models.keys import fold_text
 
 # What a choice is offered for where the two differ: what people enter, not what approval, billing and the system keep.
 # What both have is joined, not moved.
-JOINED_TABLES: Final = ("customer_custom_value", "customer_department", "customer_invoice_type")
+JOINED_TABLES: Final = ("customer_custom_value", "customer_department", "customer_invoice_type", "customer_tag")
 EXCLUDED_FIELDS: Final = frozenset(
     {"id", "organisation_id", "account_number", "stage", "status_id", "is_prospect", "promotional_emails"}
 )

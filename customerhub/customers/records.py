@@ -12,7 +12,7 @@ from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems
 from customerhub.custom_fields.values import list_value_problems
-from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
+from customerhub.customers import after_save, alerts, number_checks, portal_users, required_fields, rules
 from customerhub.customers.accounts import complete_accounts, list_main_account_problems
 from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
@@ -69,12 +69,14 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     return save_customer_with_outcome(customer, actor=actor).customer
 
 
-def save_customer_with_outcome(customer: Customer, *, actor: Actor) -> SaveOutcome:
-    """As `save_customer`; what else happened."""
+def save_customer_with_outcome(customer: Customer, *, actor: Actor, is_entered: bool = False) -> SaveOutcome:
+    """As `save_customer`; what else happened. `is_entered` where all of the customer was in a form, which is asked for
+    all that the organisation requires.
+    """
     with save_changes():
         require_permission(actor, Permission.CUSTOMERS_EDIT)
         require_access(actor, customer)
-        return _save_with_outcome(customer, actor, None)
+        return _save_with_outcome(customer, actor, None, is_entered=is_entered)
 
 
 def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
@@ -82,11 +84,13 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
     return _save_with_outcome(customer, actor, comment).customer
 
 
-def _save_with_outcome(customer: Customer, actor: Actor, comment: str | None) -> SaveOutcome:
+def _save_with_outcome(
+    customer: Customer, actor: Actor, comment: str | None, *, is_entered: bool = False
+) -> SaveOutcome:
     with history.written_together(), save_changes():
         if customer.id is None:
             customer.organisation_id = actor.organisation_id
-        problems = list_record_problems(customer)
+        problems = list_record_problems(customer, is_entered=is_entered)
         context = load_context(customer, actor)
         check_record(customer, problems)
         complete_record(customer, context)
@@ -138,13 +142,14 @@ def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | N
         activate_contracts(profile)
 
 
-def list_record_problems(customer: Customer) -> list[tuple[str, str]]:
+def list_record_problems(customer: Customer, *, is_entered: bool = False) -> list[tuple[str, str]]:
     """(field, message) of what is wrong with the record itself, as it now stands; what can be tidied is."""
     return (
         _clean_fields(customer)
         + _list_number_problems(customer)
         + _list_reference_problems(customer)
         + rules.list_missing_fields(required_values_of(customer))
+        + required_fields.list_missing_of(customer, is_entered=is_entered)
         + list_value_problems(customer)
     )
 

@@ -10,7 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from customerhub.core import validation
 from customerhub.core.errors import Invalid, quote_text
+from customerhub.core.money import parse_amount
 from models.enums import CatalogType, IncreaseProfile, Risk
 
 # The columns that hold an entry of a catalog, those of a customer first.
@@ -84,6 +86,18 @@ def clean_risk(text: str) -> Risk | None:
     if bare not in risks_by_name:
         raise Invalid(f"{quote_text(text)} is not a risk: Low, Medium or High")
     return risks_by_name[bare]
+
+
+def clean_markup(text: str) -> Decimal | None:
+    """A percentage on the cost of calls, with or without its sign: "12.5" or "12.5 %"."""
+    bare = text.strip().removesuffix("%").rstrip()
+    if not bare:
+        return None
+    if not re.search("[0-9]", bare):
+        raise Invalid(f"{quote_text(text)} is not a percentage: write it as 12.5")
+    percent = parse_amount(bare, places=4)
+    validation.check_bounds(percent, "percent", *MARKUP_BOUNDS)
+    return percent
 
 
 def clean_day_of_month(text: str) -> int | None:

@@ -1,11 +1,12 @@
 """Mails as they are sent: subject, text and HTML, from a template of the organisation or in our own words."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
@@ -192,6 +193,13 @@ def compose(
     }
     text = re.sub(r"\n{3,}", "\n\n", _TEXT.render(content)).strip() + "\n"
     return Mail(subject_line, text, _HTML.render(content))
+
+
+def render_part(name: str, values: Mapping[str, Any]) -> RenderedText:
+    """The body of a mail from the templates mail/`name`.html and .txt."""
+    html, text = (_environment.get_template(f"mail/{name}.{form}").render(values) for form in ("html", "txt"))
+    text = re.sub(r"\n{3,}", "\n\n", text).strip()
+    return RenderedText(Markup(html), text)  # noqa: S704  (every value is escaped)
 
 
 _environment = Environment(

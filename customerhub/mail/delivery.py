@@ -203,6 +203,7 @@ def start_attempt(
             started_message,
             func.coalesce(MESSAGES.c.last_error, "Sending was interrupted at every attempt"),
             connection,
+            now=now,
         )
         return None
     return started_message
@@ -224,7 +225,8 @@ def record_result(
     """
     if isinstance(result, DeliveryError):
         if result.is_final or message.attempts >= MAX_ATTEMPTS:
-            return _mark_failed(message, clean_header(result.reason, max_length=MAX_ANSWER_LENGTH), connection)
+            error_text = clean_header(result.reason, max_length=MAX_ANSWER_LENGTH)
+            return _mark_failed(message, error_text, connection, now=now)
         next_attempt_at = now + RETRY_DELAYS[max(message.attempts, 1) - 1]
         error_text = clean_header(result.reason, max_length=MAX_ANSWER_LENGTH)
         return _update_claimed(
@@ -283,8 +285,9 @@ def hold_due(*, now: datetime, message_id: int | None = None) -> int:
     return len(db.session.scalars(statement).all())
 
 
-def _mark_failed(message: ClaimedMessage, reason: Any, connection: Connection | None) -> bool:
-    return _update_claimed(message, build_transition(FAIL, _IS_HELD, last_error=reason), connection)
+def _mark_failed(message: ClaimedMessage, reason: Any, connection: Connection | None, *, now: datetime) -> bool:
+    statement = build_transition(FAIL, _IS_HELD, last_error=reason, failed_at=now)
+    return _update_claimed(message, statement, connection)
 
 
 def _claim_parameters(message: ClaimedMessage) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 
 from customerhub.core import clock, services
 from customerhub.core.config import MIB
@@ -20,7 +20,7 @@ from customerhub.core.database import insert_new
 from customerhub.core.errors import HubError, Invalid, NotFound, WrongState, raise_refusal
 from customerhub.core.leases import LeaseTable
 from customerhub.core.many_rows import lock_rows, split_refused
-from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.permissions import Actor, Permission, require_access, require_permission, select_visible
 from customerhub.core.redaction import format_one_line, hide_links
 from customerhub.core.state_machine import Requirement, StateMachine, Transition
 from customerhub.core.transaction import after_commit
@@ -84,9 +84,16 @@ CANCEL: Final = MessageTransition(
 WITHDRAW: Final = MessageTransition(
     "withdraw", frozenset({S.WAITING}), S.CANCELLED, explanation="no longer needed", requirements=(_UNCLAIMED,)
 )
+REPLACE: Final = MessageTransition(
+    "replace",
+    frozenset({S.WAITING, S.HELD}),
+    S.CANCELLED,
+    explanation="replaced by a later message",
+    requirements=(_UNCLAIMED,),
+)
 MESSAGE_STATES: Final = StateMachine[OutboxMessage, OutboxState](
     OutboxMessage.state,
-    (SEND, RETRY, FAIL, HOLD, RESEND, CANCEL, WITHDRAW),
+    (SEND, RETRY, FAIL, HOLD, RESEND, CANCEL, WITHDRAW, REPLACE),
     {S.WAITING: "queued in the triggering transaction"},
 )
 LEASES: Final = LeaseTable(
@@ -280,10 +287,19 @@ def list_waiting(organisation_id: int, size: int) -> list[ColumnElement[bool]]:
     return [and_(in_organisation, MESSAGES.c.id.between(chunk[0], chunk[-1])) for chunk in chunks]
 
 
-def withdraw(*conditions: ColumnElement[bool], reason: str, now: datetime) -> int:
-    """Cancel the messages that meet `conditions`, still wait and are in no worker's hands; how many there were."""
-    conditions = (*conditions, MESSAGE_STATES.begins_in(WITHDRAW), LEASES.is_expired(now))
-    statement = build_transition(WITHDRAW, *conditions, last_error=reason)
+def select_failed_messages(actor: Actor) -> Select[Any]:
+    """The messages that could not be sent."""
+    return select_visible(OutboxMessage, actor).where(OutboxMessage.state == OutboxState.FAILED)
+
+
+def withdraw(
+    *conditions: ColumnElement[bool], reason: str, now: datetime, transition: MessageTransition = WITHDRAW
+) -> int:
+    """Cancel the messages that meet `conditions`, still wait and are in no worker's hands; how many there were. Where
+    the `transition` is REPLACE also those that are held.
+    """
+    conditions = (*conditions, MESSAGE_STATES.begins_in(transition), LEASES.is_expired(now))
+    statement = build_transition(transition, *conditions, last_error=reason)
     return len(db.session.scalars(statement.returning(MESSAGES.c.id)).all())
 
 

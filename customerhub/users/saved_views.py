@@ -1,7 +1,16 @@
-"""Saved views of lists: each belongs to one person, who may share it with their organisation."""
+"""Saved views of lists: each belongs to one person, who may share it with their organisation.
+
+What others see of a view is in the history, what its owner alone sees is not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote_plus
 
 from sqlalchemy import ColumnElement, func, select
 
+from customerhub.core import history
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, NotAllowed, NotFound
 from customerhub.core.permissions import Actor, Permission, require_permission
@@ -20,8 +29,8 @@ def save_view(screen: str, *, name: str, query: str, is_shared: bool, actor: Act
     """
     if actor.id is None:
         raise NotAllowed("Only a person can save views.")
-    with save_changes():
-        view = SavedView(user_id=actor.id, screen=screen, query=_check_query(query))
+    view = SavedView(user_id=actor.id, screen=screen, query=_check_query(query))
+    with _save_recorded(view):
         _set_name(view, name)
         _require_room(SavedView.screen == screen, SavedView.user_id == actor.id)
         _share(view, is_shared, actor)
@@ -32,7 +41,7 @@ def save_view(screen: str, *, name: str, query: str, is_shared: bool, actor: Act
 def change_view(view: SavedView, *, name: str, is_shared: bool, actor: Actor) -> None:
     """Rename `view`, and share it or stop sharing it. Raises as `save_view`."""
     _require_owner(view, actor)
-    with save_changes():
+    with _save_recorded(view):
         _set_name(view, name)
         _share(view, is_shared, actor)
 
@@ -40,7 +49,7 @@ def change_view(view: SavedView, *, name: str, is_shared: bool, actor: Actor) ->
 def change_query(view: SavedView, query: str, *, actor: Actor) -> None:
     """Have `view` show what `query` asks for. Raises Invalid where that is nothing or too much."""
     _require_owner(view, actor)
-    with save_changes():
+    with _save_recorded(view):
         view.query = _check_query(query)
 
 
@@ -48,13 +57,14 @@ def stop_sharing(view: SavedView, *, actor: Actor) -> None:
     """Leave `view` to its owner alone. Administrators may do it too, because owners leave."""
     if not can_stop_sharing(view.user_id, actor):
         raise NotAllowed("Only the owner of a view and administrators can stop sharing it.")
-    with save_changes():
+    with _save_recorded(view):
         view.shared_with_id = None
 
 
 def delete_view(view: SavedView, *, actor: Actor) -> None:
     _require_owner(view, actor)
-    with save_changes():
+    with _save_recorded(view):
+        view.shared_with_id = None
         db.session.delete(view)
 
 
@@ -68,6 +78,42 @@ def get_view(view_id: int, *, actor: Actor) -> SavedView:
 
 def can_stop_sharing(owner_id: int, actor: Actor) -> bool:
     return owner_id == actor.id or actor.has_permission(Permission.USERS_EDIT)
+
+
+@contextmanager
+def _save_recorded(view: SavedView) -> Iterator[None]:
+    """As `save_changes`, with a line in the history for what changes of `view` for others than its owner."""
+    organisation_id, before = view.shared_with_id, _describe_shared(view)
+    with save_changes():
+        yield
+    after = _describe_shared(view)
+    changes = {
+        name: [before.get(name), after.get(name)] for name in before | after if before.get(name) != after.get(name)
+    }
+    if changes:
+        entry = history.build_entry(
+            organisation_id=view.shared_with_id or organisation_id or 0,
+            action=_name_action(is_shared=bool(after), was_shared=bool(before)),
+            table=SavedView.__tablename__,
+            row_id=view.id,
+            title=str(after.get("name") or before["name"]),
+            changes=changes,
+        )
+        history.record([entry])
+
+
+def _name_action(*, is_shared: bool, was_shared: bool) -> str:
+    if is_shared and was_shared:
+        return "changed"
+    return "shared" if is_shared else "no longer shared"
+
+
+def _describe_shared(view: SavedView) -> dict[str, Any]:
+    """What others than its owner see of `view`; nothing where it is not shared."""
+    if view.shared_with_id is None:
+        return {}
+    screen = view.screen.replace("-", " ").capitalize()
+    return {"name": view.name, "screen": screen, "query": unquote_plus(view.query)}
 
 
 def _require_owner(view: SavedView, actor: Actor) -> None:

@@ -18,8 +18,8 @@ from models.enums import TemplatePurpose
 
 WRONG_CREDENTIALS = "The email address or the password is wrong."
 DEMO_REFUSED = (
-    "This is the password of the demo, which everybody knows. It is not valid here, as others can reach this hub. "
-    "Whoever runs the hub sets a new one with the command password-link --email EMAIL."
+    "This is the password of the demo, which is public. It is not valid here, as others can reach this hub. "
+    "The operator of the hub sets a new one with the command password-link --email EMAIL."
 )
 
 
@@ -117,10 +117,15 @@ def end_session(mark: str, *, at: datetime) -> None:
 
 
 def save_profile(
-    user: User, name: str, *, notify_by_email: bool | None = None, single_key_shortcuts: bool | None = None
+    user: User,
+    name: str,
+    *,
+    notify_by_email: bool | None = None,
+    daily_digest: bool | None = None,
+    single_key_shortcuts: bool | None = None,
 ) -> None:
     """Change what `user` may change of themselves: the name, whether they get mails about what colleagues mention or
-    assign to them, and whether single keys are shortcuts; what is None stays. Raises Invalid.
+    assign to them and the daily digest, and whether single keys are shortcuts; what is None stays. Raises Invalid.
     """
     cleaned = validation.clean_text(name, max_length=200, field="name")
     if cleaned is None:
@@ -129,5 +134,7 @@ def save_profile(
         user.name = cleaned
         if notify_by_email is not None:
             user.notify_by_email = notify_by_email
+        if daily_digest is not None:
+            user.daily_digest = daily_digest
         if single_key_shortcuts is not None:
             user.single_key_shortcuts = single_key_shortcuts

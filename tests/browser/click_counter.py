@@ -4,13 +4,15 @@ from typing import cast
 
 from playwright.sync_api import Locator, Page
 
-# What is counted outlives the pages that one comes through, and counts only what the browser itself has sent.
+# What is counted outlives the pages that one comes through, and counts only what the browser itself has sent. It is
+# counted on its way back from the element: a press that meets another element than it was meant for, because the page
+# moved just then, is held back before, and pressed again.
 _SCRIPT = """
 for (const [kind, name] of [['pointerdown', 'clicks'], ['keydown', 'keys']]) {
   addEventListener(kind, (event) => {
     if (!event.isTrusted || event.repeat) return;
     sessionStorage.setItem(`counted:${name}`, Number(sessionStorage.getItem(`counted:${name}`) ?? 0) + 1);
-  }, true);
+  }, name === 'keys');
 }
 """
 

@@ -42,6 +42,7 @@ from models import Contact, Customer, Organisation
 from models.base import db
 from models.enums import Role
 from seed.demo import email_of
+from tests.browser.accessibility import AccessibilityCheck
 from tests.browser.steps import sign_in
 from tests.support.running_processes import RunningCommand
 from tests.support.servers import free_port, skip_test
@@ -248,6 +249,12 @@ def open_as(
     for context in opened:
         context.close()
     assert faults.unexpected_messages() == []
+
+
+@pytest.fixture(scope="session")
+def accessibility() -> AccessibilityCheck:
+    """Judges pages; it remembers for all tests what it has judged."""
+    return AccessibilityCheck()
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def test_a_colleague_is_mentioned_with_the_keyboard(live_server: LiveServer, ope
     expect(page.locator(".mention")).to_have_text(["@Max Manager"])
     manager = open_as(Role.MANAGER)
     manager.goto("/admin/")
-    manager.locator("summary", has=manager.get_by_role("img", name="Notifications")).click()
-    manager.get_by_role("button", name="Aisha Agent mentioned you: Mention Works").click()
+    manager.get_by_role("button", name="Notifications").click()
+    manager.get_by_role("button", name="Aisha Agent mentioned you: Ask @Max Manager").click()
     expect(manager.get_by_role("heading", name="Note", exact=True).first).to_be_visible()
     expect(manager.locator(".mention")).to_have_text(["@Max Manager"])
 

@@ -12,6 +12,7 @@ from customerhub.customers.registration import register_customer
 from models import Customer, User
 from models.base import db
 from models.enums import CustomerKind, Role, Stage
+from tests.browser.accessibility import AccessibilityCheck
 from tests.browser.click_counter import ClickCounter
 from tests.browser.conftest import LiveServer, OpenAs, PageFaults
 
@@ -155,13 +156,15 @@ def _paste(page: Page, text: str) -> None:
 
 
 def test_a_card_is_dragged_to_where_its_stage_allows(
-    open_as: OpenAs, live_server: LiveServer, add_registrations: AddRegistrations
+    open_as: OpenAs, accessibility: AccessibilityCheck, live_server: LiveServer, add_registrations: AddRegistrations
 ) -> None:
     ids = add_registrations("Egret", 1)
-    page = open_as(Role.MANAGER, width=1366)
+    page = open_as(Role.MANAGER)
     open_found(page, "Egret")
     page.get_by_role("button", name="Board").click()
     card = page.locator(".board-card", has_text="Egret 1")
+    expect(card).to_be_visible()
+    accessibility.check(page)
     live, passed = page.locator("[data-stage='BILLING']"), page.locator("[data-stage='PASSED']")
     card.drag_to(live)
     assert "/operation/" not in page.url

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from models import Customer
 from models.base import db
 from models.enums import Role
+from tests.browser.accessibility import AccessibilityCheck
 from tests.browser.conftest import LiveServer, OpenAs, PageFaults, add_prospect
 from tests.browser.steps import field, fill_core, open_tab, save
 
@@ -213,7 +214,7 @@ def test_a_type_of_address_is_chosen_once(open_as: OpenAs, live_server: LiveServ
     assert types.nth(1).locator("option:disabled").all_text_contents() == ["Registered"]
 
 
-def test_a_day_is_picked_with_the_keyboard(open_as: OpenAs) -> None:
+def test_a_day_is_picked_with_the_keyboard(open_as: OpenAs, accessibility: AccessibilityCheck) -> None:
     page = open_as(Role.AGENT)
     page.goto("/admin/customers/new/")
     start = field(page, "start_date")
@@ -221,6 +222,7 @@ def test_a_day_is_picked_with_the_keyboard(open_as: OpenAs) -> None:
     start.press("ArrowDown")
     calendar = page.get_by_role("dialog", name="Choose Start date")
     expect(calendar.get_by_role("button", name="Saturday, 31 January 2026")).to_be_focused()
+    accessibility.check(page, has_menus=False)
     page.keyboard.press("PageDown")
     expect(calendar.get_by_role("button", name="Saturday, 28 February 2026")).to_be_focused()
     page.keyboard.press("ArrowRight")

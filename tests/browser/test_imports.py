@@ -12,6 +12,7 @@ from customerhub.customers.importing.custom_columns import load_columns
 from models import Customer, Organisation
 from models.base import db
 from models.enums import Role
+from tests.browser.accessibility import AccessibilityCheck
 from tests.browser.conftest import LiveServer, OpenAs
 from tests.browser.steps import upload, write_workbook
 from tests.support.workbooks import build_workbook, valid_row
@@ -34,7 +35,9 @@ def test_the_bar_moves_with_the_work(open_as: OpenAs, live_server: LiveServer, t
     expect(page.get_by_text("Cancelled. Nothing was saved.", exact=True)).to_be_visible()
 
 
-def test_rows_in_error_come_back_with_their_reasons(open_as: OpenAs, live_server: LiveServer, tmp_path: Path) -> None:
+def test_rows_in_error_come_back_with_their_reasons(
+    open_as: OpenAs, accessibility: AccessibilityCheck, live_server: LiveServer, tmp_path: Path
+) -> None:
     page = open_as(Role.AGENT)
     path = tmp_path / "mixed.xlsx"
     rows = [valid_row(1, reference="MIX1"), valid_row(2, reference="MIX2", risk="Severe", email="nobody")]
@@ -43,6 +46,7 @@ def test_rows_in_error_come_back_with_their_reasons(open_as: OpenAs, live_server
     error_row = page.get_by_role("row").filter(has_text="MIX2")
     expect(error_row).to_contain_text("“Severe” is not a risk")
     expect(error_row).to_contain_text("“nobody” is not an email address")
+    accessibility.check(page)
     page.get_by_role("link", name="1 With errors").click()
     expect(page.get_by_role("row").filter(has_text="MIX1")).to_have_count(0)
     with page.expect_download() as download:

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from models.enums import Role
+from tests.browser.accessibility import AccessibilityCheck
+from tests.browser.click_counter import ClickCounter
 from tests.browser.conftest import LiveServer, OpenAs, add_prospect
 from tests.browser.steps import go_to
 from views.system.palette import SHORTCUTS
@@ -32,7 +34,7 @@ def open_palette(page: Page) -> Locator:
 def test_the_palette_goes_to_pages_and_records_and_acts(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    name = page.locator("tr[data-href] .status-link > span").first.text_content() or ""
+    name = page.locator("tr[data-href] .status-link > bdi").first.text_content() or ""
     palette = open_palette(page)
     page.keyboard.type("catal")
     expect(palette.get_by_role("option", selected=True)).to_contain_text("Catalogs")
@@ -53,12 +55,13 @@ def test_the_palette_goes_to_pages_and_records_and_acts(open_as: OpenAs):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Raise alert")
 
 
-def test_the_palette_keeps_the_focus_and_gives_it_back(open_as: OpenAs):
+def test_the_palette_keeps_the_focus_and_gives_it_back(open_as: OpenAs, accessibility: AccessibilityCheck):
     page = open_as(Role.AGENT)
     page.goto(CUSTOMERS)
     page.keyboard.press("l")
     before = focused(page)
     open_palette(page)
+    accessibility.check(page, has_menus=False)
     for _ in range(3):
         page.keyboard.press("Tab")
         expect(page.locator("main :focus, aside :focus, header :focus")).to_have_count(0)
@@ -75,7 +78,7 @@ def test_the_palette_keeps_the_focus_and_gives_it_back(open_as: OpenAs):
 def test_a_list_and_its_records_by_keys(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    names = page.locator("tr[data-href] .status-link > span:not(.sr, .status-word)").all_text_contents()
+    names = page.locator("tr[data-href] .status-link > bdi").all_text_contents()
     page.keyboard.press("l")
     assert focused(page).startswith(names[0])
     page.keyboard.press("j")
@@ -98,7 +101,7 @@ def test_a_list_and_its_records_by_keys(open_as: OpenAs):
 def test_a_record_and_its_form_by_keys(open_as: OpenAs):
     page = open_as(Role.ADMIN)
     page.goto(CUSTOMERS)
-    names = page.locator("tr[data-href] .status-link > span:not(.sr, .status-word)").all_text_contents()
+    names = page.locator("tr[data-href] .status-link > bdi").all_text_contents()
     for key in ("l", "j", "Enter"):
         page.keyboard.press(key)
     heading = page.get_by_role("heading", level=1)
@@ -122,12 +125,13 @@ def test_a_record_and_its_form_by_keys(open_as: OpenAs):
     expect(page).to_have_url(re.compile("/admin/customers/new/"))
 
 
-def test_the_shortcuts_are_listed_and_can_be_switched_off(open_as: OpenAs):
+def test_the_shortcuts_are_listed_and_can_be_switched_off(open_as: OpenAs, accessibility: AccessibilityCheck):
     page = open_as(Role.MANAGER)
     page.goto(CUSTOMERS)
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_be_visible()
+    accessibility.check(page, has_menus=False)
     for _, keys in SHORTCUTS:
         for _key, text, _ in keys:
             expect(dialog.get_by_text(text, exact=True).first).to_be_visible()
@@ -192,9 +196,12 @@ def test_the_menu_of_an_administrator_fits_900_px(open_as: OpenAs):
     expect(page.get_by_role("heading", level=1)).to_contain_text("VAT rates")
 
 
-def test_two_customers_are_merged_side_by_side(open_as: OpenAs, live_server: LiveServer):
+def test_two_customers_are_merged_side_by_side(
+    open_as: OpenAs, accessibility: AccessibilityCheck, live_server: LiveServer
+):
     """Two boxes, More, Merge and the button are five clicks; one more keeps the other record."""
     page = open_as(Role.MANAGER)
+    counter = ClickCounter(page)
     names = ["Zzz Papyrus Two", "Zzz Papyrus One"]
     for number, name in enumerate(names):
         add_prospect(live_server, name, f"ZZZ-{number}")
@@ -204,13 +211,17 @@ def test_two_customers_are_merged_side_by_side(open_as: OpenAs, live_server: Liv
     page.locator("#bulk summary").click()
     page.locator("#bulk").get_by_role("button", name="Merge").click()
     table = page.locator("[data-compare]")
+    accessibility.check(page)
     expect(table.get_by_role("row", name="Reference").get_by_role("radio").first).to_be_checked()
+    clicks_before = counter.clicks
     table.get_by_role("radio", name=names[1]).first.check()
+    clicks_for_the_other = counter.clicks - clicks_before
     expect(table.get_by_role("row", name="Reference").get_by_role("radio").last).to_be_checked()
     expect(page.get_by_text(f"Records to be moved from {names[0]} to {names[1]}")).to_be_visible()
     page.get_by_role("button", name="Merge").click()
     expect(page.get_by_text("Customers merged.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text(names[1])
+    assert (counter.clicks - clicks_for_the_other, clicks_for_the_other, counter.keys) == (5, 1, 0)
 
 
 def test_a_quick_search_is_changed_and_begun_anew(open_as: OpenAs):

@@ -16,7 +16,7 @@ def read_query(page: Page) -> dict[str, list[str]]:
 
 
 def list_names(page: Page) -> list[str]:
-    return page.locator(".list tbody .status-link > span:not(.sr, .status-word)").all_inner_texts()
+    return page.locator(".list tbody .status-link > bdi").all_inner_texts()
 
 
 def test_a_record_leads_back_to_its_list_as_it_was_left(open_as: OpenAs) -> None:

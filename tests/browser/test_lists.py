@@ -1,15 +1,17 @@
 """Lists remember what each person wants to see, act on many rows at once, and go out as files."""
 
-import csv
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
 from models import Customer
 from models.base import db
 from models.enums import Role
+from tests.browser.accessibility import AccessibilityCheck
+from tests.browser.click_counter import ClickCounter
 from tests.browser.conftest import LiveServer, OpenAs
 
 LIST_URL = "/admin/customers/"
@@ -126,7 +128,7 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
         assert db.session.scalar(select(Customer.id).where(Customer.reference == "DM-001"))
 
 
-def test_at_most_four_actions_are_in_sight(open_as: OpenAs) -> None:
+def test_at_most_four_actions_are_in_sight(open_as: OpenAs, accessibility: AccessibilityCheck) -> None:
     """Those that can be done to what is ticked; of the others a menu tells why not."""
     page = open_as(Role.MANAGER)
     page.goto(f"{LIST_URL}?f=stage:is:New,Billing&sort=stage")
@@ -138,6 +140,7 @@ def test_at_most_four_actions_are_in_sight(open_as: OpenAs) -> None:
     bar.get_by_text("More", exact=True).click()
     hidden = bar.locator(".menu-panel button")
     expect(hidden.filter(has_text="Make live")).to_be_disabled()
+    accessibility.check(page, has_menus=False)
     reasons = hidden.filter(has=page.locator(".sub")).all_inner_texts()
     assert all(len(text.splitlines()) == 2 for text in reasons), reasons
     page.keyboard.press("Escape")
@@ -146,20 +149,55 @@ def test_at_most_four_actions_are_in_sight(open_as: OpenAs) -> None:
     expect(in_sight).to_have_count(4)
 
 
-def test_a_list_goes_out_as_shown(open_as: OpenAs, tmp_path: Path) -> None:
+def test_three_columns_of_a_filtered_list_go_out_by_six_clicks(open_as: OpenAs, tmp_path: Path) -> None:
     page = open_as(Role.MANAGER)
+    counter = ClickCounter(page)
     page.goto(f"{LIST_URL}?search=alpenblick&sort=name&desc=1")
-    listed_names = page.locator(".list .status-link > span:first-of-type").all_inner_texts()
-    page.get_by_label("More: add, import, export").click()
+    listed_names = page.locator(".list .status-link > bdi").all_inner_texts()
+    panel = opened(page, "Export")
+    panel.get_by_role("link", name="None").click()
+    expect(panel.get_by_role("button", name="Export to Excel")).to_be_disabled()
+    for name in ("Email", "Name", "Start"):
+        panel.get_by_role("checkbox", name=name, exact=True).check()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export to CSV").click()
-    path = tmp_path / "list.csv"
-    download.value.save_as(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["Name"] for row in rows] == listed_names
+        panel.get_by_role("button", name="Export to Excel").click()
+    assert (counter.clicks, counter.keys) == (6, 0)
+    expect(panel).to_be_hidden()
+    download.value.save_as(tmp_path / "list.xlsx")
+    headings, *rows = load_workbook(tmp_path / "list.xlsx").active.iter_rows(values_only=True)
+    assert headings == ("Name", "Start", "Email")
+    assert [row[0] for row in rows] == listed_names
     assert len(rows) == 3
-    assert rows[0]["Account no."]
+
+
+def test_ticked_rows_go_out_in_the_columns_of_a_preset(open_as: OpenAs, tmp_path: Path) -> None:
+    page = open_as(Role.MANAGER)
+    page.goto(f"{LIST_URL}?search=alpenblick")
+    panel = opened(page, "Export")
+    expect(panel.get_by_text("Selected rows")).to_be_hidden()
+    panel.get_by_role("link", name="None").click()
+    panel.get_by_role("checkbox", name="Reference", exact=True).check()
+    panel.get_by_text("Save as preset").click()
+    panel.get_by_label("Name of the preset").fill("References")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Preset “References” was saved.")).to_be_visible()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+    page.get_by_role("link", name="Back to the list").click()
+    page.get_by_label("Select Alpenblick Hotels AG").check()
+    panel = opened(page, "Export")
+    panel.get_by_role("link", name="References").click()
+    expect(panel.get_by_label("Selected rows (1)")).to_be_checked()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Export to CSV").click()
+    download.value.save_as(tmp_path / "list.csv")
+    assert (tmp_path / "list.csv").read_text("utf-8-sig").splitlines() == ["Reference", "DM-003"]
+    bar = page.locator("#bulk")
+    bar.get_by_text("More", exact=True).click()
+    bar.get_by_role("button", name="Export").click()
+    expect(page.get_by_label("Selected rows (1)")).to_be_checked()
+    page.get_by_label("Delete the preset References").click()
+    expect(page.get_by_role("link", name="References")).to_have_count(0)
+    expect(page.get_by_label("Selected rows (1)")).to_be_checked()
 
 
 def opened(page: Page, name: str) -> Locator:
@@ -268,26 +306,6 @@ def test_a_date_filter_asks_for_a_span_or_for_a_day(open_as: OpenAs) -> None:
     form.get_by_label("Start within").select_option("last year")
     form.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("Start: last year")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    ("address", "menu"),
-    [
-        (LIST_URL, ".page-actions > .menu"),
-        ("/admin/customers/details/?id=3", ".page-actions > .menu"),
-        (LIST_URL, ".user-menu"),
-    ],
-)
-def test_actions_stay_open_under_the_pointer(open_as: OpenAs, address: str, menu: str) -> None:
-    page = open_as(Role.MANAGER)
-    page.goto(address)
-    page.locator(f"{menu} > summary").first.click()
-    panel = page.locator(f"{menu}[open] > .menu-panel")
-    for _ in range(2):
-        click_beside(panel)
-        expect(panel).to_be_visible()
-    page.mouse.click(700, 880)
-    expect(panel).to_be_hidden()
 
 
 def test_a_menu_closes_where_the_focus_leaves_it(open_as: OpenAs) -> None:

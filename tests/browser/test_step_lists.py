@@ -278,9 +278,9 @@ def test_s3_finding_a_customer(open_as: OpenAs) -> None:
     """A link shows the status and, under the pointer, a summary; one match is opened and several are listed."""
     page = open_as(Role.AGENT)
     _open_list_of_customers(page)
-    link = page.locator("tbody [data-peek]").first
-    expect(page.locator("tbody tr").first).to_contain_text("Active")
-    link.hover()
+    row = page.get_by_role("row").filter(has_text="DM-004")
+    expect(row).to_contain_text("Active")
+    row.locator("[data-peek]").first.hover()
     expect(page.locator(".peek").locator("visible=true")).to_contain_text("100004")
     page.keyboard.press("/")
     page.keyboard.type("100001")

@@ -172,7 +172,7 @@ def test_a_hub_whose_queue_server_refuses_serves_its_pages_and_recovers(
     with Redis.from_url(server_url(hub_settings.data_dir)) as connection:
         connection.config_set("maxmemory", "1")
         for words in ("worker of default", "customer-hub: scheduler"):
-            wait_until(lambda words=words: run.find(words))
+            wait_until(lambda words=words: run.find(words), seconds=90)
             os.kill(run.find(words)[0], signal.SIGKILL)
         wait_until(lambda: run.output.count("waiting for the queue server: it refuses: its memory is full") >= 3)
         time.sleep(5)

@@ -211,9 +211,9 @@ def test_two_schedulers_and_two_workers_do_everything_once(
     for scheduler in schedulers:
         scheduler.send(signal.SIGTERM)
         assert scheduler.wait() == 0
-    wait_until(lambda: all(get_queue(name).started_job_registry.count == 0 for name in ("default", "bulk")))
     wait_until(lambda: get_queue().count == get_queue("bulk").count == 0)
-    wait_until(lambda: wait_for_end(scheduled_jobs.greet_customers))
+    wait_until(lambda: all(get_queue(name).started_job_registry.count == 0 for name in ("default", "bulk")))
+    wait_until(lambda: (wait_for_end(scheduled_jobs.greet_customers), wait_for_end(scheduled_jobs.do_nothing)))
     runs = job_runs.list_runs()
     assert runs.keys() == {"tests.support.scheduled_jobs.greet_customers", "tests.support.scheduled_jobs.do_nothing"}
     assert {run.succeeded for run in runs.values()} == {True}

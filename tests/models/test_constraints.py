@@ -56,6 +56,7 @@ VISITORS = {
     "attachment.uploaded_by_id",
     "customer_case.requester_id",
     "case_note.user_id",
+    "work_visit.user_id",
 }
 
 # What goes with its customer where somebody has decided so; until then it counts as a link.

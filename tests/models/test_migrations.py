@@ -12,10 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 import models
 from app import create_app
-from customerhub.core import clock
-from models import Customer, OutboxMessage
+from customerhub.core import clock, history
+from customerhub.core.permissions import Actor
+from models import Customer, History, OutboxMessage, User
 from models.base import db
 from models.downgrades import SEARCH_TABLES
+from models.enums import OutboxState, Role, TaskKind
 from tests.support import factories as make
 from tests.support.databases import Databases, settings_for
 
@@ -210,3 +212,61 @@ def test_a_percentage_of_before_is_a_fixed_increase(app_over):
         upgrade()
         profiles = dict(db.session.execute(select(Customer.name, Customer.annual_increase_profile)).all())
         assert profiles == {"With": "fixed", "Without": "none"}
+
+
+def test_portal_users_of_before_get_cases_unless_somebody_chose_otherwise(app_over):
+    former = ["dashboard", "contracts", "invoices", "bill downloads", "payments", "documents"]
+    with app_over("cases").app_context():
+        customer = make.CustomerFactory()
+        organisation_id = customer.organisation_id
+        owner = {"organisation": models.Organisation(id=organisation_id), "customer_id": customer.id}
+        permissions = {
+            "automatic": (former[::-1], True),
+            "taken away": (former, True),
+            "by hand": (former, False),
+            "fewer": (former[:-1], True),
+            "denied": ([*former, "deny all"], True),
+            "has it": ([*former, "cases"], True),
+        }
+        ids = {
+            name: make.UserFactory(
+                **owner, role=Role.CUSTOMER, name=name, portal_permissions=granted, made_with_customer=is_automatic
+            ).id
+            for name, (granted, is_automatic) in permissions.items()
+        }
+        with history.act_as(Actor(None, organisation_id), "test"):
+            user = db.session.get_one(User, ids["taken away"])
+            user.portal_permissions = [*former, "cases"]
+            db.session.commit()
+            user.portal_permissions = former
+            db.session.commit()
+        db.session.remove()
+        downgrade(revision="0012")
+        upgrade()
+        found = {user.name: user.portal_permissions for user in db.session.scalars(select(User))}
+        assert found == {name: granted for name, (granted, _) in permissions.items()} | {
+            "automatic": [*former, "cases"]
+        }
+        entry = db.session.scalars(select(History).where(History.source == "upgrade 0013")).one()
+        assert (entry.row_id, entry.organisation_id) == (ids["automatic"], organisation_id)
+        assert entry.changes["portal_permissions"] == [", ".join(former), ", ".join([*former, "cases"])]
+
+
+def test_work_of_before_has_the_times_that_the_bell_asks_for(app_over):
+    with app_over("times").app_context():
+        customer = make.CustomerFactory()
+        organisation = models.Organisation(id=customer.organisation_id)
+        owned = {"organisation": organisation, "customer_id": customer.id}
+        user = make.UserFactory(organisation=organisation)
+        make.ApprovalTaskFactory(**owned, assignee_id=user.id)
+        make.ApprovalTaskFactory(**owned, kind=TaskKind.RECHECK)
+        make.OutboxMessageFactory(organisation=organisation, state=OutboxState.FAILED)
+        make.OutboxMessageFactory(organisation=organisation)
+        db.session.commit()
+        db.session.remove()
+        downgrade(revision="0012")
+        upgrade()
+        tasks = db.session.scalars(select(models.ApprovalTask).order_by(models.ApprovalTask.id)).all()
+        assert [task.assigned_at for task in tasks] == [tasks[0].created_at, None]
+        messages = db.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)).all()
+        assert [message.failed_at for message in messages] == [messages[0].created_at, None]

@@ -9,12 +9,12 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from customerhub.core import clock
-from models import Alert, ApprovalTask, BlacklistEntry, Customer, OutboxMessage, Review, TaskComment
+from models import Alert, ApprovalTask, BlacklistEntry, Customer, OutboxMessage, Review, Tag, TaskComment
 from models.base import db
 from models.enums import AlertRule, Stage, TaskKind, TaskState
 from seed.demo_approvals import REGISTRATION_NUMBER
 
-TABLES = (Customer, ApprovalTask, TaskComment, BlacklistEntry, Alert, OutboxMessage, Review)
+TABLES = (Customer, ApprovalTask, TaskComment, BlacklistEntry, Alert, OutboxMessage, Review, Tag)
 
 
 def make_demo(app: Flask) -> None:

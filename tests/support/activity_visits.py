@@ -39,6 +39,12 @@ def opens_a_mention(visit: Visit) -> Outcome:
     return answer, db.session.get_one(models.NoteMention, key).seen_at is not None
 
 
+def opens_the_bell(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/work/seen/", {"since": ""})
+    key = (visit.browser.user_id or 0, visit.organisations.own.id)
+    return answer, db.session.get(models.WorkVisit, key) is not None
+
+
 def attaches_a_file(visit: Visit) -> Outcome:
     customer_id = visit.organisations.own.customers[1]
     name = f"{visit.person} Überblick 概要.txt"

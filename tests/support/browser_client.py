@@ -61,7 +61,8 @@ def to_multidict(*parts: Any) -> Any:
 
 
 class FormReader(HTMLParser):
-    """Collects what the first form of method POST with class "edit", "operation" or "card" would send."""
+    """Collects what the first form of method POST with class "edit", "operation", "card" or
+    "layout-editor" would send."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class FormReader(HTMLParser):
         attributes = dict(attrs)
         if tag in ("template", "noscript"):
             self.skipped += 1
-        if tag == "form" and attributes.get("class") in ("edit", "operation", "card"):
+        if tag == "form" and attributes.get("class") in ("edit", "operation", "card", "layout-editor"):
             self.in_form = 1
         if not self.in_form or self.skipped:
             return

@@ -13,12 +13,13 @@ from customerhub.core.field_changes import change_fields, change_many_fields
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.records import save_customer
 from customerhub.customers.saving_many import TOGETHER
-from models import OperationRun, OperationRunRow
+from models import OperationRun, OperationRunRow, Tag
 from models.base import db
 from models.enums import CustomerKind, Risk, RunOutcome
 from tests.support.browser_client import Browser
+from tests.support.factories import TagFactory
 from tests.support.screen_rows import make_bare_customer
-from tests.support.two_organisations import TwoOrganisations
+from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.framework.operation import Operation
 
 
@@ -98,3 +99,20 @@ EDIT = Operation(
     explanation="",
     past_tense="changed",
 )
+
+
+TAG_NAMES = ("Fair", "Key account", "Newsletter")
+
+
+def make_tagged_customer(organisations: TwoOrganisations, random: Random) -> models.Customer:
+    """A customer with any of the tags."""
+    names = db.session.scalars(select(Tag.name).where(Tag.name.in_(TAG_NAMES))).all()
+    for name in sorted(set(TAG_NAMES) - set(names)):
+        TagFactory(organisation=own_organisation(organisations), name=name)
+    tags = db.session.scalars(select(Tag).where(Tag.name.in_(TAG_NAMES)).order_by(Tag.name)).all()
+    return make_bare_customer(organisations, tags=random.sample(tags, random.randrange(4)))
+
+
+def choose_tags(random: Random) -> dict[str, Any]:
+    ids = db.session.scalars(select(Tag.id).where(Tag.name.in_(TAG_NAMES)).order_by(Tag.id)).all()
+    return {"tags": random.sample(ids, 2)}

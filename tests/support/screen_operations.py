@@ -86,6 +86,15 @@ def comment_values(text: str) -> Callable[[TwoOrganisations], dict[str, Any]]:
     return lambda _world: {"comment": text}
 
 
+def make_tagged_customer(organisations: TwoOrganisations) -> models.Customer:
+    tag = db.session.get_one(models.Tag, organisations.own.row_id(models.Tag))
+    return make_bare_customer(organisations, tags=[tag])
+
+
+def tag_values(organisations: TwoOrganisations) -> dict[str, Any]:
+    return {"tags": [str(organisations.own.row_id(models.Tag))]}
+
+
 CUSTOMER_OPERATIONS = {
     "assign": ScreenOperation(
         MANAGERS,
@@ -94,6 +103,8 @@ CUSTOMER_OPERATIONS = {
         lambda organisations: {"manager_id": str(organisations.own.users[Role.AGENT])},
     ),
     "delete": ScreenOperation(MANAGERS, make_bare_customer, is_deleted),
+    "add-tags": ScreenOperation(STAFF, make_bare_customer, lambda row: bool(row.tags), tag_values),
+    "remove-tags": ScreenOperation(STAFF, make_tagged_customer, lambda row: not row.tags, tag_values),
     "pass": ScreenOperation(STAFF, make_customer_in_stage(Stage.NEW), is_in_stage(Stage.PASSED)),
     "refer": ScreenOperation(
         STAFF, make_customer_in_stage(Stage.NEW), is_in_stage(Stage.REFERRED), comment_values("Who signs?")

@@ -183,6 +183,7 @@ SCREENS: dict[str, Screen] = {
         operations=delete_operation(make.VatRateFactory),
         new_values=lambda _world: {"name": numbered("New"), "percent": "7.7"},
     ),
+    "tags": Screen(models.Tag, operations=delete_operation(make.TagFactory)),
     "invoice-types": Screen(models.InvoiceType, operations=delete_operation(make.InvoiceTypeFactory)),
     "default-values": Screen(
         models.DefaultValueSet,

@@ -75,6 +75,19 @@ def chooses_columns(visit: Visit) -> Outcome:
     return answer, preference is not None and preference.columns == ["name", "email"]
 
 
+def hides_a_field(visit: Visit) -> Outcome:
+    values = visit.browser.read_form("/admin/set-up/forms/customers/")
+    values["shown"] = [name for name in values.get("shown", ()) if name != "website"]
+    answer = visit.browser.post("/admin/set-up/forms/customers/", values | {"step": "save"})
+    saved = db.session.query(models.FormLayout).filter_by(owner="customer").first()
+    return answer, saved is not None and saved.hidden == ["website"]
+
+
+def previews_a_form(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/set-up/forms/customers/preview", {"step": "detailed"})
+    return answer, "Preview of the form" in answer.text
+
+
 def chooses_a_board(visit: Visit) -> Outcome:
     answer = visit.browser.post("/admin/tasks/layout/", {"layout": "board"})
     return answer, visit.browser.client.get_cookie("hub_tasks_layout", path="/admin/tasks/") is not None
@@ -84,6 +97,17 @@ def chooses_filters(visit: Visit) -> Outcome:
     answer = visit.browser.post("/admin/list/customers/filters", {"filter": ["risk", "region"]})
     preference = db.session.get(models.ListPreference, (visit.browser.user_id or 0, "customers"))
     return answer, preference is not None and preference.filters == ["risk", "region"]
+
+
+def exports_ticked_rows(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/list/customers/export", {"rowid": ["1", "2"], "back": "?"})
+    return answer, (answer.location or "").endswith("/admin/list/customers/export?id=1&id=2")
+
+
+def saves_a_preset(visit: Visit) -> Outcome:
+    answer = visit.browser.post("/admin/list/customers/export/presets", {"name": "Names", "column": "name"})
+    preference = db.session.get(models.ListPreference, (visit.browser.user_id or 0, "customers"))
+    return answer, preference is not None and preference.export_presets == [{"name": "Names", "columns": ["name"]}]
 
 
 def saves_a_view(visit: Visit) -> Outcome:

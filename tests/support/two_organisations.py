@@ -98,6 +98,7 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     for factory in (make.ProductFactory, make.OutboxMessageFactory, make.StoredFileFactory):
         factory(organisation=organisation)
     make.DefaultValueSetFactory(organisation=organisation)
+    make.FormLayoutFactory(organisation=organisation)
     field = make.CustomFieldFactory(organisation=organisation, kind=CustomFieldKind.CHOICE, active=False)
     make.CustomFieldChoiceFactory(organisation=organisation, field_id=field.id)
     cancelled = {"state": TransferState.CANCELLED}  # a queued one that nobody begins is taken up again after a while
@@ -160,6 +161,7 @@ def _make_customer(organisation: models.Organisation, side: OrganisationRows, nu
         region_id=_first_id(models.CatalogItem, organisation, models.CatalogItem.type == CatalogType.REGION),
         departments=[db.session.get(models.Department, _first_id(models.Department, organisation))],
         invoice_types=[db.session.get(models.InvoiceType, _first_id(models.InvoiceType, organisation))],
+        tags=[make.TagFactory(organisation=organisation)],
         account_manager_id=side.users[Role.AGENT],
         dealer_id=dealer,
         group_id=make.CustomerGroupFactory(organisation=organisation).id,

@@ -159,10 +159,10 @@ def xml_row(number: int, cells: Sequence[str | None]) -> str:
 HEADER_ROW = xml_row(1, HEADERS)
 
 
-def xml_valid_row(number: int, **cells: str | None) -> str:
-    """The XML of a good row in line `number`; `cells` take the place of its own."""
+def xml_valid_row(number: int, *, headers: Sequence[str] = HEADERS, **cells: str | None) -> str:
+    """The XML of a good row in line `number`, under `headers`; `cells` take the place of its own."""
     texts = {name: None if cell is None else str(cell) for name, cell in valid_row(number).items()} | cells
-    return xml_row(number, [texts[header] for header in HEADERS])
+    return xml_row(number, [texts.get(header) for header in headers])
 
 
 def build_single_cell_workbook(header: str, cell: str | None) -> io.BytesIO:

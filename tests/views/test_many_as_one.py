@@ -30,7 +30,7 @@ from models.enums import (
     TemplatePurpose,
 )
 from tests.support import factories as make
-from tests.support.bulk_edit import EDIT, choose_changes
+from tests.support.bulk_edit import EDIT, choose_changes, choose_tags, make_tagged_customer
 from tests.support.many_as_one import find_outcome, list_differences, run_at_once, run_at_once_or_singly, run_one_by_one
 from tests.support.screen_rows import make_bare_customer, make_contract, make_order
 from tests.support.two_organisations import TwoOrganisations, own_organisation
@@ -42,6 +42,8 @@ from views.contracts.contracts import ContractView
 from views.contracts.orders import OrderView
 from views.customers.customers import DELETE
 from views.customers.reviews import RECORD
+from views.customers.tags import ADD as ADD_TAGS
+from views.customers.tags import REMOVE as REMOVE_TAGS
 from views.framework.operation import Operation
 from views.notifications.outbox import CANCEL_MESSAGE, SEND_AGAIN
 from views.setup.setup_view import DELETE as DELETE_SETUP
@@ -339,6 +341,7 @@ CASES = (
     ManyCase(get_operation(AlertView.operations, "close"), make_any_alert),
     ManyCase(REQUEST, make_requested_customer, choose_terms),
     ManyCase(REMOVAL, make_requested_customer, choose_reason),
+    *(ManyCase(operation, make_tagged_customer, choose_tags) for operation in (ADD_TAGS, REMOVE_TAGS)),
     ManyCase(RECORD, make_reviewed_customer, choose_review),
     ManyCase(get_operation(ContractView.operations, "passive"), make_any_contract, choose_reason),
     ManyCase(get_operation(ContractView.operations, "end"), make_any_contract, choose_end),

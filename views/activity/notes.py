@@ -23,7 +23,7 @@ from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported, Related
-from views.framework.filters import Filter
+from views.framework.filters import Filter, LinkFilter
 from views.framework.formatting import format_date, format_datetime, local_date
 from views.framework.forms import build_form
 from views.framework.list_page import ListArgs
@@ -46,11 +46,12 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
     "assignee_id": {
         "source": Source(User, STAFF_ONLY),
         "screen": SCREEN,
-        "description": "Who follows up. You, unless you choose somebody else.",
+        "description": "Who follows up; you by default.",
     },
 }
 NoteForm = build_form(Note, FIELDS, args=FIELD_ARGS, name="NoteForm")
 _OPEN = (("follow_up_on", "filled", ""), ("done_at", "blank", ""))
+_DUE = (("follow_up_on", "in", "until_today"), ("done_at", "blank", ""))
 
 
 def offer_mentions(form: Any) -> None:
@@ -116,6 +117,16 @@ class NoteView(CustomerPartView):
         Filter("assignee", "Assignee", Note.assignee_id, "select", source=Source(User, STAFF_ONLY)),
         Filter("author", "Author", Note.author_id, "select", source=Source(User, STAFF_ONLY)),
         Filter("done_at", "Done", Note.done_at, "date"),
+        LinkFilter(
+            "unread_by",
+            "Unread mention of",
+            NoteMention.user_id,
+            "select",
+            source=Source(User, STAFF_ONLY),
+            row_key=NoteMention.note_id,
+            condition=NoteMention.seen_at.is_(None),
+            model=Note,
+        ),
         Filter("created_at", "Created", Note.created_at, "date", nullable=False),
     )
     search_columns = (Note.text,)
@@ -185,6 +196,11 @@ class NoteView(CustomerPartView):
 
     # --- List ----------------------------------------------------------------------------------------------
 
+    @expose("/due/")
+    def due_follow_ups(self) -> ViewResponse:
+        """The open follow-ups of the user that are due today or late, the most overdue first."""
+        return redirect(self._tab_urls()["due"])
+
     @expose("/mine/")
     def my_follow_ups(self) -> ViewResponse:
         """The open follow-ups of the user, the first to be done first."""
@@ -194,6 +210,7 @@ class NoteView(CustomerPartView):
         list_url = url_for(f"{SCREEN}.index_view")
         tabs = {
             "all": ListArgs(),
+            "due": ListArgs(filters=(*_DUE, ("assignee", "is", str(self.actor.id))), sort="follow_up_on"),
             "mine": ListArgs(filters=(*_OPEN, ("assignee", "is", str(self.actor.id))), sort="follow_up_on"),
             "free": ListArgs(filters=(*_OPEN, ("assignee", "blank", "")), sort="follow_up_on"),
             "open": ListArgs(filters=_OPEN, sort="follow_up_on"),
@@ -202,7 +219,7 @@ class NoteView(CustomerPartView):
 
     def list_tabs(self, settings: ListSettings, args: ListArgs) -> list[dict[str, Any]]:
         current_url = url_for(f"{SCREEN}.index_view") + args.query_string()
-        labels = {"all": "All notes", "mine": "My follow-ups", "free": "Unassigned", "open": "All open"}
+        labels = {"all": "All notes", "due": "Due", "mine": "My follow-ups", "free": "Unassigned", "open": "All open"}
         tabs = [
             {"label": labels[name], "url": url, "active": url == current_url, "delete_url": None}
             for name, url in self._tab_urls().items()

@@ -11,10 +11,11 @@ from customerhub.core.errors import HubError
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CellKind
 from customerhub.customers import alerts
-from models import Alert, CatalogItem, Customer
+from customerhub.customers.choice_rules import STAFF_ONLY
+from models import Alert, CatalogItem, Customer, User
 from models.enums import AlertRule, Severity
 from views.cells.alerts import severity_chip, state_chip
-from views.cells.customers import customer_link
+from views.cells.customers import AccountManagerFilter, customer_link
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.date_field import DateField
@@ -111,6 +112,9 @@ class AlertView(HubModelView):
     filters = (
         Filter("severity", "Severity", Alert.severity, "select", members=Severity, nullable=False),
         Filter("rule", "Rule", Alert.rule, "select", members=AlertRule),
+        AccountManagerFilter(
+            "account_manager", "Account manager", Alert.customer_id, "select", source=Source(User, STAFF_ONLY)
+        ),
         Filter("closed", "Closed", Alert.closed_at, "date"),
         Filter("valid_until", "Valid until", Alert.valid_until, "date"),
     )

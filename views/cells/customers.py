@@ -31,6 +31,16 @@ class CustomerFilter(Filter):
         return condition
 
 
+class AccountManagerFilter(Filter):
+    """Narrows a list of what belongs to customers by their account manager; `column` holds the id of the customer."""
+
+    def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
+        manager_filter = Filter(self.name, self.label, Customer.account_manager_id, "select", source=self.source)
+        is_managed = manager_filter.build_condition(operator, value)
+        condition: ColumnElement[bool] = self.column.in_(select(Customer.id).where(is_managed))
+        return condition
+
+
 def customer_link(customer: Customer | None) -> Cell:
     if customer is None:
         return None

@@ -13,6 +13,7 @@ from customerhub.core.permissions import Actor, select_visible
 from customerhub.mail import mail_check, outages
 from customerhub.mail.outbox import is_claimed
 from customerhub.mail.smtp import server_of
+from customerhub.work import digest
 from models import OutboxMessage
 from models.base import db
 from models.enums import OutboxState, TemplatePurpose
@@ -31,7 +32,8 @@ TONES = {
 UNSENT_STATES = (OutboxState.WAITING, OutboxState.FAILED)  # where it matters how often it was tried
 MOST_COUNTED = 9_999
 PURPOSES = tuple(
-    (purpose, capitalize_first(purpose)) for purpose in (*map(str, TemplatePurpose), mails.PURPOSE, mail_check.PURPOSE)
+    (purpose, capitalize_first(purpose))
+    for purpose in (*map(str, TemplatePurpose), mails.PURPOSE, digest.PURPOSE, mail_check.PURPOSE)
 )
 
 

@@ -1,5 +1,6 @@
 """The columns and filters of the list of customers."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +9,10 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.spreadsheets import CellKind
 from customerhub.customers.choice_rules import CHOICE_RULES, STAFF_ONLY
+from customerhub.customers.importing.custom_columns import load_columns
 from models import (
     Account,
     Address,
-    CallMarkup,
     CatalogItem,
     ComplianceDocument,
     Contact,
@@ -23,13 +24,16 @@ from models import (
     Department,
     InvoiceType,
     NotificationTemplate,
+    Tag,
     User,
     customer_department,
     customer_invoice_type,
+    customer_tag,
 )
-from models.enums import AddressKind, BillingCycle, CallClass, CustomerKind, Risk, Stage
-from views.cells.customers import customer_link, describe_call_markups
-from views.framework.chips import risk_chip, stage_chip
+from models.enums import AddressKind, BillingCycle, CustomerKind, Risk, Stage
+from views.cells.customers import customer_link
+from views.customers.markup_columns import MARKUP_COLUMNS, MARKUP_FILTERS
+from views.framework.chips import risk_chip, stage_chip, tag_chip
 from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.exported import Exported, Gathered, Related
@@ -55,11 +59,6 @@ def _find_mailing_address(customer: Customer) -> str | None:
     return next((str(each) for each in customer.addresses if each.kind is AddressKind.MAILING), None)
 
 
-def _select_call_markup(call_class: CallClass) -> Any:
-    is_of_class = (CallMarkup.customer_id == Customer.id) & (CallMarkup.call_class == call_class)
-    return select(CallMarkup.percent).where(is_of_class).correlate(Customer).scalar_subquery()
-
-
 NOT_LISTED = ("id", "organisation_id", "version", "correspondence_modes")
 
 
@@ -73,6 +72,11 @@ def list_other_fields(*names: str) -> list[str]:
 def _select_first_department() -> Any:
     names = select(func.min(Department.name_key)).join(customer_department)
     return names.where(customer_department.c.customer_id == Customer.id).correlate(Customer).scalar_subquery()
+
+
+def _select_first_tag() -> Any:
+    names = select(func.min(Tag.name_key)).join(customer_tag)
+    return names.where(customer_tag.c.customer_id == Customer.id).correlate(Customer).scalar_subquery()
 
 
 BALANCE = select(func.sum(Account.balance)).where(Account.customer_id == Customer.id).correlate(Customer)
@@ -191,6 +195,17 @@ _DECLARED_COLUMNS = (
         export=Exported(Gathered(Customer.departments, Department.name), render=", ".join),
     ),
     Column(
+        "tags",
+        "Tags",
+        lambda row: [tag_chip(tag) for tag in row.tags],
+        sort=_select_first_tag(),
+        default_visible=False,
+        load_options=(selectinload(Customer.tags),),
+        no_truncate=True,
+        export_text=lambda row: ", ".join(tag.name for tag in row.tags),
+        export=Exported(Gathered(Customer.tags, Tag.name), render=", ".join),
+    ),
+    Column(
         "address",
         "Address",
         _find_mailing_address,
@@ -201,22 +216,6 @@ _DECLARED_COLUMNS = (
             *(_select_mailing_address(part) for part in (Address.lines, Address.postal_code, Address.city)),
             _select_mailing_address(Address.country),
             render=lambda *parts: ", ".join(filter(None, parts)),
-        ),
-    ),
-    Column(
-        "call_markups",
-        "Markups per call class",
-        lambda row: describe_call_markups(row.call_markups),
-        sort=_select_call_markup(CallClass.INBOUND),
-        default_visible=False,
-        load_options=(selectinload(Customer.call_markups),),
-        export=Exported(
-            *(_select_call_markup(each) for each in CallClass),
-            render=lambda *percents: describe_call_markups(
-                CallMarkup(call_class=each, percent=percent)
-                for each, percent in zip(CallClass, percents, strict=True)
-                if percent is not None
-            ),
         ),
     ),
 )
@@ -230,12 +229,24 @@ FIELD_LABELS = {
 # Every other field of the record. With them an export of all columns has what an import takes.
 COLUMNS = (
     *_DECLARED_COLUMNS,
+    *MARKUP_COLUMNS,
     *build_columns(
         Customer,
         list_other_fields(*(each.name for each in _DECLARED_COLUMNS)),
         labels=FIELD_LABELS,
     ),
 )
+
+
+def list_import_columns(columns: Iterable[Column], organisation_id: int) -> list[str]:
+    """The names of those of `columns` that an import into this organisation takes, one for each field that it fills."""
+    imported = load_columns(organisation_id)
+    names: dict[str, str] = {}
+    for column in columns:
+        field = imported.find_field(column.label)
+        if field is not None:
+            names.setdefault(field, column.name)
+    return list(names.values())
 
 
 def _build_link_filter(name: str, label: str, column: Any, target: Any) -> LinkFilter:
@@ -307,21 +318,13 @@ _DECLARED_FILTERS = (
         owner=Account.customer_id,
         model=Customer,
     ),
-    Filter(
-        "call_class",
-        "Markups per call class",
-        CallMarkup.call_class,
-        "select",
-        members=CallClass,
-        nullable=False,
-        owner=CallMarkup.customer_id,
-        model=Customer,
-    ),
+    *MARKUP_FILTERS,
     Filter("portal", "Portal access", Customer.portal_access, "yes"),
     _build_part_filter("any_account_number", "Number of any account", Account.number, Account),
     _build_part_filter("contract_number", "Contract number", Contract.number, Contract),
     _build_part_filter("contact_person", "Contact person", Contact.name, Contact),
     _build_link_filter("departments", "Departments", customer_department.c.department_id, Department),
+    _build_link_filter("tags", "Tags", customer_tag.c.tag_id, Tag),
     _build_link_filter("invoice_types", "Invoice types", customer_invoice_type.c.invoice_type_id, InvoiceType),
 )
 _DECLARED_FILTER_FIELDS = ("is_prospect", "portal_access", *(each.name for each in _DECLARED_FILTERS))

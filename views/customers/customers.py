@@ -8,17 +8,20 @@ from flask_admin import expose
 from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
+from wtforms import Form
 
 from customerhub.core.permissions import Permission
 from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
+from customerhub.customers.form_layout import CUSTOMER_FORM
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import check_customer, save_customer_with_outcome
 from customerhub.customers.saving_many import TOGETHER
 from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
+from customerhub.form_layouts.layouts import Layout
 from models import CatalogItem, Customer, CustomerStatus, Department, InvoiceProfile, Organisation
 from models.base import db
 from views.approvals.alerts import RAISE
@@ -27,8 +30,8 @@ from views.approvals.stage_operations import STAGE_OPERATIONS
 from views.cells.customers import build_missing_setup_banners, find_usual_status_id
 from views.contracts import customer_tab as contracts_tab
 from views.customers import form as form
-from views.customers import record, record_tabs
-from views.customers.columns import COLUMNS, FILTERS
+from views.customers import record, record_tabs, tags
+from views.customers.columns import COLUMNS, FILTERS, list_import_columns
 from views.customers.default_values import DefaultValuesMixin
 from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
@@ -41,6 +44,7 @@ from views.framework import formatting
 from views.framework.choices import Source
 from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.form_layouts import arrange_screen, get_layout
 from views.framework.forms import format_value
 from views.framework.list_page import COUNT_LIMIT, ListArgs
 from views.framework.model_view import HubModelView
@@ -75,7 +79,8 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 )
 
 
-@extend_screen(Customer, columns=add_columns, filters=add_filters, tabs=form.add_custom_tabs)
+@arrange_screen(CUSTOMER_FORM)
+@extend_screen(Customer, columns=add_columns, filters=add_filters)
 @extend_screen(InvoiceProfile, inlines=form.add_profile_fields)
 class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     noun = "customer"
@@ -93,12 +98,22 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
         for name, relation in inspect(Customer).relationships.items()
         if not relation.uselist
     )
-    fields = form.MAIN
-    tabs = form.TABS
     field_pairs = form.FIELD_PAIRS
     inlines = form.INLINES
     field_args = form.FIELD_ARGS
-    operations = (*STAGE_OPERATIONS, ASSIGN, RECORD, REPORT, RAISE, REQUEST, REMOVAL, MERGE, DELETE)
+    operations = (
+        ASSIGN,
+        *STAGE_OPERATIONS,
+        RECORD,
+        REPORT,
+        RAISE,
+        REQUEST,
+        REMOVAL,
+        MERGE,
+        tags.ADD,
+        tags.REMOVE,
+        DELETE,
+    )
     view_permission = Permission.CUSTOMERS_VIEW
     edit_permission = Permission.CUSTOMERS_EDIT
     record_tabs = form.RECORD_TABS
@@ -125,6 +140,9 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
             is_exact=args.exact,
         )
         return page.total, select(Customer.id).where(Customer.id.in_(page.ids))
+
+    def list_import_columns(self) -> list[str]:
+        return list_import_columns(self.columns, self.actor.organisation_id)
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)
@@ -204,6 +222,11 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
         first_id = parse_id(request.args.get("first", ""))
         return super().operation_lookups() | {"merge.other_id": MergePartnerSource(Customer, first_id=first_id)}
 
+    def scaffold_form(self) -> type[Form]:
+        form_class = super().scaffold_form()
+        form_class.tags = tags.TagsField("Tags", source=tags.SOURCE)
+        return form_class
+
     # --- Form ----------------------------------------------------------------------------------------------
 
     def form_banners(self) -> list[dict[str, Any]]:
@@ -234,37 +257,53 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     def _edit_page(self, bound_form: Any, row: Any) -> EditPage:
         if row is not None:
             form.offer_statuses(bound_form, row)
+        if "tags" in bound_form:
+            bound_form["tags"].adds_new = self.actor.has_permission(Permission.SETUP_EDIT)
         page = super()._edit_page(bound_form, row)
+        layout = get_layout(CUSTOMER_FORM)
         organisation = db.session.get_one(Organisation, self.actor.organisation_id)
-        page.main = form.list_core_parts(row, organisation.name)
+        page.main = form.list_core_parts(row, layout, self._pair_fields(self.fields), organisation.name)
         if page.is_new and request.method == "GET":
             bound_form["name"].render_kw = {**(bound_form["name"].render_kw or {}), "autofocus": True}
-        form.mark_required_fields(bound_form, is_prospect=bool(bound_form["is_prospect"].data))
+        form.mark_required_fields(bound_form, layout.required, is_prospect=bool(bound_form["is_prospect"].data))
         page.columns = 3
-        page.live["portal"] = self._portal_plan(bound_form, row)
+        self._add_live_text(page, layout, "portal_access", self._portal_plan(bound_form, row))
         if row is not None:
             page.tab_tables["contracts"] = [contracts_tab.build_contracts_table(row, self.actor)]
         self.offer_default_values(page)
         return page
+
+    def _add_live_text(self, page: EditPage, layout: Layout, field: str, text: dict[str, Any]) -> None:
+        """Show `text`, which follows the form, where `field` stands."""
+        section = layout.find_section(field)
+        if section is not None:
+            page.live.setdefault(section, []).append(text)
+
+    def save_entered(self, row: Customer) -> SaveOutcome:
+        return save_customer_with_outcome(row, actor=self.actor, is_entered=True)
 
     def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
         return describe_outcome(outcome)
 
     def form_tabs(self, page: Any) -> Any:
         """The contracts stand before the profiles that they follow."""
-        tabs = super().form_tabs(page)
-        return tabs if page.is_new else (*tabs[:-1], form.CONTRACTS, tabs[-1])
+        tabs = list(super().form_tabs(page))
+        if not page.is_new:
+            place = next((place for place, (_, _, names) in enumerate(tabs) if "invoice_profiles" in names), len(tabs))
+            tabs.insert(place, form.CONTRACTS)
+        return tabs
 
     def _render_form(self, page: Any) -> Any:
-        """The review tab shows the next dates, and follows what is typed."""
-        review = {
-            "title": "Next reviews",
-            "url": url_for("customers.review_dates"),
-            "lines": form.list_review_dates(
-                format_value(page.form["review_start_date"].data), format_value(page.form["review_frequency"].data)
-            ),
-        }
-        page.live["review"] = review
+        """Where the reviews are set the next dates are shown, and follow what is typed."""
+        if "review_start_date" in page.form:
+            review = {
+                "title": "Next reviews",
+                "url": url_for("customers.review_dates"),
+                "lines": form.list_review_dates(
+                    format_value(page.form["review_start_date"].data), format_value(page.form["review_frequency"].data)
+                ),
+            }
+            self._add_live_text(page, get_layout(CUSTOMER_FORM), "review_start_date", review)
         return super()._render_form(page)
 
     def _portal_plan(self, bound_form: Any, row: Any) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from customerhub.customers.default_values import (
     read_values,
     save_value_set,
 )
-from models import DefaultValueSet
+from models import Customer, DefaultValueSet
 from models.base import db
+from views.framework.custom_values import list_fields
 from views.framework.edit_conflicts import comparable_value
 from views.framework.edit_page import EditPage
 from views.framework.form_binding import submitted_data
@@ -97,7 +98,8 @@ class DefaultValuesMixin(HubModelView):
         if "values" not in request.form:
             form = self._create_form_class(submitted_data(self._form_classes()))
             form.validate()
-            data = {name: form[name].data for name in list_allowed_fields() if name in form and not form[name].errors}
+            names = [*list_allowed_fields(), *(each.name for each in list_fields(Customer))]
+            data = {name: form[name].data for name in names if name in form and not form[name].errors}
             data |= {each.short_name: _list_rows(each) for each in form if isinstance(each, InlineList)}
             empty_form = self._create_form_class(None, data=self.default_field_values())
             changed = [name for name in data if name in form and not _is_same(form[name], empty_form[name])]

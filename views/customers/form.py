@@ -1,6 +1,6 @@
 """The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,11 @@ from sqlalchemy import select
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
 from customerhub.custom_fields.definitions import FieldDefinition
-from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers import rules
 from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
 from customerhub.customers.statuses import list_choosable_behaviours
+from customerhub.form_layouts.layouts import Layout
 from models import (
     Account,
     Address,
@@ -33,88 +33,11 @@ from models.enums import AddressKind
 from views.cells.customers import build_missing_setup_banners
 from views.framework.choices import Source
 from views.framework.date_field import read_date
-from views.framework.edit_page import FieldPair, FormText
+from views.framework.form_parts import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
 from views.http.actor import current_actor
 
-Tab = tuple[str, str, Sequence[str]]
-
-MAIN = (
-    "region_id",
-    "departments",
-    "name",
-    "contact_number",
-    "reference",
-    "email",
-    "start_date",
-    "risk",
-    "is_prospect",
-)
-
-IDENTITY = (
-    "kind",
-    "customer_type",
-    "category_id",
-    "identity_number",
-    "registration_number",
-    "registration_date",
-    "vat_number",
-    "vat_registration_date",
-    "website",
-    "account_number",
-)
-FINANCIAL = (
-    "year_end_month",
-    "year_end_day",
-    "credit_check_company",
-    "total_spend",
-    "credit_limit",
-    "existing_relationship",
-    "relationship_note",
-)
-REVIEW = ("review_start_date", "review_frequency", "reviewer_email", "review_template_id", "automatic_report")
-BILLING = (
-    "billing_lines",
-    "status_id",
-    "billing_cycle",
-    "billing_day",
-    "payment_method_id",
-    "payment_terms_id",
-    "vat_rate_id",
-    "empty_or_low",
-    "low_usage_minimum",
-    "business_entity_id",
-    "bill_length_mailed",
-    "bill_length_downloaded",
-    "bill_length_printed",
-    "invoice_types",
-    "subscription_type_id",
-    "number_of_users",
-    "default_tariff_id",
-    "call_markups",
-    "markup",
-    "annual_increase_profile",
-    "annual_increase_percent",
-    "annual_increase_date",
-)
-PEOPLE = ("responsible_manager_id", "service_manager_id", "account_manager_id", "dealer_id", "group_id")
-MARKETING = ("segment_id", "channel_id", "promotional_emails")
-
-TABS = (
-    ("identity", "Identity", IDENTITY),
-    ("financial", "Financial", FINANCIAL),
-    ("review", "Review", REVIEW),
-    ("compliance", "Compliance", ("compliance_documents",)),
-    ("billing", "Billing", BILLING),
-    ("accounts", "Accounts", ("accounts",)),
-    ("people", "Account team", PEOPLE),
-    ("marketing", "Marketing", MARKETING),
-    ("contacts", "Contacts", ("contacts",)),
-    ("addresses", "Addresses", ("addresses", "correspondence_name", "correspondence_modes", "legal_entities")),
-    ("portal", "Portal", ("portal_access",)),
-    ("profiles", "Invoice profiles", ("invoice_profiles",)),
-)
 # What belongs to one customer: a bulk edit asks for it for each, the last of them though no form has them.
 OWN_FIELDS = (
     "name",
@@ -125,19 +48,6 @@ OWN_FIELDS = (
     "vat_number",
 )
 FURTHER_OWN_FIELDS = ("credit_reference", "billing_reference", "estimated_monthly_revenue")
-
-
-def add_custom_tabs(declared: Sequence[Tab], _model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Tab]:
-    """`declared` with each custom field behind the others of its tab; those without one have a tab of their own."""
-    names_by_tab: dict[str, list[str]] = {}
-    tab_names = {name for name, _, _ in declared}
-    for each in fields:
-        names_by_tab.setdefault(each.tab if each.tab in tab_names else MORE_TAB[0], []).append(each.name)
-    tabs = [(name, label, (*names, *names_by_tab.get(name, ()))) for name, label, names in declared]
-    if MORE_TAB[0] in names_by_tab:
-        place = [name for name, _, _ in declared].index("marketing") + 1
-        tabs.insert(place, (*MORE_TAB, tuple(names_by_tab[MORE_TAB[0]])))
-    return tabs
 
 
 # Where the record shows what these hold; the overview has the rest.
@@ -288,38 +198,47 @@ FIELD_ARGS: dict[str, dict[str, Any]] = {
 }
 
 
-def mark_required_fields(form: Any, *, is_prospect: bool) -> None:
-    """Mark what a customer must have, and keep the marks of the other kind ready for the script of the form."""
-    for names, condition, is_marked in (
-        (rules.REQUIRED_FIELDS, "is_prospect=", not is_prospect),
-        (rules.PROSPECT_FIELDS, "is_prospect=y", is_prospect),
-    ):
-        for name in names:
-            if name not in rules.REQUIRED_FIELDS or name not in rules.PROSPECT_FIELDS:
-                form[name].required_when, form[name].flags.required = condition, is_marked
+def mark_required_fields(form: Any, required: Collection[str], *, is_prospect: bool) -> None:
+    """Mark what a customer must have, and keep the marks of the other kind ready for the script of the form. `required`
+    are the fields that the organisation requires of customers that are no prospects.
+    """
+    of_customers, of_prospects = {*rules.REQUIRED_FIELDS, *required}, set(rules.PROSPECT_FIELDS)
+    for name in of_customers | of_prospects:
+        field = form[name]
+        if name in required:
+            field.render_kw = {**(field.render_kw or {}), "required": False}  # the operation says what is missing
+        if name in of_customers and name in of_prospects:
+            field.flags.required = True
+            continue
+        field.required_when = "is_prospect=" if name in of_customers else "is_prospect=y"
+        field.flags.required = is_prospect is (name in of_prospects)
 
 
-def list_core_parts(row: Customer | None, organisation_name: str) -> list[str | FormText]:
-    """What stands above the tabs, in order: MAIN, and between its fields what is shown there and set elsewhere."""
+def list_core_parts(
+    row: Customer | None, layout: Layout, core: Sequence[str | FieldPair], organisation_name: str
+) -> list[str | FieldPair | FormText]:
+    """What stands above the tabs, in order: the fields of `core`, and between them what is set elsewhere."""
     address = next((each for each in row.addresses if each.kind is AddressKind.MAILING), None) if row else None
+    section = layout.find_section("addresses")
     address_text = FormText(
         "Address",
         str(address) if address else "No mailing address",
         link_label="Edit addresses" if address else "Add address",
-        link_url="#addresses",
+        link_url=f"#{section}" if section else "",
     )
-    after_reference = MAIN.index("reference") + 1
+    after_reference = core.index("reference") + 1 if "reference" in core else len(core)
     return [
         FormText("Organisation", organisation_name),
-        *MAIN[:after_reference],
+        *core[:after_reference],
         address_text,
-        *MAIN[after_reference:],
+        *core[after_reference:],
     ]
 
 
 def offer_statuses(form: Any, row: Customer) -> None:
     """Let the form of `row` offer the statuses that its present one may be changed to by editing."""
-    form["status_id"].source = Source(CustomerStatus, status_rule(list_choosable_behaviours(row.status.behaviour)))
+    if "status_id" in form:
+        form["status_id"].source = Source(CustomerStatus, status_rule(list_choosable_behaviours(row.status.behaviour)))
 
 
 def list_review_dates(start: str, frequency: str) -> list[str]:

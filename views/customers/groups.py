@@ -96,7 +96,12 @@ def _total_blocks(members: Select[Any], list_url: str) -> list[dict[str, Any]]:
     figures = (("Balance", db.session.scalar(balance)), ("Credit limit", limit), ("Estimated monthly revenue", revenue))
     return [
         {"title": "Totals", "items": [(label, f"{format_amount(total)} {currency}") for label, total in figures]},
-        {"title": "By status", "items": statuses, "empty": "No members yet.", "url": list_url if statuses else None},
+        {
+            "title": "Totals by status",
+            "items": statuses,
+            "empty": "No members yet.",
+            "url": list_url if statuses else None,
+        },
     ]
 
 

@@ -32,7 +32,7 @@ from views.http.actor import current_actor
 FIRST, SECOND = "first", "second"
 TWO_REQUIRED_TEXT = "Select two customers: one to keep and one to merge into it"
 # What a customer is linked to through tables of pairs.
-PAIR_TABLE_NOUNS = {"customer_department": "department", "customer_invoice_type": "invoice type"}
+PAIR_TABLE_NOUNS = {"customer_department": "department", "customer_invoice_type": "invoice type", "customer_tag": "tag"}
 
 
 @dataclass(frozen=True)

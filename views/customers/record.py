@@ -10,6 +10,7 @@ from flask import url_for
 
 from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
+from customerhub.customers.form_layout import BILLING, FINANCIAL, IDENTITY, MARKETING, PEOPLE
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
     Alert,
@@ -22,7 +23,7 @@ from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
 from views.cells.customers import describe_call_markups
 from views.contracts import customer_tab as contracts_tab
-from views.customers.form import BILLING, FINANCIAL, IDENTITY, INLINES, MARKETING, PEOPLE
+from views.customers.form import INLINES
 from views.customers.record_facts import RecordFacts
 from views.customers.record_tabs import TAB_FILLERS, expiry_chip
 from views.framework.chips import risk_chip, stage_chip, yes_no_chip
@@ -84,6 +85,7 @@ def fill_header(page: DetailsPage, row: Customer) -> None:
             risk_chip(row.risk) and {**risk_chip(row.risk), "chip": f"{row.risk.value} risk" if row.risk else ""},
             stage_chip(row.stage),
             {"chip": "Prospect", "tone": "blue"} if row.is_prospect else None,
+            *({"chip": name, "tone": colour.value} for name, colour in page.facts.tags),
         )
         if chip
     ]

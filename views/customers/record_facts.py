@@ -39,12 +39,14 @@ from models import (
     InvoiceProfile,
     LegalEntity,
     MergedCustomer,
+    Tag,
     User,
 )
 from models.base import db
-from models.enums import ContractStatus, OrderStatus
+from models.enums import ContractStatus, OrderStatus, TagColour
 from models.keys import fold_text
 from views.contracts.customer_tab import TalliesByStatus
+from views.framework.field_columns import build_member_sort
 from views.framework.formatting import get_today
 
 COUNTED = (
@@ -62,7 +64,8 @@ COUNTED = (
     CustomerCase,
 )
 STATUSES: dict[Any, Any] = {Contract: ContractStatus, CustomerOrder: OrderStatus}
-NAMED_LISTS = ("departments", "invoice_types")
+TAGS = "tags"
+NAMED_LISTS = ("departments", "invoice_types", TAGS)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class RecordFacts:
     names: dict[str, list[str]]
     contracts: TalliesByStatus
     orders: TalliesByStatus
+    tags: list[tuple[str, TagColour]]
 
     @property
     def contract_count(self) -> int:
@@ -88,8 +92,11 @@ def load_facts(customer: Customer) -> RecordFacts:
     tallies: dict[Any, TalliesByStatus] = {model: {} for model in STATUSES}
     models_by_table = {model.__tablename__: model for model in (*COUNTED, Alert, MergedCustomer, *STATUSES)}
     values = {"customer_id": customer.id, "today": get_today()}
+    tags = []
     for kind, text, count, connections in db.session.execute(_build_statement(), values):
         model = models_by_table.get(kind)
+        if kind == TAGS:
+            tags.append((text, list(TagColour)[count]))
         if model is None:
             names[kind].append(text)
         elif model in STATUSES:
@@ -100,13 +107,14 @@ def load_facts(customer: Customer) -> RecordFacts:
         if relation.uselist and counts.get(relation.mapper.class_) == 0:
             set_committed_value(customer, relation.key, [])
     sorted_names = {key: sorted(each, key=fold_text) for key, each in names.items()}
-    return RecordFacts(counts, sorted_names, tallies[Contract], tallies[CustomerOrder])
+    sorted_tags = sorted(tags, key=lambda tag: fold_text(tag[0]))
+    return RecordFacts(counts, sorted_names, tallies[Contract], tallies[CustomerOrder], sorted_tags)
 
 
 @cache
 def _build_statement() -> CompoundSelect[Any]:
     """(table, status, number of rows, connections) of a `customer_id`, with the alerts that hold `today`; and
-    (list, name, 0, 0) of each row of its NAMED_LISTS.
+    (list, name, 0, 0) of each row of its NAMED_LISTS, of a tag with the place of its colour.
     """
     key, today = bindparam("customer_id", type_=Customer.id.type), bindparam("today", type_=Date())
     return union_all(
@@ -131,5 +139,6 @@ def _count_rows(model: Any, *conditions: Any) -> Select[Any]:
 def _select_names(list_name: str, customer_id: Any) -> Select[Any]:
     relation = inspect(Customer).relationships[list_name]
     links: Any = relation.secondary
-    query = select(literal(list_name), relation.mapper.class_.name, literal_column("0"), literal_column("0"))
+    number = build_member_sort(Tag.colour, TagColour) if list_name == TAGS else literal_column("0")
+    query = select(literal(list_name), relation.mapper.class_.name, number, literal_column("0"))
     return query.join(links, relation.secondaryjoin).where(links.c.customer_id == customer_id)

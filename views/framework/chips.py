@@ -36,6 +36,10 @@ def active_chip(row: Any) -> Cell:
     return {"chip": "Active", "tone": "green"} if row.active else {"chip": "Inactive", "tone": "grey"}
 
 
+def tag_chip(tag: Any) -> Cell:
+    return {"chip": tag.name, "tone": tag.colour.value}
+
+
 def risk_chip(risk: Risk | None) -> Cell:
     return {"chip": risk.value, "tone": RISK_TONES[risk]} if risk else None
 

@@ -14,7 +14,7 @@ from views.framework import formatting
 from views.http.actor import find_actor
 
 
-def _find_organisation_id() -> int | None:
+def find_organisation_id() -> int | None:
     """The organisation of the request or the job; None where nobody acts, such as while the hub starts."""
     if not has_app_context():
         return None
@@ -24,7 +24,7 @@ def _find_organisation_id() -> int | None:
 
 def list_fields(model: type[Any]) -> tuple[FieldDefinition, ...]:
     """The custom fields in use of `model`, in their order."""
-    organisation_id = _find_organisation_id() if issubclass(model, HasCustomFields) else None
+    organisation_id = find_organisation_id() if issubclass(model, HasCustomFields) else None
     return () if organisation_id is None else list_definitions(model.field_owner, organisation_id)
 
 
@@ -32,7 +32,7 @@ def find_field(model: type[Any], name: str) -> FieldDefinition | None:
     """The custom field of `model` called `name`, in use or not; None where that is the name of a column."""
     if not name.startswith(CUSTOM_PREFIX) or not issubclass(model, HasCustomFields):
         return None
-    organisation_id = _find_organisation_id()
+    organisation_id = find_organisation_id()
     return None if organisation_id is None else find_definition(model.field_owner, name, organisation_id)
 
 

@@ -69,6 +69,7 @@ _RANGES: dict[str, tuple[str, Callable[[date], Span]]] = {
     "next_7_days": ("next 7 days", lambda today: Span(today, today + timedelta(days=6))),
     "next_30_days": ("next 30 days", lambda today: Span(today, today + timedelta(days=29))),
     "next_90_days": ("next 90 days", lambda today: Span(today, today + timedelta(days=89))),
+    "until_today": ("today or before", lambda today: Span(None, today)),
     "past": ("before today", lambda today: Span(None, today - timedelta(days=1))),
     "future": ("after today", lambda today: Span(today + timedelta(days=1), None)),
 }

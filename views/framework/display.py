@@ -135,6 +135,8 @@ def format_past_value(column: Any, stored_value: Any) -> Any:
         return "yes" if stored_value else "no"
     if column is None:
         return stored_value
+    if column.info.get("holds_field_names"):
+        return ", ".join(label_of(name) for name in str(stored_value).split(", "))
     try:
         value = _parse_past_value(column.type, stored_value)
     except (ValueError, TypeError, InvalidOperation):

@@ -27,31 +27,16 @@ from views.framework.form_binding import (
     keep_pending_files,
     submitted_data,
 )
+from views.framework.form_layouts import fill_hidden_fields, leave_out_fields, list_sent_fields
+from views.framework.form_parts import FieldPair, FormText
 from views.framework.formatting import format_datetime
+from views.framework.forms import Inline
 from views.framework.operation_page import OperationMixin
 from views.framework.paging import Pager
 from views.framework.panel import Panel
 from views.framework.row_fields import LookupField
 from views.framework.screen import ViewResponse
 from views.http import form_tokens
-
-
-@dataclass(frozen=True)
-class FormText:
-    """What stands among the fields of a form and is changed elsewhere, with a link there."""
-
-    label: str
-    text: str
-    link_label: str = ""
-    link_url: str = ""
-
-
-@dataclass(frozen=True)
-class FieldPair:
-    """Two fields that stand in one line under one label."""
-
-    label: str
-    names: tuple[str, str]
 
 
 @dataclass
@@ -61,7 +46,7 @@ class EditPage:
     title: str
     form: Form
     subtitle: str | None = None
-    main: Sequence[str | FormText] = ()
+    main: Sequence[str | FieldPair | FormText] = ()
     columns: int | None = None
     tabs: list[dict[str, Any]] = field(default_factory=list)
     submit_label: str = "Save"
@@ -73,7 +58,7 @@ class EditPage:
     tables: list[dict[str, Any]] = field(default_factory=list)
     is_new: bool = False
     banners: list[dict[str, Any]] = field(default_factory=list)
-    live: dict[str, dict[str, Any]] = field(default_factory=dict)
+    live: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by the section in which it stands
     tab_tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     hidden_fields: list[tuple[str, str]] = field(default_factory=list)
     preview: Any = None
@@ -113,14 +98,21 @@ class EditMixin(OperationMixin):
 
     @property
     def _create_form_class(self) -> type[Form]:
-        """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work."""
-        return find_form_class(self._declared_form_class, self.model, self.inlines)
+        """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work and without
+        those that it hides; what a form brings that was opened before they were hidden is taken.
+        """
+        form_class: Any = self.extend_form_class(self._declared_form_class)
+        return leave_out_fields(form_class, self.hidden_fields - list_sent_fields(self.hidden_fields))
 
     @_create_form_class.setter
     def _create_form_class(self, form_class: type[Form]) -> None:
         self._declared_form_class = form_class
 
     _edit_form_class = _create_form_class
+
+    def extend_form_class(self, form_class: type[Form]) -> type[Form]:
+        """`form_class` with the custom fields of the organisation at work."""
+        return find_form_class(form_class, self.model, self.inlines)
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ViewResponse:
@@ -132,7 +124,10 @@ class EditMixin(OperationMixin):
         form = self._create_form_class(submitted_data(self._form_classes()), data=self.initial_values())
         page = self._edit_page(form, None)
         if request.method == "POST":
-            response = self._save(form, self.new_row(), page, duplicate)
+            row = self.new_row()
+            hidden = self.hidden_fields - list_sent_fields(self.hidden_fields)
+            fill_hidden_fields(row, hidden, self.initial_values())
+            response = self._save(form, row, page, duplicate)
             if response is not None:
                 return response
         return self._render_form(page)
@@ -149,9 +144,10 @@ class EditMixin(OperationMixin):
             return self._render_deleted(key)
         if not self.can_edit:
             abort(403)
-        for inline in self.inlines:
+        shown_inlines = self.list_shown_inlines()
+        for inline in shown_inlines:
             load_relations(getattr(row, inline.name), StoredFile)
-        load_row_values(row, self.inlines)
+        load_row_values(row, shown_inlines)
         form = self._edit_form_class(submitted_data(self._form_classes()), obj=row)
         page = self._edit_page(form, row)
         if request.method != "POST":
@@ -178,7 +174,7 @@ class EditMixin(OperationMixin):
         )
         page.banners = [{"kind": "error", "text": message}]
         page.sections = [{"title": "Your entries", "items": list_entered_values(form, self.all_fields())}]
-        page.tables = [build_entered_table(form[inline.name]) for inline in self.inlines]
+        page.tables = [build_entered_table(form[inline.name]) for inline in self.list_shown_inlines()]
         return self.render(self.details_template, page=page), 404
 
     def new_row(self) -> Any:
@@ -201,7 +197,7 @@ class EditMixin(OperationMixin):
         try:
             with db.session.no_autoflush:
                 fill_row(form, row, store_files=False)
-                type(self).save(row, actor=self.actor)
+                self.save_entered(row)
         except HubError as error:
             attach_errors(form, error, keep_existing=True)
         db.session.rollback()
@@ -221,7 +217,7 @@ class EditMixin(OperationMixin):
         try:
             with db.session.no_autoflush:
                 replaced_file_ids = fill_row(form, row)
-                outcome = type(self).save(row, actor=self.actor)
+                outcome = self.save_entered(row)
                 uploads.delete_unreferenced(replaced_file_ids)
             response = self._after_save(row)
             form_tokens.set_redirect(response.location or "")
@@ -234,6 +230,10 @@ class EditMixin(OperationMixin):
             " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
         )
         return response
+
+    def save_entered(self, row: Any) -> Any:
+        """Save a row all of which was in the form, with the screen's operation; what that returns."""
+        return type(self).save(row, actor=self.actor)
 
     def describe_outcome(self, _outcome: Any) -> list[str]:
         """What else happened when a row was saved, in sentences; `outcome` is what the screen's operation returned."""
@@ -287,6 +287,16 @@ class EditMixin(OperationMixin):
         return [pairs_by_name.get(name, name) for name in names if name not in second_names]
 
     def _render_form(self, page: EditPage) -> ViewResponse:
+        self._build_tabs(page)
+        if request.method == "POST":
+            keep_pending_files(page.form)
+        page.form.errors  # noqa: B018  (collected before the template asks field by field)
+        status = 422 if request.method == "POST" else 200
+        if page.conflict:
+            status = 409
+        return self.render(self.edit_template, page=page), status
+
+    def _build_tabs(self, page: EditPage) -> None:
         page.tabs = [
             {
                 "name": name,
@@ -297,18 +307,20 @@ class EditMixin(OperationMixin):
                 "marked_field": next(
                     (page.form[each] for each in names if hasattr(page.form[each], "required_when")), None
                 ),
-                "live": page.live.get(name),
+                "live": page.live.get(name, ()),
                 "tables": page.tab_tables.get(name),
             }
             for name, label, names in self.form_tabs(page)
         ]
-        if request.method == "POST":
-            keep_pending_files(page.form)
-        page.form.errors  # noqa: B018  (collected before the template asks field by field)
-        status = 422 if request.method == "POST" else 200
-        if page.conflict:
-            status = 409
-        return self.render(self.edit_template, page=page), status
+
+    def render_preview(self) -> str:
+        """The form of a new row as it looks, in a page of its own from which nothing can be saved."""
+        g.form_screen = self.endpoint  # whose look-ups its fields ask, from the page of another
+        form = self._create_form_class(None, data=self.initial_values())
+        page = self._edit_page(form, None)
+        page.live = {}
+        self._build_tabs(page)
+        return self.render("setup/form_preview.html", page=page)
 
     # --- Details -------------------------------------------------------------------------------------------
 
@@ -376,5 +388,9 @@ class EditMixin(OperationMixin):
 
     def _form_classes(self) -> list[type[Form]]:
         own = self._edit_form_class
-        parts = [getattr(own, inline.name).kwargs["form_class"] for inline in self.inlines]
+        parts = [getattr(own, inline.name).kwargs["form_class"] for inline in self.list_shown_inlines()]
         return [own, *parts]
+
+    def list_shown_inlines(self) -> list[Inline]:
+        """The lists of rows that the form shows."""
+        return [inline for inline in self.inlines if inline.name not in self.hidden_fields]

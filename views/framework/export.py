@@ -6,28 +6,27 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from flask import Response, abort, g, redirect, request, url_for
+from flask import Response, abort, flash, g, redirect, request, url_for
 from flask_admin import expose
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from customerhub.core import clock
-from customerhub.core.permissions import Actor, Permission, require_permission
-from customerhub.core.references import pluralize
+from customerhub.core.permissions import Actor, require_permission
 from customerhub.core.spreadsheets import CONTENT_TYPES, SheetColumn, split_into_chunks, write_table
 from jobs import exports
 from jobs.queue import BULK, try_enqueue
 from models import ListExport, Organisation
 from models.base import db
-from views.framework import list_page, list_preferences
+from views.framework import export_choice, list_page, list_preferences
 from views.framework.columns import Column
+from views.framework.export_choice import NO_COLUMN, NO_ROW, parse_keys, render_choice, require_export
 from views.framework.exported import ExportReader
 from views.framework.formatting import current_formats
-from views.framework.operation import OperationPage
 from views.framework.screen import Screen, ViewResponse
+from views.http import form_tokens
 
-DIRECT_ROWS = 5000  # rows that are written while the browser waits
 MAX_ROWS = 1_000_000
 CUT_TEXT = "The list has more than {0:,} rows: only the first {0:,} are in the file. Filter the list to export the rest"
 
@@ -37,26 +36,36 @@ class ExportMixin(Screen):
 
     @expose("/export/<export_type>/", methods=("GET", "POST"))
     def export(self, export_type: str) -> ViewResponse:
+        """The columns and rows that the request names as a file; where it names none, those that the list shows. A file
+        that takes long is begun by a form only.
+        """
         if export_type not in CONTENT_TYPES:
             abort(404)
-        if not self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
-            abort(403)
+        require_export(self)
         args = self.parse_list_args(request.args)
-        columns = list_preferences.load_settings(self).visible_columns(self.columns)
-        keys, filter_errors = self.list_row_ids(args, DIRECT_ROWS + 1)
-        list_page.flash_filter_errors(filter_errors)
-        if len(keys) <= DIRECT_ROWS:
-            return self._file_response(export_type, self._build_table(columns, keys))
-        if request.method == "POST":
-            return self._enqueue_export(export_type, args, columns)
-        page = OperationPage(
-            title=f"Export {pluralize(self.noun)}",
-            explanation=f"The list has more than {DIRECT_ROWS:,} rows, so the file is created in the background. "
-            "You can continue working. Find the file under Exports.",
-            button="Start export",
-            back_url=url_for(f"{self.endpoint}.index_view") + args.query_string(),
+        columns = self._list_chosen_columns()
+        ticked_keys = parse_keys(request.values.getlist("id"))
+        takes_ticked = request.values.get("rows") == "ticked"
+        if not columns or (takes_ticked and not ticked_keys):
+            flash(NO_ROW if columns else NO_COLUMN, "error")
+            return render_choice(self, args, ticked_keys, [column.name for column in columns]), 422
+        keys, filter_errors = self.list_row_ids(
+            args, export_choice.DIRECT_ROWS + 1, ticked_keys if takes_ticked else None
         )
-        return self.render("screens/operation.html", page=page)
+        if len(keys) <= export_choice.DIRECT_ROWS or takes_ticked:
+            list_page.flash_filter_errors(filter_errors)
+            return self._file_response(export_type, self._build_table(columns, keys))
+        if request.method != "POST":
+            return render_choice(self, args, ticked_keys, [column.name for column in columns])
+        return self._enqueue_export(export_type, args, columns)
+
+    def _list_chosen_columns(self) -> list[Column]:
+        """The columns that the request names, in the order of the list; those that it shows where it says nothing."""
+        settings = list_preferences.load_settings(self)
+        if not {"column", "chosen"} & {*request.values}:
+            return settings.visible_columns(self.columns)
+        names = {*request.values.getlist("column")}
+        return [column for column in settings.order_columns(self.columns) if column.name in names]
 
     def _file_response(self, kind: str, table: exports.TableExport) -> Response:
         with tempfile.TemporaryDirectory() as folder:
@@ -72,6 +81,9 @@ class ExportMixin(Screen):
         )
 
     def _enqueue_export(self, kind: str, args: list_page.ListArgs, columns: list[Column]) -> BaseResponse:
+        duplicate = form_tokens.claim_token()
+        if duplicate is not None and duplicate.is_same:
+            return duplicate.redirect_again(url_for("exports.index_view"))
         export = ListExport(
             organisation_id=self.actor.organisation_id,
             user_id=current_user.id,
@@ -81,9 +93,12 @@ class ExportMixin(Screen):
             query={"address": args.query_string(), "columns": [column.name for column in columns]},
         )
         db.session.add(export)
+        db.session.flush()
+        url = url_for("exports.details_view", id=export.id)
+        form_tokens.set_redirect(url)
         db.session.commit()
         try_enqueue(exports.write, export.id, queue=BULK)
-        return redirect(url_for("exports.details_view", id=export.id), 303)
+        return redirect(url, 303)
 
     def build_table_export(self, export: ListExport, actor: Actor) -> exports.TableExport:
         """The list that `export` asks for, as `actor` may see it. Runs in a worker, without a request.

@@ -168,14 +168,19 @@ class Filter:
 
 @dataclass(frozen=True)
 class LinkFilter(Filter):
-    """Narrows by rows that a link table has for a row of `model`: `column` refers to these, `row_key` to that."""
+    """Narrows by rows that another table has for a row of `model`, those with the `condition` alone: `column` is what
+    is asked of these, `row_key` refers to that.
+    """
 
     row_key: Any = None
+    condition: Any = None
 
     def build_condition(self, operator: str, value: str) -> ColumnElement[bool]:
         linked = select(self.row_key)
+        if self.condition is not None:
+            linked = linked.where(self.condition)
         if operator not in UNVALUED:
-            linked = linked.where(super().build_condition("is", value))
+            linked = linked.where(super().build_condition("is" if operator == "not" else operator, value))
         is_linked: ColumnElement[bool] = self.model.id.in_(linked)
         return not_(is_linked) if operator in ("not", "blank") else is_linked
 

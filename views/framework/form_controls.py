@@ -283,7 +283,8 @@ def _render_choices(field: Any, attributes: dict[str, Any]) -> Markup:
         "id": field.id,
     }
     content = Markup("\n").join(boxes) or Markup('<span class="hint">No options available.</span>')
-    return Markup("<span {}>{}</span>").format(Markup(render_attributes(attributes)), content)
+    more = field.render_more() if hasattr(field, "render_more") else EMPTY
+    return Markup("<span {}>{}</span>{}").format(Markup(render_attributes(attributes)), content, more)
 
 
 def _render_file(field: Any, attributes: dict[str, Any]) -> Markup:

@@ -14,7 +14,7 @@ from customerhub.core.dates import DATE_PATTERNS
 from customerhub.core.spreadsheets import SheetFormats
 from models import Organisation
 from models.base import db
-from models.enums import DateFormat
+from models.enums import DateFormat, ListSeparator
 from views.http.actor import current_actor
 
 
@@ -25,6 +25,7 @@ class DisplayFormats:
     date_format: DateFormat = DateFormat.SPOKEN
     currency: str = "EUR"
     zone: Any = field(default=None)
+    list_separator: ListSeparator = ListSeparator.COMMA
 
     @property
     def date_pattern(self) -> str:
@@ -33,7 +34,7 @@ class DisplayFormats:
     @property
     def sheet_formats(self) -> SheetFormats:
         """The same, for files."""
-        return SheetFormats(self.date_format, self.zone)
+        return SheetFormats(self.date_format, self.zone, self.list_separator)
 
 
 def current_formats() -> DisplayFormats:
@@ -90,4 +91,6 @@ def set_formats() -> None:
 
 def use_formats(organisation: Organisation) -> None:
     """Write dates, money and times as `organisation` does, until the request or job ends."""
-    g.formats = DisplayFormats(organisation.date_format, organisation.currency, ZoneInfo(organisation.timezone))
+    g.formats = DisplayFormats(
+        organisation.date_format, organisation.currency, ZoneInfo(organisation.timezone), organisation.list_separator
+    )

@@ -98,7 +98,7 @@ def render_status_link(
     status_text = f'<span class="{kind}"><span class="sr">, </span>{escape(status)}</span>' if status else ""
     return Markup(
         f'<a class="status-link{ink}" href="{escape(url)}"{more}>{render_dot(colour) if colour else ""}'
-        f"<span>{escape(label)}</span>{status_text}</a>"
+        f"<bdi>{escape(label)}</bdi>{status_text}</a>"
     )
 
 
@@ -144,7 +144,7 @@ def render_cells(row: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -
         kind = _class_attribute(column)
         inner = render_cell(content)
         if not html and url and "<a " not in inner:
-            inner = Markup(f'<a class="row-link" href="{escape(url)}">{inner or escape(row["id"])}</a>')
+            inner = Markup(f'<a class="row-link" href="{escape(url)}"><bdi>{inner or escape(row["id"])}</bdi></a>')
         if not html and row.get("folded"):
             inner = Markup(f'{inner}<span class="sub folded">{_collapsed_html(row["folded"])}</span>')
         title = _title_attribute(content, NARROW_CELL_LENGTH if column.get("folds") else FULL_CELL_LENGTH)

@@ -6,7 +6,7 @@ from flask import Flask, current_app, get_flashed_messages, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from customerhub.activity.mentions import list_unseen_mentions
+from customerhub.core.capped_counts import format_count
 from customerhub.core.disk_space import describe_shortage
 from customerhub.core.permissions import Permission
 from models import Organisation
@@ -41,7 +41,7 @@ def _layout_context() -> dict[str, Any]:
         "portal": signed_in and not is_staff,
         "organisation": organisation.name if organisation else "",
         "warnings": _list_warnings() if is_staff else [],
-        "mentions": _list_mentions() if is_staff else [],
+        "bell": _describe_bell() if is_staff else None,
         "organisations": organisations,
         "switch_url": path_of("home.switch_organisation") if organisations else None,
         "links": _list_links(is_staff=is_staff) if signed_in else {},
@@ -73,26 +73,23 @@ def _list_links(*, is_staff: bool) -> dict[str, str | None]:
 
 
 def _list_warnings() -> list[dict[str, str]]:
-    """What whoever looks after this installation should know, behind the bell of every page."""
+    """What whoever looks after this installation should know, beside the bell of every page."""
     shortage = describe_shortage(current_app.config["HUB"])
     if shortage is None or not current_actor().has_permission(Permission.JOBS):
         return []
     return [{"text": shortage, "url": path_of("schedule.index")}]
 
 
-def _list_mentions() -> list[dict[str, Any]]:
-    """The notes that mention the user and that they have not seen, behind the bell of every page."""
+def _describe_bell() -> dict[str, Any] | None:
+    """How much of what waits for the user is new, since when, and where it is; None where there is no such page."""
     work = count_work()
-    if work is None or not work.unseen_mentions or "notes.open_mention" not in current_app.view_functions:
-        return []
-    return [
-        {
-            "id": each.id,
-            "text": f"{each.note.author or 'System'} mentioned you: {each.note.customer}",
-            "sub": str(each.note),
-        }
-        for each in list_unseen_mentions(current_actor())
-    ]
+    if work is None or "work.see_work" not in current_app.view_functions:
+        return None
+    return {
+        "url": path_of("work.see_work"),
+        "count": format_count(work.unread),
+        "since": work.seen_at.isoformat() if work.seen_at else "",
+    }
 
 
 def _list_organisations() -> list[tuple[int, str, bool]]:

@@ -205,6 +205,8 @@ class ListPage:
     own_views: list[Any] = field(default_factory=list)
     may_share_views: bool = False
     columns_url: str | None = None
+    export_url: str | None = None
+    export_ticked_url: str | None = None
     page_sizes: list[tuple[int, str, bool]] = field(default_factory=list)
     pager: Pager | None = None
     bulk: list[dict[str, Any]] = field(default_factory=list)

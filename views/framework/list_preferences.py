@@ -1,6 +1,6 @@
 """The preferences of each user for a list: its columns, the filters that always stand above it, and its views."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -43,12 +43,19 @@ class ListSettings:
     columns: list[str] | None
     filters: list[str] | None = None
     views: Sequence[ViewTab] = ()
+    export_presets: Sequence[Mapping[str, Any]] = ()
 
     def visible_columns(self, columns: Sequence[Column]) -> list[Column]:
         """The columns to show, in the chosen order; the usual ones where nothing was chosen."""
         by_name = {column.name: column for column in columns}
         chosen = [by_name[name] for name in self.columns or [] if name in by_name]
         return chosen or [column for column in columns if column.default_visible]
+
+    def order_columns(self, columns: Sequence[Column]) -> list[Column]:
+        """All columns, those shown first and in their order."""
+        visible_columns = self.visible_columns(columns)
+        names = {column.name for column in visible_columns}
+        return [*visible_columns, *(column for column in columns if column.name not in names)]
 
     def pinned_filters(self, filters: Sequence[Filter]) -> list[Filter]:
         """The filters that stand above the list whether they are in use or not, in the chosen order."""
@@ -96,7 +103,7 @@ def load_settings(view: Any) -> ListSettings:
     owner = aliased(User)
     is_offered = or_(SavedView.user_id == own_user.c.id, SavedView.shared_with_id == actor.organisation_id)
     found = db.session.execute(
-        select(ListPreference.columns, ListPreference.filters, SavedView, owner.name)
+        select(ListPreference.columns, ListPreference.filters, ListPreference.export_presets, SavedView, owner.name)
         .select_from(own_user)
         .outerjoin(ListPreference, and_(ListPreference.user_id == own_user.c.id, ListPreference.screen == screen))
         .outerjoin(SavedView, and_(is_offered, SavedView.screen == screen))
@@ -105,8 +112,8 @@ def load_settings(view: Any) -> ListSettings:
     ).all()
     if not found:
         return ListSettings(None)
-    tabs = [_build_tab(saved_view, name, view) for _, _, saved_view, name in found if saved_view is not None]
-    return ListSettings(found[0].columns, found[0].filters, tabs)
+    tabs = [_build_tab(saved_view, name, view) for *_, saved_view, name in found if saved_view is not None]
+    return ListSettings(found[0].columns, found[0].filters, tabs, found[0].export_presets or ())
 
 
 def _build_tab(saved_view: SavedView, owner_name: str, view: Any) -> ViewTab:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 from flask import current_app, g, request
 from flask_login import current_user
 
-from customerhub.activity.work_list import OwnWork, count_own_work
 from customerhub.core.capped_counts import format_count
 from customerhub.core.permissions import Permission
+from customerhub.work.work_list import OwnWork, count_own_work
 from views.framework.formatting import get_today
 from views.http.actor import current_actor
 from views.http.urls import path_of
@@ -33,7 +33,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
         (
             MenuEntry("Customers", "customers.index_view", "customers", P.CUSTOMERS_VIEW),
             MenuEntry("Quick search", "quick_search.index", "search", P.CUSTOMERS_VIEW),
-            MenuEntry("Follow-ups", "notes.my_follow_ups", "calendar", P.CUSTOMERS_VIEW),
+            MenuEntry("Follow-ups", "notes.due_follow_ups", "calendar", P.CUSTOMERS_VIEW),
             MenuEntry("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
             MenuEntry("Contracts", "contracts.index_view", "contract", P.CONTRACTS_VIEW),
             MenuEntry("Orders", "orders.index_view", "transfer", P.CONTRACTS_VIEW),
@@ -111,6 +111,13 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "custom-fields.index_view",
                 "columns",
                 "Fields of your own on customers, contracts and invoice profiles.",
+            ),
+            _describe("Tags", "tags.index_view", "flag", "Coloured labels to find customers by."),
+            _describe(
+                "Form layouts",
+                "form-layouts.index",
+                "template",
+                "Which fields forms show, where they stand, and which are required.",
             ),
             _describe(
                 "Default values",
@@ -226,14 +233,14 @@ def count_work() -> OwnWork | None:
 
 
 def _format_counts() -> dict[str, str | None]:
-    """The counts beside the entries of the menu, each of what its list shows; of follow-ups those that are due."""
+    """The counts beside the entries of the menu, each of what its list shows."""
     work = count_work()
     if work is None:
         return {}
     return {
         "tasks.my_tasks": format_count(work.tasks),
         "tasks.index_view": format_count(work.open_tasks),
-        "notes.my_follow_ups": format_count(work.due_follow_ups),
+        "notes.due_follow_ups": format_count(work.due_follow_ups),
         "cases.my_cases": format_count(work.open_cases),
     }
 

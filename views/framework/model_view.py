@@ -18,6 +18,7 @@ from views.framework import choices, list_page, list_preferences
 from views.framework.bulk_edit import BulkEditMixin
 from views.framework.columns import Column
 from views.framework.export import ExportMixin
+from views.framework.export_choice import choice_url
 from views.framework.forms import build_form
 from views.framework.row_fields import MAX_LOOKED_UP
 from views.framework.screen import ViewResponse
@@ -153,11 +154,14 @@ class HubModelView(BulkEditMixin, ExportMixin, ModelView):
         return page
 
     def _offer_operations(self, page: list_page.ListPage, args: list_page.ListArgs, total: int) -> None:
-        """Give `page` the bar of what can be done to several rows, where the actor may do anything."""
+        """Give `page` the bar of what can be done to several rows, and the export, where the actor may do anything."""
+        if self.may_export():
+            page.export_url = choice_url(self, args)
         page.bulk = list_page.describe_operations(self.bulk_operations())
         if page.bulk:
             page.bulk_url = url_for(f"{self.endpoint}.action_view")
             page.available_url = url_for(f"{self.endpoint}.available_view")
+            page.export_ticked_url = url_for("export_choice.choose_for_ticked", screen=self.endpoint)
             page.matching_text = list_page.format_matching(args, total, len(page.rows))
 
     @expose("/filter/")
@@ -207,10 +211,8 @@ class HubModelView(BulkEditMixin, ExportMixin, ModelView):
                 "icon": "plus",
             }
             actions.append({**add, "primary": True, "key": "new"})
-        if self.actor.has_permission(Permission.CUSTOMERS_EXPORT):
-            for kind, label in (("xlsx", "Export to Excel"), ("csv", "Export to CSV")):
-                url = url_for(f"{self.endpoint}.export", export_type=kind) + args.query_string()
-                actions.append({"label": label, "url": url, "icon": "download"})
+        if self.may_export():
+            actions.append({"label": "Export", "url": choice_url(self, args), "icon": "download"})
         return actions
 
     def list_search_links(self, args: list_page.ListArgs) -> list[tuple[str, str]]:

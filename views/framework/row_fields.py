@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import url_for
+from flask import g, url_for
 from markupsafe import escape
 from wtforms import Field
 from wtforms.fields import SelectMultipleField
@@ -155,7 +155,7 @@ class LookupField(Field):
 
     @property
     def lookup_url(self) -> str:
-        return url_for(f"{self.screen}.ajax_lookup", name=self.lookup)
+        return url_for(f"{self.screen or g.get('form_screen', '')}.ajax_lookup", name=self.lookup)
 
     @property
     def current_text(self) -> str:

@@ -45,6 +45,7 @@ class Screen:
     fields: Sequence[str] = ()
     field_args: dict[str, dict[str, Any]] = {}
     tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
+    hidden_fields: frozenset[str] = frozenset()  # those that the organisation does not show on the form
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     choice_sources: Sequence[Source] = ()
@@ -73,8 +74,13 @@ class Screen:
 
     def may_edit(self) -> bool:
         return (
-            self.edit_permission is not None and bool(self.fields) and self.actor.has_permission(self.edit_permission)
+            self.edit_permission is not None
+            and bool(self.fields or self.tabs)
+            and self.actor.has_permission(self.edit_permission)
         )
+
+    def may_export(self) -> bool:
+        return self.actor.has_permission(Permission.CUSTOMERS_EXPORT)
 
     @property
     def can_create(self) -> bool:
@@ -107,6 +113,10 @@ class Screen:
     def url_of(self, row: Any) -> str:
         return path_to(f"{self.endpoint}.details_view", row.id)
 
+    def list_import_columns(self) -> list[str]:
+        """The names of the columns that an import of such rows takes."""
+        return []
+
     # --- What a list asks for ------------------------------------------------------------------------------
 
     def parse_list_args(self, parameters: MultiDict[str, str]) -> list_page.ListArgs:
@@ -118,10 +128,16 @@ class Screen:
         query, filter_errors = list_page.apply_filters(self.base_query(), args, self.filters)
         return self.apply_search(query, args), filter_errors
 
-    def list_row_ids(self, args: list_page.ListArgs, limit: int) -> tuple[list[int], list[str]]:
-        """The keys of the first rows of the list, in its order, and what is to be said of filters that do not fit."""
+    def list_row_ids(
+        self, args: list_page.ListArgs, limit: int, keys: Sequence[int] | None = None
+    ) -> tuple[list[int], list[str]]:
+        """The keys of the first rows of the list, or of those with `keys` whatever the list is filtered by, in its
+        order, and what is to be said of filters that do not fit.
+        """
         order = list_page.order_of(args, self.columns, self.default_order, self.model)
-        rows_query, filter_errors = self.filtered_query(args)
+        rows_query, filter_errors = self.filtered_query(args) if keys is None else (self.base_query(), [])
+        if keys is not None:
+            rows_query = rows_query.where(self.model.id.in_(keys))
         query = rows_query.with_only_columns(self.model.id, maintain_column_froms=True)
         return list(db.session.scalars(query.order_by(*order).limit(limit))), filter_errors
 

@@ -86,7 +86,7 @@ def remember_address() -> None:
     try:
         _counter_storage().incr(_known_address_key(), KNOWN_ADDRESS_SECONDS)
     except Exception:
-        log.warning("the queue server is away: an address from which somebody signed in is not kept")
+        log.warning("the queue server is away: an address with a successful sign-in is not kept")
 
 
 def _is_known_address() -> bool:

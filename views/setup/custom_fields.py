@@ -167,7 +167,7 @@ class CustomFieldView(SetupView):
             "Tab",
             code_names=lambda: CUSTOMER_TABS,
             blank=True,
-            description="Of the form of customers; without one it stands under “More”",
+            description="Of the form of customers; without one it stands under “More”. A form layout may move it",
             render_kw={"data-show-when": f"owner={CustomFieldOwner.CUSTOMER}"},
         )
         form_class.choices.kwargs["form_class"].position = WholeNumberField("Position", [Optional()])
@@ -218,4 +218,5 @@ def _render_example(field: CustomField) -> tuple[str, Any]:
     form = type("ExampleForm", (Form,), {"example": build_custom_field(definition)})()
     mark = "" if field.requirement is FieldRequirement.OPTIONAL else " *"
     help_text = Markup('<p class="field-help" id="example-help">{}</p>').format(field.help) if field.help else ""
-    return field.name + mark, Markup('<div class="field">{}{}</div>').format(render_control(form["example"]), help_text)
+    label = Markup('<label for="example">{}</label>').format(field.name + mark)
+    return label, Markup('<div class="field">{}{}</div>').format(render_control(form["example"]), help_text)

@@ -46,7 +46,7 @@ class OrganisationView(FixedFieldMixin):
     )
     search_columns = (Organisation.name,)
     default_order = (Organisation.name,)
-    fields = ("name", "currency", "timezone", "country", "date_format")
+    fields = ("name", "currency", "timezone", "country", "date_format", "list_separator")
     field_args = {
         "currency": {"description": "Currency for all amounts"},
         "timezone": {"description": "Used for all dates and times"},

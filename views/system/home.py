@@ -33,6 +33,7 @@ from views.framework.layout import home_url
 from views.framework.list_page import COUNT_LIMIT
 from views.http.actor import current_actor
 from views.http.urls import parse_id
+from views.system.work import EMPTY, list_start_work
 
 bp = Blueprint("home", __name__)
 MAX_RECENT = 8
@@ -57,6 +58,8 @@ def home() -> Any:
     page = {
         "title": f"Good day, {current_user.name.split()[0]}",
         "subtitle": format_date(get_today()),
+        "work": list_start_work(current_actor()),
+        "empty": EMPTY,
         "tiles": _tiles(),
         "tables": [_recent_customers_table()],
         "summary": _new_customers_chart(),

@@ -23,7 +23,7 @@ from views.framework.bulk_edit import DIRECT_ROWS
 from views.framework.columns import Column
 from views.framework.exported import Exported
 from views.framework.filters import Filter
-from views.framework.formatting import format_datetime
+from views.framework.formatting import current_formats, format_datetime
 from views.framework.labels import capitalize_first, member_label
 from views.framework.model_view import HubModelView
 from views.framework.operation import describe_outcome
@@ -48,7 +48,7 @@ def describe_run(run: OperationRun) -> str:
 class OperationRunView(HubModelView):
     noun = "bulk operation"
     title = "Bulk operations"
-    intro = "Your operations on many rows: how far they are, and what came of each."
+    intro = "Your operations on many rows, with progress and results."
     empty_text = "Operations on all rows of a list, and edits of several rows, are listed here."
     columns = (
         Column("title", "Operation", lambda row: row.title, export=Exported(OperationRun.title)),
@@ -152,10 +152,11 @@ class OperationRunView(HubModelView):
     def results_view(self) -> Any:
         """What became of each row, as a file."""
         run = self.get_one(request.args.get("id", ""))
-        file = io.StringIO("\ufeff", newline="")
-        file.seek(0, io.SEEK_END)
+        file = io.StringIO(newline="")
         headings = (capitalize_first(run.noun), "Result", "Reason")
-        write_csv(file, headings, (_describe_row(run, *each) for each in operation_runs.iterate_results(run)))
+        separator = current_formats().list_separator
+        rows = (_describe_row(run, *each) for each in operation_runs.iterate_results(run))
+        write_csv(file, headings, rows, separator)
         name = f"bulk-operation-{run.id}.csv"
         return Response(
             file.getvalue(),

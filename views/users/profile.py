@@ -1,13 +1,14 @@
 """The user's own account: name, password, sessions."""
 
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo
 
+from customerhub.core.config import Settings
 from customerhub.core.errors import HubError, Invalid
 from customerhub.core.permissions import STAFF
 from customerhub.users import passwords
@@ -18,7 +19,8 @@ from views.http import rate_limits
 from views.http.rate_limits import limit_view
 from views.users.sign_in import begin_session
 
-PROFILE_FIELDS = ("name", "notify_by_email", "single_key_shortcuts")
+PROFILE_FIELDS = ("name", "notify_by_email", "daily_digest", "single_key_shortcuts")
+NO_MAIL_SERVER = "No mail server is configured: emails are kept in the outbox and not sent."
 
 
 class ProfileForm(FlaskForm):
@@ -28,6 +30,11 @@ class ProfileForm(FlaskForm):
         description="Such as n to add a record. Turn them off if they get in the way of speech input.",
     )
     notify_by_email = BooleanField("Email me when I am mentioned, or when work is assigned to me")
+    daily_digest = BooleanField(
+        "Email me every morning what is waiting for me",
+        description="One email a day with your tasks, follow-ups, reviews and all else on the start page. On days on "
+        "which nothing is waiting, nothing is sent.",
+    )
 
 
 class PasswordForm(FlaskForm):
@@ -74,7 +81,7 @@ def edit_profile() -> Any:
     user: User = current_user.user
     form = ProfileForm(obj=user)
     if user.role not in STAFF:  # whose pages have no shortcuts and no notes
-        del form.notify_by_email, form.single_key_shortcuts
+        del form.notify_by_email, form.daily_digest, form.single_key_shortcuts
     if form.validate_on_submit():
         try:
             user_sign_in.save_profile(user, **{name: form.data[name] for name in PROFILE_FIELDS if name in form})
@@ -85,11 +92,13 @@ def edit_profile() -> Any:
         else:
             flash("Your profile was saved.", "success")
             return redirect(url_for("profile.edit_profile"), 303)
+    has_no_server = "daily_digest" in form and cast(Settings, current_app.config["HUB"]).smtp_url is None
+    banners = [{"kind": "warning", "text": NO_MAIL_SERVER}] if has_no_server else []
     links = [
         {"label": "Change password", "url": url_for("profile.change_password")},
         {"label": "Sign out everywhere", "url": url_for("profile.sign_out_everywhere")},
     ]
-    return _page("My profile", form, text=f"You sign in with {user.email}", button="Save", links=links)
+    return _page("My profile", form, text=f"You sign in with {user.email}", button="Save", links=links, banners=banners)
 
 
 @login_required

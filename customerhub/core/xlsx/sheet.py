@@ -41,6 +41,15 @@ class FormattedNumber:
     text: str
 
 
+class PercentNumber(float):
+    """A number that its cell shows as a percentage: 0.12 as 12 %."""
+
+    @property
+    def percent(self) -> Decimal:
+        """The number before the sign: 12 of 12 %."""
+        return Decimal(float.__repr__(self)) * 100
+
+
 Number = int | float
 Value = str | bool | int | float | FormattedNumber | date | datetime | time
 Cell = Value | BadCell | None
@@ -58,7 +67,7 @@ def format_cell(cell: Value) -> str:
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, (int, float)):
-        return str(cell) if isinstance(cell, int) else f"{Decimal(repr(cell)):f}"
+        return str(cell) if isinstance(cell, int) else f"{Decimal(float.__repr__(cell)):f}"
     return cell.isoformat(" ") if isinstance(cell, datetime) else cell.isoformat()
 
 
@@ -77,9 +86,9 @@ def parse_column_letters(letters: str) -> int:
 class Sheet:
     """One pass over a sheet: its rows in order, each a number as Excel shows it and the cells that hold something.
 
-    `date_styles` are the cell styles that show a number as a date, `number_formats` what the others that add characters
-    make of a whole number; `from_1904` where dates count from 1904. `hidden_rows` are the numbers of the rows read so
-    far that hold something and that Excel does not show.
+    `date_styles` are the cell styles that show a number as a date, `percent_styles` those that show it as a percentage,
+    `number_formats` what the others that add characters make of a whole number; `from_1904` where dates count from
+    1904. `hidden_rows` are the numbers of the rows read so far that hold something and that Excel does not show.
     """
 
     def __init__(
@@ -88,12 +97,14 @@ class Sheet:
         strings: SharedStrings,
         *,
         date_styles: Container[str] = frozenset(),
+        percent_styles: Container[str] = frozenset(),
         number_formats: Mapping[str, NumberFormat] | None = None,
         from_1904: bool = False,
     ) -> None:
         self._pieces = iter(pieces)
         self._strings = strings
         self._date_styles = date_styles
+        self._percent_styles = percent_styles
         self._number_formats = number_formats or {}
         self._from_1904 = from_1904
         self._elements = self._iterate_row_elements()
@@ -199,7 +210,11 @@ class Sheet:
                 self._numbers.clear()
             self._numbers[stored] = _parse_number(stored)
         number = self._numbers[stored]
-        if style is not None and style in self._number_formats and isinstance(number, int) and number >= 0:
+        if style is None or isinstance(number, BadCell):
+            return number
+        if style in self._percent_styles:
+            return PercentNumber(number)
+        if style in self._number_formats and isinstance(number, int) and number >= 0:
             return FormattedNumber(number, self._number_formats[style](number))
         return number
 

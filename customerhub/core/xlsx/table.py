@@ -146,17 +146,16 @@ class _Workbook:
         self.sheet_parts: list[_SheetPart] = []
         self.from_1904 = False
         self._read_sheets(kinds, part)
-        self._date_styles, self._number_formats = load_styles(
-            lambda: self._stream_of(kinds, "styles") or [b"<styleSheet/>"]
-        )
+        self._styles = load_styles(lambda: self._stream_of(kinds, "styles") or [b"<styleSheet/>"])
         self.strings = SharedStrings(self._stream_of(kinds, "sharedStrings") or [b"<sst/>"])
 
     def open_sheet(self, part: str) -> Sheet:
         return Sheet(
             self._package.stream(part),
             self.strings,
-            date_styles=self._date_styles,
-            number_formats=self._number_formats,
+            date_styles=self._styles.dates,
+            percent_styles=self._styles.percents,
+            number_formats=self._styles.number_formats,
             from_1904=self.from_1904,
         )
 

@@ -14,15 +14,26 @@ from typing import Any, Final
 from customerhub.core import dates
 from customerhub.core.csv_masking import unmask_formulas
 from customerhub.core.errors import Invalid
+from customerhub.core.money import format_percent
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.table_statistics import update_statistics
-from customerhub.core.xlsx.sheet import DAYS_FROM_1904, BadCell, Cell, FormattedNumber, Value, format_cell
+from customerhub.core.xlsx.sheet import (
+    DAYS_FROM_1904,
+    BadCell,
+    Cell,
+    FormattedNumber,
+    PercentNumber,
+    Value,
+    format_cell,
+)
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import STANDARD_COLUMNS, CellType, Column, ImportColumns
+from customerhub.customers.importing.columns import MARKUP_CLASSES, STANDARD_COLUMNS, CellType, Column, ImportColumns
 from customerhub.customers.importing.comparing import ExistingCustomer, compare_values, load_existing, merge_values
-from customerhub.customers.importing.custom_columns import list_missing_fields, load_choice_lookups, load_columns
+from customerhub.customers.importing.custom_columns import list_missing_fields, load_columns, load_own_lookups
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.required_columns import NO_COLUMN_TEXT
 from customerhub.customers.importing.stored_cells import FROM_1904, StoredCell, replace_unprintable, store_cell
+from customerhub.customers.required_fields import list_missing_by_organisation
 from models import Customer
 from models.base import column_length
 from models.enums import DateFormat, RowOutcome
@@ -93,7 +104,7 @@ class RowChecker:
         self.organisation_id = organisation_id
         self.from_1904 = from_1904
         self.columns = load_columns(organisation_id)
-        self.lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
+        self.lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id)
         self._first_row_numbers: dict[str, int] = {}
         self._first_rows_of_customers: dict[int, int] = {}
         day_offset = DAYS_FROM_1904 if from_1904 else 0
@@ -113,7 +124,8 @@ class RowChecker:
         source = iter(rows)
         while chunk := [self._read_row(number, cells) for number, cells in islice(source, CHUNK_SIZE)]:
             keys = [row.key for row in chunk if row.key is not None]
-            existing_customers = load_existing(self.organisation_id, keys, lock=lock)
+            has_markups = any(not MARKUP_CLASSES.keys().isdisjoint(row.values) for row in chunk)
+            existing_customers = load_existing(self.organisation_id, keys, lock=lock, has_markups=has_markups)
             for row in chunk:
                 self._compare(row, existing_customers.get(row.key) if row.key is not None else None)
             yield chunk
@@ -166,15 +178,23 @@ class RowChecker:
         # Whose row it is stays unknown where the reference cannot be read: nothing can be said to be missing then.
         missing = [] if row.key is None and "reference" in refused_columns else rules.list_missing_fields(merged_values)
         if existing is None:
-            missing = [*missing, *list_missing_fields(self.organisation_id, row.values)]
+            missing = [*missing, *self._list_missing_of_new(row.values)]
         for name, message in (*_list_conflicts(merged_values, refused_columns), *missing):
             header = self.columns.header_of(name)
             if header not in refused_columns:
                 row.problems.append(Problem(header, message))
         for name, lookup in self._lookups_with_retired.items():
-            self._refuse_retired(row, name, lookup)
+            self._check_retired(row, name, lookup)
         if existing is not None and not row.problems:
             row.changes = compare_values(existing, row.values)
+
+    def _list_missing_of_new(self, values: dict[str, Any]) -> list[tuple[str, str]]:
+        """What the organisation requires of a new customer and `values` lack."""
+        missing = list_missing_by_organisation(values, self.organisation_id)
+        return [
+            *((name, text if name in self.columns.by_field else NO_COLUMN_TEXT) for name, text in missing),
+            *list_missing_fields(self.organisation_id, values),
+        ]
 
     def _refuse_second_row(self, row: CheckedRow, existing: ExistingCustomer) -> None:
         """A customer that others were merged into has several references, and keeps the one it has."""
@@ -184,10 +204,14 @@ class RowChecker:
         if first != row.number and self._first_row_numbers.get(row.key or "") == row.number:
             row.problems.append(Problem("reference", f"Row {first} is the same customer, {existing['name']}"))
 
-    def _refuse_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
-        """What is no longer in use may stay, but not come anew."""
+    def _check_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
+        """What is no longer in use may stay, also where one in use has its name, but not come anew."""
         chosen_ids = row.values.get(name)
-        if chosen_ids is None or (row.existing is not None and row.existing[name] == chosen_ids):
+        existing_ids = row.existing[name] if row.existing is not None else None
+        if chosen_ids is None or existing_ids == chosen_ids:
+            return
+        if lookup.is_same_name(existing_ids, chosen_ids):
+            row.values[name] = existing_ids
             return
         try:
             lookup.refuse_retired(chosen_ids)
@@ -226,6 +250,8 @@ def _build_reader(column: Column, lookups: dict[str, Lookup], date_format: DateF
         return lambda cell: _read_date(cell, date_format, day_offset)
     if column.cell_type is CellType.IDENTIFIER:
         return lambda cell: column.clean(_read_identifier(cell))
+    if column.cell_type is CellType.PERCENT:
+        return lambda cell: column.clean(_read_percent(cell))
     if column.cell_type is CellType.NUMBER:
         return lambda cell: column.clean(format_cell(cell.value if isinstance(cell, FormattedNumber) else cell))
     if column.cell_type is CellType.NAME:
@@ -251,6 +277,13 @@ def _read_date(cell: Value, date_format: DateFormat, day_offset: int) -> date | 
     raise Invalid(f"{format_cell(cell)} is a time, not a date")
 
 
+def _read_percent(cell: Value) -> str:
+    """The number of percent that a cell shows, as a text."""
+    if isinstance(cell, PercentNumber):
+        return f"{cell.percent:f}"
+    return format_cell(cell.value if isinstance(cell, FormattedNumber) else cell)
+
+
 def _read_identifier(cell: Value) -> str:
     """What was typed, as a text. Raises Invalid where Excel kept something else of it."""
     text = format_cell(cell)
@@ -271,8 +304,11 @@ def format_cells(row: CheckedRow) -> dict[str, str]:
     for column, cell in zip(row.columns.columns, row.cells, strict=True):
         if cell is None or isinstance(cell, BadCell):
             continue
-        value = row.values.get(column.field) if column.cell_type is CellType.DATE else None
-        text = value.isoformat() if value is not None else format_cell(cell)
+        value = row.values.get(column.field)
+        if value is not None and column.cell_type is CellType.DATE:
+            text = value.isoformat()
+        else:
+            text = format_percent(cell.percent) if isinstance(cell, PercentNumber) else format_cell(cell)
         texts[column.header] = replace_unprintable(text)
     return texts
 

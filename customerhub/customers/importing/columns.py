@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from customerhub.core import validation
 from customerhub.core.dates import format_date
+from customerhub.core.xlsx.table import normalise_header
 from customerhub.customers import rules
 from customerhub.customers.records import CLEANERS
-from models.enums import DateFormat
+from models.enums import CallClass, DateFormat
 
 
 class CellType(Enum):
@@ -20,6 +21,7 @@ class CellType(Enum):
     IDENTIFIER = auto()  # the same, but Excel must not have made a date, TRUE or a rounded number of what was typed
     NUMBER = auto()  # `clean` takes a text; a number stands for its digits, whatever its cell shows beside them
     DATE = auto()  # a date, or Excel's serial number, or a text as the organisation writes dates
+    PERCENT = auto()  # `clean` takes a text; a cell that shows 12 % stands for 12, as one that shows 12 does
     NAME = auto()  # the name of one set-up row
     NAMES = auto()  # the names of several, comma separated
 
@@ -28,9 +30,10 @@ class CellType(Enum):
 class Column:
     """A column of the workbook.
 
-    `field` is what it fills: a column of the customer, or `address` or `departments`. `history_field` is the name of it
-    in the history, `list_label` the one in the list of customers and its exports, where that is no spelling of the
-    header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few values.
+    `field` is what it fills: a column of the customer, `address`, `departments`, `tags` or a markup. `history_field` is
+    the name of it in the history, `list_label` the one in the list of customers and its exports, where that is no
+    spelling of the header; `example` writes a date as 2025-01-31. `is_cacheable` where many rows hold the same few
+    values.
     """
 
     header: str
@@ -229,28 +232,64 @@ COLUMNS: Final = (
     ),
 )
 
+# The markup of each class of calls. A class that is given no markup keeps the one it has.
+MARKUP_CLASSES: Final = {f"markup_{each.name.lower()}": each for each in CallClass}
+MARKUP_COLUMNS: Final = tuple(
+    Column(
+        f"markup{each.value.title().replace(' ', '')}",
+        field,
+        f"The markup in percent on the cost of calls of the class {each.value}, -100 to 1000",
+        "12.5",
+        CellType.PERCENT,
+        clean=rules.clean_markup,
+        width=18,
+    )
+    for field, each in MARKUP_CLASSES.items()
+)
+
 HEADERS: Final = tuple(column.header for column in COLUMNS)
-OTHER_HEADERS: Final = {column.list_label: column.header for column in COLUMNS if column.list_label}
 COLUMNS_BY_FIELD: Final = {column.field: column for column in COLUMNS}
 KEY_COLUMN: Final = "reference"  # without this column no row can be told from another
 ERROR_COLUMNS: Final = ("reason", "row")  # what the workbook of the rows in error has beside these
 
+# Of an organisation that has tags.
+TAGS_COLUMN: Final = Column(
+    "tags",
+    "tags",
+    "One tag in your set-up, or several separated with commas. Replaces the customer's current tags",
+    "Key account, Trade fair",
+    CellType.NAMES,
+    is_cacheable=True,
+    width=24,
+)
 
+# The columns that fill a table of pairs.
+LINKED_FIELDS: Final = ("departments", "tags")
 # The columns of the customer's own table that an import fills.
-CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", "departments"))
+CUSTOMER_FIELDS: Final = tuple(column.field for column in COLUMNS if column.field not in ("address", *LINKED_FIELDS))
 
 
 class ImportColumns:
-    """The columns of a workbook, in order."""
+    """The columns of a workbook, in order. `other_headers` maps what the list of customers calls some of them to their
+    headers.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self.headers = tuple(column.header for column in columns)
         self.by_field = {column.field: column for column in columns}
+        self.other_headers = {column.list_label: column.header for column in columns if column.list_label}
+        headers = self.other_headers | {header: header for header in self.headers}
+        fields = {column.header: column.field for column in columns}
+        self._fields_by_heading = {normalise_header(name): fields[header] for name, header in headers.items()}
 
     def header_of(self, field: str | None) -> str:
         """The header of `field`, for error messages."""
         return self.by_field[field].header if field in self.by_field else (field or "")
+
+    def find_field(self, heading: str) -> str | None:
+        """What a column with this heading fills; None where an import ignores it."""
+        return self._fields_by_heading.get(normalise_header(heading))
 
     @property
     def header_names(self) -> dict[str, Any]:
@@ -259,8 +298,8 @@ class ImportColumns:
             "names": self.headers,
             "key_column": KEY_COLUMN,
             "silent_names": ERROR_COLUMNS,
-            "other_names": OTHER_HEADERS,
+            "other_names": self.other_headers,
         }
 
 
-STANDARD_COLUMNS: Final = ImportColumns(COLUMNS)  # of an organisation that has no fields of its own
+STANDARD_COLUMNS: Final = ImportColumns((*COLUMNS, *MARKUP_COLUMNS))  # of an organisation that has no fields of its own

@@ -4,23 +4,33 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, literal, select, union_all
 
 from customerhub.core import history
-from customerhub.core.money import format_number
+from customerhub.core.money import format_number, format_percent
 from customerhub.customers import rules
-from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CUSTOMER_FIELDS, ImportColumns
+from customerhub.customers.importing.columns import (
+    COLUMNS_BY_FIELD,
+    CUSTOMER_FIELDS,
+    LINKED_FIELDS,
+    MARKUP_CLASSES,
+    ImportColumns,
+)
 from customerhub.customers.importing.custom_columns import add_custom_values
 from customerhub.customers.importing.lookups import Lookup
-from models import Address, Customer, MergedCustomer, customer_department
+from customerhub.customers.importing.markups import add_markups
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS, MARKUP_FIELD
+from models import Address, Customer, MergedCustomer, customer_department, customer_tag
 from models.base import db
 from models.derived_columns import SOURCE_COLUMNS
 from models.enums import AddressKind
 
-# One customer as the import sees it: columns and custom fields by name, `address` as its four parts or None,
-# `departments` as ids.
+# One customer as the import sees it: columns, markups and custom fields by name, `address` as its four parts or None,
+# `departments` and `tags` as ids.
 ExistingCustomer = dict[str, Any]
 
+# The column of a table of pairs that each linked field fills.
+LINK_COLUMNS = {"departments": customer_department.c.department_id, "tags": customer_tag.c.tag_id}
 ADDRESS_PARTS = ("lines", "postal_code", "city", "country")
 LOADED_COLUMNS = tuple(
     dict.fromkeys(
@@ -33,21 +43,25 @@ LOADED_COLUMNS = tuple(
             "portal_access",
             "search_text",
             *CUSTOMER_FIELDS,
+            *EXTRA_FIELDS,
             *SOURCE_COLUMNS,
         )
     )
 )
 
 
-def load_existing(organisation_id: int, keys: Collection[str], *, lock: bool = False) -> dict[str, ExistingCustomer]:
+def load_existing(
+    organisation_id: int, keys: Collection[str], *, lock: bool = False, has_markups: bool = True
+) -> dict[str, ExistingCustomer]:
     """The customers with these reference keys, by key; for the key of a customer that was merged away the one that took
-    its place. With `lock` nobody changes them until the transaction ends.
+    its place. With `lock` nobody changes them until the transaction ends. Markups are read where `has_markups`.
     """
-    customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock)
+    customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock, has_markups)
     found = {existing["reference_key"]: existing for existing in customers.values()}
     survivor_ids = _load_survivor_ids(organisation_id, [key for key in keys if key not in found])
     if survivor_ids:
-        survivors = _load_customers(organisation_id, Customer.id.in_(set(survivor_ids.values())), lock)
+        condition = Customer.id.in_(set(survivor_ids.values()))
+        survivors = _load_customers(organisation_id, condition, lock, has_markups)
         found |= {key: survivors[row_id] for key, row_id in survivor_ids.items() if row_id in survivors}
     return found
 
@@ -67,10 +81,12 @@ def _load_survivor_ids(organisation_id: int, keys: Collection[str]) -> dict[str,
 
 def load_existing_by_id(organisation_id: int, ids: Collection[int]) -> dict[int, ExistingCustomer]:
     """Those with these ids, by id; nobody changes them until the transaction ends."""
-    return _load_customers(organisation_id, Customer.id.in_(ids), lock=True)
+    return _load_customers(organisation_id, Customer.id.in_(ids), lock=True, has_markups=True)
 
 
-def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: bool) -> dict[int, ExistingCustomer]:
+def _load_customers(
+    organisation_id: int, condition: ColumnElement[bool], lock: bool, has_markups: bool
+) -> dict[int, ExistingCustomer]:
     query = (
         select(*(getattr(Customer, name) for name in LOADED_COLUMNS))
         .where(Customer.organisation_id == organisation_id, condition)
@@ -81,10 +97,12 @@ def _load_customers(organisation_id: int, condition: ColumnElement[bool], lock: 
     customers: dict[int, ExistingCustomer] = {}
     for row in db.session.execute(query):
         existing = dict(zip(LOADED_COLUMNS, row, strict=True))
-        customers[existing["id"]] = existing | {"address": None, "departments": ()}
+        customers[existing["id"]] = existing | {"address": None, **dict.fromkeys(LINKED_FIELDS, ())}
     if customers:
         _add_addresses(customers)
-        _add_departments(customers)
+        _add_links(customers)
+        if has_markups:
+            add_markups(customers)
         add_custom_values(organisation_id, customers)
     return customers
 
@@ -98,13 +116,15 @@ def _add_addresses(customers: dict[int, ExistingCustomer]) -> None:
         customers[customer_id]["address"] = tuple(address)
 
 
-def _add_departments(customers: dict[int, ExistingCustomer]) -> None:
-    link = customer_department.c
-    query = (
-        select(link.customer_id, link.department_id).where(link.customer_id.in_(customers)).order_by(link.department_id)
+def _add_links(customers: dict[int, ExistingCustomer]) -> None:
+    links = (
+        select(literal(name).label("name"), column.table.c.customer_id, column.label("linked_id")).where(
+            column.table.c.customer_id.in_(customers)
+        )
+        for name, column in LINK_COLUMNS.items()
     )
-    for customer_id, department_id in db.session.execute(query):
-        customers[customer_id]["departments"] += (department_id,)
+    for name, customer_id, linked_id in db.session.execute(union_all(*links).order_by("linked_id")):
+        customers[customer_id][name] += (linked_id,)
 
 
 def merge_values(existing: ExistingCustomer | None, values: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +165,8 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
         return lookups[name].format_names(value)
     if name == "address":
         return value if isinstance(value, str) else format_address(value)
+    if name in MARKUP_CLASSES or name == MARKUP_FIELD:
+        return format_percent(value)
     if isinstance(value, Decimal):  # of a custom field
         return format_number(value)
     return history.display_value(value)
@@ -153,12 +175,18 @@ def format_value(name: str, value: Any, lookups: dict[str, Lookup]) -> Any:
 def build_history_changes(changes: dict[str, tuple[Any, Any]], lookups: dict[str, Lookup]) -> dict[str, Any]:
     """[before, after] by the names that the history uses."""
     return {
-        COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name: [
+        _name_in_history(name): [
             format_value(name, before, lookups),
             format_value(name, after, lookups),
         ]
         for name, (before, after) in changes.items()
     }
+
+
+def _name_in_history(name: str) -> str:
+    if name in EXTRA_FIELDS:
+        return name.removesuffix("_id")
+    return COLUMNS_BY_FIELD[name].history_name if name in COLUMNS_BY_FIELD else name
 
 
 def build_preview_changes(

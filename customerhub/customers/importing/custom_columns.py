@@ -13,15 +13,20 @@ from customerhub.core.xlsx.table import normalise_header
 from customerhub.custom_fields.definitions import NUMBER_KINDS, TEXT_KINDS, FieldDefinition, list_definitions
 from customerhub.custom_fields.values import clean_value, write_values
 from customerhub.customers.importing.columns import (
-    COLUMNS,
     ERROR_COLUMNS,
-    HEADERS,
-    OTHER_HEADERS,
+    STANDARD_COLUMNS,
+    TAGS_COLUMN,
     CellType,
     Column,
     ImportColumns,
 )
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.required_columns import (
+    list_extra_columns,
+    list_required_columns,
+    load_extra_lookups,
+)
+from models import Tag
 from models.base import db
 from models.custom_fields import CUSTOM_PREFIX, TYPED_COLUMNS, VALUE_TABLES
 from models.enums import CustomFieldKind, CustomFieldOwner
@@ -49,16 +54,18 @@ _EXAMPLES: Final = {
 
 
 def load_columns(organisation_id: int) -> ImportColumns:
-    """The columns of the workbook of an organisation: those of every one, and its custom fields."""
-    taken = {normalise_header(each) for each in (*HEADERS, *OTHER_HEADERS, *ERROR_COLUMNS)}
-    columns = []
+    """The columns of the workbook of an organisation: of every one, tags, what else it requires, custom fields."""
+    columns = [*([TAGS_COLUMN] if has_tags(organisation_id) else []), *list_required_columns(organisation_id)]
+    known_columns = ImportColumns((*STANDARD_COLUMNS.columns, *columns))
+    headers = (*known_columns.headers, *known_columns.other_headers, *ERROR_COLUMNS)
+    taken = {normalise_header(each) for each in headers}
     for definition in list_definitions(OWNER, organisation_id):
         header = definition.label
         if normalise_header(header) in taken:
             header = f"{definition.label} ({definition.key})"
         taken.add(normalise_header(header))
         columns.append(_build_column(definition, header))
-    return ImportColumns((*COLUMNS, *columns))
+    return ImportColumns((*STANDARD_COLUMNS.columns, *columns))
 
 
 def _build_column(definition: FieldDefinition, header: str) -> Column:
@@ -95,9 +102,17 @@ def _parse_yes_no(text: str) -> bool | None:
     return YES_NO_TEXTS.get(bare)
 
 
-def load_choice_lookups(organisation_id: int) -> dict[str, Lookup]:
-    """What the columns of choices choose from, by the field they fill."""
-    return {
+def has_tags(organisation_id: int) -> bool:
+    """Whether the organisation has set up tags, so that its workbook has a column for them."""
+    return db.session.scalar(select(Tag.id).where(Tag.organisation_id == organisation_id).limit(1)) is not None
+
+
+def load_own_lookups(organisation_id: int, *, has_all_extra: bool = False) -> dict[str, Lookup]:
+    """What the organisation's own columns choose from, by the field they fill: those of choices, and required ones.
+    With `has_all_extra` also those of fields that it could require.
+    """
+    columns = list_extra_columns() if has_all_extra else list_required_columns(organisation_id)
+    return load_extra_lookups(columns, organisation_id) | {
         each.name: Lookup(each.label, [(choice.id, choice.label, choice.active) for choice in each.choices])
         for each in list_definitions(OWNER, organisation_id)
         if each.kind is CustomFieldKind.CHOICE

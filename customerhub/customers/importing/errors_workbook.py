@@ -7,7 +7,7 @@ from typing import IO, Any, Final
 import xlsxwriter
 
 from customerhub.core.dates import EXCEL_DATE_FORMATS
-from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber
+from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber, PercentNumber
 from customerhub.customers.importing.columns import ERROR_COLUMNS, STANDARD_COLUMNS, ImportColumns
 from customerhub.customers.importing.stored_cells import StoredCell, find_number_format, restore_cell
 from models.enums import DateFormat
@@ -27,6 +27,7 @@ VALID_STYLE: Final = {"valign": "top"}
 ERROR_STYLE: Final = {"valign": "top", "bg_color": "#FDE0DD"}
 REASON_STYLE: Final = {"valign": "top", "text_wrap": True, "font_color": "#9C0006"}
 TEXT_FORMAT: Final = "@"
+PERCENT_FORMAT: Final = "0.00##%"
 
 _EXCEL_ERRORS: Final = frozenset({"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"})
 
@@ -88,6 +89,8 @@ class ErrorsWorkbook:
             # Never blank: a blank cell would be taken for one that nobody filled in.
             error = cell.stored if cell.stored in _EXCEL_ERRORS else "#N/A"
             self._sheet.write_formula(*place, "=NA()", self._get_format("General", is_error), error)
+        elif isinstance(cell, PercentNumber):
+            self._write_number(index, float(cell), self._get_format(PERCENT_FORMAT, is_error))
         elif isinstance(cell, (int, float)):
             self._write_number(index, cell, self._get_format("General", is_error))
         elif isinstance(cell, FormattedNumber):

@@ -8,7 +8,19 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ForeignKeyConstraint, Table, bindparam, delete, func, null, select, update
+from sqlalchemy import (
+    Date,
+    Enum,
+    ForeignKeyConstraint,
+    Table,
+    bindparam,
+    delete,
+    func,
+    inspect,
+    null,
+    select,
+    update,
+)
 
 from customerhub.core import history
 from customerhub.core.errors import Conflict, Invalid
@@ -16,24 +28,29 @@ from customerhub.core.money import format_number
 from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
-from customerhub.customers.importing.columns import COLUMNS, CellType
-from customerhub.customers.importing.comparing import ExistingCustomer, load_existing_by_id
+from customerhub.customers.importing.columns import MARKUP_CLASSES
+from customerhub.customers.importing.comparing import LINK_COLUMNS, ExistingCustomer, load_existing_by_id
 from customerhub.customers.importing.custom_columns import (
     deserialize_custom_value,
     is_custom,
-    load_choice_lookups,
     load_columns,
+    load_own_lookups,
 )
 from customerhub.customers.importing.lookups import Lookup, load_lookups
+from customerhub.customers.importing.required_columns import list_extra_columns
 from customerhub.customers.importing.reverting_users import ImportedPortalUsers
 from customerhub.customers.importing.saving import CUSTOMER_TABLE, RowSaver
-from models import History, ImportRow
+from customerhub.customers.required_fields import list_missing_by_organisation
+from models import Customer, History, ImportRow
 from models.base import Base, db, get_table
-from models.enums import Risk, RowOutcome
+from models.enums import RowOutcome
+from models.types import ScaledDecimal
 
 # What an import makes with a customer, and what therefore goes with it.
-IGNORED_TABLES: Final = ("account", "address", "alert", "approval_task", "customer_department")
-DATE_FIELDS: Final = frozenset(column.field for column in COLUMNS if column.cell_type is CellType.DATE)
+IGNORED_TABLES: Final = (
+    *("account", "address", "alert", "approval_task", "call_markup"),
+    *(column.table.name for column in LINK_COLUMNS.values()),
+)
 # Fields that mean something only together.
 DEPENDENT_FIELDS: Final = (
     (rules.check_year_end, "year_end_day", "year_end_month"),
@@ -41,6 +58,25 @@ DEPENDENT_FIELDS: Final = (
 )
 CHANGED_SINCE: Final = "Changed since the import, so not reverted"
 FIELD_IS_GONE: Final = "A custom field that the import filled is removed or inactive"
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """What is known of the fields that an import can have filled, also of those that the organisation no longer
+    requires: what they choose from, and how the workbook calls them.
+    """
+
+    lookups: dict[str, Lookup]
+    headers: dict[str, str]
+
+    def header_of(self, name: str) -> str:
+        return self.headers.get(name, name)
+
+
+def _load_fields(organisation_id: int) -> _Fields:
+    lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id, has_all_extra=True)
+    columns = (*list_extra_columns(), *load_columns(organisation_id).columns)
+    return _Fields(lookups, {column.field: column.header for column in columns})
 
 
 @dataclass
@@ -73,10 +109,15 @@ def deserialize_value(name: str, value: Any, organisation_id: int) -> Any:
         return None
     if is_custom(name):
         return deserialize_custom_value(organisation_id, name, value)
-    if name in DATE_FIELDS:
+    kind = inspect(Customer).columns[name].type if name in inspect(Customer).columns else None
+    if isinstance(kind, Date):
         return date.fromisoformat(value)
-    if name == "risk":
-        return Risk(value)
+    if name in MARKUP_CLASSES:
+        return Decimal(value)
+    if isinstance(kind, Enum) and kind.enum_class is not None:
+        return kind.enum_class(value)
+    if isinstance(kind, ScaledDecimal):
+        return Decimal(value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -88,7 +129,7 @@ def revert_rows(
     Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
     changes a customer at the same moment.
     """
-    lookups = load_lookups(organisation_id) | load_choice_lookups(organisation_id)
+    fields = _load_fields(organisation_id)
     result = RevertResult()
     done = 0
     _clear_notices(import_id)
@@ -99,7 +140,7 @@ def revert_rows(
         changed = [row for row in rows if row.outcome is RowOutcome.CHANGED]
         users = ImportedPortalUsers([row.customer_id for row in rows if row.customer_id], organisation_id, source)
         problems = _delete_new(new, customers, changed_ids, users, organisation_id)
-        problems |= _restore(changed, customers, lookups, users, organisation_id)
+        problems |= _restore(changed, customers, fields, users, organisation_id)
         _save_problems(import_id, problems)
         result.skipped_count += len(problems)
         result.mailed_count += sum(each.has_been_mailed for each in users.removed_users)
@@ -210,7 +251,7 @@ def _build_deleted_entry(existing: ExistingCustomer, organisation_id: int) -> di
 def _restore(
     rows: list[Any],
     customers: dict[int, ExistingCustomer],
-    lookups: dict[str, Lookup],
+    fields: _Fields,
     users: ImportedPortalUsers,
     organisation_id: int,
 ) -> dict[int, list[Problem]]:
@@ -228,7 +269,7 @@ def _restore(
         undo = dict(row.undo or {})
         if existing["id"] in users.customer_ids_with_user:
             undo.pop("portal_access", None)
-        restored_values, row_problems = _split_restorable(existing, undo, lookups, organisation_id)
+        restored_values, row_problems = _split_restorable(existing, undo, fields, organisation_id)
         if "email" in undo and "email" not in restored_values:
             restored_values.pop("portal_access", None)
         else:
@@ -242,17 +283,17 @@ def _restore(
                 CheckedRow(row.row_number, [], existing=existing, changes=restored_values, customer_id=existing["id"])
             )
     if restored_rows:
-        RowSaver(organisation_id, lookups).update_rows(restored_rows)
+        RowSaver(organisation_id, fields.lookups).update_rows(restored_rows)
     users.remove_unused(user_removal_ids)
     return problems
 
 
 def _split_restorable(
-    existing: ExistingCustomer, undo: dict[str, list[Any]], lookups: dict[str, Lookup], organisation_id: int
+    existing: ExistingCustomer, undo: dict[str, list[Any]], fields: _Fields, organisation_id: int
 ) -> tuple[dict[str, tuple[Any, Any]], list[Problem]]:
     """((present, former) of each field that can be put back; why the others cannot)."""
     restored_values, row_problems = {}, []
-    header_of = load_columns(organisation_id).header_of
+    lookups, header_of = fields.lookups, fields.header_of
     for name, (before, after) in undo.items():
         if name not in existing:
             row_problems.append(Problem("name", FIELD_IS_GONE))
@@ -271,7 +312,8 @@ def _split_restorable(
                 if restored_values.pop(name, None):
                     row_problems.append(Problem(header_of(name), error.message))
     merged_values = existing | {name: after for name, (_, after) in restored_values.items()} | {"contacts": True}
-    for name, message in rules.list_missing_fields(merged_values):
+    missing = list_missing_by_organisation(merged_values, organisation_id, asked=restored_values)
+    for name, message in [*rules.list_missing_fields(merged_values), *missing]:
         if restored_values.pop(name, None):
             row_problems.append(Problem(header_of(name), message))
     return restored_values, row_problems

@@ -3,6 +3,7 @@
 All of it happens in the caller's transaction. The caller names the actor with `history.act_as`.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -17,11 +18,18 @@ from customerhub.customers import after_save, portal_users, rules
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.importing.checking import CheckedRow
 from customerhub.customers.importing.columns import CUSTOMER_FIELDS
-from customerhub.customers.importing.comparing import ADDRESS_PARTS, ExistingCustomer, build_history_changes
+from customerhub.customers.importing.comparing import (
+    ADDRESS_PARTS,
+    LINK_COLUMNS,
+    ExistingCustomer,
+    build_history_changes,
+)
 from customerhub.customers.importing.custom_columns import is_custom, list_custom_texts, write_custom_values
 from customerhub.customers.importing.lookups import Lookup
+from customerhub.customers.importing.markups import CUSTOMER_CHANGED, write_markups
+from customerhub.customers.importing.required_columns import EXTRA_FIELDS
 from customerhub.customers.statuses import get_default_status
-from models import Account, Address, Customer, Organisation, customer_department
+from models import Account, Address, Customer, Organisation
 from models.base import db, get_table
 from models.derived_columns import derive_columns
 from models.enums import AddressKind, RowOutcome, Stage
@@ -43,7 +51,6 @@ DERIVED_COLUMNS: Final = (
 SEARCH_FIELDS: Final = {"name", "reference", "email", "contact_number"}  # the fields that derived columns follow from
 
 _BLANK_VALUES: Final = dict.fromkeys(CUSTOMER_FIELDS)
-CUSTOMER_CHANGED: Final = "A customer in this file was changed by another user in the meantime"
 
 
 def lock_organisation(organisation_id: int) -> None:
@@ -98,8 +105,10 @@ class RowSaver:
     def _insert_rows(self, rows: list[CheckedRow]) -> None:
         numbers = take_account_numbers(self._organisation_id, len(rows))
         moment = clock.get_now()
+        blank_values = _BLANK_VALUES | dict.fromkeys(_list_extra_fields(row.values for row in rows))
         customers = [
-            self._build_customer(row.values, number, moment) for row, number in zip(rows, numbers, strict=True)
+            blank_values | self._build_customer(row.values, number, moment)
+            for row, number in zip(rows, numbers, strict=True)
         ]
         ids = _insert_customers(customers)
         update_statistics(Customer)
@@ -122,7 +131,7 @@ class RowSaver:
             row.notice = notices.get(row.customer_id or 0)
 
     def _insert_parts(self, rows: list[CheckedRow], numbers: list[str]) -> None:
-        """The main account, with its number of `numbers`, the address and the departments of each new customer."""
+        """The main account, with its number of `numbers`, and what else each new customer has beside its columns."""
         owned_values = [(row.customer_id, row.values) for row in rows]
         self._insert_table_rows(
             ACCOUNT_TABLE,
@@ -135,23 +144,21 @@ class RowSaver:
             ADDRESS_TABLE,
             [_build_address(owner, values["address"]) for owner, values in owned_values if "address" in values],
         )
-        self._insert_table_rows(
-            customer_department,
-            [
-                {"customer_id": owner, "department_id": department}
-                for owner, values in owned_values
-                for department in values["departments"]
-            ],
-        )
+        for name, column in LINK_COLUMNS.items():
+            self._insert_table_rows(
+                column.table,
+                [
+                    {"customer_id": owner, column.name: linked_id}
+                    for owner, values in owned_values
+                    for linked_id in values.get(name, ())
+                ],
+            )
+        write_markups(self._organisation_id, [(row.customer_id or 0, row.saved_changes) for row in rows])
         write_custom_values(self._organisation_id, [(owner or 0, values) for owner, values in owned_values])
 
     def _build_customer(self, values: dict[str, Any], number: str, moment: datetime) -> dict[str, Any]:
         """The columns of a new customer."""
-        columns = {
-            name: value
-            for name, value in values.items()
-            if name not in ("address", "departments") and not is_custom(name)
-        }
+        columns = {name: value for name, value in values.items() if name in _BLANK_VALUES or name in EXTRA_FIELDS}
         columns = {
             **_BLANK_VALUES,
             "existing_relationship": False,
@@ -189,11 +196,14 @@ class RowSaver:
     def _update_rows(self, rows: list[CheckedRow]) -> None:
         search_rows = [row for row in rows if _changes_search(row)]
         other_rows = [row for row in rows if not _changes_search(row)]
-        for group, columns in ((search_rows, (*UPDATED_COLUMNS, *DERIVED_COLUMNS)), (other_rows, UPDATED_COLUMNS)):
+        updated_columns = (*UPDATED_COLUMNS, *_list_extra_fields(row.changes for row in rows))
+        for group, columns in ((search_rows, (*updated_columns, *DERIVED_COLUMNS)), (other_rows, updated_columns)):
             if group:
                 self._update_customers(group, columns)
         self._update_addresses([row for row in rows if "address" in row.changes])
-        self._update_departments([row for row in rows if "departments" in row.changes])
+        for name, column in LINK_COLUMNS.items():
+            self._update_links([row for row in rows if name in row.changes], name, column)
+        write_markups(self._organisation_id, [(_existing_of(row)["id"], row.changes) for row in rows])
         new_values = [(row, {name: after for name, (_, after) in row.changes.items()}) for row in rows]
         write_custom_values(self._organisation_id, [(_existing_of(row)["id"], values) for row, values in new_values])
         history.record(
@@ -259,20 +269,20 @@ class RowSaver:
                 ],
             )
 
-    def _update_departments(self, rows: list[CheckedRow]) -> None:
-        link_table = customer_department
+    def _update_links(self, rows: list[CheckedRow], name: str, column: Any) -> None:
+        """Write what changed in the field `name`, which `column` of a table of pairs holds."""
         removed_links, added_links = [], []
         for row in rows:
-            before, after = map(set, row.changes["departments"])
+            before, after = map(set, row.changes[name])
             owner = _existing_of(row)["id"]
-            removed_links += [{"owner": owner, "old": department} for department in before - after]
-            added_links += [{"customer_id": owner, "department_id": department} for department in after - before]
+            removed_links += [{"owner": owner, "old": linked_id} for linked_id in before - after]
+            added_links += [{"customer_id": owner, column.name: linked_id} for linked_id in after - before]
         if removed_links:
-            statement = delete(link_table).where(
-                link_table.c.customer_id == bindparam("owner"), link_table.c.department_id == bindparam("old")
+            statement = delete(column.table).where(
+                column.table.c.customer_id == bindparam("owner"), column == bindparam("old")
             )
             db.session.connection().execute(statement, removed_links)
-        self._insert_table_rows(link_table, added_links)
+        self._insert_table_rows(column.table, added_links)
 
     def _insert_table_rows(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -291,6 +301,12 @@ class RowSaver:
             title=row.values.get("name") or _existing_of(row)["name"],
             changes=changes,
         )
+
+
+def _list_extra_fields(rows_values: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Those of the columns that only some organisations require which any of these values fill."""
+    filled = {name for values in rows_values for name in values}
+    return [name for name in EXTRA_FIELDS if name in filled]
 
 
 def _insert_customers(customers: list[dict[str, Any]]) -> dict[Any, int]:

@@ -6,7 +6,7 @@ A text is kept as a text, a number and TRUE as such, and all else as [kind, …]
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber
+from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber, PercentNumber
 from customerhub.core.xlsx.styles import parse_number_format
 
 StoredCell = str | bool | int | float | list[Any]
@@ -31,6 +31,8 @@ def store_cell(cell: Cell) -> StoredCell | None:
         return ["bad", cell.stored]
     if isinstance(cell, FormattedNumber):
         return ["formatted", str(cell.value), cell.text]
+    if isinstance(cell, PercentNumber):
+        return ["percent", float.__repr__(cell)]
     if isinstance(cell, int) and abs(cell) > _LARGEST_INTEGER:
         return ["number", str(cell)]
     if isinstance(cell, datetime):
@@ -47,6 +49,8 @@ def restore_cell(stored: StoredCell | None) -> Cell:
     kind, text = stored[0], stored[1]
     if kind == "formatted":
         return FormattedNumber(int(text), stored[2])
+    if kind == "percent":
+        return PercentNumber(text)
     if kind == "number":
         return int(text)
     if kind == "bad":

@@ -13,7 +13,7 @@ from customerhub.core.dates import EXCEL_DATE_FORMATS, describe_date_examples
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.customers.importing.columns import CellType, Column, ImportColumns
-from customerhub.customers.importing.custom_columns import load_choice_lookups, load_columns
+from customerhub.customers.importing.custom_columns import load_columns, load_own_lookups
 from customerhub.customers.importing.errors_workbook import MAX_CELL_LENGTH
 from customerhub.customers.importing.lookups import Lookup, load_lookups
 from customerhub.customers.rules import FREQUENCY_NAMES
@@ -38,7 +38,7 @@ def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
     """Write the template for the organisation of `actor` into `file`, with drop-downs in `max_rows` rows."""
     require_permission(actor, Permission.CUSTOMERS_IMPORT)
     columns = load_columns(actor.organisation_id)
-    lookups = load_lookups(actor.organisation_id) | load_choice_lookups(actor.organisation_id)
+    lookups = load_lookups(actor.organisation_id) | load_own_lookups(actor.organisation_id)
     workbook = Workbook()
     sheet: Any = workbook.active
     sheet.title = "customers"

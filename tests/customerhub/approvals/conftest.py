@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import scoped_session
 
-from customerhub.activity.work_list import count_own_work
 from customerhub.approvals import stages, tasks, transitions
 from customerhub.core import history
 from customerhub.core.permissions import Actor
 from customerhub.customers.records import save_record
+from customerhub.work.work_list import count_own_work
 from models import ApprovalTask, Contact, Customer, CustomerStatus, History, Organisation, OutboxMessage, User
 from models.base import db
 from models.enums import Role, Stage, StatusBehaviour, TaskKind

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from customerhub.activity.work_list import count_own_work, list_open_cases
 from customerhub.cases import cases
 from customerhub.cases.conversation import list_notes, reply_from_portal, write_note
 from customerhub.cases.statuses import CASE_STATUSES, CLOSE, REOPEN, START, WAIT
@@ -13,6 +12,9 @@ from customerhub.core.errors import Invalid, NotAllowed, NotFound, StillLinked, 
 from customerhub.core.permissions import Actor, select_visible
 from customerhub.customers.deletion import delete_customer
 from customerhub.users.accounts import save_user
+from customerhub.work.kinds import CASES
+from customerhub.work.visits import build_times
+from customerhub.work.work_list import count_own_work
 from models import Customer, CustomerCase, OutboxMessage, User
 from models.base import db
 from models.enums import CaseStatus, PortalPermission, Role
@@ -61,6 +63,10 @@ def test_people_change_the_status_by_the_table_and_no_other_way(
         cases.change_case_status(case, transition, actor=agent)
     assert case.status is transition.to_state
     assert (case.closed_at is None) == (case.status is not S.CLOSED)
+
+
+def list_open_cases(actor: Actor) -> list[CustomerCase]:
+    return list(db.session.scalars(CASES.select(actor, build_times(clock.get_today())).order_by(*CASES.order)))
 
 
 def test_a_case_gets_a_number_and_its_assignee_hears_of_it(organisations: TwoOrganisations, agent: Actor):

@@ -42,6 +42,7 @@ CHANGED = {
     "task_file": ("note", "Credit report"),
     "custom_field": ("name", "Contract class"),
     "custom_field_choice": ("name", "Gold"),
+    "form_layout": ("required", ["website"]),
 }
 
 

@@ -73,6 +73,7 @@ def test_everything_that_refers_to_a_customer_is_counted(organisations: TwoOrgan
         "customer_group": 1,
         "customer_invoice_type": 1,
         "customer_order": 1,
+        "customer_tag": 1,
         "hub_user": 1,
         "invoice_profile": 1,
         "legal_entity": 1,

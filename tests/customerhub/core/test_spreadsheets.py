@@ -25,7 +25,7 @@ from customerhub.core.spreadsheets import (
     write_csv_table,
     write_workbook,
 )
-from models.enums import DateFormat
+from models.enums import DateFormat, ListSeparator
 
 
 def written_cells(*cells: str) -> list[str]:
@@ -131,13 +131,13 @@ texts = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(texts, min_size=3, max_size=3), min_size=1, max_size=4))
-def test_any_texts_stay_in_their_cells_and_are_no_formulas(rows: list[list[str]]) -> None:
-    """With commas the cells are what was written; with semicolons or tabs no cell that then arises is a formula."""
+@given(st.lists(st.lists(texts, min_size=3, max_size=3), min_size=1, max_size=4), st.sampled_from(ListSeparator))
+def test_any_texts_stay_in_their_cells_and_are_no_formulas(rows: list[list[str]], written_with: ListSeparator) -> None:
+    """By what the file is separated with the cells are what was written; by others no cell that arises is a formula."""
     file = io.StringIO(newline="")
-    write_csv(file, ["One", "Two", "Three"], rows)
+    write_csv(file, ["One", "Two", "Three"], rows, written_with)
     text = file.getvalue().removeprefix("\ufeff")
-    _, *cells = csv.reader(io.StringIO(text, newline=""))
+    _, *cells = csv.reader(io.StringIO(text, newline=""), delimiter=written_with.character)
     assert [[unmask_formulas(cell) for cell in row] for row in cells] == rows
     for separator in ",;\t":
         # A program may end a line at each line break, also within quotes that it does not see as such.
@@ -205,6 +205,21 @@ def test_a_workbook_has_typed_cells(date_format: DateFormat) -> None:
         "General",
     ]
     assert [cell.data_type for cell in cells] == ["s", "d", "d", "n", "n", "n", "n", "n", "b"]
+
+
+@pytest.mark.parametrize("rows", [[], [TYPED_ROW, TYPED_ROW]])
+def test_the_headings_of_a_workbook_stay_in_sight_and_filter_all_rows(rows: list[list[Any]]) -> None:
+    sheet = read_workbook(rows, DateFormat.ISO)
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", f"A1:I{1 + len(rows)}")
+    assert not any(row.hidden for row in sheet.row_dimensions.values())
+
+
+@pytest.mark.parametrize(("separator", "line"), [("comma", 'a;b,"c,d"'), ("semicolon", '"a;b";c,d')])
+def test_a_csv_file_is_separated_as_the_organisation_does(separator: str, line: str) -> None:
+    file = io.StringIO(newline="")
+    formats = SheetFormats(DateFormat.ISO, list_separator=ListSeparator(separator))
+    write_csv_table(file, [SheetColumn("One"), SheetColumn("Two")], [("a;b", "c,d")], formats)
+    assert file.getvalue().splitlines()[1] == line
 
 
 def test_a_csv_file_has_the_same_as_people_read_it() -> None:

@@ -11,12 +11,14 @@ import models
 from customerhub.core import history
 from customerhub.core.errors import Conflict, Invalid, NotAllowed, NotFound
 from customerhub.core.permissions import Actor
+from customerhub.custom_fields.fields import remove_field, save_field
 from customerhub.customers import default_values
-from models import BillingLine, CallMarkup
+from models import BillingLine, CallMarkup, CustomField, CustomFieldChoice
 from models.base import db
-from models.enums import CallClass, EmptyOrLow, Risk, Role
+from models.enums import CallClass, CustomFieldKind, EmptyOrLow, Risk, Role
 from tests.customerhub.conftest import actor_of
 from tests.support import factories as make
+from tests.support.custom_fields import add_field
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 
 
@@ -136,3 +138,37 @@ def test_what_cannot_be_saved(organisations: TwoOrganisations, manager: Actor):
         with pytest.raises(kind):
             attempt()
         db.session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (CustomFieldKind.TEXT, [7, "x" * 400, ["a"], "\x00"]),
+        (CustomFieldKind.NUMBER, ["NaN", "1e99", "1.00001", 7, True]),
+        (CustomFieldKind.DATE, ["2026-02-30", "1066-10-14", 20260131]),
+        (CustomFieldKind.CHOICE, ["1", True, 999_999]),
+        (CustomFieldKind.YES_NO, ["yes", 1]),
+    ],
+)
+def test_what_a_custom_field_cannot_hold_is_left_out(
+    organisations: TwoOrganisations, admin: Actor, kind: CustomFieldKind, values: list[Any]
+):
+    definition = add_field(admin, kind)
+    for value in values:
+        assert read(organisations, **{definition.name: value}) == {}
+
+
+def test_a_choice_that_is_no_longer_offered_and_a_removed_field_are_left_out(
+    organisations: TwoOrganisations, admin: Actor
+):
+    definition = add_field(admin, CustomFieldKind.CHOICE)
+    values = {definition.name: definition.choices[0].id}
+    assert read(organisations, **values) == values
+    db.session.get_one(CustomFieldChoice, definition.choices[0].id).active = False
+    field = db.session.get_one(CustomField, definition.id)
+    save_field(field, actor=admin)
+    assert read(organisations, **values) == {}
+    other = {definition.name: definition.choices[1].id}
+    assert read(organisations, **other) == other
+    remove_field(field, actor=admin)
+    assert read(organisations, **other) == {}

@@ -15,29 +15,30 @@ from sqlalchemy import select, update
 from customerhub.core import history
 from customerhub.core.dates import DATE_PATTERNS
 from customerhub.core.spreadsheets import write_csv_table, write_workbook
-from customerhub.customers.importing.columns import COLUMNS, OTHER_HEADERS, CellType
 from customerhub.customers.importing.columns import HEADERS as IMPORT_HEADERS
+from customerhub.customers.importing.columns import STANDARD_COLUMNS, CellType
 from jobs import exports
 from models import Address, Department, ListExport, Organisation
 from models.base import db
-from models.enums import DateFormat
+from models.enums import DateFormat, ListSeparator
 from tests.customerhub.customers.test_import_property import delete_customers
 from tests.support.imports import import_now, list_customers
 from tests.support.workbooks import build_workbook, valid_row
 from views.customers.columns import COLUMNS as LIST_COLUMNS
+from views.customers.columns import list_import_columns
 
 # The column of the list that shows what each column of an import fills.
 LIST_LABELS = {
     column.header: next(
-        (label for label, header in OTHER_HEADERS.items() if header == column.header),
+        (label for label, header in STANDARD_COLUMNS.other_headers.items() if header == column.header),
         next(
             (each.label for each in LIST_COLUMNS if "".join(each.label.split()).casefold() == column.header.casefold()),
             None,
         ),
     )
-    for column in COLUMNS
+    for column in STANDARD_COLUMNS.columns
 }
-DAY_LABELS = {LIST_LABELS[column.header] for column in COLUMNS if column.cell_type is CellType.DATE}
+DAY_LABELS = {LIST_LABELS[column.header] for column in STANDARD_COLUMNS.columns if column.cell_type is CellType.DATE}
 ODD_DEPARTMENTS = ("=Cost; centre", "Sales, EMEA", "'Quoted'", "+1;-2")
 
 
@@ -46,16 +47,26 @@ def test_the_list_of_customers_has_every_column_that_an_import_takes():
     assert {header: label for header, label in LIST_LABELS.items() if label not in labels} == {}
 
 
-def build_export(import_org):
-    """The export of all columns."""
-    export = ListExport(screen="customers", query={"address": "?", "columns": [column.name for column in LIST_COLUMNS]})
+def test_the_columns_for_an_import_are_those_and_no_others(import_org):
+    names = list_import_columns(LIST_COLUMNS, import_org.id)
+    labels = {column.name: column.label for column in LIST_COLUMNS}
+    assert sorted(labels[name] for name in names) == sorted(LIST_LABELS.values())
+    import_now(build_workbook([valid_row(1)]), import_org)
+    result = import_now(export_workbook(import_org, names), import_org)
+    assert (result.counts.unchanged, result.errors, result.ignored_columns) == (1, [], [])
+
+
+def build_export(import_org, columns=()):
+    """The export of these columns, or of all."""
+    names = list(columns) or [column.name for column in LIST_COLUMNS]
+    export = ListExport(screen="customers", query={"address": "?", "columns": names})
     with current_app.test_request_context():
         return exports.get_builders()["customers"](export, import_org.actor)
 
 
-def export_workbook(import_org):
+def export_workbook(import_org, columns=()):
     file = io.BytesIO()
-    table = build_export(import_org)
+    table = build_export(import_org, columns)
     write_workbook(file, table.columns, table.load_rows(table.keys), table.formats)
     db.session.rollback()
     return io.BytesIO(file.getvalue())
@@ -69,7 +80,7 @@ def export_csv(import_org):
     return file.getvalue()
 
 
-def open_as_spreadsheet(text, date_format, *, as_text):
+def open_as_spreadsheet(text, date_format, separator, *, as_text):
     """A CSV file opened by a spreadsheet of the organisation's country and saved as a workbook.
 
     Either all columns were opened as text, or the spreadsheet made dates of those of days. A reference of which it
@@ -79,7 +90,8 @@ def open_as_spreadsheet(text, date_format, *, as_text):
     book = xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False})
     day_format = book.add_format({"num_format": "d-mmm-yy"})
     sheet = book.add_worksheet()
-    headings, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    source = io.StringIO(text.removeprefix("\ufeff"), newline="")
+    headings, *lines = csv.reader(source, delimiter=separator.character)
     sheet.write_row(0, 0, headings)
     for line, row in enumerate(lines, 1):
         for place, (heading, cell) in enumerate(zip(headings, row, strict=True)):
@@ -106,13 +118,14 @@ def change_nothing(file, import_org):
     assert (result.errors, result.counts.unchanged, result.counts.total) == ([], count, count)
 
 
-def set_up(import_org, date_format):
+def set_up(import_org, date_format, separator=ListSeparator.COMMA):
     with history.act_as(import_org.actor, "test"):
         known = set(db.session.scalars(select(Department.name)))
         for name in ODD_DEPARTMENTS:
             if name not in known:
                 db.session.add(Department(organisation_id=import_org.id, name=name))
-        db.session.get_one(Organisation, import_org.id).date_format = date_format
+        organisation = db.session.get_one(Organisation, import_org.id)
+        organisation.date_format, organisation.list_separator = date_format, separator
         db.session.commit()
 
 
@@ -169,6 +182,7 @@ rows = st.fixed_dictionaries(
         "department": st.lists(
             st.sampled_from(["Sales", "Operations", *ODD_DEPARTMENTS]), min_size=1, max_size=4, unique=True
         ).map(", ".join),
+        "markupMobile": st.none() | st.sampled_from(["-100", "0", "12.3456", "1000"]),
     }
 )
 
@@ -178,21 +192,25 @@ rows = st.fixed_dictionaries(
     drawn_rows=st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: row["reference"].casefold()),
     year_end=year_ends,
     date_format=st.sampled_from(DateFormat),
+    separator=st.sampled_from(ListSeparator),
     address=st.sampled_from([None, ("=1 Street; =2", "00042", "Berlin", "DE"), ("a\nb", None, "-x", None)]),
 )
-def test_what_is_exported_and_imported_again_changes_nothing(import_org, drawn_rows, year_end, date_format, address):
+def test_what_is_exported_and_imported_again_changes_nothing(
+    import_org, drawn_rows, year_end, date_format, separator, address
+):
     delete_customers()
-    set_up(import_org, date_format)
+    set_up(import_org, date_format, separator)
     year_end_cells = dict(zip(("financialEndDay", "financialEndMonth"), year_end, strict=True))
     # Written as a workbook that keeps texts that look masked, as our own do.
-    result = import_now(build_workbook([row | year_end_cells for row in drawn_rows]), import_org, good_rows_only=True)
+    file = build_workbook([row | year_end_cells for row in drawn_rows], headers=STANDARD_COLUMNS.headers)
+    result = import_now(file, import_org, good_rows_only=True)
     assert (result.counts.new, result.errors) == (len(drawn_rows), [])
     if address:
         set_address(import_org, address)
-    change_nothing(export_workbook(import_org), import_org)
+    change_nothing(export_workbook(import_org, list_import_columns(LIST_COLUMNS, import_org.id)), import_org)
     text = export_csv(import_org)
-    change_nothing(open_as_spreadsheet(text, date_format, as_text=True), import_org)
-    change_nothing(open_as_spreadsheet(text, date_format, as_text=False), import_org)
+    change_nothing(open_as_spreadsheet(text, date_format, separator, as_text=True), import_org)
+    change_nothing(open_as_spreadsheet(text, date_format, separator, as_text=False), import_org)
 
 
 @pytest.mark.parametrize("date_format", DateFormat)

@@ -10,7 +10,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from customerhub.core import history
-from customerhub.customers.importing.columns import HEADERS
+from customerhub.customers.importing.columns import HEADERS, STANDARD_COLUMNS
 from customerhub.customers.importing.template import write_template
 from customerhub.customers.records import save_customer
 from models import History, ImportRow
@@ -67,7 +67,7 @@ def test_the_template_has_them_with_their_choices(import_org: ImportOrg, fields:
     file = io.BytesIO()
     write_template(file, actor=import_org.actor, max_rows=10)
     book = load_workbook(io.BytesIO(file.getvalue()))
-    assert [cell.value for cell in book["customers"][1]] == [*HEADERS, *(f"My {kind}" for kind in K)]
+    assert [cell.value for cell in book["customers"][1]] == [*STANDARD_COLUMNS.headers, *(f"My {kind}" for kind in K)]
     assert any("Gold" in str(cell.value) for row in book["choices"].iter_rows() for cell in row)
     assert any("Gold, Silver" in str(cell.value) for row in book["explanations"].iter_rows() for cell in row)
 

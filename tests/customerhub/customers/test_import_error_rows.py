@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customerhub.core.xlsx.sheet import BadCell, FormattedNumber
+from customerhub.core.xlsx.sheet import BadCell, FormattedNumber, PercentNumber
 from customerhub.core.xlsx.table import open_table
 from customerhub.customers.importing import transitions
 from customerhub.customers.importing.checking import RowChecker, store_cells
-from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS
+from customerhub.customers.importing.columns import ERROR_COLUMNS, HEADERS, STANDARD_COLUMNS
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
 from models import Organisation
 from models.base import db
@@ -29,6 +29,7 @@ FORMAT_CODES = (
     '00"7"',
     "#,##0.00",
     "#",
+    "0.00%",
 )
 STYLES = (
     f'<numFmts count="{len(FORMAT_CODES)}">'
@@ -49,7 +50,9 @@ def number_cell(stored: str, code: str | None = None) -> str:
 
 
 def open_rows(file):
-    return open_table(file, names=HEADERS, key_column="reference", silent_names=ERROR_COLUMNS, max_rows=100)
+    return open_table(
+        file, names=STANDARD_COLUMNS.headers, key_column="reference", silent_names=ERROR_COLUMNS, max_rows=100
+    )
 
 
 def check_rows(file, organisation_id):
@@ -71,7 +74,9 @@ def write_errors(rows, from_1904, date_format):
 
 def meaning_of(row):
     """What is read of a row. The reason of a cell without a value names the error that it holds: any will do."""
-    bad_headers = {header for header, cell in zip(HEADERS, row.cells, strict=True) if isinstance(cell, BadCell)}
+    bad_headers = {
+        header for header, cell in zip(STANDARD_COLUMNS.headers, row.cells, strict=True) if isinstance(cell, BadCell)
+    }
     problems = {(problem.column, "" if problem.column in bad_headers else problem.reason) for problem in row.problems}
     return row.values, problems
 
@@ -100,6 +105,9 @@ EXAMPLES = [
     ("contactNumber", number_cell("49301234567890123"), 49301234567890123),
     ("contactNumber", number_cell("0.30000000000000004"), 0.30000000000000004),
     ("contactNumber", number_cell("1e300"), int(1e300)),
+    ("contactNumber", number_cell("0.125", "0.00%"), PercentNumber(0.125)),
+    ("markupMobile", number_cell("0.07", "0.00%"), PercentNumber(0.07)),
+    ("markupMobile", number_cell("1", "0.00%"), PercentNumber(1)),
     ("reference", "_x005F_x0041_", "_x0041_"),
     ("reference", "=1+1", "=1+1"),
     ("reference", "#N/A", "#N/A"),
@@ -113,10 +121,11 @@ EXAMPLES = [
 @pytest.mark.parametrize("date_format", [DateFormat.SPOKEN, DateFormat.MONTH_DAY_YEAR])
 def test_a_cell_comes_back_as_it_was(import_org, header, xml, expected, date_format):
     cells = {"risk": "none of them"} | {header: xml}
-    file = build_raw_workbook(HEADER_ROW + xml_valid_row(2, **cells), styles=STYLES)
+    headers = STANDARD_COLUMNS.headers
+    file = build_raw_workbook(xml_row(1, headers) + xml_valid_row(2, headers=headers, **cells), styles=STYLES)
     (row,), (again,) = give_back(file, import_org, date_format)
-    assert row.cells[HEADERS.index(header)] == expected
-    assert again.cells[HEADERS.index(header)] == expected
+    for cell in (row.cells[headers.index(header)], again.cells[headers.index(header)]):
+        assert (cell, type(cell)) == (expected, type(expected))
     assert meaning_of(again) == meaning_of(row)
 
 

@@ -12,7 +12,7 @@ from customerhub.core import history
 from customerhub.core.errors import WrongState
 from customerhub.customers.deletion import delete_customer
 from customerhub.customers.importing import reverting, transitions
-from customerhub.customers.importing.columns import HEADERS
+from customerhub.customers.importing.columns import HEADERS, STANDARD_COLUMNS
 from jobs import imports
 from models import (
     Account,
@@ -58,7 +58,7 @@ def test_the_rows_in_error_come_back_as_a_workbook_that_can_be_mended(import_org
     transitions.write_errors_workbook(get_import(import_id, import_org), file)
     sheet = load_workbook(file).active
     lines = [list(line) for line in sheet.iter_rows(values_only=True)]
-    assert lines[0] == ["reason", "row", *HEADERS]
+    assert lines[0] == ["reason", "row", *STANDARD_COLUMNS.headers]
     assert [line[:2] for line in lines[1:]] == [
         ["email: “x” is not an email address, such as name@example.com", 3],
         ["risk: “y” is not a risk: Low, Medium or High", 4],

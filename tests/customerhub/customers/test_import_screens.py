@@ -7,7 +7,7 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
-from customerhub.customers.importing.columns import HEADERS
+from customerhub.customers.importing.columns import HEADERS, STANDARD_COLUMNS
 from jobs import imports
 from models import Customer, CustomerImport, StoredFile
 from models.base import db
@@ -92,7 +92,9 @@ def test_the_rows_in_error_can_be_fetched(browser, import_org):
 
 def test_the_template_can_be_fetched(browser):
     answer = browser.get("/admin/imports/template/")
-    assert [cell.value for cell in load_workbook(io.BytesIO(answer.data)).worksheets[0][1]] == list(HEADERS)
+    assert [cell.value for cell in load_workbook(io.BytesIO(answer.data)).worksheets[0][1]] == list(
+        STANDARD_COLUMNS.headers
+    )
 
 
 def test_an_import_can_be_cancelled(browser, import_org):

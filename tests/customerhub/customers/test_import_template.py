@@ -8,7 +8,7 @@ from openpyxl import load_workbook
 from customerhub.core import history
 from customerhub.core.errors import NotAllowed
 from customerhub.core.xlsx.package import UnusableFile
-from customerhub.customers.importing.columns import COLUMNS, HEADERS
+from customerhub.customers.importing.columns import COLUMNS, STANDARD_COLUMNS
 from customerhub.customers.importing.template import write_template
 from models import CatalogItem
 from models.base import db
@@ -39,7 +39,7 @@ def list_drop_downs(book):
 
 def test_the_columns_are_those_of_an_import(import_org):
     sheet = open_template(import_org)["customers"]
-    assert [cell.value for cell in sheet[1]] == list(HEADERS)
+    assert [cell.value for cell in sheet[1]] == list(STANDARD_COLUMNS.headers)
     assert all(cell.comment.text for cell in sheet[1])
     assert sheet.column_dimensions["B"].number_format == "@"
     assert sheet.max_row == 1

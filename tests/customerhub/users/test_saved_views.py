@@ -1,8 +1,10 @@
 """Views that their owners share with the organisation."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import models
@@ -16,7 +18,7 @@ from tests.support import factories as make
 
 
 @pytest.fixture
-def actors(session: Session) -> dict[str, Actor]:
+def actors(session: Session) -> Iterator[dict[str, Actor]]:
     """Of one organisation by role, and the administrator of another."""
     organisation = make.OrganisationFactory()
     people = {
@@ -25,7 +27,17 @@ def actors(session: Session) -> dict[str, Actor]:
     }
     people["foreign"] = make.UserFactory(organisation=make.OrganisationFactory(), role=Role.ADMIN)
     session.flush()
-    return {name: Actor.from_user(person) for name, person in people.items()}
+    found = {name: Actor.from_user(person) for name, person in people.items()}
+    with history.act_as(found["manager"], "list"):
+        yield found
+
+
+def list_history(organisation_id: int | None) -> list[tuple[str, str, dict[str, Any]]]:
+    query = select(models.History).where(
+        models.History.table_name == "saved_view", models.History.organisation_id == organisation_id
+    )
+    found = db.session.scalars(query.order_by(models.History.id))
+    return [(entry.title, entry.action, entry.changes) for entry in found]
 
 
 def save(actor: Actor, name: str = "High risk", is_shared: bool = True, **values: Any) -> models.SavedView:
@@ -119,3 +131,49 @@ def test_there_is_an_end_to_shared_views(actors):
     view = save(actors["manager"], "One more", is_shared=False)
     with pytest.raises(HubError, match="up to 20 views"):
         saved_views.change_view(view, name="One more", is_shared=True, actor=actors["manager"])
+
+
+def test_what_others_see_of_a_view_is_in_the_history(actors):
+    manager = actors["manager"]
+    view = save(manager, is_shared=False)
+    saved_views.change_query(view, "sort=name", actor=manager)
+    assert list_history(manager.organisation_id) == []
+    saved_views.change_view(view, name="Risky", is_shared=True, actor=manager)
+    saved_views.change_view(view, name="Risky", is_shared=True, actor=manager)  # nothing changes
+    saved_views.change_view(view, name="Very risky", is_shared=True, actor=manager)
+    saved_views.change_query(view, "f=risk%3Ais%3AHigh&search=a+b", actor=manager)
+    saved_views.stop_sharing(view, actor=actors["admin"])
+    saved_views.stop_sharing(view, actor=actors["admin"])
+    saved_views.change_view(view, name="Mine", is_shared=False, actor=manager)
+    before, after = "sort=name", "f=risk:is:High&search=a b"
+    assert list_history(manager.organisation_id) == [
+        ("Risky", "shared", {"name": [None, "Risky"], "screen": [None, "Customers"], "query": [None, before]}),
+        ("Very risky", "changed", {"name": ["Risky", "Very risky"]}),
+        ("Very risky", "changed", {"query": [before, after]}),
+        (
+            "Very risky",
+            "no longer shared",
+            {"name": ["Very risky", None], "screen": ["Customers", None], "query": [after, None]},
+        ),
+    ]
+    assert list_history(actors["foreign"].organisation_id) == []
+
+
+def test_a_shared_view_that_is_added_and_deleted_is_in_the_history(actors):
+    key = save(actors["manager"]).id
+    saved_views.delete_view(db.session.get_one(models.SavedView, key), actor=actors["manager"])
+    assert db.session.get(models.SavedView, key) is None
+    found = list_history(actors["manager"].organisation_id)
+    assert [(title, action) for title, action, _ in found] == [
+        ("High risk", "shared"),
+        ("High risk", "no longer shared"),
+    ]
+
+
+def test_a_view_that_is_refused_leaves_no_history(session: Session, actors):
+    save(actors["manager"], "High Risk")
+    session.commit()
+    with pytest.raises(Conflict):
+        save(actors["admin"], "HIGH  risk")
+    session.rollback()
+    assert len(list_history(actors["manager"].organisation_id)) == 1

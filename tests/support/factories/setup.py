@@ -152,6 +152,20 @@ class CustomFieldChoiceFactory(OrganisationRow):
     name = factory.Sequence(lambda n: f"Choice {n}")
 
 
+class TagFactory(OrganisationRow):
+    class Meta:
+        model = models.Tag
+
+    name = factory.Sequence(lambda n: f"Tag {n}")
+
+
+class FormLayoutFactory(OrganisationRow):
+    class Meta:
+        model = models.FormLayout
+
+    owner = CustomFieldOwner.INVOICE_PROFILE
+
+
 class DefaultValueSetFactory(OrganisationRow):
     class Meta:
         model = models.DefaultValueSet

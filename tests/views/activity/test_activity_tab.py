@@ -82,8 +82,8 @@ def test_the_bell_leads_to_the_note_and_then_is_silent(
     note = post_note(agent, customer.id, text="@The manager <i>please</i>")
     manager = Browser(organisations.app, organisations.own.users[Role.MANAGER])
     page = manager.get("/admin/").text
-    assert "The agent mentioned you: Alpine &lt;b&gt;Networks&lt;/b&gt;" in page
-    mention = re.search(r'<button class="menu-item" name="id" value="(\d+)">', page)
+    assert "The agent mentioned you: @The manager &lt;i&gt;please&lt;/i&gt;" in page
+    mention = re.search(r'<button class="link" name="id" value="(\d+)">', page)
     assert mention is not None
     answer = manager.post("/admin/notes/mention/", {"id": mention[1]})
     assert answer.location == f"/admin/notes/details/?id={note.id}"

@@ -6,9 +6,13 @@ from html import unescape
 from typing import Any
 
 import models
+from customerhub.core import history
+from customerhub.core.permissions import Actor
 from models.base import db
+from models.enums import CustomFieldKind, FieldRequirement
 from tests.support import factories as make
 from tests.support.browser_client import Browser
+from tests.support.custom_fields import add_field
 from tests.support.customer_pages import NEW
 from tests.support.screen_rows import new_customer_values
 from tests.support.two_organisations import TwoOrganisations, own_organisation
@@ -37,6 +41,16 @@ def list_marked(page: str) -> list[str]:
     star = r'(?:<span class="req"[^>]*>\*</span>)?'
     found = re.findall(rf'<(?:label|span|h3)[^>]*>([^<]*){star}<span class="filled-mark"', page)
     return [unescape(each) for each in found]
+
+
+ENTERED = {
+    CustomFieldKind.TEXT: "Äpfel",
+    CustomFieldKind.LINK: "https://a.example",
+    CustomFieldKind.NUMBER: "-7.25",
+    CustomFieldKind.AMOUNT: "1234.50",
+    CustomFieldKind.DATE: "24 Dec 2027",
+    CustomFieldKind.YES_NO: "no",
+}
 
 
 def read_values(page: str) -> dict[str, Any]:
@@ -153,3 +167,32 @@ def test_the_screen_of_a_set_keeps_what_it_has_no_box_for(organisations: TwoOrga
     db.session.refresh(value_set)
     assert (value_set.name, value_set.values["billing_day"]) == ("Renamed", 20)
     assert len(value_set.values["billing_lines"]) == 1
+
+
+def test_custom_fields_are_saved_filled_marked_and_edited(
+    organisations: TwoOrganisations, manager: Browser, admin: Browser
+):
+    """One of each kind; a required one is not required of a set."""
+    with history.act_as(Actor(None, organisations.own.id), "test"):
+        actor = Actor(None, organisations.own.id)
+        fields = [add_field(actor, kind, requirement=FieldRequirement.REQUIRED) for kind in CustomFieldKind]
+        db.session.commit()
+    entered = {each.name: ENTERED.get(each.kind) or str(each.choices[1].id) for each in fields}
+    page = manager.post(SAVE, manager.read_form(NEW) | entered)
+    ticked = [name for name in entered if re.search(rf'value="{name}" checked', page.text)]
+    assert ticked == list(entered)
+    answer = manager.post(SAVE, read_values(page.text) | {"name": "Own fields", "field": list(entered)})
+    assert answer.status_code == 303
+    value_set = db.session.query(models.DefaultValueSet).filter_by(name="Own fields").one()
+    form = manager.read_form(f"{NEW}?defaults={value_set.id}")
+    assert {name: form[name] for name in entered} == {name: [text] for name, text in entered.items()}
+    assert sorted(list_marked(manager.get(f"{NEW}?defaults={value_set.id}").text)) == sorted(
+        each.label for each in fields
+    )
+    filled = manager.get(f"/admin/customers/default-values/?defaults={value_set.id}").json
+    assert {name: filled[name]["value"] for name in entered} == entered
+    url = f"/admin/default-values/edit/?id={value_set.id}"
+    assert admin.submit(url, **{fields[0].name: "Other text", fields[-1].name: ""}).status_code == 303
+    record = admin.get(f"/admin/default-values/details/?id={value_set.id}").text
+    assert "Other text" in record
+    assert fields[-1].name not in db.session.get_one(models.DefaultValueSet, value_set.id).values

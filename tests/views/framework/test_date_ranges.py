@@ -43,6 +43,7 @@ BELONGS = {
     "next_7_days": lambda day, today: 0 <= (day - today).days < 7,
     "next_30_days": lambda day, today: 0 <= (day - today).days < 30,
     "next_90_days": lambda day, today: 0 <= (day - today).days < 90,
+    "until_today": lambda day, today: day <= today,
     "past": lambda day, today: day < today,
     "future": lambda day, today: day > today,
 }

@@ -153,7 +153,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(organisations: Two
         with exporting(organisations, "customers") as (table, _), record_statements() as statements:
             assert len(table.load_rows(table.keys[:number])) == number
         counts.append(len(statements))
-    assert counts[0] == counts[1] == 2  # the rows, and their departments
+    assert counts[0] == counts[1] == 3  # the rows, their departments and their tags
 
 
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.AGENT])

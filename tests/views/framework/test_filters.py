@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from html import unescape
 from urllib.parse import quote
 
 import pytest
 import time_machine
+from sqlalchemy import delete
 
 import models
 from customerhub.core import history
@@ -124,6 +126,34 @@ def test_a_number_larger_than_the_column_holds_is_refused(admin: Browser, number
     page = admin.get(f"/admin/customers/?f=number_of_users:{operator}:{number}")
     assert page.status_code == 200
     assert ("is not a valid value for the filter" in page.text) == (abs(number) > 2**31 - 1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("markup_mobile:is:12.5", [0]),
+        ("markup_mobile:from:12.5", [0, 1]),
+        ("markup_mobile:to:12.49", []),
+        ("markup_national:is:12.5", []),
+        ("markup_national:blank:", [0, 2]),
+        ("markup_national:filled:", [1]),
+        ("markup_mobile:from:10&f=markup_national:to:0", [1]),
+    ],
+)
+def test_a_markup_is_that_of_its_class(
+    organisations: TwoOrganisations, admin: Browser, condition: str, expected: list[int]
+):
+    customers = organisations.own.customers
+    db.session.execute(delete(models.CallMarkup), execution_options=history.bulk_options())
+    for place, call_class, percent in ((0, "mobile", "12.5"), (1, "mobile", "20"), (1, "national", "-3")):
+        make.CallMarkupFactory(
+            organisation_id=organisations.own.id,
+            customer_id=customers[place],
+            call_class=models.enums.CallClass(call_class),
+            percent=Decimal(percent),
+        )
+    db.session.commit()
+    assert list_row_ids(admin, "customers", f"f={condition}") == [customers[place] for place in expected]
 
 
 def test_filters_are_called_as_their_columns(admin: Browser):

@@ -13,15 +13,16 @@ from sqlalchemy import select
 import models
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
+from customerhub.customers.importing.columns import MARKUP_CLASSES
 from models.base import db
-from models.enums import ContractStatus, OrderStatus, Risk, Stage
+from models.enums import CallClass, ContractStatus, OrderStatus, Risk, Stage
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.lists import list_row_ids
 from tests.support.screen_table import SCREENS
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.admin import SCREENS as HUB_SCREENS
-from views.cells.customers import CustomerFilter
+from views.cells.customers import AccountManagerFilter, CustomerFilter
 from views.framework.filters import Filter, LinkFilter
 
 VIEWS = {endpoint: view for view, _, endpoint in HUB_SCREENS}
@@ -96,9 +97,11 @@ def matches_filter(item: Filter, operator: str, filter_value: Any, value: Any) -
 
 def row_matches_filter(item: Filter, operator: str, filter_value: str, value: Any) -> bool:
     """As `matches_filter`, of a row that may have several values."""
-    if isinstance(item, LinkFilter):
+    if isinstance(item, LinkFilter) and item.kind == "select":
         is_named = bool({str(each) for each in value} & set(filter_value.split(",")))
         return {"is": is_named, "not": not is_named, "blank": not value, "filled": bool(value)}[operator]
+    if isinstance(item, LinkFilter) and operator in ("blank", "filled"):
+        return bool(value) == (operator == "filled")
     values = value if isinstance(value, list) else [value]
     return any(matches_filter(item, operator, filter_value, each) for each in values)
 
@@ -106,8 +109,14 @@ def row_matches_filter(item: Filter, operator: str, filter_value: str, value: An
 def value_of(item: Filter, row: Any) -> Any:
     if item.owner is not None:
         return list(db.session.scalars(select(item.column).where(item.owner == row.id)))
+    if item.name == "unread_by":
+        return [mention.user_id for mention in row.mentions if mention.seen_at is None]
+    if item.name in MARKUP_CLASSES:
+        return [each.percent for each in row.call_markups if each.call_class is MARKUP_CLASSES[item.name]]
     if isinstance(item, LinkFilter):
         return [related.id for related in getattr(row, item.name)]
+    if isinstance(item, AccountManagerFilter):
+        return row.customer.account_manager_id
     if isinstance(item, CustomerFilter):
         return row.customer.name if row.customer else None
     if item.column.key == "rag":
@@ -157,6 +166,9 @@ def varied_customers(organisations: TwoOrganisations) -> TwoOrganisations:
         third.region_id = third.start_date = third.risk = third.email = None
         second.compliance_documents[0].expiry_date = date(2024, 6, 30)
         third.compliance_documents = []
+        for customer, percent in ((second, "12.5"), (third, "-3")):
+            markup = {"call_class": CallClass.INBOUND, "percent": Decimal(percent)}
+            customer.call_markups = [models.CallMarkup(organisation_id=organisations.own.id, **markup)]
         _vary_contracts(organisations, second.id)
         db.session.commit()
     return organisations

@@ -45,7 +45,7 @@ def test_every_set_up_screen_is_on_the_page_with_a_sentence(admin: Browser):
     links = re.findall(r'class="setup-entry">.*?<a href="([^"]*)"', page)
     assert len(links) == len(entries)
     for url in links:
-        assert admin.get(url).status_code == 200, url
+        assert admin.get(url, follow_redirects=True).status_code == 200, url
 
 
 def test_set_up_shows_only_what_may_be_opened(as_role: AsRole):

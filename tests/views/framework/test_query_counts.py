@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import models
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import db
 from models.enums import AddressKind, PortalPermission, Role
@@ -15,6 +15,7 @@ from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.screen_table import SCREENS
 from tests.support.statements import record_statements
+from tests.support.work import add_work
 from views.admin import SCREENS as HUB_SCREENS
 
 PLAIN_FACTORIES = (
@@ -29,6 +30,7 @@ PLAIN_FACTORIES = (
     make.PaymentMethodFactory,
     make.VatRateFactory,
     make.InvoiceTypeFactory,
+    make.TagFactory,
     make.ProductFactory,
     make.TariffFactory,
     make.DefaultValueSetFactory,
@@ -147,6 +149,7 @@ class GrowingOrg:
         case = make.CustomerCaseFactory(**owned, assignee_id=people[1], requester_id=people[3])
         make.CaseNoteFactory(**owner, case_id=case.id)
         make.TaskFileFactory(**owner, task_id=self.task.id, user_id=people[0])
+        add_work(self.organisation, self.admin.id, today=clock.get_today())
         make.CustomFieldFactory(**owner)
 
     def _add_messages(self, **owned: Any) -> None:
@@ -190,6 +193,7 @@ def screen_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
             rows = newest.filter_by(organisation_id=growing_org.organisation.id).limit(2 if act == "merge" else None)
             keys = "&".join(f"id={key}" for (key,) in rows)
             addresses[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
+    addresses["customers export choice"] = (admin, "/admin/list/customers/export")
     # the others are thousands
     return addresses | {"history export": (admin, "/admin/history/export/csv/?f=table:is:organisation")}
 
@@ -258,6 +262,7 @@ def page_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
         "template preview": (admin, f"/admin/templates/preview/?id={template.limit(1).scalar()}&{chosen}"),
         "documents of a preview": (admin, f"/admin/templates/documents/?{chosen}"),
         "start": (admin, "/admin/"),
+        "bell": (admin, "/admin/work/"),
         "jobs": (admin, "/admin/schedule/"),
         "suggestions": (admin, "/admin/search/suggest?q=cus"),
         "task page": (admin, f"/admin/tasks/details/?id={growing_org.task.id}"),

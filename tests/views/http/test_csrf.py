@@ -31,6 +31,7 @@ def list_post_addresses(organisations: TwoOrganisations) -> list[str]:
                 "token": "a",
                 "customer_id": organisations.own.customers[0],
                 "kind": "company",
+                "name": "customers",
             }
             url = adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments})
             addresses.append(f"{url}?id={organisations.own.customers[0]}")

@@ -1,4 +1,4 @@
-"""Whoever looks after the hub is warned before its disk is full: behind the bell of every page, and among the jobs."""
+"""Whoever looks after the hub is warned before its disk is full: beside the bell of every page, and among the jobs."""
 
 from typing import Any
 

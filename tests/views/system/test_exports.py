@@ -21,7 +21,7 @@ from models.enums import Role, TransferState
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.two_organisations import TwoOrganisations, own_organisation
-from views.framework import export
+from views.framework import export, export_choice
 
 FORMULAS = ("=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1|x", "@SUM(A1)")
 
@@ -153,7 +153,7 @@ def test_lines_of_an_address_stay_in_one_cell(organisations: TwoOrganisations, a
 @pytest.fixture
 def low_row_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than two rows are many."""
-    monkeypatch.setattr(export, "DIRECT_ROWS", 2)
+    monkeypatch.setattr(export_choice, "DIRECT_ROWS", 2)
     monkeypatch.setattr(customerhub.core.spreadsheets, "CHUNK", 2)
 
 
@@ -218,7 +218,7 @@ def test_a_list_that_is_cut_says_so(
     organisations: TwoOrganisations, admin: Browser, monkeypatch: pytest.MonkeyPatch, limit: int, is_cut: bool
 ):
     """The rows beyond the limit were left out without a word."""
-    monkeypatch.setattr(export, "DIRECT_ROWS", 1)
+    monkeypatch.setattr(export_choice, "DIRECT_ROWS", 1)
     monkeypatch.setattr(export, "MAX_ROWS", limit)
     answer = admin.post("/admin/customers/export/csv/")
     assert answer.status_code == 303

@@ -15,7 +15,7 @@ from tests.support.browser_client import Browser
 from tests.support.row_changes import changes_since, database_contents, last_change_id
 from tests.support.screen_table import SCREENS
 from tests.support.two_organisations import TwoOrganisations
-from views.framework import export
+from views.framework import export_choice
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_visitor_cannot_choose_from_their_own_organisation(organisations: TwoO
 def test_a_visitor_exports_large_lists(
     organisations: TwoOrganisations, visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(export, "DIRECT_ROWS", 2)
+    monkeypatch.setattr(export_choice, "DIRECT_ROWS", 2)
     answer = visitor.post("/admin/customers/export/csv/")
     assert answer.status_code == 303
     key = int(answer.location.rpartition("=")[2])

@@ -9,6 +9,7 @@ from models.base import db
 from models.enums import Role
 from tests.support.people import PASSWORD, make_organisation, make_user
 from tests.support.sign_in_pages import is_signed_in, sign_in, submit
+from views.users.profile import NO_MAIL_SERVER
 
 NEW = "a quite different phrase"
 
@@ -108,3 +109,35 @@ def test_signing_out_everywhere(app, signed_in, session, user):
     assert not is_signed_in(other)
     assert session.scalars(select(History).where(History.action == "signed out everywhere")).one().row_id == user.id
     assert session.get(User, user.id).active
+
+
+def test_the_daily_digest_is_chosen_here_and_what_keeps_it_from_coming_is_said(
+    app, signed_in, session, user, monkeypatch
+):
+    page = signed_in.get("/profile/").text
+    assert "checked" not in page.split('name="daily_digest"')[0].rpartition("<input")[2], "off by default"
+    assert NO_MAIL_SERVER in page
+    submit(signed_in, "/profile/", name="Dana Reyes", daily_digest="y")
+    session.expire_all()
+    assert user.daily_digest is True
+    entry = session.scalars(select(History).where(History.source == "screen profile")).one()
+    assert entry.changes["daily_digest"] == [False, True]
+    settings = app.config["HUB"].model_copy(update={"smtp_url": "smtp://mail.hub.example:25"})
+    monkeypatch.setitem(app.config, "HUB", settings)
+    assert NO_MAIL_SERVER not in signed_in.get("/profile/").text
+    submit(signed_in, "/profile/", name="Dana Reyes")
+    session.expire_all()
+    assert user.daily_digest is False
+
+
+@pytest.mark.parametrize("role", [Role.PARTNER, Role.CUSTOMER])
+def test_others_than_staff_have_no_digest_to_choose(client, session, role):
+    other = make_user(make_organisation("Another"), role)
+    db.session.commit()
+    sign_in(client, other.email)
+    page = client.get("/profile/").text
+    assert "daily_digest" not in page
+    assert NO_MAIL_SERVER not in page
+    submit(client, "/profile/", name="Somebody", daily_digest="y")
+    session.expire_all()
+    assert other.daily_digest is False

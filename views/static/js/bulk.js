@@ -54,7 +54,7 @@ function arrangeActions(available, ticked) {
     if (note) button.append(Object.assign(document.createElement('span'), { className: 'sub', textContent: note }));
     (isInSight ? inSight : more.querySelector('.menu-panel')).append(button);
   }
-  more.hidden = !more.querySelector('[name="action"]');
+  more.hidden = !more.querySelector('button');
   if (focused !== document.activeElement) focused.focus();
 }
 

@@ -144,7 +144,7 @@ document.querySelectorAll('[data-live]').forEach((block) => {
     const lines = (await ask())?.answer?.lines;
     if (lines) block.querySelector('ul').replaceChildren(...lines.map((line) => Object.assign(document.createElement('li'), { textContent: line })));
   }, 250);
-  block.closest('.tab-panel')?.addEventListener('change', update);
+  (block.closest('.tab-panel') ?? form).addEventListener('change', update);
   if (block.dataset.follows) form.elements[block.dataset.follows].addEventListener('change', update);
 });
 

@@ -1,5 +1,6 @@
 """Jobs: the schedule with the last results, and what waits, runs and failed in the queues."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,9 @@ from customerhub.core.disk_space import describe_shortage
 from customerhub.core.errors import WrongState
 from jobs.monitoring import queue_contents, workers
 from jobs.queue import QueueUnavailable, check_app_queue
-from jobs.schedule import SCHEDULE
+from jobs.schedule import SCHEDULE, PeriodicJob
 from jobs.schedule_runs import ActiveRun, list_active_runs, run_now
+from models.base import db
 from views.framework.formatting import format_datetime
 from views.http.actor import current_actor
 from views.system.jobs import tables
@@ -51,8 +53,27 @@ def index() -> str:
         page.tables = [tables.build_queues_table(counts, worker_infos), tables.build_workers_table(worker_infos)]
         page.refresh = FAST_REFRESH if active_runs else DEFAULT_REFRESH
     runs = job_runs.list_runs()
-    page.jobs, page.runs = tables.build_schedule_table(runs, active_runs), tables.build_run_buttons(active_runs)
+    entries = _list_requested_jobs()
+    page.jobs = tables.build_schedule_table(entries, runs, active_runs)
+    page.runs = tables.build_run_buttons(entries, active_runs)
+    if request.args.get("state") == "failed":
+        page.jobs |= {
+            "title": "Failed jobs",
+            "text": "Scheduled jobs whose last run failed. Each runs again by itself when it is due.",
+            "empty": "No scheduled job has failed.",
+            "more_url": url_for("schedule.index"),
+            "more_label": "All jobs",
+        }
     return render_template("system/jobs.html", page=page)
+
+
+def _list_requested_jobs() -> Sequence[PeriodicJob]:
+    """The jobs of the schedule; those whose last run failed, where the address asks for these."""
+    if request.args.get("state") != "failed":
+        return SCHEDULE
+    since = clock.get_now() - job_runs.MAX_AGE
+    failing = {run.name for run in db.session.scalars(job_runs.select_failing_runs(since=since))}
+    return [entry for entry in SCHEDULE if entry.name in failing]
 
 
 def _build_refusal_banners() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from customerhub.core import clock, job_runs
 from customerhub.core.job_runs import RunState
 from jobs.monitoring.queue_contents import JobState
 from jobs.monitoring.workers import WorkerInfo
-from jobs.schedule import SCHEDULE, PeriodicJob
+from jobs.schedule import PeriodicJob
 from jobs.schedule_runs import ActiveRun, max_duration, next_run_time
 from models import PeriodicRun
 from views.framework.columns import Cell
@@ -33,7 +33,9 @@ INTERRUPTED_AFTER = timedelta(seconds=60)  # after which a run that the queue se
 TONES = {RunState.DONE: "green", RunState.FAILED: "red", RunState.INTERRUPTED: "red", RunState.RUNNING: "blue"}
 
 
-def build_schedule_table(runs: dict[str, PeriodicRun], active_runs: dict[str, ActiveRun] | None) -> dict[str, Any]:
+def build_schedule_table(
+    entries: Sequence[PeriodicJob], runs: dict[str, PeriodicRun], active_runs: dict[str, ActiveRun] | None
+) -> dict[str, Any]:
     zone = str(current_formats().zone or "UTC")
     return {
         "title": "Schedule",
@@ -47,7 +49,7 @@ def build_schedule_table(runs: dict[str, PeriodicRun], active_runs: dict[str, Ac
                 _result_cell(entry, runs.get(entry.name), active_runs),
                 time_cell(next_run_time(entry)),
             ]
-            for entry in SCHEDULE
+            for entry in entries
         ],
     }
 
@@ -57,7 +59,7 @@ def _server_time_zone() -> str:
     return datetime.now().astimezone().tzname() or "local time"
 
 
-def build_run_buttons(active_runs: dict[str, ActiveRun] | None) -> list[dict[str, Any]]:
+def build_run_buttons(entries: Sequence[PeriodicJob], active_runs: dict[str, ActiveRun] | None) -> list[dict[str, Any]]:
     """For each job whether it can be run now."""
     return [
         {
@@ -65,7 +67,7 @@ def build_run_buttons(active_runs: dict[str, ActiveRun] | None) -> list[dict[str
             "label": entry.description,
             "is_idle": active_runs is not None and entry.name not in active_runs,
         }
-        for entry in SCHEDULE
+        for entry in entries
     ]
 
 

@@ -71,14 +71,19 @@ def test_any_format_is_read_and_keeps_the_digits(code, number):
 
 def test_styles_are_told_by_their_place():
     xml = (
-        b'<styleSheet><numFmts count="2"><numFmt numFmtId="164" formatCode="00000"/>'
+        b'<styleSheet><numFmts count="4"><numFmt numFmtId="164" formatCode="00000"/>'
+        b'<numFmt numFmtId="166" formatCode="0.00##%"/><numFmt numFmtId="167" formatCode="0&quot;%&quot;"/>'
         b'<numFmt numFmtId="165" formatCode="dd/mm/yyyy"/></numFmts><fonts><font/></fonts>'
         b'<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>'
-        b'<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="14"/><xf/></cellXfs>'
+        b'<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="14"/><xf/>'
+        b'<xf numFmtId="166"/><xf numFmtId="167"/><xf numFmtId="9"/></cellXfs>'
         b"<cellStyles><cellStyle/></cellStyles></styleSheet>"
     )
     for size in (1, 7, 1000):
         pieces = [xml[start : start + size] for start in range(0, len(xml), size)]
-        dates, formats = load_styles(lambda pieces=pieces: iter(pieces))
-        assert dates == {"2", "3"}
-        assert {style: number_format(42) for style, number_format in formats.items()} == {"1": "00042"}
+        styles = load_styles(lambda pieces=pieces: iter(pieces))
+        assert (styles.dates, styles.percents) == ({"2", "3"}, {"5", "7"})
+        assert {style: number_format(42) for style, number_format in styles.number_formats.items()} == {
+            "1": "00042",
+            "6": "42%",
+        }
