@@ -131,7 +131,7 @@ def test_what_cannot_be_done_is_said_before(open_as: OpenAs, live_server: LiveSe
 def test_at_most_four_actions_are_in_sight(open_as: OpenAs, accessibility: AccessibilityCheck) -> None:
     """Those that can be done to what is ticked; of the others a menu tells why not."""
     page = open_as(Role.MANAGER)
-    page.goto(f"{LIST_URL}?f=stage:is:New,Billing&sort=stage")
+    page.goto(f"{LIST_URL}?f=stage:is:New,Billing&sort=stage&page_size=100")
     bar = page.locator("#bulk")
     in_sight = bar.locator(".bulk-buttons button")
     page.get_by_role("row").filter(has=page.get_by_text("New", exact=True)).first.get_by_role("checkbox").check()

@@ -55,6 +55,7 @@ function arrangeActions(available, ticked) {
     (isInSight ? inSight : more.querySelector('.menu-panel')).append(button);
   }
   more.hidden = !more.querySelector('button');
+  if (more.open) more.dispatchEvent(new CustomEvent('grown', { bubbles: true }));
   if (focused !== document.activeElement) focused.focus();
 }
 
