@@ -186,6 +186,7 @@ class AccessibilityCheck:
 
     def find_faults(self, page: Page, *, has_menus: bool = True) -> list[str]:
         """What is wrong with the page, a line each."""
+        page.wait_for_load_state()
         assert page.viewport_size is not None
         width = page.viewport_size["width"]
         faults = []

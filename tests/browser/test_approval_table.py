@@ -129,6 +129,7 @@ def test_a_column_from_excel_fills_the_rows(
     act(page, "Make live")
     references = page.get_by_label("Billing reference")
     expect(references).to_have_count(4)  # the page of the operation is there
+    page.wait_for_load_state()  # and its script
     _paste(page, 'X-1\t10.50\r\nX-2\r\n\r\n"X""4"\t7\r\nX-5\r\n')
     assert [field.input_value() for field in references.all()] == ["X-1", "X-2", "", 'X"4']
     expect(page.get_by_text("6 values pasted. 1 had no field and were left out.")).to_be_visible()
