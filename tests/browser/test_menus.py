@@ -79,6 +79,7 @@ def test_menus_and_panels_stay_open_under_the_pointer(open_as: OpenAs) -> None:
                 continue
             known.add(name)
             opener.click()
+            expect(menu.locator(".menu-panel.placed").first).to_be_visible()  # where it stays
             pressed += press_everywhere(page, menu, name) + open_filters(page, menu)
             page.keyboard.press("Escape")
             expect(menu.locator("> .menu-panel")).to_be_hidden()
