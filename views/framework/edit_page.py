@@ -99,16 +99,21 @@ class EditMixin(OperationMixin):
     @property
     def _create_form_class(self) -> type[Form]:
         """What Flask-Admin made of the declared fields, with the custom fields of the organisation at work and without
-        those that it hides; what a form brings that was opened before they were hidden is taken.
+        those that it hides.
         """
         form_class: Any = self.extend_form_class(self._declared_form_class)
-        return leave_out_fields(form_class, self.hidden_fields - list_sent_fields(self.hidden_fields))
+        return leave_out_fields(form_class, self.left_out_fields)
 
     @_create_form_class.setter
     def _create_form_class(self, form_class: type[Form]) -> None:
         self._declared_form_class = form_class
 
     _edit_form_class = _create_form_class
+
+    @property
+    def left_out_fields(self) -> frozenset[str]:
+        """The hidden fields, but those that a form brings which was opened before they were hidden."""
+        return self.hidden_fields - list_sent_fields(self.hidden_fields)
 
     def extend_form_class(self, form_class: type[Form]) -> type[Form]:
         """`form_class` with the custom fields of the organisation at work."""
@@ -125,8 +130,7 @@ class EditMixin(OperationMixin):
         page = self._edit_page(form, None)
         if request.method == "POST":
             row = self.new_row()
-            hidden = self.hidden_fields - list_sent_fields(self.hidden_fields)
-            fill_hidden_fields(row, hidden, self.initial_values())
+            fill_hidden_fields(row, self.left_out_fields, self.initial_values())
             response = self._save(form, row, page, duplicate)
             if response is not None:
                 return response
@@ -393,4 +397,4 @@ class EditMixin(OperationMixin):
 
     def list_shown_inlines(self) -> list[Inline]:
         """The lists of rows that the form shows."""
-        return [inline for inline in self.inlines if inline.name not in self.hidden_fields]
+        return [inline for inline in self.inlines if inline.name not in self.left_out_fields]

@@ -66,11 +66,13 @@ def test_what_a_form_brings_that_was_opened_before_a_field_was_hidden_is_saved(
     (customer_id,) = make_customers(organisations, 1)
     form_url = f"/admin/customers/edit/?id={customer_id}"
     opened = admin.read_form(form_url)
-    assert hide(admin, "website", "registration_date").status_code == 303
+    assert hide(admin, "website", "registration_date", "addresses").status_code == 303
     sent = opened | {"website": "www.example.com", "contact_number": "+49 30 1234"}
+    sent |= {"addresses-0-kind": "mailing", "addresses-0-lines": "1 Harbour Road"}
     assert admin.post(form_url, sent).status_code == 303
     customer = db.session.get_one(Customer, customer_id)
     assert (customer.website, customer.contact_number) == ("https://www.example.com", "+49 30 1234")
+    assert [each.lines for each in customer.addresses] == ["1 Harbour Road"]
 
 
 def test_with_nothing_above_the_tabs_customers_are_still_added_and_edited(
