@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, func, select
 
 from customerhub.core import clock
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.customers.portal_users import FIRST_PERMISSIONS
 from customerhub.customers.records import save_customer
@@ -258,7 +259,7 @@ def _seed_customers(organisation: Organisation, dealer: Dealer) -> None:
 
 
 def _build_customer(number: int, name: str, dice: random.Random, rows: "_Choices") -> Customer:
-    today = clock.get_today()
+    today = rows.today
     slug = "".join(
         c for c in name.lower().replace("ü", "ue").replace("ö", "oe").replace("ä", "ae") if c.isascii() and c.isalnum()
     )[:20]
@@ -311,13 +312,14 @@ def _build_portal_user(customer: Customer, number: int, password_hash: str) -> U
 
 
 class _Choices:
-    """The ids of what a customer chooses from."""
+    """The ids of what a customer chooses from, and the day it is for the organisation."""
 
     def __init__(self, organisation_id: int) -> None:
         def ids(model: type[OrganisationRow], *where: ColumnElement[bool]) -> list[int]:
             query = select(model.id).where(model.organisation_id == organisation_id, *where)
             return list(db.session.scalars(query.order_by(model.id)))
 
+        self.today = organisation_today(organisation_id)
         self.regions = ids(CatalogItem, CatalogItem.type == CatalogType.REGION)
         self.categories = ids(CatalogItem, CatalogItem.type == CatalogType.CATEGORY)
         self.segments = ids(CatalogItem, CatalogItem.type == CatalogType.SEGMENT)
@@ -354,7 +356,7 @@ def _add_parts(customer: Customer, number: int, dice: random.Random, rows: _Choi
     ]
     person = PEOPLE[number % len(PEOPLE)]
     customer.contacts = [Contact(name=person, role=dice.choice(list(ContactRole)), email=customer.email)]
-    expires = clock.get_today() + timedelta(days=dice.choice([-12, 5, 20, 45, 160, 300, 400]))
+    expires = rows.today + timedelta(days=dice.choice([-12, 5, 20, 45, 160, 300, 400]))
     if number % 2 == 0:
         customer.compliance_documents = [
             ComplianceDocument(

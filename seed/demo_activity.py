@@ -13,6 +13,7 @@ from customerhub.cases import cases
 from customerhub.cases.conversation import write_note
 from customerhub.cases.statuses import CLOSE, WAIT
 from customerhub.core import clock, history
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from models import Customer, CustomerCase, Note, User
 from models.base import db
@@ -53,8 +54,8 @@ def seed_activity(organisation_id: int, *, manager: User, agent: User, portal_us
 
 
 def _write_notes(customers: list[Customer], people: _People) -> None:
-    today = clock.get_today()
     first, second, third, *_ = customers
+    today = organisation_today(first.organisation_id)
     late = Note(
         customer_id=first.id,
         text="Wants a second line for the warehouse. @Max Manager, can we offer the bundle?\n"

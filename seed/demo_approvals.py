@@ -7,7 +7,8 @@ from io import BytesIO
 from sqlalchemy import select
 
 from customerhub.approvals import assignment, blacklist, stages, task_files, tasks, transitions
-from customerhub.core import clock, history, storage
+from customerhub.core import history, storage
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.customers import alerts, approval_decisions, change_requests
 from customerhub.customers.registration import register_customer
@@ -82,7 +83,7 @@ def _open_onboarding(customers: list[Customer], agent_actor: Actor) -> None:
         .order_by(ApprovalTask.id)
     ).first()
     if overdue_task is not None:
-        overdue_task.due_on = clock.get_today() - timedelta(days=3)
+        overdue_task.due_on = organisation_today(agent_actor.organisation_id) - timedelta(days=3)
     db.session.flush()
 
 
@@ -124,7 +125,7 @@ def _add_warnings(customers: list[Customer], manager_actor: Actor, agent_actor: 
         live[0],
         text="Deliver to the back gate only: the front is under repair",
         severity=Severity.INFO,
-        valid_until=clock.get_today() + timedelta(days=60),
+        valid_until=organisation_today(agent_actor.organisation_id) + timedelta(days=60),
         actor=agent_actor,
     )
 

@@ -11,7 +11,8 @@ from customerhub.contracts import transitions
 from customerhub.contracts.contracts import add_contract, change_contract_status, save_contract
 from customerhub.contracts.eligibility import refusal_reason
 from customerhub.contracts.orders import change_order_status, save_order
-from customerhub.core import clock, history, storage
+from customerhub.core import history, storage
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.customers.invoice_profiles import add_profile
 from customerhub.customers.records import save_customer
@@ -57,7 +58,7 @@ def seed_contracts(organisation_id: int, *, agent: User, partner: User) -> None:
                 add_contract(
                     customer,
                     name="Second site",
-                    start_date=clock.get_today() + timedelta(days=14),
+                    start_date=organisation_today(customer.organisation_id) + timedelta(days=14),
                     connections=15,
                     profile_name="Second site",
                     profile_email=customer.email,
@@ -69,7 +70,7 @@ def _create_contract(
     customer: Customer, status: ContractStatus, name: str, dice: random.Random, agent_actor: Actor
 ) -> None:
     """Make a contract and bring it to `status`, with orders where there is something to order on it."""
-    today = clock.get_today()
+    today = organisation_today(customer.organisation_id)
     start = min((customer.start_date or today) + timedelta(days=10), today)
     if status is DRAFT:
         start = today + timedelta(days=dice.choice((7, 21)))
@@ -129,7 +130,7 @@ def _ensure_profile(customer: Customer, is_completed: bool, agent_actor: Actor) 
 def _create_order(
     contract: Contract, description: str, status: OrderStatus, connections: int, day: date, agent_actor: Actor
 ) -> None:
-    today = clock.get_today()
+    today = organisation_today(contract.organisation_id)
     order = CustomerOrder(
         customer_id=contract.customer_id,
         contract_id=contract.id,

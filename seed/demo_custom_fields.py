@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from customerhub.core import clock, history
+from customerhub.core import history
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.custom_fields.fields import save_field
 from models import Contract, Customer, CustomField, CustomFieldChoice, InvoiceProfile
@@ -82,7 +83,7 @@ def _set_values(row: Any, values: dict[str, Any]) -> None:
 
 
 def _build_customer_values(customer: Customer, number: int, levels: list[int]) -> dict[str, Any]:
-    ends_on = clock.get_today() + timedelta(days=number * 23 - 120)
+    ends_on = organisation_today(customer.organisation_id) + timedelta(days=number * 23 - 120)
     return {
         "service_level": levels[number % len(levels)],
         "sites": Decimal(1 + number * 7 % 24),

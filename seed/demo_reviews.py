@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from customerhub.core import clock, history
+from customerhub.core import history
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.customers.record_review import record_review
 from customerhub.customers.review_schedule import find_latest_due_date
@@ -23,7 +24,7 @@ def seed_reviews(organisation_id: int, *, agent: User) -> None:
     """Record the last review of every third customer, once. The caller commits."""
     if db.session.scalar(select(Review.id).where(Review.organisation_id == organisation_id).limit(1)):
         return
-    actor, today = Actor(agent, organisation_id), clock.get_today()
+    actor, today = Actor(agent, organisation_id), organisation_today(organisation_id)
     customers = db.session.scalars(
         select(Customer)
         .where(Customer.organisation_id == organisation_id, Customer.review_start_date.is_not(None))

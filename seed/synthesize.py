@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, text
 
 from customerhub.core import clock, history
 from customerhub.core.errors import Invalid
+from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import STAFF
 from customerhub.customers.accounts import take_account_numbers
 from models import (
@@ -70,7 +71,10 @@ def _load_choices(organisation_id: int) -> dict[str, list[Any]]:
         "department": ids(Department),
         "staff": ids(User, User.role.in_(STAFF)),
     }
-    entries = (BlacklistEntry.organisation_id == organisation_id, BlacklistEntry.is_active_on(clock.get_today()))
+    entries = (
+        BlacklistEntry.organisation_id == organisation_id,
+        BlacklistEntry.is_active_on(organisation_today(organisation_id)),
+    )
     blacklisted_keys = select(BlacklistEntry.registration_key).where(
         *entries, BlacklistEntry.registration_key.is_not(None)
     )
@@ -163,14 +167,14 @@ def _build_customer_row(
         "registration_number": f"R{serial:09d}",
         "region_id": dice.choice(choices["region"]),
         "status_id": dice.choices(choices["status"], [90, *[4] * (len(choices["status"]) - 1)])[0],
-        "start_date": clock.get_today() - timedelta(days=dice.randrange(0, 4000)),
+        "start_date": organisation_today(organisation_id) - timedelta(days=dice.randrange(0, 4000)),
         "risk": dice.choices(list(Risk), (6, 3, 1))[0],
         "stage": dice.choices(list(Stage), (2, 1, 1, 1, 15))[0],
         "account_manager_id": dice.choice(choices["staff"]) if choices["staff"] else None,
         "credit_limit": Decimal(dice.randrange(1, 100) * 500),
         "correspondence_modes": [],
         "review_frequency": 12,
-        "review_start_date": clock.get_today() - timedelta(days=dice.randrange(0, 360)),
+        "review_start_date": organisation_today(organisation_id) - timedelta(days=dice.randrange(0, 360)),
         "reviewer_email": "reviewer@hub.example",
     }
     return row | derive_columns(row)
