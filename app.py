@@ -21,7 +21,7 @@ from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
 from customerhub.form_layouts import saving as form_layout_saving
 from customerhub.reports import performance_report
-from jobs import exports, mail, operations, reports
+from jobs import exports, mail, operations, reports, signing
 from jobs.commands import COMMANDS
 from jobs.queue import init_queue
 from models.base import db
@@ -106,10 +106,13 @@ def build_services(settings: Settings) -> Services:
     return Services(
         public_url=settings.public_url,
         link_secret=settings.secret_key,
+        encryption_keys=tuple(settings.encryption_keys.split(",")),
+        signing_sandbox=f"127.0.0.1:{settings.sandbox_port}",
         file_store=FolderStore(settings.files_dir),
         max_upload_bytes=settings.max_upload_bytes,
         max_attachment_bytes=settings.max_attachment_bytes,
         notify_workers=mail.notify_workers,
+        notify_signing_workers=signing.notify_workers,
     )
 
 

@@ -47,6 +47,7 @@ from models.setup import (
     TariffRate,
     VatRate,
 )
+from models.signing import Envelope, EnvelopeSigner, SigningEvent, SigningKey, SigningRequest, SigningSettings
 from models.transfers import CustomerImport, ImportRow, ListExport
 from models.users import Dealer, ListPreference, SavedView, User, WorkVisit
 
@@ -81,6 +82,8 @@ __all__ = [
     "DefaultValueSet",
     "Department",
     "EndedSession",
+    "Envelope",
+    "EnvelopeSigner",
     "FormLayout",
     "History",
     "ImportRow",
@@ -112,6 +115,10 @@ __all__ = [
     "Review",
     "Row",
     "SavedView",
+    "SigningEvent",
+    "SigningKey",
+    "SigningRequest",
+    "SigningSettings",
     "StoredFile",
     "Tag",
     "Tariff",

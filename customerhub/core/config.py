@@ -4,13 +4,14 @@ Each setting is checked at start. Where some are wrong :class:`SettingError` tel
 it is called, what was found and what is expected.
 """
 
+import base64
 import contextlib
 import ipaddress
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -105,14 +106,32 @@ def _mask_password(address: str) -> str:
     return _PASSWORD_PARAMETER.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1***@", address))
 
 
-def _load_or_create_secret_key(path: Path) -> str:
-    """The key that signs cookies and links, made on the first start and kept beside the data.
+def _parse_encryption_keys(text: str) -> str:
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    if not keys or not all(_is_encryption_key(key) for key in keys):
+        raise ValueError("has an unusable key: expected keys of 32 bytes in URL-safe base64, separated by commas")
+    return ",".join(keys)
+
+
+def _is_encryption_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == 32
+    except ValueError:
+        return False
+
+
+def _create_encryption_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _load_or_create_key(path: Path, create: Callable[[], str]) -> str:
+    """A key that is made on the first start and kept beside the data.
 
     Of two programs that start at once one makes it, and the other never sees half of it.
     """
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+            file.write(create())
             file.flush()
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
@@ -161,7 +180,15 @@ class Settings(BaseSettings):
         "HUB_PUBLIC_URL", lambda values: f"http://127.0.0.1:{values['port']}"
     )
     secret_key: str = _derived_setting(
-        "HUB_SECRET_KEY", lambda values: _load_or_create_secret_key(values["data_dir"] / "secret_key"), repr=False
+        "HUB_SECRET_KEY",
+        lambda values: _load_or_create_key(values["data_dir"] / "secret_key", lambda: secrets.token_hex(32)),
+        repr=False,
+    )
+    # What encrypts the secrets in the database: the first key encrypts, any of them reads.
+    encryption_keys: Annotated[str, AfterValidator(_parse_encryption_keys)] = _derived_setting(
+        "HUB_ENCRYPTION_KEYS",
+        lambda values: _load_or_create_key(values["data_dir"] / "encryption_key", _create_encryption_key),
+        repr=False,
     )
     secure_cookies: Annotated[bool, _Stripped] = _derived_setting(
         "HUB_SECURE_COOKIES", lambda values: values["public_url"].startswith("https://")
@@ -174,6 +201,13 @@ class Settings(BaseSettings):
     max_attachment_bytes: Annotated[int, _Megabytes] = _number_setting("HUB_MAX_ATTACHMENTS_MB", 10, 1, 100)
     max_import_rows: int = _number_setting("HUB_MAX_IMPORT_ROWS", 50_000, 1, 1_000_000)
     min_free_bytes: Annotated[int, _Megabytes] = _number_setting("HUB_MIN_FREE_MB", 1024, 1, 10_000_000)
+    sandbox_port: int = _derived_setting(
+        "HUB_SANDBOX_PORT",
+        lambda values: values["port"] % 65535 + 1,
+        ge=1,
+        le=65535,
+        description="1 to 65535",
+    )
     trusted_proxies: int = _number_setting("HUB_TRUSTED_PROXIES", 0, 0, 8)
     keep_transfers_days: int = _number_setting("HUB_KEEP_TRANSFERS_DAYS", 90, 1, 3650)
 

@@ -35,6 +35,8 @@ from models import (
     OutboxMessage,
     PeriodicRun,
     Reminder,
+    SigningEvent,
+    SigningRequest,
     UsedForm,
 )
 from models.base import Base, db
@@ -50,6 +52,8 @@ UNTRACKED = (
     OutboxMessage,
     OutboxAttachment,
     Reminder,
+    SigningEvent,
+    SigningRequest,  # what people ask for is recorded by its operations
     PeriodicRun,
     MailOutage,
     CustomerImport,

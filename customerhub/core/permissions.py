@@ -56,6 +56,8 @@ class Permission(enum.StrEnum):
     CONTRACTS_VIEW = "see contracts and orders"
     CONTRACTS_EDIT = "edit contracts and orders"
     CONTRACTS_ADD = "add contracts"
+    SIGNATURES_VIEW = "see document signatures"
+    SIGNATURES_EDIT = "resend, correct and void document signatures"
     PARTNER_PAGES = "open the partner pages"
     PORTAL = "open the customer portal"
     NOTES_EDIT = "edit notes of others"
@@ -86,6 +88,8 @@ _AGENT = {
     P.CONTRACTS_VIEW,
     P.CONTRACTS_EDIT,
     P.CONTRACTS_ADD,
+    P.SIGNATURES_VIEW,
+    P.SIGNATURES_EDIT,
     P.CASES_VIEW,
     P.CASES_EDIT,
 }

@@ -18,7 +18,10 @@ from customerhub.core.config import Settings
 
 UMASK: Final = 0o077
 # What the hub puts into its data folder, as patterns of names. Whatever else lies there is somebody else's.
-OWN_NAMES: Final = ("hub.sqlite3*", "hub.lock", "secret_key", "demo_logins.json", "files", "queue", "static")
+OWN_NAMES: Final = (
+    *("hub.sqlite3*", "hub.lock", "secret_key", "encryption_key", "demo_logins.json"),
+    *("files", "queue", "static", "signing-sandbox"),
+)
 _SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,13 @@ class Services:
 
     public_url: str  # without a slash at the end
     link_secret: str = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(repr=False)  # the first encrypts, any of them reads
+    signing_sandbox: str  # host and port of the sandbox that stands in for the signing service
     file_store: FileStore
     max_upload_bytes: int
     max_attachment_bytes: int  # of all files of one mail
     notify_workers: Callable[[list[int]], object]  # given the ids of messages after the commit that made them
+    notify_signing_workers: Callable[[], object]  # after the commit of what is to be asked of the signing service
 
 
 _find_current: Callable[[], Services] | None = None

@@ -10,6 +10,7 @@ from customerhub.core.errors import Invalid, StillLinked
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import describe_references
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.customers.signature_requests import request_signatures
 from models import Contract, Customer, InvoiceProfile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
@@ -27,7 +28,10 @@ def list_profile_problems(profile: InvoiceProfile) -> Problems:
 
 
 def add_profile(customer: Customer, *, name: str, email: str, actor: Actor) -> InvoiceProfile:
-    """Add an invoice profile without an NDA to `customer`. Raises Invalid with the field at fault."""
+    """Add an invoice profile without an NDA to `customer`, and ask for its signatures.
+
+    Raises Invalid with the field at fault.
+    """
     require_permission(actor, Permission.CONTRACTS_ADD)
     require_access(actor, customer)
     profile = InvoiceProfile(organisation_id=customer.organisation_id, customer_id=customer.id, name=name, email=email)
@@ -38,6 +42,7 @@ def add_profile(customer: Customer, *, name: str, email: str, actor: Actor) -> I
         raise Invalid.from_problems(problems)
     with save_changes():
         customer.invoice_profiles.append(profile)
+    request_signatures(profile, actor=actor)
     return profile
 
 

@@ -19,6 +19,7 @@ from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
+from customerhub.customers.signature_requests import find_change, follow_change
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from models import CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
@@ -98,7 +99,7 @@ def _save_with_outcome(
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
-        _flush_record(customer, credit_check_change)
+        _flush_record(customer, credit_check_change, actor)
         check = after_save.request_checks(customer, credit_check_change, context, comment=comment)
         alerts.refresh_alerts(
             customer, as_of=context.today, is_blacklisted=context.is_blacklisted, is_new=context.is_new
@@ -131,15 +132,20 @@ def check_record(customer: Customer, problems: Problems) -> None:
         raise Invalid.from_problems(problems)
 
 
-def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None) -> None:
-    """Write the record and its parts. The contracts of invoice profiles that are completed by it go live."""
-    has_profiles = "invoice_profiles" in list_names_at_hand(customer)
-    completed_profiles = [each for each in customer.invoice_profiles if complete_by_file(each)] if has_profiles else []
+def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None, actor: Actor) -> None:
+    """Write the record and its parts. The contracts of invoice profiles that are completed by it go live, and those
+    without an NDA are sent to be signed.
+    """
+    profiles = customer.invoice_profiles if "invoice_profiles" in list_names_at_hand(customer) else []
+    completed_profiles = [each for each in profiles if complete_by_file(each)]
+    profile_changes = [(each, change) for each in profiles if (change := find_change(each)) is not None]
     db.session.add(customer)
     with history.with_reason(credit_check_change.reason if credit_check_change else None):
         db.session.flush()
     for profile in completed_profiles:
         activate_contracts(profile)
+    for profile, change in profile_changes:
+        follow_change(profile, change, actor=actor)
 
 
 def list_record_problems(customer: Customer, *, is_entered: bool = False) -> list[tuple[str, str]]:

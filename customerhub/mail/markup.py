@@ -8,6 +8,7 @@ read once and kept; filling in the values of its placeholders then costs little.
 import re
 from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
+from html import unescape
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -38,6 +39,8 @@ _LIST: Final = '<ul style="margin:0 0 14px;padding-left:22px;">{}</ul>'
 _ITEM: Final = '<li style="margin:0 0 4px;">{}</li>'
 _LINK: Final = '<a href="{0}" style="color:inherit;text-decoration:underline;word-break:break-word;">{0}</a>'
 _LINK_PARTS: Final = _LINK.split("{0}")
+_BOLD: Final = "<strong>"
+_BOLD_END: Final = "</strong>"
 
 
 class RenderedText(NamedTuple):
@@ -98,6 +101,21 @@ def render(source: str, values: Values, *, link_names: Container[str] = ()) -> R
     return RenderedText(Markup("\n".join(html)), "\n\n".join(text))  # noqa: S704  (every part is escaped)
 
 
+def render_runs(source: str, values: Values) -> list[dict[str, object]]:
+    """`source` with its placeholders filled in, as data for a document: paragraphs and lists of lines of runs.
+
+    [{"is_list": bool, "items": [[[{"text": str, "is_bold": bool}, ...], ...], ...]}, ...]
+    """
+    blocks, names = _parse_template(source)
+    texts = {name: collapse_whitespace(values[name]) for name in names if name in values}
+    filled_blocks = []
+    for block in blocks:
+        items = [[_fill_runs(line, texts) for line in item if _is_filled(line, texts)] for item in block.items]
+        if any(items):
+            filled_blocks.append({"is_list": block.is_list, "items": [item for item in items if item]})
+    return filled_blocks
+
+
 def render_line(source: str, values: Values) -> str:
     """`source` as plain text on one line. A placeholder that `values` does not know stays as it is."""
 
@@ -138,6 +156,26 @@ def wrap_line(line: str, first: str = "", others: str = "") -> str:
 
 
 # --- Filling in ------------------------------------------------------------------------------------------------
+
+
+def _is_filled(line: Line, texts: dict[str, str]) -> bool:
+    return not line.is_optional or bool(_join_parts(line.text, texts, texts))
+
+
+def _fill_runs(line: Line, texts: dict[str, str]) -> list[dict[str, object]]:
+    """The words of a line, each run of them bold or not."""
+    runs: list[dict[str, object]] = []
+    is_bold = is_in_tag = False
+    for part in line.html:
+        if part in (_BOLD, _BOLD_END):
+            is_bold = part == _BOLD
+        elif part in _LINK_PARTS:  # the address stands in the tag of a link and once more as its words
+            is_in_tag = part == _LINK_PARTS[0]
+        elif not is_in_tag:
+            text = unescape(part) if isinstance(part, str) else texts.get(part.name, unescape(part.source))
+            runs.append({"text": text, "is_bold": is_bold})
+    return runs
+
 
 FilledLines = list[tuple[str, str]]  # the lines of one item, as HTML and as text
 
@@ -230,17 +268,17 @@ def _parse_lines(tokens: list[Token], slots: dict[str, Slot]) -> list[Line]:
     bold = 0  # how many ** are open
 
     def end_line() -> None:
-        html.extend(["</strong>"] * bold)
+        html.extend([_BOLD_END] * bold)
         is_optional = any(isinstance(part, Slot) for part in text)
         lines.append(Line(tuple(html), tuple(text), is_optional))
-        html[:], text[:] = ["<strong>"] * bold, []
+        html[:], text[:] = [_BOLD] * bold, []
 
     for token in tokens:
         if token.type in ("softbreak", "hardbreak"):
             end_line()
         elif token.type in ("strong_open", "strong_close") and token.markup == "**":
             bold += token.nesting
-            html.append("<strong>" if token.nesting > 0 else "</strong>")
+            html.append(_BOLD if token.nesting > 0 else _BOLD_END)
         else:  # text, or the mark of an emphasis that templates do not have
             _add_text(token.content or token.markup, slots, html, text)
     end_line()

@@ -5,7 +5,7 @@ template can reach only the values that a message of its purpose comes with.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Final
 
@@ -97,20 +97,21 @@ def check_template(purpose: TemplatePurpose, subject: str | None, body: str | No
     problems = [
         (field, problem)
         for field, source in (("subject", subject), ("body", body))
-        for problem in _problems(purpose, field, source or "")
+        for problem in list_text_problems(PLACEHOLDERS[purpose], field, source or "")
     ]
     if problems:
         raise Invalid.from_problems(problems)
 
 
-def _problems(purpose: TemplatePurpose, field: str, source: str) -> list[str]:
-    """What is wrong with a text, in the order in which it stands there, each with its place."""
-    found = [*_find_invalid_placeholders(purpose, field, source), *_find_stray_braces(source)]
+def list_text_problems(known_names: Collection[str], field: str, source: str) -> list[str]:
+    """What is wrong with a text whose placeholders can be `known_names`, in the order in which it stands there, each
+    with its place.
+    """
+    found = [*_find_invalid_placeholders(known_names, field, source), *_find_stray_braces(source)]
     return list(dict.fromkeys(f"{_describe_position(field, source, at)}: {problem}" for at, problem in sorted(found)))
 
 
-def _find_invalid_placeholders(purpose: TemplatePurpose, field: str, source: str) -> Iterator[tuple[int, str]]:
-    known_names = PLACEHOLDERS[purpose]
+def _find_invalid_placeholders(known_names: Collection[str], field: str, source: str) -> Iterator[tuple[int, str]]:
     checked_names: set[str] = set()
     for match in PLACEHOLDER.finditer(source):
         name = match[1].strip()

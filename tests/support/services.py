@@ -18,10 +18,13 @@ from customerhub.core.services import Services
 EXAMPLE = Services(
     public_url="https://hub.example.com",
     link_secret="tests",
+    encryption_keys=("dGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgMDE=",),
+    signing_sandbox="127.0.0.1:1",
     file_store=FolderStore(Path("/nonexistent")),
     max_upload_bytes=25 * MIB,
     max_attachment_bytes=10 * MIB,
     notify_workers=lambda _message_ids: None,
+    notify_signing_workers=lambda: None,
 )
 
 

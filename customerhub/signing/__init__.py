@@ -1,0 +1,1 @@
+"""Documents sent to be signed: NDAs of invoice profiles, their envelopes, and the signing service."""

@@ -1,0 +1,70 @@
+"""Comparing what the signing service knows with what is known here, so that a lost event changes no outcome."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import or_, select
+
+from customerhub.signing.access import find_settings
+from customerhub.signing.readings import EnvelopeReading
+from customerhub.signing.transitions import OPEN_STATUSES
+from models import Envelope
+from models.base import db
+from models.enums import EnvelopeStatus
+
+OVERLAP: Final = timedelta(minutes=10)  # clocks disagree, and what happens meanwhile is listed late
+FIRST_LOOK_BACK: Final = timedelta(days=7)
+CHECK_INTERVAL: Final = timedelta(days=1)  # for each open envelope, whatever the list of changes says
+CHUNK: Final = 100  # envelopes that are read by one call
+SENT_STATUSES: Final = OPEN_STATUSES - {EnvelopeStatus.CREATED}
+
+
+def list_organisations() -> Sequence[int]:
+    """The organisations that have envelopes with the signing service."""
+    return db.session.scalars(select(Envelope.organisation_id).where(Envelope.remote_id.is_not(None)).distinct()).all()
+
+
+def get_start(organisation_id: int, *, now: datetime) -> datetime:
+    """From when on changes are to be listed."""
+    settings = find_settings(organisation_id)
+    read_until = settings.changes_read_until if settings else None
+    return (read_until or now - FIRST_LOOK_BACK) - OVERLAP
+
+
+def remember_end(organisation_id: int, *, until: datetime) -> None:
+    """Changes until then have been read."""
+    settings = find_settings(organisation_id)
+    if settings is not None:
+        settings.changes_read_until = until
+        db.session.flush()
+
+
+def select_differing(organisation_id: int, readings: Sequence[EnvelopeReading]) -> list[tuple[int, EnvelopeReading]]:
+    """Of what was read, the envelopes of this organisation whose status is another here, with their ids."""
+    readings_by_id = {reading.remote_id: reading for reading in readings}
+    query = select(Envelope.id, Envelope.remote_id, Envelope.status).where(
+        Envelope.organisation_id == organisation_id, Envelope.remote_id.in_(readings_by_id)
+    )
+    return [
+        (envelope_id, readings_by_id[remote_id])
+        for envelope_id, remote_id, status in db.session.execute(query)
+        if remote_id is not None and readings_by_id[remote_id].status not in (status, None)
+    ]
+
+
+def list_unchecked(organisation_id: int, *, now: datetime) -> Sequence[str]:
+    """The open envelopes that were not read for a day, a chunk of them, as the signing service knows them."""
+    is_old = or_(Envelope.checked_at.is_(None), Envelope.checked_at <= now - CHECK_INTERVAL)
+    query = (
+        select(Envelope.remote_id)
+        .where(
+            Envelope.organisation_id == organisation_id,
+            Envelope.status.in_(SENT_STATUSES),
+            Envelope.remote_id.is_not(None),
+            is_old,
+        )
+        .order_by(Envelope.checked_at, Envelope.id)
+        .limit(CHUNK)
+    )
+    return [each for each in db.session.scalars(query) if each is not None]

@@ -1,0 +1,152 @@
+"""The NDA of an invoice profile as PDF, from the organisation's template.
+
+Where a signature goes stands a text that nobody sees and that occurs nowhere else: the signing service looks for it.
+"""
+
+import io
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+from customerhub.core import dates
+from customerhub.core.errors import Invalid
+from customerhub.core.organisation_dates import organisation_today
+from customerhub.core.pdf import Document, TypesettingError, build_pdf
+from customerhub.mail import markup
+from customerhub.mail.letterhead import choose_brand, get_letterhead
+from customerhub.mail.templates import list_text_problems
+from models import Customer, Envelope, Organisation
+from models.base import db
+from models.enums import SignerRole
+
+TEMPLATE: Final = "nda.typ"
+TITLE: Final = "Non-disclosure agreement"
+FILE_NAME: Final = "NDA.pdf"
+NO_VALUE: Final = "–"
+MAX_LENGTH: Final = 100_000  # characters of a template
+PLACEHOLDERS: Final[Mapping[str, str]] = {
+    "organisation": "The name of your organisation",
+    "organisation_registered_name": "The registered name of the business entity that bills the customer",
+    "organisation_address": "Its address",
+    "organisation_registration_number": "Its registration number",
+    "signatory": "Who signs for your organisation",
+    "client": "The name of the invoice profile",
+    "client_email": "The email address of the invoice profile",
+    "customer": "The customer's name",
+    "account_number": "The customer's account number",
+    "customer_registration_number": "The customer's registration number",
+    "customer_address": "The customer's registered address, else its mailing address",
+    "today": "The day on which the NDA is sent",
+}
+STARTING_TEXT: Final = """This agreement is made on {{today}} between **{{organisation_registered_name}}**, \
+{{organisation_address}}, and **{{client}}** ({{customer}}, {{customer_address}}).
+
+**1. Confidential information**
+Each party keeps confidential what it learns of the other's business, customers, prices and technology in connection \
+with the services, and uses it for these services only.
+
+**2. Exceptions**
+This does not apply to information that
+- is or becomes public without a breach of this agreement
+- the receiving party already knew, or developed by itself
+- must be disclosed by law; the other party is informed beforehand where that is allowed
+
+**3. Duration**
+These obligations begin on signature and continue for three years after the last contract between the parties has ended.
+"""
+
+
+def list_template_problems(source: str | None) -> list[str]:
+    """What is wrong with the text of an NDA template, each with its place."""
+    if source and len(source) > MAX_LENGTH:
+        return [f"The template has {len(source):,} characters; the maximum is {MAX_LENGTH:,}"]
+    return list_text_problems(PLACEHOLDERS, "body", source or "")
+
+
+def build_nda(envelope: Envelope) -> bytes:
+    """The NDA that `envelope` asks to sign. Raises Invalid where it cannot be made."""
+    organisation = db.session.get_one(Organisation, envelope.organisation_id)
+    customer = db.session.get_one(Customer, envelope.customer_id)
+    today = organisation_today(organisation.id)
+    fields = [
+        {"party": _name_party(role, organisation, envelope), "name": signer.name, "anchor": anchor}
+        for signer in envelope.signers
+        for role, anchor in _list_anchors(signer.role, envelope)
+    ]
+    values = _build_values(organisation, customer, envelope.invoice_profile, today)
+    pdf = _typeset(organisation, customer, values, fields)
+    check_anchors(pdf, [str(each["anchor"]) for each in fields])
+    return pdf
+
+
+def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> bytes:
+    """How the NDA of `profile` would look if it was sent today. Raises Invalid where it cannot be made."""
+    signers = ((SignerRole.ORGANISATION, organisation.signatory_name), (SignerRole.CLIENT, profile.name))
+    today = organisation_today(organisation.id)
+    fields = [
+        {"party": organisation.name if role is SignerRole.ORGANISATION else profile.name, "name": name or NO_VALUE}
+        for role, name in signers
+    ]
+    values = _build_values(organisation, customer, profile, today)
+    return _typeset(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
+
+
+def _list_anchors(role: SignerRole, envelope: Envelope) -> list[tuple[SignerRole, str]]:
+    pairs = [
+        (SignerRole.ORGANISATION, envelope.organisation_anchor),
+        (SignerRole.CLIENT, envelope.client_anchor),
+    ]
+    return [pair for pair in pairs if role in (pair[0], SignerRole.BOTH)]
+
+
+def _name_party(role: SignerRole, organisation: Organisation, envelope: Envelope) -> str:
+    return organisation.name if role is SignerRole.ORGANISATION else envelope.invoice_profile.name
+
+
+def _build_values(organisation: Organisation, customer: Customer, profile: Any, today: date) -> dict[str, str]:
+    entity = customer.business_entity
+    address = next((str(each) for each in sorted(customer.addresses, key=lambda each: each.kind != "registered")), None)
+    values = {
+        "organisation": organisation.name,
+        "organisation_registered_name": entity.registered_name if entity else organisation.name,
+        "organisation_address": entity.address if entity else None,
+        "organisation_registration_number": entity.registration_number if entity else None,
+        "signatory": organisation.signatory_name,
+        "client": profile.name,
+        "client_email": profile.email,
+        "customer": customer.name,
+        "account_number": customer.account_number,
+        "customer_registration_number": customer.registration_number,
+        "customer_address": address,
+        "today": dates.format_date(today, organisation.date_format),
+    }
+    return {name: value or NO_VALUE for name, value in values.items()}
+
+
+def _typeset(
+    organisation: Organisation, customer: Customer, values: dict[str, str], fields: list[dict[str, Any]]
+) -> bytes:
+    brand = choose_brand(customer, get_letterhead(organisation.id))
+    data = {
+        "title": TITLE,
+        "brand": brand.name,
+        "accent": brand.colour,
+        "foot": list(brand.foot),
+        "blocks": markup.render_runs(organisation.nda_template or "", values),
+        "fields": fields,
+        "parties": f"{organisation.name} · {values['client']}",
+    }
+    try:
+        return build_pdf(Document(TEMPLATE, data))
+    except TypesettingError as error:
+        raise Invalid(f"The NDA cannot be made: {error}") from error
+
+
+def check_anchors(pdf: bytes, anchors: list[str]) -> None:
+    """Raises Invalid unless each of `anchors` is found in `pdf` exactly once: fields would be missing, or doubled."""
+    from pypdf import PdfReader
+
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    compact_text = "".join(text.split())
+    if any(compact_text.count(anchor) != 1 for anchor in anchors):
+        raise Invalid("The NDA cannot be made: the places of the signatures are not found in it")
