@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import alerts, digests, exports, housekeeping, imports, mail, operations, queue, reminders
+from jobs import alerts, digests, exports, housekeeping, imports, mail, operations, queue, reminders, signing
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ SCHEDULE = (
     PeriodicJob(imports.resume, "*/5 * * * *", "Resumes waiting and interrupted imports"),
     PeriodicJob(exports.resume, "*/5 * * * *", "Resumes waiting and interrupted exports"),
     PeriodicJob(operations.resume, "*/5 * * * *", "Resumes waiting and interrupted bulk operations"),
+    PeriodicJob(signing.perform_requests, "* * * * *", "Asks the signing service for what is due"),
+    PeriodicJob(signing.compare_envelopes, "*/15 * * * *", "Compares document signatures with the signing service"),
+    PeriodicJob(signing.request_deadlines, "20 * * * *", "Reminds signers, and ends what was not signed in time"),
     PeriodicJob(alerts.review, "10 * * * *", "Raises and closes rule-based alerts of all customers"),
     PeriodicJob(reminders.remind, "5 * * * *", "Plans reminders for reviews and compliance documents"),
     PeriodicJob(digests.plan, "15 * * * *", "Plans the daily digests, in the morning of each organisation"),

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import OperationalError
 
-from customerhub.core import clock
+from customerhub.core import clock, history
 from customerhub.core.errors import HubError
+from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.leases import Lease
-from customerhub.signing import requests, steps
+from customerhub.core.organisation_dates import organisation_today
+from customerhub.core.permissions import Actor
+from customerhub.signing import comparison, deadlines, requests, results, steps
 from customerhub.signing.access import load_access, remember_base_url
 from customerhub.signing.service import SigningServiceError
 from customerhub.signing.steps import Task
+from jobs.per_organisation import run_for_each_organisation
 from jobs.queue import try_enqueue
 from models.base import db
 
@@ -33,10 +37,10 @@ log = logging.getLogger(__name__)
 
 def notify_workers() -> None:
     """Have a worker ask soon; without a queue server the schedule does."""
-    try_enqueue(work)
+    try_enqueue(perform_requests)
 
 
-def work(max_seconds: float = MAX_SECONDS) -> str:
+def perform_requests(max_seconds: float = MAX_SECONDS) -> str:
     """Ask everything that is due; what came of it, in words."""
     work_round = _Round()
     deadline = time.monotonic() + max_seconds
@@ -51,6 +55,62 @@ def work(max_seconds: float = MAX_SECONDS) -> str:
             if time.monotonic() < deadline:
                 work_round.perform(request_id)
     return work_round.summary
+
+
+def compare_envelopes() -> str:
+    """Read what changed at the signing service since the last time, and once a day every open envelope; what of it was
+    not known here is applied. One organisation that fails stops no other.
+    """
+    counts, failed_count = run_for_each_organisation(
+        _compare_organisation, failure="the document signatures of organisation %s could not be compared"
+    )
+    if failed_count:
+        raise IncompleteRun(f"{sum(counts)} corrected; failed for {failed_count} organisations")
+    return f"{sum(counts)} corrected"
+
+
+def _compare_organisation(organisation_id: int) -> int:
+    """How many envelopes were behind."""
+    now = clock.get_now()
+    if not comparison.has_sent_envelopes(organisation_id):
+        return 0
+    service = _open_service(organisation_id)
+    since = comparison.get_start(organisation_id, now=now)
+    unchecked_ids = comparison.list_unchecked(organisation_id, now=now)
+    db.session.rollback()
+    readings = [*service.list_changed(since), *service.read_many(unchecked_ids)]
+    count = 0
+    with history.act_as(Actor(None, organisation_id), "comparison with the signing service"):
+        for envelope_id, reading in comparison.select_differing(organisation_id, readings):
+            count += results.apply_reading(envelope_id, reading, is_comparison=True)
+            db.session.commit()
+        comparison.mark_checked(organisation_id, unchecked_ids, now=now)
+        comparison.remember_end(organisation_id, until=now)
+        db.session.commit()
+    return count
+
+
+def request_deadlines() -> str:
+    """Ask for the reminders and expiries of every organisation that are due on its own day."""
+
+    def request(organisation_id: int) -> int:
+        with history.act_as(Actor(None, organisation_id), "signature reminders"):
+            count = deadlines.request_due(organisation_id, today=organisation_today(organisation_id))
+            db.session.commit()
+            return count
+
+    counts, failed_count = run_for_each_organisation(
+        request, failure="the signature reminders of organisation %s could not be planned"
+    )
+    if failed_count:
+        raise IncompleteRun(f"{sum(counts)} asked for; failed for {failed_count} organisations")
+    return f"{sum(counts)} asked for"
+
+
+def _open_service(organisation_id: int) -> "SigningService":
+    from customerhub.signing.docusign import SigningService
+
+    return SigningService(load_access(organisation_id))
 
 
 class _Round:
@@ -91,7 +151,7 @@ class _Round:
         with steps.acting_for(task):
             draft = steps.prepare_draft(task)
             db.session.commit()
-            answer = steps.ask(task, service, draft)
+            answer = steps.ask_service(task, service, draft)
             steps.apply_answer(task, answer, account_id=service.account_id)
             remember_base_url(task.organisation_id, service.base_url)
             requests.finish(lease, now=clock.get_now())
@@ -100,9 +160,7 @@ class _Round:
 
     def _find_service(self, organisation_id: int) -> "SigningService":
         if organisation_id not in self._services:
-            from customerhub.signing.docusign import SigningService
-
-            self._services[organisation_id] = SigningService(load_access(organisation_id))
+            self._services[organisation_id] = _open_service(organisation_id)
             db.session.rollback()
         return self._services[organisation_id]
 

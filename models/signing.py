@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Key, OrganisationRow, tenant_foreign_key, tenant_table, to_many, to_one
 from models.customer_parts import BLOCKS_CUSTOMER_DELETION, CustomerPart, InvoiceProfile, part_table
-from models.enums import (
+from models.organisation import StoredFile
+from models.signing_enums import (
     EnvelopeStatus,
     SignerRole,
     SignerStatus,
@@ -16,7 +17,6 @@ from models.enums import (
     SigningRequestKind,
     SigningRequestState,
 )
-from models.organisation import StoredFile
 from models.types import UtcDateTime, enum_type
 from models.users import User
 

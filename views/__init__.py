@@ -10,6 +10,7 @@ from views.notifications import mail_check
 from views.partner import customers as partner_customers
 from views.portal import home as portal_home
 from views.setup import form_layouts, overview
+from views.signing import webhook
 from views.system import files, home, jobs, palette, work
 from views.users import profile, sign_in
 
@@ -18,6 +19,7 @@ PARTS = (
     health.register,
     security.register,
     static_files.register,
+    webhook.register,
     sign_in.register,
     error_pages.register,
     profile.register,

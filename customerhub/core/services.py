@@ -18,6 +18,7 @@ class Services:
     link_secret: str = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)  # the first encrypts, any of them reads
     signing_sandbox: str  # host and port of the sandbox that stands in for the signing service
+    allows_sandbox: bool  # nobody from outside reaches this hub
     file_store: FileStore
     max_upload_bytes: int
     max_attachment_bytes: int  # of all files of one mail

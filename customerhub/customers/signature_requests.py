@@ -19,8 +19,9 @@ from customerhub.core.permissions import Actor
 from customerhub.core.transaction import after_commit
 from models import Envelope, EnvelopeSigner, InvoiceProfile, Organisation, SigningRequest, SigningSettings
 from models.base import db, get_table
-from models.enums import EnvelopeStatus, ProfileStatus, SignerRole, SigningRequestKind, SigningRequestState
+from models.enums import ProfileStatus
 from models.keys import exact_key
+from models.signing_enums import EnvelopeStatus, SignerRole, SigningRequestKind, SigningRequestState
 
 FINAL_STATUSES: Final = frozenset(
     {EnvelopeStatus.COMPLETED, EnvelopeStatus.DECLINED, EnvelopeStatus.VOIDED, EnvelopeStatus.EXPIRED}

@@ -11,7 +11,7 @@ from customerhub.core.errors import WrongState
 from customerhub.customers.signature_requests import REQUIRED_SETTINGS
 from models import SigningSettings
 from models.base import db
-from models.enums import SigningEnvironment
+from models.signing_enums import SigningEnvironment
 
 NOT_SET_UP: Final = "eSignature is not set up"
 _OAUTH_HOSTS: Final = {

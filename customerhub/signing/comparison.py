@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select, update
 
+from customerhub.core import history
 from customerhub.signing.access import find_settings
 from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.transitions import OPEN_STATUSES
 from models import Envelope
 from models.base import db
-from models.enums import EnvelopeStatus
+from models.signing_enums import EnvelopeStatus
 
 OVERLAP: Final = timedelta(minutes=10)  # clocks disagree, and what happens meanwhile is listed late
 FIRST_LOOK_BACK: Final = timedelta(days=7)
@@ -20,9 +21,10 @@ CHUNK: Final = 100  # envelopes that are read by one call
 SENT_STATUSES: Final = OPEN_STATUSES - {EnvelopeStatus.CREATED}
 
 
-def list_organisations() -> Sequence[int]:
-    """The organisations that have envelopes with the signing service."""
-    return db.session.scalars(select(Envelope.organisation_id).where(Envelope.remote_id.is_not(None)).distinct()).all()
+def has_sent_envelopes(organisation_id: int) -> bool:
+    """Whether the signing service has anything of an organisation."""
+    condition = exists().where(Envelope.organisation_id == organisation_id, Envelope.remote_id.is_not(None))
+    return bool(db.session.scalar(select(condition)))
 
 
 def get_start(organisation_id: int, *, now: datetime) -> datetime:
@@ -68,3 +70,14 @@ def list_unchecked(organisation_id: int, *, now: datetime) -> Sequence[str]:
         .limit(CHUNK)
     )
     return [each for each in db.session.scalars(query) if each is not None]
+
+
+def mark_checked(organisation_id: int, remote_ids: Sequence[str], *, now: datetime) -> None:
+    """These envelopes were read, whether or not anything had changed."""
+    if remote_ids:
+        db.session.execute(
+            update(Envelope)
+            .where(Envelope.organisation_id == organisation_id, Envelope.remote_id.in_(remote_ids))
+            .values(checked_at=now),
+            execution_options={**history.bulk_options(), "synchronize_session": False},
+        )

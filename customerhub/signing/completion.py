@@ -7,7 +7,8 @@ from customerhub.core.database import save_changes
 from customerhub.customers.invoice_profiles import activate_contracts
 from customerhub.signing import mails
 from models import Envelope, InvoiceProfile
-from models.enums import EnvelopeStatus, ProfileStatus
+from models.enums import ProfileStatus
+from models.signing_enums import EnvelopeStatus
 
 SIGNED: Final = "All have signed"
 _NOT_SIGNED: Final = {

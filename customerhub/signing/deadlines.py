@@ -11,7 +11,7 @@ from customerhub.signing.access import find_settings
 from customerhub.signing.comparison import SENT_STATUSES
 from models import Envelope
 from models.base import db
-from models.enums import SigningRequestKind
+from models.signing_enums import SigningRequestKind
 
 
 class Deadline(NamedTuple):

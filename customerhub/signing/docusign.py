@@ -132,7 +132,7 @@ class SigningService:
         with _translated_errors(may_be_done=True):
             api.update(self._access.account_id, remote_id, envelope=Envelope(status="voided", voided_reason=reason))
 
-    def resend(self, remote_id: str) -> None:
+    def resend_envelope(self, remote_id: str) -> None:
         """Mail everybody who has not signed once more."""
         api = self._prepare()
         with _translated_errors(may_be_done=True):

@@ -20,7 +20,7 @@ from customerhub.customers.signature_requests import add_request
 from customerhub.signing.readings import parse_moment
 from models import Envelope, SigningEvent, SigningKey, SigningSettings
 from models.base import db
-from models.enums import SigningRequestKind
+from models.signing_enums import SigningRequestKind
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_SIGNATURES: Final = 10  # keys that may be active in an account at DocuSign are fewer

@@ -10,7 +10,8 @@ from customerhub.mail.letterhead import Letterhead, get_letterhead
 from customerhub.mail.markup import render_literal
 from customerhub.mail.recipients import is_mailable
 from models import Envelope
-from models.enums import EnvelopeStatus, Role
+from models.enums import Role
+from models.signing_enums import EnvelopeStatus
 
 PURPOSE: Final = "document signature"
 TAB: Final = "signatures"

@@ -17,7 +17,7 @@ from customerhub.mail.letterhead import choose_brand, get_letterhead
 from customerhub.mail.templates import list_text_problems
 from models import Customer, Envelope, Organisation
 from models.base import db
-from models.enums import SignerRole
+from models.signing_enums import SignerRole
 
 TEMPLATE: Final = "nda.typ"
 TITLE: Final = "Non-disclosure agreement"

@@ -10,7 +10,8 @@ from customerhub.customers import signature_requests
 from customerhub.customers.signature_requests import add_request, list_obstacles
 from customerhub.signing.transitions import is_final
 from models import Envelope, EnvelopeSigner, InvoiceProfile
-from models.enums import ProfileStatus, SignerStatus, SigningRequestKind
+from models.enums import ProfileStatus
+from models.signing_enums import SignerStatus, SigningRequestKind
 
 MAX_REASON_LENGTH: Final = 200  # what DocuSign keeps of a reason
 _NOT_SENT: Final = "This document has not been sent yet"

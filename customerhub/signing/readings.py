@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from customerhub.core.redaction import format_one_line
-from models.enums import EnvelopeStatus, SignerStatus
+from models.signing_enums import EnvelopeStatus, SignerStatus
 
 MAX_REASON_LENGTH: Final = 500
 EXPIRED_REASON: Final = "Envelope has expired"  # what DocuSign voids an envelope with that nobody signed in time

@@ -14,7 +14,7 @@ from customerhub.core.leases import Lease, LeaseTable
 from customerhub.core.state_machine import StateMachine, Transition
 from models import SigningRequest
 from models.base import db, get_table
-from models.enums import SigningRequestState
+from models.signing_enums import SigningRequestState
 
 S = SigningRequestState
 REQUESTS: Final = get_table(SigningRequest)

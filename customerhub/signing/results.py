@@ -20,7 +20,7 @@ from customerhub.signing.readings import EnvelopeReading, SignerReading
 from customerhub.signing.transitions import can_become, can_signer_become, is_final
 from models import Envelope, EnvelopeSigner, InvoiceProfile
 from models.base import db
-from models.enums import EnvelopeStatus, SignerStatus, SigningRequestKind
+from models.signing_enums import EnvelopeStatus, SignerStatus, SigningRequestKind
 
 _SIGNER_FACTS: Final = ("sent_at", "delivered_at", "signed_at", "declined_at", "decline_reason")
 

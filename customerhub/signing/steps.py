@@ -1,6 +1,6 @@
 """The steps of one request to the signing service.
 
-`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask` with none open; `apply_answer` in
+`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask_service` with none open; `apply_answer` in
 another one, in which the caller ends the lease. Each may be done again: what was asked for already is found out first.
 """
 
@@ -21,7 +21,7 @@ from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.service import EnvelopeDraft, SignerDraft, SigningServiceError
 from models import Envelope, EnvelopeSigner, Organisation, SigningRequest, StoredFile
 from models.base import db
-from models.enums import EnvelopeStatus, SignerRole, SigningRequestKind
+from models.signing_enums import EnvelopeStatus, SignerRole, SigningRequestKind
 
 WEBHOOK_PATH: Final = "/webhooks/docusign"
 SPARE_EXPIRY_DAYS: Final = 30  # the signing service lets an envelope expire so long after the hub would
@@ -35,7 +35,7 @@ class Service(Protocol):
     def find_by_transaction(self, transaction_id: str) -> EnvelopeReading | None: ...
     def read(self, remote_id: str) -> EnvelopeReading: ...
     def void(self, remote_id: str, reason: str) -> None: ...
-    def resend(self, remote_id: str) -> None: ...
+    def resend_envelope(self, remote_id: str) -> None: ...
     def correct_address(self, remote_id: str, position: int, name: str, email: str) -> None: ...
     def fetch_signed(self, remote_id: str) -> bytes: ...
     def fetch_certificate(self, remote_id: str) -> bytes: ...
@@ -141,7 +141,7 @@ def _draft_signer(signer: EnvelopeSigner, envelope: Envelope) -> SignerDraft:
 # --- Asking --------------------------------------------------------------------------------------------------------
 
 
-def ask(task: Task, service: Service, draft: EnvelopeDraft | None) -> Answer:
+def ask_service(task: Task, service: Service, draft: EnvelopeDraft | None) -> Answer:
     """Ask the signing service. Raises SigningServiceError."""
     if task.kind is SigningRequestKind.SEND:
         return _send(task, service, draft)
@@ -152,7 +152,7 @@ def ask(task: Task, service: Service, draft: EnvelopeDraft | None) -> Answer:
     if task.kind is SigningRequestKind.VOID:
         _void(task.remote_id, service, task.details["reason"])
     elif task.kind is SigningRequestKind.RESEND:
-        service.resend(task.remote_id)
+        service.resend_envelope(task.remote_id)
     elif task.kind is SigningRequestKind.CORRECT:
         service.correct_address(task.remote_id, *(task.details[name] for name in ("position", "name", "email")))
     return Answer(reading=service.read(task.remote_id))

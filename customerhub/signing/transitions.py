@@ -9,7 +9,7 @@ from typing import Final
 from customerhub.core.state_machine import StateMachine, Transition
 from customerhub.customers.signature_requests import FINAL_STATUSES
 from models import Envelope, EnvelopeSigner
-from models.enums import EnvelopeStatus, SignerStatus
+from models.signing_enums import EnvelopeStatus, SignerStatus
 
 S = EnvelopeStatus
 EnvelopeTransition = Transition[Envelope, EnvelopeStatus]
