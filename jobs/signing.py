@@ -127,7 +127,7 @@ class _Round:
 
     def perform(self, request_id: int) -> None:
         """Do one request, if nobody else does."""
-        lease = requests.claim(request_id, now=clock.get_now())
+        lease = requests.claim_request(request_id, now=clock.get_now())
         db.session.commit()
         if lease is None:
             return
@@ -154,7 +154,7 @@ class _Round:
             answer = steps.ask_service(task, service, draft)
             steps.apply_answer(task, answer, account_id=service.account_id)
             remember_base_url(task.organisation_id, service.base_url)
-            requests.finish(lease, now=clock.get_now())
+            requests.finish_request(lease, now=clock.get_now())
             db.session.commit()
         self._tally["done"] += 1
 
@@ -170,9 +170,9 @@ class _Round:
         if error.try_at is not None:
             self.limited_until[task.organisation_id] = error.try_at
         if error.is_final:
-            requests.fail(lease, error.reason, now=now)
+            requests.fail_request(lease, error.reason, now=now)
             self._tally["refused"] += 1
-        elif requests.postpone(lease, error.reason, now=now, attempts=task.attempts, try_at=error.try_at):
+        elif requests.postpone_request(lease, error.reason, now=now, attempts=task.attempts, try_at=error.try_at):
             self._tally["to be retried"] += 1
         else:
             self._tally["given up"] += 1

@@ -17,12 +17,12 @@ UNREADABLE: Final = (
 )
 
 
-def encrypt(secret: str) -> str:
+def encrypt_secret(secret: str) -> str:
     """`secret` as it may be kept."""
     return _load_keys().encrypt(secret.encode()).decode()
 
 
-def decrypt(token: str) -> str:
+def decrypt_secret(token: str) -> str:
     """The secret that was encrypted as `token`. Raises WrongState where no key reads it."""
     from cryptography.fernet import InvalidToken
 
@@ -32,7 +32,7 @@ def decrypt(token: str) -> str:
         raise WrongState(UNREADABLE) from None
 
 
-def rotate(token: str) -> str:
+def rotate_secret(token: str) -> str:
     """The same secret, encrypted by the first key. Raises WrongState where no key reads it."""
     from cryptography.fernet import InvalidToken
 

@@ -55,7 +55,7 @@ def load_access(organisation_id: int) -> Access:
         integration_key=settings.integration_key or "",
         user_id=settings.api_user_id or "",
         account_id=settings.account_id or "",
-        private_key=encryption.decrypt(settings.private_key or ""),
+        private_key=encryption.decrypt_secret(settings.private_key or ""),
         base_url=settings.base_url,
     )
 

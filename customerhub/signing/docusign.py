@@ -126,7 +126,7 @@ class SigningService:
         """The envelopes of the account whose status changed since then, with their signers."""
         return self._list(from_date=since.astimezone(UTC).isoformat(), from_to_status="changed")
 
-    def void(self, remote_id: str, reason: str) -> None:
+    def void_envelope(self, remote_id: str, reason: str) -> None:
         """End an envelope that not all have signed. See `is_not_voidable` of the error."""
         api = self._prepare()
         with _translated_errors(may_be_done=True):

@@ -90,7 +90,7 @@ def _list_signers(event: Event, body: bytes, signatures: list[str]) -> list[int]
 def _is_signed_by(body: bytes, signatures: list[str], token: str) -> bool:
     """As `is_signed`, by an encrypted key; one that nobody can read any more signs nothing."""
     try:
-        return is_signed(body, signatures, encryption.decrypt(token))
+        return is_signed(body, signatures, encryption.decrypt_secret(token))
     except WrongState:
         return False
 

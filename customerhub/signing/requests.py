@@ -55,7 +55,7 @@ def list_due(now: datetime, *, limit: int, organisation_ids_left_out: Sequence[i
     return db.session.scalars(query).all()
 
 
-def claim(request_id: int, *, now: datetime) -> Lease | None:
+def claim_request(request_id: int, *, now: datetime) -> Lease | None:
     """Take one request that is due; None where somebody else has it."""
     leases = LEASES.claim(
         REQUESTS.c.id == request_id,
@@ -82,17 +82,19 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def finish(lease: Lease, *, now: datetime) -> bool:
+def finish_request(lease: Lease, *, now: datetime) -> bool:
     """Record that a claimed request is done; whether the claim still held."""
     return bool(LEASES.release(lease, state=S.DONE, finished_at=now, last_error=None))
 
 
-def postpone(lease: Lease, reason: str, *, now: datetime, attempts: int, try_at: datetime | None = None) -> bool:
+def postpone_request(
+    lease: Lease, reason: str, *, now: datetime, attempts: int, try_at: datetime | None = None
+) -> bool:
     """Record that a claimed request failed: it is tried again, at `try_at` without counting the attempt, or given up
     after the last one. Whether it will be tried again.
     """
     if try_at is None and attempts >= MAX_ATTEMPTS:
-        fail(lease, reason, now=now)
+        fail_request(lease, reason, now=now)
         return False
     values: dict[str, Any] = {"last_error": reason[:MAX_ERROR_LENGTH]}
     if try_at is not None:
@@ -117,6 +119,6 @@ def _is_asked_again(lease: Lease) -> bool:
     return db.session.scalars(query.limit(1)).first() is not None
 
 
-def fail(lease: Lease, reason: str, *, now: datetime) -> bool:
+def fail_request(lease: Lease, reason: str, *, now: datetime) -> bool:
     """Give up a claimed request, for people to look at."""
     return bool(LEASES.release(lease, state=S.FAILED, finished_at=now, last_error=reason[:MAX_ERROR_LENGTH]))

@@ -38,7 +38,7 @@ def save_settings(settings: SigningSettings, *, private_key: str | None, actor: 
         if problems:
             raise Invalid.from_problems(problems)
         if entered_key != MASK:
-            settings.private_key = encryption.encrypt(entered_key + "\n") if entered_key else None
+            settings.private_key = encryption.encrypt_secret(entered_key + "\n") if entered_key else None
         settings.base_url = None  # asked for again: the account may be another one
         db.session.add(settings)
     return settings
@@ -105,7 +105,7 @@ def save_key(key: SigningKey, *, secret: str | None, actor: Actor) -> SigningKey
         if entered_secret != MASK:
             if entered_secret is None:
                 raise Invalid("Enter the key that DocuSign shows under Connect keys", "secret")
-            key.secret = encryption.encrypt(entered_secret)
+            key.secret = encryption.encrypt_secret(entered_secret)
         problems = clean_row(key)
         if problems:
             raise Invalid.from_problems(problems)

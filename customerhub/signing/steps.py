@@ -1,7 +1,7 @@
 """The steps of one request to the signing service.
 
-`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask_service` with none open; `apply_answer` in
-another one, in which the caller ends the lease. Each may be done again: what was asked for already is found out first.
+`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask_service` with none open; `apply_answer`
+in another one, in which the caller ends the lease. Each may be done again: what was asked for already is found out first.
 """
 
 import io
@@ -34,7 +34,7 @@ class Service(Protocol):
     def send(self, draft: EnvelopeDraft) -> str: ...
     def find_by_transaction(self, transaction_id: str) -> EnvelopeReading | None: ...
     def read(self, remote_id: str) -> EnvelopeReading: ...
-    def void(self, remote_id: str, reason: str) -> None: ...
+    def void_envelope(self, remote_id: str, reason: str) -> None: ...
     def resend_envelope(self, remote_id: str) -> None: ...
     def correct_address(self, remote_id: str, position: int, name: str, email: str) -> None: ...
     def fetch_signed(self, remote_id: str) -> bytes: ...
@@ -175,7 +175,7 @@ def _send(task: Task, service: Service, draft: EnvelopeDraft | None) -> Answer:
 def _void(remote_id: str, service: Service, reason: str) -> None:
     """Void an envelope. One that has ended meanwhile stays as it ended: what is read next tells how."""
     try:
-        service.void(remote_id, reason)
+        service.void_envelope(remote_id, reason)
     except SigningServiceError as error:
         if not error.is_not_voidable:
             raise
