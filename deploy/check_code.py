@@ -193,6 +193,7 @@ FRAMEWORK_OVERRIDES = frozenset(
     {
         "data",
         "filter",
+        "request",  # of an HTTP client
         "getreply",
         "heartbeat",
         "process",

@@ -22,7 +22,7 @@ from jobs.processes.parent_death import die_with_parent
 from tests.support.servers import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("app.py", "customer_hub.py", "customerhub", "jobs", "models", "seed", "templates", "views")
+CODE = ("app.py", "customer_hub.py", "customerhub", "jobs", "models", "sandbox", "seed", "templates", "views")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

@@ -1,7 +1,8 @@
 """The steps of one request to the signing service.
 
-`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask_service` with none open; `apply_answer`
-in another one, in which the caller ends the lease. Each may be done again: what was asked for already is found out first.
+`load_task` and, before something is sent, `prepare_draft` in a transaction; `ask_service` with none open;
+`apply_answer` in another one, in which the caller ends the lease. Each may be done again: what was asked for already is
+found out first.
 """
 
 import io

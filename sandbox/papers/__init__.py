@@ -1,0 +1,1 @@
+"""PDFs: where anchors are, what signers wrote, the signature of the sandbox, the certificate of completion."""

@@ -1,0 +1,1 @@
+"""What is reached by HTTP: the API, the pages, the helpers for tests."""
