@@ -29,7 +29,7 @@ def describe_signatures(pdf: bytes) -> str:
         signatures = PdfFileReader(io.BytesIO(pdf), strict=False).embedded_signatures
         if not signatures:
             return NO_SIGNATURES
-        context = ValidationContext(allow_fetching=False)
+        context = ValidationContext(trust_roots=[], allow_fetching=False)
         results = [validate_pdf_signature(each, context) for each in signatures]
     except (PdfError, SigningError, SignatureValidationError, ValueError) as error:
         log.warning("the signatures of a document could not be checked", exc_info=True)

@@ -1,0 +1,121 @@
+"""The signing sandbox as a process of its own, and an organisation that has its documents signed there."""
+
+import io
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+
+from customerhub.core import storage
+from customerhub.core.permissions import Actor
+from customerhub.signing.settings import save_key, save_settings
+from models import Envelope, Organisation, SigningKey, SigningSettings
+from models.base import db
+from models.signing_enums import SigningEnvironment
+from tests.support.forked_processes import ROOT
+
+ANSWER_SECONDS = 30
+
+
+class SigningSandbox:
+    """A running sandbox."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self.folder = folder
+        self.base_url = base_url
+        self.credentials: dict[str, Any] = json.loads((folder / "credentials.json").read_text(encoding="ascii"))
+
+    @property
+    def host(self) -> str:
+        return str(self.credentials["oauth_host"])
+
+    def get(self, path: str) -> Any:
+        return self._call(urllib.request.Request(self.base_url + path))
+
+    def post(self, path: str, values: dict[str, Any] | None = None) -> Any:
+        body = json.dumps(values or {}).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._call(urllib.request.Request(self.base_url + path, data=body, headers=headers, method="POST"))
+
+    def _call(self, request: urllib.request.Request) -> Any:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            return json.load(answer)
+
+    def list_envelopes(self) -> list[dict[str, Any]]:
+        envelopes: list[dict[str, Any]] = self.get("/sandbox/envelopes")
+        return envelopes
+
+    def sign(self, remote_id: str | None, *addresses: str) -> None:
+        for address in addresses:
+            self.post(f"/sandbox/envelopes/{remote_id}/sign", {"email": address})
+
+    def decline(self, remote_id: str | None, address: str, reason: str) -> None:
+        self.post(f"/sandbox/envelopes/{remote_id}/decline", {"email": address, "reason": reason})
+
+    def misbehave(self, *rules: dict[str, Any], seed: int = 0) -> None:
+        """Let these rules hold and no others."""
+        self.post("/sandbox/behaviour", {"seed": seed, "rules": list(rules)})
+
+
+@contextmanager
+def running_sandbox(folder: Path) -> Iterator[SigningSandbox]:
+    """A sandbox over `folder`, on a free port, for as long as the block lasts."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--folder", str(folder), "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield SigningSandbox(folder, line.split()[-1])
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def set_up_signing(organisation: Organisation, sandbox: SigningSandbox, *, actor: Actor) -> None:
+    """Give an organisation all that its NDAs need to be signed in the sandbox. The caller commits."""
+    organisation.nda_template = "**{{organisation}}** and **{{client}}** keep secrets."
+    organisation.signatory_name, organisation.signatory_email = "Ada Admin", "ada@hub.example"
+    credentials = sandbox.credentials
+    settings = SigningSettings(
+        environment=SigningEnvironment.SANDBOX,
+        integration_key=credentials["integration_key"],
+        api_user_id=credentials["user_id"],
+        account_id=credentials["account_id"],
+    )
+    save_settings(settings, private_key=credentials["private_key"], actor=actor)
+    for number, secret in enumerate(credentials["hmac_keys"], start=1):
+        save_key(SigningKey(name=f"Key {number}"), secret=secret, actor=actor)
+
+
+def keep_plain_document(envelope: Envelope) -> None:
+    """Give an envelope a document as if an earlier attempt had made it: typesetting one takes a process of its own."""
+    actor = Actor(None, envelope.organisation_id)
+    pdf = build_plain_pdf(envelope.organisation_anchor, envelope.client_anchor)
+    document = storage.store_file(io.BytesIO(pdf), "NDA.pdf", None, organisation_id=actor.organisation_id, actor=actor)
+    envelope.document_id = document.id
+    db.session.flush()
+
+
+def build_plain_pdf(*lines: str) -> bytes:
+    """A page with these lines on it."""
+    pdf = pikepdf.new()
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+    page = pdf.add_blank_page(page_size=(595, 842))
+    page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
+    shown = " ".join(f"1 0 0 1 60 {700 - 120 * number} Tm ({line}) Tj" for number, line in enumerate(lines))
+    page.Contents = pdf.make_stream(f"BT /F1 10 Tf {shown} ET".encode("ascii"))
+    target = io.BytesIO()
+    pdf.save(target)
+    return target.getvalue()
