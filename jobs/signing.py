@@ -6,7 +6,6 @@ The SDK is imported by the first envelope that a process works on, and never by 
 import logging
 import time
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rq.timeouts import BaseTimeoutException
@@ -45,9 +44,7 @@ def perform_requests(max_seconds: float = MAX_SECONDS) -> str:
     work_round = _Round()
     deadline = time.monotonic() + max_seconds
     while time.monotonic() < deadline:
-        due_ids = requests.list_due(
-            clock.get_now(), limit=BATCH, organisation_ids_left_out=list(work_round.limited_until)
-        )
+        due_ids = requests.list_due(clock.get_now(), limit=BATCH)
         db.session.rollback()
         if not due_ids:
             break
@@ -114,10 +111,9 @@ def _open_service(organisation_id: int) -> "SigningService":
 
 
 class _Round:
-    """Working through requests, one after the other. An organisation whose service takes no calls is left alone."""
+    """Working through requests, one after the other."""
 
     def __init__(self) -> None:
-        self.limited_until: dict[int, datetime] = {}
         self._services: dict[int, SigningService] = {}
         self._tally: Counter[str] = Counter()
 
@@ -159,16 +155,18 @@ class _Round:
         self._tally["done"] += 1
 
     def _find_service(self, organisation_id: int) -> "SigningService":
+        """Raises SigningServiceError where it is not set up, which may be mended before the last attempt."""
         if organisation_id not in self._services:
-            self._services[organisation_id] = _open_service(organisation_id)
+            try:
+                self._services[organisation_id] = _open_service(organisation_id)
+            except HubError as error:
+                raise SigningServiceError(error.message) from error
             db.session.rollback()
         return self._services[organisation_id]
 
     def _record_failure(self, task: Task, lease: Lease, error: SigningServiceError) -> None:
         db.session.rollback()
         now = clock.get_now()
-        if error.try_at is not None:
-            self.limited_until[task.organisation_id] = error.try_at
         if error.is_final:
             requests.fail_request(lease, error.reason, now=now)
             self._tally["refused"] += 1
@@ -176,4 +174,6 @@ class _Round:
             self._tally["to be retried"] += 1
         else:
             self._tally["given up"] += 1
+        if error.try_at is not None:
+            requests.hold_back_requests(task.organisation_id, until=error.try_at)
         db.session.commit()

@@ -103,7 +103,7 @@ class SigningService:
     def send(self, draft: EnvelopeDraft) -> str:
         """Make an envelope and send it to all signers at once; its id. Asked again, it may make another one."""
         api = self._prepare()
-        with _translated_errors(may_be_done=True):
+        with _translated_errors():
             answer = api.create_envelope(self._access.account_id, envelope_definition=_build_definition(draft))
         return str(answer.envelope_id)
 
@@ -129,20 +129,20 @@ class SigningService:
     def void_envelope(self, remote_id: str, reason: str) -> None:
         """End an envelope that not all have signed. See `is_not_voidable` of the error."""
         api = self._prepare()
-        with _translated_errors(may_be_done=True):
+        with _translated_errors():
             api.update(self._access.account_id, remote_id, envelope=Envelope(status="voided", voided_reason=reason))
 
     def resend_envelope(self, remote_id: str) -> None:
         """Mail everybody who has not signed once more."""
         api = self._prepare()
-        with _translated_errors(may_be_done=True):
+        with _translated_errors():
             api.update(self._access.account_id, remote_id, envelope=Envelope(), resend_envelope="true")
 
     def correct_address(self, remote_id: str, position: int, name: str, email: str) -> None:
         """Send an envelope to another address of one signer. Asked again it does the same."""
         api = self._prepare()
         recipients = Recipients(signers=[Signer(recipient_id=str(position), name=name, email=email)])
-        with _translated_errors(may_be_done=True):
+        with _translated_errors():
             answer = api.update_recipients(
                 self._access.account_id, remote_id, recipients=recipients, resend_envelope="true"
             )
@@ -209,7 +209,7 @@ class SigningService:
     def _sign_in(self) -> str:
         """Ask for a token and for the address of the account; its name."""
         access = self._access
-        with _translated_errors():
+        with _translated_errors(is_refusal_final=False):  # a consent or a key can be given yet
             token = self._client.request_jwt_user_token(
                 access.integration_key,
                 access.user_id,
@@ -221,8 +221,7 @@ class SigningService:
             user = self._client.get_user_info(token.access_token)
         account = next((each for each in user.accounts or () if each.account_id == access.account_id), None)
         if account is None:
-            text = "The user of the settings does not belong to the account of the settings"
-            raise SigningServiceError(text, is_final=True)
+            raise SigningServiceError("The user of the settings does not belong to the account of the settings")
         seconds = int(token.expires_in or TOKEN_SECONDS) - TOKEN_SPARE_SECONDS
         header = self._client.default_headers["Authorization"]
         _tokens[self._token_key] = _Token(header, time.monotonic() + max(seconds, 0))
@@ -304,21 +303,19 @@ def _build_notification(expire_after_days: int) -> Notification:
 
 
 @contextmanager
-def _translated_errors(*, may_be_done: bool = False) -> Iterator[None]:
-    """A call whose failures are SigningServiceErrors. `may_be_done`: it changes something."""
+def _translated_errors(*, is_refusal_final: bool = True) -> Iterator[None]:
+    """A call whose failures are SigningServiceErrors. Whether what was asked for was done nobody knows then."""
     try:
         yield
     except ApiException as error:
-        raise _translate(error, may_be_done) from error
+        raise _translate_error(error, is_refusal_final) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        is_unsent = isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
-        text = f"The signing service does not answer ({type(error).__name__})"
-        raise SigningServiceError(text, may_be_done=may_be_done and not is_unsent) from error
+        raise SigningServiceError(f"The signing service does not answer ({type(error).__name__})") from error
     except (ValueError, ArgumentException) as error:  # a key that is none, an answer that cannot be read
-        raise SigningServiceError(f"{type(error).__name__}: {error}", may_be_done=may_be_done) from error
+        raise SigningServiceError(f"{type(error).__name__}: {error}") from error
 
 
-def _translate(error: ApiException, may_be_done: bool) -> SigningServiceError:
+def _translate_error(error: ApiException, is_refusal_final: bool) -> SigningServiceError:
     code, text = _read_error(error)
     status = int(error.status or 0)
     if status == _TOO_MANY or code in _LIMIT_CODES:
@@ -327,8 +324,7 @@ def _translate(error: ApiException, may_be_done: bool) -> SigningServiceError:
     if status == _UNAUTHORIZED:
         forget_tokens()
         return SigningServiceError(text, code=code)
-    is_refused = 400 <= status < 500
-    return SigningServiceError(text, code=code, is_final=is_refused, may_be_done=may_be_done and not is_refused)
+    return SigningServiceError(text, code=code, is_final=is_refusal_final and 400 <= status < 500)
 
 
 def _read_error(error: ApiException) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import aliased
 
 from customerhub.core.leases import Lease, LeaseTable
@@ -44,15 +44,10 @@ LEASES: Final = LeaseTable(
 )
 
 
-def list_due(now: datetime, *, limit: int, organisation_ids_left_out: Sequence[int] = ()) -> Sequence[int]:
+def list_due(now: datetime, *, limit: int) -> Sequence[int]:
     """The ids of requests that can be worked on now, the longest due first."""
-    query = (
-        select(REQUESTS.c.id)
-        .where(_is_due(now), REQUESTS.c.organisation_id.not_in(list(organisation_ids_left_out)))
-        .order_by(REQUESTS.c.next_attempt_at, REQUESTS.c.id)
-        .limit(limit)
-    )
-    return db.session.scalars(query).all()
+    query = select(REQUESTS.c.id).where(_is_due(now)).order_by(REQUESTS.c.next_attempt_at, REQUESTS.c.id)
+    return db.session.scalars(query.limit(limit)).all()
 
 
 def claim_request(request_id: int, *, now: datetime) -> Lease | None:
@@ -106,6 +101,19 @@ def postpone_request(
     else:
         LEASES.release(lease, state=S.WAITING, **values)
     return True
+
+
+def hold_back_requests(organisation_id: int, *, until: datetime) -> None:
+    """Have nothing asked for an organisation before then: its signing service takes no calls."""
+    db.session.execute(
+        update(REQUESTS)
+        .where(
+            REQUESTS.c.organisation_id == organisation_id,
+            REQUESTS.c.state == S.WAITING,
+            REQUESTS.c.next_attempt_at < until,
+        )
+        .values(next_attempt_at=until)
+    )
 
 
 def _is_asked_again(lease: Lease) -> bool:

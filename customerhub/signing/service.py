@@ -14,7 +14,6 @@ class SigningServiceError(Exception):
     """The signing service refused, or did not answer.
 
     `code` is its own word for the reason. `is_final`: trying again would not help. `try_at`: not before then.
-    `may_be_done`: nobody knows whether it did what was asked.
     """
 
     def __init__(
@@ -24,14 +23,12 @@ class SigningServiceError(Exception):
         code: str = "",
         is_final: bool = False,
         try_at: datetime | None = None,
-        may_be_done: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = format_one_line(reason, max_length=MAX_ERROR_LENGTH)
         self.code = code
         self.is_final = is_final
         self.try_at = try_at
-        self.may_be_done = may_be_done
 
     @property
     def is_not_voidable(self) -> bool:
