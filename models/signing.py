@@ -140,7 +140,7 @@ class Envelope(CustomerPart):
         tenant_foreign_key("envelope", "certificate_file_id", "stored_file"),
         CheckConstraint("remote_id IS NOT NULL OR status IN ('created', 'voided', 'expired')", name="remote_id"),
         Index("uq_envelope_invoice_profile_id", "invoice_profile_id", unique=True, **CURRENT_ONLY),
-        Index("uq_envelope_remote_id", "organisation_id", "remote_id", unique=True),
+        UniqueConstraint("organisation_id", "remote_id"),
         Index("ix_envelope_profile", "invoice_profile_id"),
         Index("ix_envelope_open", "organisation_id", "checked_at", **OPEN_ENVELOPES_ONLY),
         ondelete=BLOCKS_CUSTOMER_DELETION,

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import event, insert, inspect
+from sqlalchemy import String, event, insert, inspect
 from sqlalchemy.orm import ColumnProperty, ORMExecuteState, Session, object_session
 from sqlalchemy.orm.attributes import History as AttributeHistory
 
@@ -255,7 +255,8 @@ def _collect_changes(row: Base, action: str) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for column in state.mapper.column_attrs:
         name, info = column.key, column.columns[0].info
-        reference_name = name.removesuffix("_id") if name.endswith("_id") else ""
+        is_text = isinstance(column.columns[0].type, String)  # an id that another program gave
+        reference_name = name.removesuffix("_id") if name.endswith("_id") and not is_text else ""
         if (
             info.get("untracked")
             or name in ("id", "organisation_id")

@@ -57,7 +57,7 @@ def apply_reading(envelope_id: int, reading: EnvelopeReading, *, is_comparison: 
         if is_comparison and envelope.status is not known_status:
             envelope.drift = (
                 f"The signing service said {envelope.status.value} while {known_status.value} was known here. "
-                "No event had told. It was corrected."
+                "No event had reported it. It was corrected."
             )
     if envelope.status is known_status:
         return False

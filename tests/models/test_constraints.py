@@ -50,6 +50,8 @@ VISITORS = {
     "task_comment.user_id",
     "task_file.user_id",
     "review.done_by_id",
+    "envelope.requested_by_id",
+    "signing_request.requested_by_id",
     "note.author_id",
     "note.assignee_id",
     "note.done_by_id",
@@ -64,6 +66,9 @@ COUNTED = {"alert", "merged_customer"}
 
 # What each check of the database refuses, by its name.
 BAD_VALUES: dict[str, dict[str, Any]] = {
+    "ck_envelope_remote_id": {"remote_id": None},
+    "ck_signing_settings_expiry_days": {"expiry_days": 0},
+    "ck_signing_settings_reminder_days": {"reminder_days": -1},
     "ck_address_country": {"country": "D"},
     "ck_attachment_name": {"name": ""},
     "ck_case_note_text": {"text": ""},
@@ -151,8 +156,8 @@ def row_condition(table: Table, column: str) -> tuple[Any, ...]:
 
 
 def companion_values(table: Table) -> dict[str, Any]:
-    """What else has to change in a row that is given to another owner: nobody has two main accounts."""
-    return {"is_main": False} if table.name == "account" else {}
+    """What else has to change in a row that is given to another owner, or doubled: of some there is one main one."""
+    return {"account": {"is_main": False}, "envelope": {"is_current": False}}.get(table.name, {})
 
 
 def referring_column(key: Any) -> str:
@@ -258,7 +263,7 @@ def duplicate_statement(
     row = dict(db.session.connection().execute(first).mappings().one())
     row["id"] = 10**6
     varied = {name: f"{row[name]}!" for name in others if isinstance(row[name], str) and name not in ("type", "kind")}
-    ids = {name for name in others if name.endswith("_id") and row[name] is not None} - {"organisation_id"}
+    ids = {name for name in others if name.endswith("_id") and isinstance(row[name], int)} - {"organisation_id"}
     varied |= {name: row[name] + 10**6 for name in ids}
     return insert(table).values(row | varied | companion_values(table))
 

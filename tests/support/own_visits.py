@@ -1,7 +1,14 @@
 """Visits of the pages of partners, of one's own account, and of what is open to everybody."""
 
+import base64
+import hashlib
+import hmac
+import json
+
+from sqlalchemy import select
+
 import models
-from customerhub.core import clock
+from customerhub.core import clock, encryption
 from customerhub.users import passwords
 from customerhub.users.links import get_one_time_links
 from models.base import db
@@ -10,6 +17,7 @@ from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.screen_rows import make_bare_customer
 from tests.support.staff_visits import Outcome, Visit, commit_session
+from tests.support.two_organisations import change_row
 
 PASSWORD = "plum sofa ticket nine"
 HASH = passwords.hash_password(PASSWORD)
@@ -143,6 +151,19 @@ def sets_a_password(visit: Visit) -> Outcome:
     user, path = make_user_link(visit)
     answer = visit.browser.post(path, {"password": PASSWORD, "again": PASSWORD})
     return answer, passwords.verify(PASSWORD, db.session.get_one(models.User, user.id).password_hash)
+
+
+def sends_an_event(visit: Visit) -> Outcome:
+    """As the signing service does, which signs in nowhere: what counts is how the event is signed."""
+    key = db.session.get_one(models.SigningKey, visit.organisations.own.row_id(models.SigningKey))
+    settings = db.session.get_one(models.SigningSettings, visit.organisations.own.row_id(models.SigningSettings))
+    change_row(visit.organisations, key, secret=encryption.encrypt_secret("a key"))
+    data = {"accountId": settings.account_id, "envelopeId": f"an envelope for {visit.person}"}
+    body = json.dumps({"event": "envelope-sent", "data": data}).encode()
+    signature = base64.b64encode(hmac.new(b"a key", body, hashlib.sha256).digest()).decode()
+    answer = visit.browser.client.post("/webhooks/docusign", data=body, headers={"X-DocuSign-Signature-1": signature})
+    kept = db.session.scalars(select(models.SigningEvent.remote_id)).all()
+    return answer, data["envelopeId"] in kept
 
 
 def opens_static_file(visit: Visit) -> Outcome:

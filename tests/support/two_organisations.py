@@ -116,6 +116,7 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
     _add_activity(organisation, side)
+    _add_signatures(organisation, side.customers[0])
 
 
 def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> None:
@@ -126,6 +127,15 @@ def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> 
     make.AttachmentFactory(**owned, uploaded_by_id=side.users[Role.ADMIN])
     case = make.CustomerCaseFactory(**owned, requester_id=side.users[Role.CUSTOMER])
     make.CaseNoteFactory(organisation=organisation, case_id=case.id, user_id=side.users[Role.CUSTOMER], is_visible=True)
+
+
+def _add_signatures(organisation: models.Organisation, customer: int) -> None:
+    make.SigningSettingsFactory(organisation=organisation)
+    make.SigningKeyFactory(organisation=organisation)
+    profile = _first_id(models.InvoiceProfile, organisation, models.InvoiceProfile.customer_id == customer)
+    envelope = make.EnvelopeFactory(organisation=organisation, customer_id=customer, invoice_profile_id=profile)
+    for factory in (make.EnvelopeSignerFactory, make.SigningRequestFactory, make.SigningEventFactory):
+        factory(organisation=organisation, envelope_id=envelope.id)
 
 
 def _add_contracts(organisation: models.Organisation, customer: int) -> None:

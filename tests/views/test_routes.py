@@ -148,6 +148,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("sign_in.set_password", "POST"): (EVERYBODY, own_visits.sets_a_password),
     ("health.healthz", "GET"): (EVERYBODY, staff_visits.opens_page("/healthz", '"status":"ok"')),
     ("health.readyz", "GET"): (EVERYBODY, staff_visits.opens_page("/readyz", '"status":"ready"')),
+    ("webhooks.receive_docusign_event", "POST"): (EVERYBODY, own_visits.sends_an_event),
     ("static", "GET"): (EVERYBODY, own_visits.opens_static_file),
     ("flask_admin_index.index", "GET"): (NOBODY, staff_visits.opens_page("/admin/flask-admin/", "Flask-Admin")),
     ("flask_admin_index.static", "GET"): (EVERYBODY, own_visits.opens_flask_admin_static_file),

@@ -84,6 +84,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['requested_by_id'], ['hub_user.id'], name=op.f('fk_envelope_requested_by_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_envelope')),
     sa.UniqueConstraint('organisation_id', 'id', name=op.f('uq_envelope_organisation_id_id')),
+    sa.UniqueConstraint('organisation_id', 'remote_id', name=op.f('uq_envelope_organisation_id_remote_id')),
     sa.UniqueConstraint('transaction_id', name=op.f('uq_envelope_transaction_id')),
     sqlite_autoincrement=True
     )
@@ -92,7 +93,6 @@ def upgrade() -> None:
         batch_op.create_index('ix_envelope_open', ['organisation_id', 'checked_at'], unique=False, postgresql_where=sa.text("status IN ('sent', 'delivered')"), sqlite_where=sa.text("status IN ('sent', 'delivered')"))
         batch_op.create_index('ix_envelope_profile', ['invoice_profile_id'], unique=False)
         batch_op.create_index('uq_envelope_invoice_profile_id', ['invoice_profile_id'], unique=True, postgresql_where=sa.text('is_current'), sqlite_where=sa.text('is_current'))
-        batch_op.create_index('uq_envelope_remote_id', ['organisation_id', 'remote_id'], unique=True)
 
     op.create_table('envelope_signer',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -180,7 +180,6 @@ def downgrade() -> None:
     op.drop_table('signing_event')
     op.drop_table('envelope_signer')
     with op.batch_alter_table('envelope', schema=None) as batch_op:
-        batch_op.drop_index('uq_envelope_remote_id')
         batch_op.drop_index('uq_envelope_invoice_profile_id', postgresql_where=sa.text('is_current'), sqlite_where=sa.text('is_current'))
         batch_op.drop_index('ix_envelope_profile')
         batch_op.drop_index('ix_envelope_open', postgresql_where=sa.text("status IN ('sent', 'delivered')"), sqlite_where=sa.text("status IN ('sent', 'delivered')"))

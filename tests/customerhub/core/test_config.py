@@ -8,6 +8,7 @@ import pytest
 from customerhub.core.config import SettingError, Settings, load_settings
 
 SECRET = "plum-sofa"
+ENCRYPTION_KEY = "dGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgMDE="
 
 
 def read_settings(folder: Path, **environ: str) -> Settings:
@@ -115,7 +116,7 @@ def test_several_parts_of_a_hub_look_at_one_folder_at_the_same_moment(tmp_path: 
     """Web, workers and scheduler start together: none takes the others' look for a folder that cannot be written."""
 
     def look(_number: int) -> Path:
-        return read_settings(tmp_path / "hub", HUB_SECRET_KEY="x").data_dir
+        return read_settings(tmp_path / "hub", HUB_SECRET_KEY="x", HUB_ENCRYPTION_KEYS=ENCRYPTION_KEY).data_dir
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(look, range(2000))) == {tmp_path / "hub"}

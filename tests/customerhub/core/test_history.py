@@ -43,6 +43,8 @@ CHANGED = {
     "custom_field": ("name", "Contract class"),
     "custom_field_choice": ("name", "Gold"),
     "form_layout": ("required", ["website"]),
+    "envelope": ("end_reason", "Wrong customer"),
+    "signing_settings": ("reminder_days", 5),
 }
 
 

@@ -101,7 +101,7 @@ def _add_referring_rows(organisations: TwoOrganisations, other: Customer) -> Non
     make.CustomerOrderFactory(**owned, contract_id=contract.id)
     make.ReviewFactory(**owned)
     make.ReminderFactory(**owned, due_on=date(2025, 4, 30))
-    for factory in (make.NoteFactory, make.AttachmentFactory, make.CustomerCaseFactory):
+    for factory in (make.NoteFactory, make.AttachmentFactory, make.CustomerCaseFactory, make.EnvelopeFactory):
         factory(**owned)
     definition = add_field(Actor(None, organisation.id))
     setattr(other, definition.name, "joined")
