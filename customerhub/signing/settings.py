@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from sqlalchemy import select
+
 from customerhub.core import encryption, services
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid
@@ -111,3 +113,18 @@ def save_key(key: SigningKey, *, secret: str | None, actor: Actor) -> SigningKey
             raise Invalid.from_problems(problems)
         db.session.add(key)
     return key
+
+
+def rotate_secrets() -> int:
+    """Encrypt the secrets of all organisations by the first of the installation's keys; how many there were.
+
+    Raises WrongState where one of them cannot be read. The caller commits.
+    """
+    columns = ((SigningSettings, SigningSettings.private_key), (SigningKey, SigningKey.secret))
+    count = 0
+    with save_changes():
+        for model, column in columns:
+            for row in db.session.scalars(select(model).where(column.is_not(None)).with_for_update()):
+                setattr(row, column.key, encryption.rotate_secret(getattr(row, column.key)))
+                count += 1
+    return count

@@ -5,6 +5,7 @@ import click
 from jobs.commands.customers import import_customers, remind, report, synthesize_command
 from jobs.commands.database import downgrade_command
 from jobs.commands.installation import create_user, demo, init, password_link, up, worker
+from jobs.commands.secrets import rotate_secrets_command
 
 COMMANDS: tuple[click.Command, ...] = (
     init,
@@ -14,6 +15,7 @@ COMMANDS: tuple[click.Command, ...] = (
     downgrade_command,
     create_user,
     password_link,
+    rotate_secrets_command,
     import_customers,
     synthesize_command,
     remind,

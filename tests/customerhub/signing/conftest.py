@@ -109,3 +109,9 @@ def signing_org(
         set_up_signing(approval_org.organisation, sandbox, actor=approval_org.admin)
         db.session.commit()
     return SigningOrg(approval_org, sandbox)
+
+
+@pytest.fixture
+def act_as_system() -> Iterator[None]:
+    with history.act_as(Actor(None, 0), "test"):
+        yield
