@@ -4,14 +4,15 @@ from typing import Any, Final
 
 from sqlalchemy import event, func, select
 
-from customerhub.core import history
+from customerhub.core import history, storage
 from customerhub.core.database import save_changes
-from customerhub.core.errors import Invalid, StillLinked
+from customerhub.core.document_check import describe_problem
+from customerhub.core.errors import Invalid, NotFound, StillLinked
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import describe_references
 from customerhub.core.row_validation import Problems, clean_row
 from customerhub.customers.signature_requests import request_signatures
-from models import Contract, Customer, InvoiceProfile
+from models import Contract, Customer, InvoiceProfile, StoredFile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
 from models.keys import fold_text
@@ -24,7 +25,25 @@ def list_profile_problems(profile: InvoiceProfile) -> Problems:
     """A completed profile keeps an NDA: its contracts are live by it. Another file may take its place."""
     if profile.status is ProfileStatus.COMPLETED and profile.nda_file_id is None:
         return [("nda_file_id", "The NDA of a completed profile cannot be removed. Choose another file to replace it")]
+    if profile.nda_file_id is not None and "nda_file_id" in history.previous_values_of(profile):
+        return _list_file_problems(profile.nda_file_id)
     return []
+
+
+def _list_file_problems(file_id: int) -> Problems:
+    """What is wrong with a file that is attached as NDA: others open it later and trust it."""
+    with db.session.no_autoflush:
+        stored = db.session.get(StoredFile, file_id)
+    problem = _describe_file_problem(stored) if stored is not None else "This file no longer exists"
+    return [("nda_file_id", problem)] if problem else []
+
+
+def _describe_file_problem(stored: StoredFile) -> str | None:
+    try:
+        with storage.open_file(stored) as file:
+            return describe_problem(stored.name, file.read())
+    except NotFound as error:
+        return error.message
 
 
 def add_profile(customer: Customer, *, name: str, email: str, actor: Actor) -> InvoiceProfile:

@@ -19,6 +19,7 @@ from models.base import db
 from models.enums import BillingCycle, CustomerKind, ProfileStatus, Role
 from tests.browser.conftest import LiveServer, OpenAs, add_prospect
 from tests.browser.steps import field, fill_core, go_to, open_part, open_tab, save
+from tests.support.pdfs import build_plain_pdf
 from tests.support.workbooks import valid_row
 
 # as the manual lists them
@@ -27,7 +28,7 @@ MANUAL_COLUMNS = {
     *("notificationMessage", "creditCheckCompany", "risk", "financialEndDay", "financialEndMonth", "relationshipNote"),
     *("startDate", "regionName", "department"),
 }
-NDA = {"name": "nda.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 signed by both"}
+NDA = {"name": "nda.pdf", "mimeType": "application/pdf", "buffer": build_plain_pdf("signed by both")}
 
 
 def _open_list_of_customers(page: Page) -> None:

@@ -1,6 +1,5 @@
 """The signing sandbox as a process of its own, and an organisation that has its documents signed there."""
 
-import io
 import json
 import subprocess
 import sys
@@ -10,15 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pikepdf
-
-from customerhub.core import storage
 from customerhub.core.permissions import Actor
 from customerhub.signing.settings import save_key, save_settings
 from models import Envelope, Organisation, SigningKey, SigningSettings
 from models.base import db
 from models.signing_enums import SigningEnvironment
 from tests.support.forked_processes import ROOT
+from tests.support.pdfs import store_plain_pdf
 
 ANSWER_SECONDS = 30
 
@@ -101,21 +98,6 @@ def set_up_signing(organisation: Organisation, sandbox: SigningSandbox, *, actor
 
 def keep_plain_document(envelope: Envelope) -> None:
     """Give an envelope a document as if an earlier attempt had made it: typesetting one takes a process of its own."""
-    actor = Actor(None, envelope.organisation_id)
-    pdf = build_plain_pdf(envelope.organisation_anchor, envelope.client_anchor)
-    document = storage.store_file(io.BytesIO(pdf), "NDA.pdf", None, organisation_id=actor.organisation_id, actor=actor)
+    document = store_plain_pdf(envelope.organisation_id, envelope.organisation_anchor, envelope.client_anchor)
     envelope.document_id = document.id
     db.session.flush()
-
-
-def build_plain_pdf(*lines: str) -> bytes:
-    """A page with these lines on it."""
-    pdf = pikepdf.new()
-    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
-    page = pdf.add_blank_page(page_size=(595, 842))
-    page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
-    shown = " ".join(f"1 0 0 1 60 {700 - 120 * number} Tm ({line}) Tj" for number, line in enumerate(lines))
-    page.Contents = pdf.make_stream(f"BT /F1 10 Tf {shown} ET".encode("ascii"))
-    target = io.BytesIO()
-    pdf.save(target)
-    return target.getvalue()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date
-from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from customerhub.contracts import transitions
 from customerhub.contracts.contracts import change_contract_status, save_contract
 from customerhub.contracts.orders import change_order_status, save_order
-from customerhub.core import history, storage
+from customerhub.core import history
 from customerhub.core.permissions import Actor
 from customerhub.customers.records import save_customer
 from models import Contract, Customer, CustomerOrder, InvoiceProfile, StoredFile
@@ -19,6 +18,7 @@ from models.base import db
 from models.enums import ContractStatus, OrderStatus, Stage
 from tests.customerhub.approvals.conftest import ApprovalOrg, acting, approval_org
 from tests.support.contracts import complete_profile
+from tests.support.pdfs import store_plain_pdf
 from tests.support.two_organisations import filled_database, organisations
 
 __all__ = ["approval_org", "filled_database", "organisations"]  # fixtures made elsewhere
@@ -49,8 +49,7 @@ def make_profile(customer: Customer, *, completed: bool = False) -> InvoiceProfi
 
 
 def add_nda_file(customer: Customer) -> StoredFile:
-    key = customer.organisation_id
-    return storage.store_file(BytesIO(b"%PDF-1.7 signed"), "nda.pdf", None, organisation_id=key, actor=Actor(None, key))
+    return store_plain_pdf(customer.organisation_id, "signed")
 
 
 def attach_nda(profile: InvoiceProfile, actor: Actor) -> None:

@@ -32,6 +32,7 @@ from models.base import db
 from models.enums import AddressKind, CatalogType, ProfileStatus, Risk, Role, StatusBehaviour, TemplatePurpose
 from tests.customerhub.conftest import actor_of
 from tests.support import factories as make
+from tests.support.pdfs import store_plain_pdf
 from tests.support.two_organisations import TwoOrganisations
 
 
@@ -225,7 +226,7 @@ def test_parts_are_tidied(organisations: TwoOrganisations, admin: Actor):
 
 
 def test_a_profile_with_a_file_is_completed(organisations: TwoOrganisations, admin: Actor):
-    file = make.StoredFileFactory(organisation_id=organisations.own.id)
+    file = store_plain_pdf(organisations.own.id)
     profiles = [
         InvoiceProfile(name="A", email="a@x.example", nda_file_id=file.id),
         InvoiceProfile(name="B", email="b@x.example"),
@@ -239,7 +240,7 @@ def test_a_profile_with_a_file_is_completed(organisations: TwoOrganisations, adm
 
 
 def test_the_nda_of_a_completed_profile_is_replaced_but_not_removed(organisations: TwoOrganisations, admin: Actor):
-    first, second = (make.StoredFileFactory(organisation_id=organisations.own.id) for _ in range(2))
+    first, second = (store_plain_pdf(organisations.own.id) for _ in range(2))
     profile = InvoiceProfile(name="A", email="a@x.example", nda_file_id=first.id)
     customer = save_customer(build_customer(organisations, invoice_profiles=[profile]), actor=admin)
     db.session.commit()

@@ -10,7 +10,7 @@ from customerhub.core.errors import Invalid
 from customerhub.mail import markup
 from customerhub.signing import nda
 from customerhub.signing.nda import PLACEHOLDERS, STARTING_TEXT, check_anchors, list_template_problems
-from tests.support.signing_sandbox import build_plain_pdf
+from tests.support.pdfs import build_plain_pdf
 
 NAMES = (
     "Donaudampfschifffahrtsgesellschaft und Söhne Verwaltungs- und Beteiligungs GmbH & Co. KG",

@@ -12,6 +12,7 @@ from customerhub.core.permissions import Actor
 from models.base import db
 from models.enums import PortalPermission, ProfileStatus, Role
 from tests.support.browser_client import Browser, parse_form
+from tests.support.pdfs import build_plain_pdf
 from tests.support.row_changes import changes_since, last_change_id
 from tests.support.two_organisations import TwoOrganisations, change_row
 
@@ -72,7 +73,7 @@ def test_a_profile_with_an_nda_is_completed_at_once(organisations: TwoOrganisati
     new = {
         "invoice_profiles-1-name": "With NDA",
         "invoice_profiles-1-email": "a@x.example",
-        "invoice_profiles-1-nda_file_id": build_upload(name="nda.pdf"),
+        "invoice_profiles-1-nda_file_id": build_upload(build_plain_pdf("Signed"), "nda.pdf"),
     }
     mark = last_change_id()
     assert admin.submit(edit_url(organisations), **new).status_code == 303
