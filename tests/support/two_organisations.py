@@ -116,6 +116,20 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
     _add_activity(organisation, side)
+    _add_signatures(organisation, side)
+
+
+def _add_signatures(organisation: models.Organisation, side: OrganisationRows) -> None:
+    """The set-up of signing, as far as it has no secrets, and a document that waits for a signature."""
+    own = {"organisation": organisation}
+    make.SigningSettingsFactory(**own)
+    make.SigningKeyFactory(**own, active=False)
+    is_customers = models.InvoiceProfile.customer_id == side.customers[1]
+    profile_id = _first_id(models.InvoiceProfile, organisation, is_customers)
+    envelope = make.EnvelopeFactory(**own, customer_id=side.customers[1], invoice_profile_id=profile_id)
+    make.EnvelopeSignerFactory(**own, envelope_id=envelope.id)
+    make.SigningRequestFactory(**own, envelope_id=envelope.id)
+    make.SigningEventFactory(**own, envelope_id=envelope.id)
 
 
 def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> None:

@@ -58,6 +58,14 @@ from tests.support.factories.setup import (
     TariffRateFactory,
     VatRateFactory,
 )
+from tests.support.factories.signing import (
+    EnvelopeFactory,
+    EnvelopeSignerFactory,
+    SigningEventFactory,
+    SigningKeyFactory,
+    SigningRequestFactory,
+    SigningSettingsFactory,
+)
 from tests.support.factories.transfers import (
     CustomerImportFactory,
     ImportRowFactory,
@@ -98,6 +106,8 @@ __all__ = [
     "DealerFactory",
     "DefaultValueSetFactory",
     "DepartmentFactory",
+    "EnvelopeFactory",
+    "EnvelopeSignerFactory",
     "FormLayoutFactory",
     "ImportRowFactory",
     "InvoiceProfileFactory",
@@ -123,6 +133,10 @@ __all__ = [
     "ReviewFactory",
     "Row",
     "SavedViewFactory",
+    "SigningEventFactory",
+    "SigningKeyFactory",
+    "SigningRequestFactory",
+    "SigningSettingsFactory",
     "StoredFileFactory",
     "TagFactory",
     "TariffFactory",
