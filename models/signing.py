@@ -25,6 +25,12 @@ WAITING_ONLY: dict[str, Any] = {f"{dialect}_where": text("state = 'waiting'") fo
 OPEN_REQUESTS_ONLY: dict[str, Any] = {
     f"{dialect}_where": text("state IN ('waiting', 'working')") for dialect in ("postgresql", "sqlite")
 }
+FAILED_REQUESTS_ONLY: dict[str, Any] = {
+    f"{dialect}_where": text("state = 'failed'") for dialect in ("postgresql", "sqlite")
+}
+UNSIGNED_ENVELOPES_ONLY: dict[str, Any] = {
+    f"{dialect}_where": text("status IN ('declined', 'expired')") for dialect in ("postgresql", "sqlite")
+}
 OPEN_ENVELOPES_ONLY: dict[str, Any] = {
     f"{dialect}_where": text("status IN ('sent', 'delivered')") for dialect in ("postgresql", "sqlite")
 }
@@ -143,6 +149,7 @@ class Envelope(CustomerPart):
         UniqueConstraint("organisation_id", "remote_id"),
         Index("ix_envelope_profile", "invoice_profile_id"),
         Index("ix_envelope_open", "organisation_id", "checked_at", **OPEN_ENVELOPES_ONLY),
+        Index("ix_envelope_unsigned", "organisation_id", "ended_at", **UNSIGNED_ENVELOPES_ONLY),
         ondelete=BLOCKS_CUSTOMER_DELETION,
     )
 
@@ -209,6 +216,7 @@ class SigningRequest(OrganisationRow):
         Index("uq_signing_request_envelope_id_kind", "envelope_id", "kind", unique=True, **WAITING_ONLY),
         Index("ix_signing_request_envelope", "envelope_id", "id"),
         Index("ix_signing_request_due", "next_attempt_at", **OPEN_REQUESTS_ONLY),
+        Index("ix_signing_request_failed", "organisation_id", "finished_at", **FAILED_REQUESTS_ONLY),
     )
 
     def __str__(self) -> str:

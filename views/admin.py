@@ -24,6 +24,7 @@ from models import (
     Dealer,
     DefaultValueSet,
     Department,
+    Envelope,
     History,
     InvoiceType,
     ListExport,
@@ -73,6 +74,7 @@ from views.setup.statuses import StatusView
 from views.setup.tags import TagView
 from views.setup.tariffs import TariffView
 from views.setup.vat_rates import VatRateView
+from views.signing.signatures import SignatureView
 from views.system.exports import ExportView
 from views.system.history import HistoryView
 from views.system.operation_runs import OperationRunView
@@ -84,6 +86,7 @@ SCREENS = (
     (GroupView, CustomerGroup, "groups"),
     (ContractView, Contract, "contracts"),
     (OrderView, CustomerOrder, "orders"),
+    (SignatureView, Envelope, "signatures"),
     (CaseView, CustomerCase, "cases"),
     (NoteView, Note, "notes"),
     (AttachmentView, Attachment, "attachments"),

@@ -115,7 +115,6 @@ def request_signatures(profile: InvoiceProfile, *, actor: Actor) -> Envelope | N
 
 
 def _build_envelope(profile: InvoiceProfile, actor: Actor) -> Envelope:
-    organisation = db.session.get_one(Organisation, profile.organisation_id)
     return Envelope(
         organisation_id=profile.organisation_id,
         customer_id=profile.customer_id,
@@ -125,7 +124,7 @@ def _build_envelope(profile: InvoiceProfile, actor: Actor) -> Envelope:
         client_anchor=_make_anchor(),
         requested_by_id=actor.id,
         status_at=clock.get_now(),
-        signers=_build_signers(organisation, profile),
+        signers=build_signers(profile),
     )
 
 
@@ -134,8 +133,9 @@ def _make_anchor() -> str:
     return f"/{secrets.token_hex(8)}/"
 
 
-def _build_signers(organisation: Organisation, profile: InvoiceProfile) -> list[EnvelopeSigner]:
+def build_signers(profile: InvoiceProfile) -> list[EnvelopeSigner]:
     """The organisation's signatory and the client; one signer where both have one address, trimmed and without case."""
+    organisation = db.session.get_one(Organisation, profile.organisation_id)
     ours = (organisation.signatory_name or "", organisation.signatory_email or "", SignerRole.ORGANISATION)
     theirs = (profile.name, profile.email, SignerRole.CLIENT)
     signers = [ours, theirs]

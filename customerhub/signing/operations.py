@@ -1,17 +1,21 @@
 """What users do with document signatures."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from customerhub.core import history
+from customerhub.core import clock, history, services
+from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
+from customerhub.core.transaction import after_commit
 from customerhub.core.validation import clean_email, clean_text
 from customerhub.customers import signature_requests
+from customerhub.customers.signature_attention import list_failed_requests
 from customerhub.customers.signature_requests import add_request, list_obstacles
 from customerhub.signing.transitions import is_final
-from models import Envelope, EnvelopeSigner, InvoiceProfile
+from models import Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest
 from models.enums import ProfileStatus
-from models.signing_enums import SignerStatus, SigningRequestKind
+from models.signing_enums import SignerStatus, SigningRequestKind, SigningRequestState
 
 MAX_REASON_LENGTH: Final = 200  # what DocuSign keeps of a reason
 _NOT_SENT: Final = "This document has not been sent yet"
@@ -64,6 +68,26 @@ def correct_signer(signer: EnvelopeSigner, *, email: str, name: str | None = Non
     history.record_event(signer.envelope, "address corrected", signer=signer.name, email=address)
 
 
+def correct_address(envelope: Envelope, *, position: int, email: str, name: str | None = None, actor: Actor) -> None:
+    """As `correct_signer`, of the signer with this position."""
+    signer = next((each for each in envelope.signers if each.position == position), None)
+    if signer is None:
+        raise Invalid("Choose a signer", "position")
+    correct_signer(signer, email=email, name=name, actor=actor)
+
+
+def list_correctable_signers(envelope: Envelope) -> list[EnvelopeSigner]:
+    """Those who can still be asked at another address."""
+    return [each for each in envelope.signers if each.status not in (SignerStatus.SIGNED, SignerStatus.DECLINED)]
+
+
+def check_correctable(envelope: Envelope, actor: Actor) -> None:
+    """Raises WrongState where no signer can be asked at another address."""
+    check_open(envelope, actor)
+    if not list_correctable_signers(envelope):
+        raise WrongState("All have signed")
+
+
 def void_envelope(envelope: Envelope, *, reason: str, actor: Actor) -> None:
     """End a document that is not needed any more. Raises Invalid without a reason, WrongState where it has ended."""
     check_voidable(envelope, actor)
@@ -100,6 +124,11 @@ def check_sendable(envelope: Envelope, actor: Actor) -> None:
         raise WrongState("The invoice profile is completed")
 
 
+def list_future_signers(profile: InvoiceProfile) -> list[tuple[str, str]]:
+    """(name, address) of those who would be asked to sign for `profile` now."""
+    return [(each.name, each.email) for each in signature_requests.build_signers(profile)]
+
+
 def request_profile_signatures(profile: InvoiceProfile, *, actor: Actor) -> Envelope:
     """Send the NDA of a profile that has waited for the set-up of signing. Raises as `send_again`."""
     require_permission(actor, Permission.SIGNATURES_EDIT)
@@ -129,6 +158,31 @@ def check_sent(envelope: Envelope, actor: Actor) -> None:
     _require_right(envelope, actor)
     if envelope.remote_id is None:
         raise WrongState(_NOT_SENT)
+
+
+def try_again(envelope: Envelope, *, actor: Actor) -> None:
+    """Have everything asked again that was given up. Raises WrongState where nothing was."""
+    failed_requests = _list_retryable(envelope, actor)
+    now = clock.get_now()
+    with save_changes():
+        for request in failed_requests:
+            request.state, request.attempts, request.next_attempt_at = SigningRequestState.WAITING, 0, now
+            request.finished_at = None
+    after_commit(services.get_current().notify_signing_workers)
+    history.record_event(envelope, "tried again", what=", ".join(each.kind.value for each in failed_requests))
+
+
+def check_retryable(envelope: Envelope, actor: Actor) -> None:
+    """Raises WrongState where nothing was given up."""
+    _list_retryable(envelope, actor)
+
+
+def _list_retryable(envelope: Envelope, actor: Actor) -> Sequence[SigningRequest]:
+    _require_right(envelope, actor)
+    failed_requests = list_failed_requests(envelope)
+    if not failed_requests:
+        raise WrongState("Nothing has failed")
+    return failed_requests
 
 
 def _require_right(envelope: Envelope, actor: Actor) -> None:

@@ -30,6 +30,7 @@ REQUEST_STATES: Final = StateMachine[SigningRequest, SigningRequestState](
         RequestTransition("finish", frozenset({S.WORKING}), S.DONE, explanation="done by the signing service"),
         RequestTransition("retry", frozenset({S.WORKING}), S.WAITING, explanation="no answer, tried again later"),
         RequestTransition("fail", frozenset({S.WORKING}), S.FAILED, explanation="refused, or last attempt failed"),
+        RequestTransition("try again", frozenset({S.FAILED}), S.WAITING, explanation="a user had it tried again"),
         RequestTransition("cancel", frozenset({S.WAITING}), S.CANCELLED, explanation="no longer needed"),
     ),
     {S.WAITING: "asked for"},

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, false, or_
 from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.activity.follow_ups import select_own_follow_ups
@@ -28,6 +28,14 @@ from customerhub.customers.attention import (
     select_overdue_reviews,
 )
 from customerhub.customers.review_schedule import find_latest_due_date
+from customerhub.customers.signature_attention import (
+    UNSIGNED_STATUSES,
+    list_failed_requests,
+    list_waiting_signers,
+    needs_attention,
+    select_own_waiting_signatures,
+    select_signatures_needing_attention,
+)
 from customerhub.mail.outbox import select_failed_messages
 from customerhub.work.visits import SeenMarks, WorkTimes
 from models import (
@@ -35,6 +43,7 @@ from models import (
     ApprovalTask,
     Customer,
     CustomerCase,
+    Envelope,
     Note,
     NoteMention,
     OutboxMessage,
@@ -162,6 +171,23 @@ def _describe_message(message: OutboxMessage, _today: date) -> WorkItem:
     return WorkItem(text, path, message.customer, state="Not delivered", is_late=True)
 
 
+def _describe_signature(envelope: Envelope, _today: date) -> WorkItem:
+    """Its end, or for whom it waits."""
+    signers = list_waiting_signers(envelope)
+    names = " and ".join(each.name for each in signers)
+    is_unsigned = envelope.status in UNSIGNED_STATUSES
+    state = envelope.status.value.capitalize() if is_unsigned else "Failed"
+    is_waiting_only = bool(signers) and not list_failed_requests(envelope)
+    path = RECORD_PATH.format("signatures", envelope.id)
+    return WorkItem(
+        str(envelope),
+        path,
+        envelope.customer,
+        state=f"Waiting for {names}" if is_waiting_only else state,
+        is_late=not is_waiting_only,
+    )
+
+
 def _describe_run(run: PeriodicRun, _today: date) -> WorkItem:
     """By the name of its function, such as "Mail: make reports"."""
     noun, _, verb = run.name.removeprefix("jobs.").partition(".")
@@ -172,6 +198,12 @@ def _describe_run(run: PeriodicRun, _today: date) -> WorkItem:
 
 FAILED_JOBS_PATH: Final = "/admin/schedule/?state=failed"
 _OPEN_TASKS: Final = f"state:is:{TaskState.OPEN.value}"
+
+_LOAD_ENVELOPE: Final = (
+    joinedload(Envelope.customer).joinedload(Customer.status),
+    joinedload(Envelope.invoice_profile),
+    selectinload(Envelope.signers),
+)
 
 TASKS = WorkKind(
     name="tasks",
@@ -246,6 +278,31 @@ MENTIONS = WorkKind(
         joinedload(NoteMention.note).joinedload(Note.customer).joinedload(Customer.status),
     ),
 )
+SIGNATURES = WorkKind(
+    name="signatures",
+    title="Document signatures that failed or were declined",
+    permission=P.SIGNATURES_VIEW,
+    select=lambda actor, _times: select_signatures_needing_attention(actor),
+    is_new=lambda marks, _times: needs_attention(marks.organisation_id, since=marks.at),
+    new_selector=lambda actor, _times, marks: select_signatures_needing_attention(actor, since=marks.at),
+    order=(Envelope.id.desc(),),
+    describe=_describe_signature,
+    path=lambda _actor, _today: _build_path("signatures", "attention:is:yes"),
+    key=Envelope.id,
+    load_options=_LOAD_ENVELOPE,
+)
+WAITING_SIGNATURES = WorkKind(
+    name="waiting-signatures",
+    title="My documents waiting for a signature",
+    permission=P.SIGNATURES_VIEW,
+    select=lambda actor, _times: select_own_waiting_signatures(actor),
+    is_new=lambda _marks, _times: false(),  # what one asked for oneself is no news
+    order=(Envelope.sent_at, Envelope.id),
+    describe=_describe_signature,
+    path=lambda actor, _today: _build_path("signatures", "status:is:sent,delivered", f"requester:is:{actor.id}"),
+    key=Envelope.id,
+    load_options=_LOAD_ENVELOPE,
+)
 REVIEWS = WorkKind(
     name="reviews",
     title="Overdue reviews",
@@ -302,7 +359,19 @@ JOBS = WorkKind(
     path=lambda _actor, _today: FAILED_JOBS_PATH,
     key=PeriodicRun.name,
 )
-KINDS: Final = (JOBS, MESSAGES, TASKS, OTHERS_LATE_TASKS, FOLLOW_UPS, CASES, MENTIONS, REVIEWS, DOCUMENTS)
+KINDS: Final = (
+    JOBS,
+    MESSAGES,
+    SIGNATURES,
+    TASKS,
+    OTHERS_LATE_TASKS,
+    FOLLOW_UPS,
+    CASES,
+    MENTIONS,
+    WAITING_SIGNATURES,
+    REVIEWS,
+    DOCUMENTS,
+)
 VISITOR_KINDS: Final = (TASKS, FOLLOW_UPS)  # of a visitor's own; others are given to own staff only
 
 

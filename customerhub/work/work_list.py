@@ -13,9 +13,10 @@ from customerhub.approvals.task_queue import select_waiting_counts
 from customerhub.cases.cases import select_own_cases
 from customerhub.core.capped_counts import count_capped
 from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.signature_attention import select_waiting_signatures
 from customerhub.work.kinds import VISITOR_KINDS, WorkItem, WorkKind, list_kinds
 from customerhub.work.visits import SeenMarks, WorkTimes, build_times, select_marks, select_seen_at
-from models import CustomerCase, Note, User
+from models import CustomerCase, Envelope, Note, User
 from models.base import Key, db
 from models.types import UtcDateTime
 
@@ -29,6 +30,7 @@ class OwnWork(NamedTuple):
     tasks: int
     open_tasks: int
     open_cases: int
+    waiting_signatures: int
     due_follow_ups: int
     unread: int
     seen_at: datetime | None
@@ -96,6 +98,7 @@ def _build_count(kinds: tuple[WorkKind, ...], *, sees_all: bool) -> Any:
     return select(
         *select_waiting_counts(actor),
         count_capped(select_own_cases(actor).with_only_columns(CustomerCase.id)),
+        count_capped(select_waiting_signatures(actor).with_only_columns(Envelope.id)),
         count_capped(select_own_follow_ups(actor, until=times.today).with_only_columns(Note.id)),
         sum(new_counts, start=literal(0)),
         select_seen_at(actor),

@@ -39,6 +39,7 @@ from tests.support.screen_rows import (
     numbered,
     numbers,
 )
+from tests.support.signature_operations import SIGNATURE_OPERATIONS
 from tests.support.two_organisations import OrganisationRows, TwoOrganisations
 
 
@@ -106,6 +107,12 @@ SCREENS: dict[str, Screen] = {
         operations=CASE_OPERATIONS,
         lookup_url="customer_case.customer_id",
         list_query="/?f=status:is:open",
+    ),
+    "signatures": Screen(
+        models.Envelope,
+        editors=NOBODY,
+        operations=SIGNATURE_OPERATIONS,
+        list_query="/?f=status:is:sent",
     ),
     "notes": Screen(
         models.Note,

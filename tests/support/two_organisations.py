@@ -116,7 +116,20 @@ def _add_other_rows(organisation: models.Organisation, side: OrganisationRows) -
     make.ReminderFactory(**owned)
     make.OutboxAttachmentFactory(organisation=organisation)
     _add_activity(organisation, side)
-    _add_signatures(organisation, side.customers[0])
+    _add_signatures(organisation, side)
+
+
+def _add_signatures(organisation: models.Organisation, side: OrganisationRows) -> None:
+    """The set-up of signing, as far as it has no secrets, and a document that waits for a signature."""
+    own = {"organisation": organisation}
+    make.SigningSettingsFactory(**own)
+    make.SigningKeyFactory(**own, active=False)
+    is_customers = models.InvoiceProfile.customer_id == side.customers[1]
+    profile_id = _first_id(models.InvoiceProfile, organisation, is_customers)
+    envelope = make.EnvelopeFactory(**own, customer_id=side.customers[1], invoice_profile_id=profile_id)
+    make.EnvelopeSignerFactory(**own, envelope_id=envelope.id)
+    make.SigningRequestFactory(**own, envelope_id=envelope.id)
+    make.SigningEventFactory(**own, envelope_id=envelope.id)
 
 
 def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> None:
@@ -127,15 +140,6 @@ def _add_activity(organisation: models.Organisation, side: OrganisationRows) -> 
     make.AttachmentFactory(**owned, uploaded_by_id=side.users[Role.ADMIN])
     case = make.CustomerCaseFactory(**owned, requester_id=side.users[Role.CUSTOMER])
     make.CaseNoteFactory(organisation=organisation, case_id=case.id, user_id=side.users[Role.CUSTOMER], is_visible=True)
-
-
-def _add_signatures(organisation: models.Organisation, customer: int) -> None:
-    make.SigningSettingsFactory(organisation=organisation)
-    make.SigningKeyFactory(organisation=organisation)
-    profile = _first_id(models.InvoiceProfile, organisation, models.InvoiceProfile.customer_id == customer)
-    envelope = make.EnvelopeFactory(organisation=organisation, customer_id=customer, invoice_profile_id=profile)
-    for factory in (make.EnvelopeSignerFactory, make.SigningRequestFactory, make.SigningEventFactory):
-        factory(organisation=organisation, envelope_id=envelope.id)
 
 
 def _add_contracts(organisation: models.Organisation, customer: int) -> None:

@@ -18,6 +18,7 @@ from models.enums import (
     TaskAssignment,
     TransferState,
 )
+from models.signing_enums import EnvelopeStatus, SignerStatus, SigningEnvironment
 
 # What says more than the value itself.
 MEMBER_LABELS: dict[type[enum.StrEnum], Mapping[Any, str]] = {
@@ -39,6 +40,9 @@ MEMBER_LABELS: dict[type[enum.StrEnum], Mapping[Any, str]] = {
     IncreaseProfile: {IncreaseProfile.NONE: "No increase"},
     EmptyOrLow: {EmptyOrLow.CREATE: "Issue anyway"},
     OutboxState: {OutboxState.HELD: "Not sent (no mail server)"},
+    EnvelopeStatus: {EnvelopeStatus.CREATED: "To be sent", EnvelopeStatus.DELIVERED: "Opened by all"},
+    SignerStatus: {SignerStatus.CREATED: "Not asked yet", SignerStatus.SENT: "Asked"},
+    SigningEnvironment: {SigningEnvironment.SANDBOX: "Signing sandbox", SigningEnvironment.DEMO: "DocuSign demo"},
     TransferState: {TransferState.QUEUED: "Waiting", TransferState.READY: "To be confirmed"},
 }
 

@@ -37,6 +37,7 @@ MENU: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
             MenuEntry("Groups", "groups.index_view", "groups", P.CUSTOMERS_VIEW),
             MenuEntry("Contracts", "contracts.index_view", "contract", P.CONTRACTS_VIEW),
             MenuEntry("Orders", "orders.index_view", "transfer", P.CONTRACTS_VIEW),
+            MenuEntry("Document signatures", "signatures.index_view", "edit", P.SIGNATURES_VIEW),
             MenuEntry("Cases", "cases.my_cases", "inbox", P.CASES_VIEW),
             MenuEntry("Portal users", "portal-users.index_view", "key", P.CUSTOMERS_VIEW),
         ),
@@ -241,6 +242,7 @@ def _format_counts() -> dict[str, str | None]:
         "tasks.my_tasks": format_count(work.tasks),
         "tasks.index_view": format_count(work.open_tasks),
         "notes.due_follow_ups": format_count(work.due_follow_ups),
+        "signatures.index_view": format_count(work.waiting_signatures),
         "cases.my_cases": format_count(work.open_cases),
     }
 

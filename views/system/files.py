@@ -13,6 +13,7 @@ from models import (
     BusinessEntity,
     ComplianceDocument,
     Customer,
+    Envelope,
     InvoiceProfile,
     OutboxAttachment,
     StoredFile,
@@ -42,8 +43,14 @@ def _visible_file_ids(actor: Actor) -> list[Any]:
     if role in STAFF:
         attachment_ids = select_visible(OutboxAttachment, actor).with_only_columns(OutboxAttachment.file_id)
         task_file_ids = select_visible(TaskFile, actor).with_only_columns(TaskFile.file_id)
+        envelopes = select_visible(Envelope, actor)
+        envelope_file_ids = [
+            envelopes.with_only_columns(column)
+            for column in (Envelope.document_id, Envelope.signed_file_id, Envelope.certificate_file_id)
+        ]
         return [
             documents,
+            *(envelope_file_ids if actor.has_permission(Permission.SIGNATURES_VIEW) else []),
             select_visible(Attachment, actor).with_only_columns(Attachment.file_id),
             *([attachment_ids] if actor.has_permission(Permission.OUTBOX_VIEW) else []),
             *([task_file_ids] if actor.has_permission(Permission.TASKS_VIEW) else []),

@@ -92,6 +92,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_envelope_customer', ['customer_id'], unique=False)
         batch_op.create_index('ix_envelope_open', ['organisation_id', 'checked_at'], unique=False, postgresql_where=sa.text("status IN ('sent', 'delivered')"), sqlite_where=sa.text("status IN ('sent', 'delivered')"))
         batch_op.create_index('ix_envelope_profile', ['invoice_profile_id'], unique=False)
+        batch_op.create_index('ix_envelope_unsigned', ['organisation_id', 'ended_at'], unique=False, postgresql_where=sa.text("status IN ('declined', 'expired')"), sqlite_where=sa.text("status IN ('declined', 'expired')"))
         batch_op.create_index('uq_envelope_invoice_profile_id', ['invoice_profile_id'], unique=True, postgresql_where=sa.text('is_current'), sqlite_where=sa.text('is_current'))
 
     op.create_table('envelope_signer',
@@ -163,6 +164,7 @@ def upgrade() -> None:
     with op.batch_alter_table('signing_request', schema=None) as batch_op:
         batch_op.create_index('ix_signing_request_due', ['next_attempt_at'], unique=False, postgresql_where=sa.text("state IN ('waiting', 'working')"), sqlite_where=sa.text("state IN ('waiting', 'working')"))
         batch_op.create_index('ix_signing_request_envelope', ['envelope_id', 'id'], unique=False)
+        batch_op.create_index('ix_signing_request_failed', ['organisation_id', 'finished_at'], unique=False, postgresql_where=sa.text("state = 'failed'"), sqlite_where=sa.text("state = 'failed'"))
         batch_op.create_index('uq_signing_request_envelope_id_kind', ['envelope_id', 'kind'], unique=True, postgresql_where=sa.text("state = 'waiting'"), sqlite_where=sa.text("state = 'waiting'"))
 
 
@@ -170,6 +172,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table('signing_request', schema=None) as batch_op:
         batch_op.drop_index('uq_signing_request_envelope_id_kind', postgresql_where=sa.text("state = 'waiting'"), sqlite_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_signing_request_failed', postgresql_where=sa.text("state = 'failed'"), sqlite_where=sa.text("state = 'failed'"))
         batch_op.drop_index('ix_signing_request_envelope')
         batch_op.drop_index('ix_signing_request_due', postgresql_where=sa.text("state IN ('waiting', 'working')"), sqlite_where=sa.text("state IN ('waiting', 'working')"))
 
@@ -181,6 +184,7 @@ def downgrade() -> None:
     op.drop_table('envelope_signer')
     with op.batch_alter_table('envelope', schema=None) as batch_op:
         batch_op.drop_index('uq_envelope_invoice_profile_id', postgresql_where=sa.text('is_current'), sqlite_where=sa.text('is_current'))
+        batch_op.drop_index('ix_envelope_unsigned', postgresql_where=sa.text("status IN ('declined', 'expired')"), sqlite_where=sa.text("status IN ('declined', 'expired')"))
         batch_op.drop_index('ix_envelope_profile')
         batch_op.drop_index('ix_envelope_open', postgresql_where=sa.text("status IN ('sent', 'delivered')"), sqlite_where=sa.text("status IN ('sent', 'delivered')"))
         batch_op.drop_index('ix_envelope_customer')

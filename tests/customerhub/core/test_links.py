@@ -68,7 +68,6 @@ def test_everything_that_refers_to_a_customer_is_counted(organisations: TwoOrgan
         "compliance_document": 1,
         "contact": 1,
         "contract": 1,
-        "envelope": 1,
         "customer_case": 1,
         "customer_department": 1,
         "customer_group": 1,

@@ -1,24 +1,26 @@
-"""Documents that were sent to be signed."""
+"""Document signatures: settings, envelopes and what hangs on them."""
 
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import factory
 
 import models
-from customerhub.core import clock
-from models.signing_enums import EnvelopeStatus, SignerRole, SigningRequestKind, SigningRequestState
+from models.signing_enums import EnvelopeStatus, SignerRole, SignerStatus, SigningRequestKind, SigningRequestState
 from tests.support.factories.base import OrganisationRow, related_id
 from tests.support.factories.customers import CustomerPartFactory, InvoiceProfileFactory
+
+SENT_AT = datetime(2025, 2, 3, 9, 30, tzinfo=UTC)
 
 
 class SigningSettingsFactory(OrganisationRow):
     class Meta:
         model = models.SigningSettings
 
-    account_id = "6f0c0a9e-0000-4000-8000-000000000001"
-
 
 class SigningKeyFactory(OrganisationRow):
+    """A key whose secret is none that anything decrypts."""
+
     class Meta:
         model = models.SigningKey
 
@@ -27,7 +29,7 @@ class SigningKeyFactory(OrganisationRow):
 
 
 class EnvelopeFactory(CustomerPartFactory):
-    """An envelope that has ended: no work is left to be done."""
+    """An envelope that was sent, without signers."""
 
     class Meta:
         model = models.Envelope
@@ -37,9 +39,13 @@ class EnvelopeFactory(CustomerPartFactory):
     )
     transaction_id = factory.LazyFunction(lambda: uuid4().hex)
     remote_id = factory.LazyFunction(lambda: str(uuid4()))
-    organisation_anchor = factory.Sequence(lambda n: f"/{n:016x}/")
-    client_anchor = factory.Sequence(lambda n: f"/{n:016X}c/")
-    status = EnvelopeStatus.COMPLETED
+    account_id = "a-1"
+    status = EnvelopeStatus.SENT
+    organisation_anchor = "/1/"
+    client_anchor = "/2/"
+    sent_at = SENT_AT
+    sent_on = reminded_on = date(2025, 2, 3)
+    checked_at = SENT_AT
 
 
 class EnvelopeSignerFactory(OrganisationRow):
@@ -47,20 +53,24 @@ class EnvelopeSignerFactory(OrganisationRow):
         model = models.EnvelopeSigner
 
     envelope_id = related_id(EnvelopeFactory)
-    position = factory.Sequence(lambda n: n + 1)
+    position = 1
     role = SignerRole.CLIENT
-    name = "Robin Client"
-    email = "robin@customer.example"
+    name = "Kim Client"
+    email = "kim@customer.example"
+    status = SignerStatus.SENT
+    sent_at = SENT_AT
 
 
 class SigningRequestFactory(OrganisationRow):
+    """A request that is done."""
+
     class Meta:
         model = models.SigningRequest
 
     envelope_id = related_id(EnvelopeFactory)
     kind = SigningRequestKind.SEND
     state = SigningRequestState.DONE
-    next_attempt_at = factory.LazyFunction(clock.get_now)
+    next_attempt_at = finished_at = SENT_AT
 
 
 class SigningEventFactory(OrganisationRow):
@@ -68,6 +78,6 @@ class SigningEventFactory(OrganisationRow):
         model = models.SigningEvent
 
     envelope_id = related_id(EnvelopeFactory)
-    remote_id = factory.LazyFunction(lambda: str(uuid4()))
-    name = "envelope-completed"
+    remote_id = "r-1"
+    name = "envelope-sent"
     digest = factory.Sequence(lambda n: f"{n:064x}")

@@ -1,0 +1,82 @@
+"""The operations of the screen of document signatures, as tests of all screens run them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import models
+from customerhub.core import history
+from customerhub.core.permissions import Actor
+from models.base import db
+from models.signing_enums import EnvelopeStatus, SigningRequestKind, SigningRequestState
+from tests.support import factories as make
+from tests.support.screen_operations import STAFF, ScreenOperation
+from tests.support.two_organisations import TwoOrganisations, own_organisation
+
+K = SigningRequestKind
+
+
+def set_up_signing(organisations: TwoOrganisations) -> models.Organisation:
+    """Fill in all that an organisation needs to have documents signed; no key is one that works."""
+    organisation = own_organisation(organisations)
+    settings = db.session.query(models.SigningSettings).filter_by(organisation_id=organisation.id).one()
+    with history.act_as(Actor(None, organisation.id), "test"):
+        organisation.nda_template = "Between {{organisation}} and {{client}}."
+        organisation.signatory_name, organisation.signatory_email = "Ada Admin", "ada@our.example"
+        for name in ("integration_key", "api_user_id", "account_id", "private_key"):
+            setattr(settings, name, "set")
+        db.session.commit()
+    return organisation
+
+
+def make_envelope(organisations: TwoOrganisations, **values: Any) -> models.Envelope:
+    """A document that waits for the client's signature."""
+    organisation = set_up_signing(organisations)
+    envelope = make.EnvelopeFactory(organisation=organisation, customer_id=organisations.own.customers[1], **values)
+    make.EnvelopeSignerFactory(organisation=organisation, envelope_id=envelope.id)
+    db.session.refresh(envelope)
+    return envelope
+
+
+def make_failed_envelope(organisations: TwoOrganisations) -> models.Envelope:
+    """A document that the signing service refused."""
+    envelope = make_envelope(organisations, status=EnvelopeStatus.CREATED, remote_id=None, sent_at=None)
+    make.SigningRequestFactory(
+        organisation=own_organisation(organisations),
+        envelope_id=envelope.id,
+        state=SigningRequestState.FAILED,
+        attempts=9,
+        last_error="DocuSign answered 400: consent_required",
+    )
+    return envelope
+
+
+def find_requests(envelope: models.Envelope, kind: SigningRequestKind) -> list[models.SigningRequest]:
+    """What waits to be asked for."""
+    waiting = {"envelope_id": envelope.id, "kind": kind, "state": SigningRequestState.WAITING}
+    return db.session.query(models.SigningRequest).filter_by(**waiting).all()
+
+
+def is_asked(kind: SigningRequestKind, **details: Any) -> Callable[[Any], bool]:
+    return lambda row: [each.details for each in find_requests(row, kind)] == [details]
+
+
+def is_replaced(row: models.Envelope) -> bool:
+    newer = db.session.query(models.Envelope).filter_by(invoice_profile_id=row.invoice_profile_id, is_current=True)
+    return not row.is_current and newer.one().id > row.id
+
+
+SIGNATURE_OPERATIONS = {
+    "resend": ScreenOperation(STAFF, make_envelope, is_asked(K.RESEND)),
+    "correct-address": ScreenOperation(
+        STAFF,
+        make_envelope,
+        is_asked(K.CORRECT, position=1, name="Kim Client", email="new@customer.example"),
+        lambda _world: {"position": "1", "email": "new@customer.example"},
+    ),
+    "check": ScreenOperation(STAFF, make_envelope, is_asked(K.CHECK)),
+    "try-again": ScreenOperation(STAFF, make_failed_envelope, is_asked(K.SEND)),
+    "send-again": ScreenOperation(STAFF, make_envelope, is_replaced),
+    "void": ScreenOperation(
+        STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
+    ),
+}
