@@ -17,6 +17,8 @@ class SigningSettingsFactory(OrganisationRow):
     class Meta:
         model = models.SigningSettings
 
+    account_id = "6f0c0a9e-0000-4000-8000-000000000001"
+
 
 class SigningKeyFactory(OrganisationRow):
     """A key whose secret is none that anything decrypts."""
