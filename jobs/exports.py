@@ -20,6 +20,7 @@ from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission, restore_actor
 from customerhub.core.spreadsheets import (
     CONTENT_TYPES,
+    ExtraSheet,
     Row,
     SheetColumn,
     SheetFormats,
@@ -40,6 +41,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class DependentTable:
+    """What goes into a sheet of its own beside a list: what belongs to the rows with the keys of the list."""
+
+    name: str
+    columns: Sequence[SheetColumn]
+    load_rows: Callable[[Sequence[int]], Sequence[Row]]
+
+
+@dataclass(frozen=True)
 class TableExport:
     """A list to be written: its columns, the keys of its rows, what reads some of them, and how dates are written.
 
@@ -52,6 +62,7 @@ class TableExport:
     load_rows: Callable[[Sequence[int]], Sequence[Row]]
     formats: SheetFormats
     notice: str | None = None
+    dependent_tables: Sequence[DependentTable] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,11 @@ def _write(lease: Lease) -> None:
             path.write_bytes(content.build_content())
             _record_progress(lease, done_rows=1)
         else:
-            write_table(path, task.kind, content.columns, _rows(lease, content), content.formats)
+            extra_sheets = [
+                ExtraSheet(each.name, each.columns, _dependent_rows(lease, each, content.keys))
+                for each in content.dependent_tables
+            ]
+            write_table(path, task.kind, content.columns, _rows(lease, content), content.formats, extra_sheets)
         _store(lease, task, path)
 
 
@@ -167,6 +182,16 @@ def _rows(lease: Lease, listing: TableExport) -> Iterator[Row]:
         yield from rows
         done_count += len(rows)
         _record_progress(lease, done_rows=done_count)
+
+
+def _dependent_rows(lease: Lease, table: DependentTable, listed_keys: Sequence[int]) -> Iterator[Row]:
+    """The rows that belong to those of the list. Raises Superseded."""
+    for keys in split_into_chunks(listed_keys):
+        with read_only_transaction():
+            rows = table.load_rows(keys)
+            db.session.rollback()
+        yield from rows
+        _record_progress(lease)
 
 
 def _record_progress(lease: Lease, **values: int) -> None:

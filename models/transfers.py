@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -62,7 +63,7 @@ class CustomerImport(OrganisationRow):
 
 
 class ImportRow(Base):
-    """What became of one row of a workbook.
+    """What became of one row of a workbook: of the sheet of customers, or, where it `is_account`, of that of accounts.
 
     `cells` holds what was read, by column; `changes` [before, after] of each changed column; `errors` the reason
     of each refused cell. `undo` is what a revert needs: the column values before the import.
@@ -72,6 +73,7 @@ class ImportRow(Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     import_id: Mapped[int] = mapped_column(ForeignKey("customer_import.id", ondelete="CASCADE"))
+    is_account: Mapped[bool] = mapped_column(default=False, server_default=false())
     row_number: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[RowOutcome] = mapped_column(enum_type(RowOutcome, "outcome"))
     reference: Mapped[str | None] = mapped_column(String(255))
@@ -83,8 +85,8 @@ class ImportRow(Base):
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     __table_args__ = (
-        UniqueConstraint("import_id", "row_number"),
-        Index("ix_import_row_outcome", "import_id", "outcome", "row_number"),
+        UniqueConstraint("import_id", "is_account", "row_number"),
+        Index("ix_import_row_outcome", "import_id", "outcome", "is_account", "row_number"),
     )
 
 

@@ -115,6 +115,19 @@ def restore_values(model: Any, stored_by_id: Mapping[int, Mapping[str, Any]]) ->
     }
 
 
+def count_gone(
+    stored_by_id: Mapping[int, Mapping[str, Any]], restored: Mapping[int, Mapping[str, Any]]
+) -> dict[int, dict[str, int]]:
+    """How many related rows `restore_values` left out because they are gone, by the row's id and the field's name."""
+    counts: dict[int, dict[str, int]] = {}
+    for row_id, values in stored_by_id.items():
+        for name, stored in values.items():
+            now = restored[row_id][name]
+            if isinstance(stored, list) and isinstance(now, list) and len(now) < len(stored):
+                counts.setdefault(row_id, {})[name] = len(stored) - len(now)
+    return counts
+
+
 def _load_related(model: Any, ids: set[int]) -> dict[int, Any]:
     return {row.id: row for row in db.session.scalars(select(model).where(model.id.in_(ids)))} if ids else {}
 

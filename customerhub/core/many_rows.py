@@ -141,6 +141,16 @@ def write_changes(rows: Sequence[Row]) -> None:
         set_committed_value(row, "version", row.version + 1)
 
 
+def raise_versions(rows: Sequence[Row]) -> None:
+    """Count a change of each of `rows`, all of one table, whose own columns stay: of what a table of pairs holds.
+
+    Raises Conflict where somebody else has changed one of them since it was read; the session needs a rollback then.
+    """
+    _update_rows(rows, ())
+    for row in rows:
+        set_committed_value(row, "version", row.version + 1)
+
+
 def _derive_columns(rows: Sequence[Row]) -> None:
     """As a flush before it updates rows."""
     for row in rows:

@@ -226,6 +226,14 @@ def list_refused(run: OperationRun, *, limit: int) -> Sequence[OperationRunRow]:
     return db.session.scalars(query.order_by(OperationRunRow.id).limit(limit)).all()
 
 
+def count_notes(run: OperationRun) -> list[tuple[str, int]]:
+    """What is noted about rows that were not refused, and of how many."""
+    row = OperationRunRow
+    is_noted = row.run_id == run.id, row.outcome != RunOutcome.REFUSED, row.message.is_not(None)
+    query = select(row.message, func.count()).where(*is_noted).group_by(row.message).order_by(row.message)
+    return [(message, count) for message, count in db.session.execute(query) if message]
+
+
 def iterate_results(run: OperationRun) -> Iterator[tuple[str, RunOutcome | None, str]]:
     """(label, outcome, message) of every row, in the order of the run."""
     row = OperationRunRow

@@ -55,6 +55,15 @@ class SheetColumn:
 
 
 @dataclass(frozen=True)
+class ExtraSheet:
+    """A further sheet of a workbook: what it is called, its columns and its rows. A CSV file has no place for it."""
+
+    name: str
+    columns: Sequence[SheetColumn]
+    rows: Iterable[Row]
+
+
+@dataclass(frozen=True)
 class SheetFormats:
     """How whoever reads a file writes dates, the time zone of its moments (without one, UTC), and what their
     spreadsheet expects between the cells of a CSV file.
@@ -150,28 +159,39 @@ def keep_apostrophe(text: str) -> str:
 
 
 def write_workbook(
-    target: BinaryIO, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats
+    target: BinaryIO,
+    columns: Sequence[SheetColumn],
+    rows: Iterable[Row],
+    formats: SheetFormats,
+    extra_sheets: Iterable[ExtraSheet] = (),
 ) -> None:
     """Write an Excel workbook with typed cells: dates are dates, numbers are numbers, and no text is a formula. The
-    headings stay in sight and filter the rows below them.
+    headings stay in sight and filter the rows below them. The sheets follow each other in the file.
     """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "constant_memory": True}
     with xlsxwriter.Workbook(target, options) as workbook:
-        sheet = workbook.add_worksheet()
-        bold = workbook.add_format({"bold": True})
-        for column_index, column in enumerate(columns):
-            cell_format = workbook.add_format({"num_format": _number_format(column.kind, formats)})
-            sheet.set_column(column_index, column_index, COLUMN_WIDTH, cell_format)
-        for column_index, column in enumerate(columns):
-            sheet.write_string(0, column_index, column.heading, bold)
-        sheet.freeze_panes(1, 0)
-        writers = [_cell_writer(sheet, column.kind, formats) for column in columns]
-        row_index = 0
-        for row_index, row in enumerate(rows, 1):
-            for column_index, (write, value) in enumerate(zip(writers, row, strict=True)):
-                if value is not None and value != "":
-                    write(row_index, column_index, value)
-        sheet.autofilter(0, 0, row_index, len(columns) - 1)
+        _write_sheet(workbook, workbook.add_worksheet(), columns, rows, formats)
+        for extra in extra_sheets:
+            _write_sheet(workbook, workbook.add_worksheet(extra.name), extra.columns, extra.rows, formats)
+
+
+def _write_sheet(
+    workbook: Any, sheet: Any, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats
+) -> None:
+    bold = workbook.add_format({"bold": True})
+    for column_index, column in enumerate(columns):
+        cell_format = workbook.add_format({"num_format": _number_format(column.kind, formats)})
+        sheet.set_column(column_index, column_index, COLUMN_WIDTH, cell_format)
+    for column_index, column in enumerate(columns):
+        sheet.write_string(0, column_index, column.heading, bold)
+    sheet.freeze_panes(1, 0)
+    writers = [_cell_writer(sheet, column.kind, formats) for column in columns]
+    row_index = 0
+    for row_index, row in enumerate(rows, 1):
+        for column_index, (write, value) in enumerate(zip(writers, row, strict=True)):
+            if value is not None and value != "":
+                write(row_index, column_index, value)
+    sheet.autofilter(0, 0, row_index, len(columns) - 1)
 
 
 def _number_format(kind: CellKind, formats: SheetFormats) -> str:
@@ -214,12 +234,17 @@ def _cell_writer(sheet: Any, kind: CellKind, formats: SheetFormats) -> Callable[
 
 
 def write_table(
-    path: Path, kind: str, columns: Sequence[SheetColumn], rows: Iterable[Row], formats: SheetFormats
+    path: Path,
+    kind: str,
+    columns: Sequence[SheetColumn],
+    rows: Iterable[Row],
+    formats: SheetFormats,
+    extra_sheets: Iterable[ExtraSheet] = (),
 ) -> None:
-    """Write a list to `path` as `kind`, csv or xlsx."""
+    """Write a list to `path` as `kind`, csv or xlsx; only the latter has a place for further sheets."""
     if kind == "csv":
         with path.open("w", encoding="utf-8", newline="") as text:
             write_csv_table(text, columns, rows, formats)
     else:
         with path.open("wb") as binary:
-            write_workbook(binary, columns, rows, formats)
+            write_workbook(binary, columns, rows, formats, extra_sheets)

@@ -1,5 +1,6 @@
 """The accounts of a customer, and their numbers: made by the system, unique in an organisation."""
 
+from collections.abc import Collection
 from itertools import groupby
 from typing import Any, Final
 
@@ -103,17 +104,19 @@ def _is_customer_deleted(account: Account) -> bool:
     return session is not None and customer in session.deleted
 
 
-def take_account_numbers(organisation_id: int, count: int) -> list[str]:
+def take_account_numbers(organisation_id: int, count: int, *, reserved: Collection[str] = ()) -> list[str]:
     """The next `count` free account numbers of an organisation, nobody else's from now on.
 
-    Numbers that somebody typed by hand are passed over. The range stays locked until the transaction ends.
+    Numbers that somebody typed by hand are passed over, and those `reserved` for what is saved next. The range stays
+    locked until the transaction ends.
     """
     free_numbers: list[str] = []
     while len(free_numbers) < count:
         missing_count = count - len(free_numbers)
         first = reserve_numbers(organisation_id, "account", missing_count)
         numbers = [str(number) for number in range(first, first + missing_count)]
-        free_numbers += sorted(set(numbers) - _find_used_numbers(organisation_id, numbers), key=int)
+        used_numbers = _find_used_numbers(organisation_id, numbers)
+        free_numbers += sorted(set(numbers) - used_numbers - set(reserved), key=int)
     return free_numbers
 
 

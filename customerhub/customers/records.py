@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import inspect
+from sqlalchemy.orm.attributes import flag_modified
 
 from customerhub.core import history, validation
 from customerhub.core.database import save_changes
@@ -140,12 +141,24 @@ def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | N
     completed_profiles = [each for each in profiles if complete_by_file(each)]
     profile_changes = [(each, change) for each in profiles if (change := find_change(each)) is not None]
     db.session.add(customer)
+    _mark_changed_links(customer)
     with history.with_reason(credit_check_change.reason if credit_check_change else None):
         db.session.flush()
     for profile in completed_profiles:
         activate_contracts(profile)
     for profile, change in profile_changes:
         follow_change(profile, change, actor=actor)
+
+
+def _mark_changed_links(customer: Customer) -> None:
+    """Departments, tags and invoice types stand in tables of pairs. Whoever changes them alone changes the customer
+    too: its version tells somebody who saves it at the same time.
+    """
+    state: Any = inspect(customer)
+    names = [relation.key for relation in state.mapper.relationships if relation.secondary is not None]
+    if state.persistent and any(name in state.dict and state.attrs[name].history.has_changes() for name in names):
+        _ = customer.created_at  # read where it was not yet: nothing else can be marked
+        flag_modified(customer, "created_at")  # which no history tells
 
 
 def list_record_problems(customer: Customer, *, is_entered: bool = False) -> list[tuple[str, str]]:

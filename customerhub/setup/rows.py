@@ -37,12 +37,14 @@ from models import (
     NotificationTemplate,
     Organisation,
     StoredFile,
+    Tag,
     Tariff,
 )
 from models.base import db
 from models.enums import StatusBehaviour
 
 BILLING_STATUS_REQUIRED = "At least one active status must bill, as new customers start in it"
+TAG_SEPARATOR_REFUSED = "A tag's name cannot contain a comma or semicolon: they separate tags in imports and exports"
 _NUMBER_FORMAT = re.compile(r"[^{}]*\{number(?::0?[1-9][0-9]?d)?\}[^{}]*")
 
 DEFAULT_REMINDER_DAYS = "30, 14, 7, 1"  # days before a document expires
@@ -250,6 +252,12 @@ def _tariff_problems(tariff: Tariff) -> Problems:
     return problems
 
 
+def _tag_problems(tag: Tag) -> Problems:
+    """Lists of tags, in imports and exports, have commas between the names. Who has one of old keeps it."""
+    is_named = tag.id is None or _has_changed(tag, "name")
+    return [("name", TAG_SEPARATOR_REFUSED)] if is_named and any(each in tag.name for each in ",;") else []
+
+
 def _group_problems(group: CustomerGroup) -> Problems:
     if group.parent_id is None:
         return []
@@ -301,6 +309,7 @@ CHECKS: dict[type[Any], Callable[[Any], Problems]] = {
     CustomerGroup: _group_problems,
     NotificationTemplate: _template_problems,
     CatalogItem: _list_fixed_problems,
+    Tag: _tag_problems,
 }
 # What stays as it is while anything refers to the row: the lists that it is chosen from go by it.
 _FIXED_IN_USE: dict[type[Any], tuple[str, str]] = {

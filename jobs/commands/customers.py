@@ -78,7 +78,10 @@ def import_customers(
 def format_import_result(result: ImportResult) -> str:
     """The result of an import as people read it."""
     tally = result.counts
-    lines = [f"row {error.row}, {error.column}: {error.reason}" for error in result.errors]
+    lines = [
+        f"{f'sheet {error.sheet}, ' if error.sheet else ''}row {error.row}, {error.column}: {error.reason}"
+        for error in result.errors
+    ]
     lines += [f"row {notice.row}: {notice.text}" for notice in result.notices]
     lines += [f"ignored column: {name}" for name in result.ignored_columns]
     lines += [f"{result.hidden_parts}."] if result.hidden_parts else []

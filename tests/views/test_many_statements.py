@@ -19,8 +19,6 @@ FEW, MANY = 3, 12
 DONE_SINGLY = {
     "tasks/approve": "what one update, listing or delisting changes the next may depend on",
     "customers/review": "a customer whose risk rating changes is saved, and a save asks every rule about it",
-    "customers/add-tags": "a customer is saved, and a save asks every rule about it",
-    "customers/remove-tags": "a customer is saved, and a save asks every rule about it",
     "contracts/live": "of each it is asked whether its customer may have one, and its profile is locked before itself",
     "users/activate": "which administrator is the last one depends on who was switched off before",
     "users/deactivate": "which administrator is the last one depends on who was switched off before",

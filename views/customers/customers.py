@@ -15,6 +15,8 @@ from customerhub.customers.after_save import SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES
 from customerhub.customers.deletion import delete_customer, delete_customers, deletion_refusal_reasons
 from customerhub.customers.form_layout import CUSTOMER_FORM
+from customerhub.customers.importing.account_columns import ACCOUNTS_SHEET
+from customerhub.customers.importing.account_export import SHEET_COLUMNS, load_account_rows
 from customerhub.customers.merging import find_survivor_id
 from customerhub.customers.records import check_customer, save_customer_with_outcome
 from customerhub.customers.saving_many import TOGETHER
@@ -22,6 +24,7 @@ from customerhub.customers.search import build_search_condition
 from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
 from customerhub.form_layouts.layouts import Layout
+from jobs.exports import DependentTable
 from models import CatalogItem, Customer, CustomerStatus, Department, InvoiceProfile, Organisation
 from models.base import db
 from views.approvals.alerts import RAISE
@@ -42,6 +45,7 @@ from views.customers.reviews import RECORD
 from views.customers.save_outcome import describe_outcome
 from views.framework import formatting
 from views.framework.choices import Source
+from views.framework.columns import Column
 from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.form_layouts import arrange_screen, get_layout
@@ -143,6 +147,12 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
 
     def list_import_columns(self) -> list[str]:
         return list_import_columns(self.columns, self.actor.organisation_id)
+
+    def list_dependent_tables(self, columns: Sequence[Column]) -> Sequence[DependentTable]:
+        """What is exported as for import has the further accounts of the customers, as the workbook of an import."""
+        if {column.name for column in columns} != {*self.list_import_columns()}:
+            return ()
+        return [DependentTable(ACCOUNTS_SHEET, SHEET_COLUMNS, load_account_rows)]
 
     def menu_actions(self, args: ListArgs) -> list[dict[str, Any]]:
         actions = super().menu_actions(args)

@@ -5,13 +5,15 @@ from datetime import date
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from customerhub.core.xlsx.sheet import BadCell, format_cell
+from customerhub.customers.importing.account_columns import ACCOUNTS_SHEET, OWNER_HEADER
 from customerhub.customers.importing.columns import CellType
 from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.stored_cells import restore_cell
 from models import CustomerImport, ImportRow
+from models.base import db
 from models.enums import RowOutcome, TransferState
 from views.framework.formatting import format_date
 from views.framework.paging import Pager, paginate
@@ -64,19 +66,33 @@ def _banners(imported: CustomerImport) -> list[dict[str, Any]]:
     if imported.problem:
         kind = "error" if imported.state is S.FAILED else "warning"
         banners.append({"kind": kind, "text": imported.problem})
-    if imported.state is S.READY and imported.new_rows:
+    if imported.state is S.READY and imported.new_rows and _count_rows(imported, RowOutcome.NEW)[False]:
         banners.append({"kind": "info", "text": INVITATION_NOTE})
     if imported.state is S.DONE:
-        saved = imported.new_rows + imported.changed_rows
         url = url_for("imports.operation_view", operation="revert", id=imported.id)
         link = {"label": "Revert this import", "url": url}
-        banners.append(
-            {"kind": "success", "text": f"{saved:,} customer{' was' if saved == 1 else 's were'} saved.", "link": link}
-        )
+        banners.append({"kind": "success", "text": _describe_saved(imported), "link": link})
     if imported.ignored_columns:
         named = ", ".join(imported.ignored_columns)
         banners.append({"kind": "info", "text": f"Unknown columns were ignored: {named}."})
     return banners
+
+
+def _describe_saved(imported: CustomerImport) -> str:
+    """Ten customers and one account were saved."""
+    counts = _count_rows(imported, RowOutcome.NEW, RowOutcome.CHANGED)
+    nouns = ((counts[False], "customer"), (counts[True], "account"))
+    texts = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in nouns if count]
+    is_one = counts[False] + counts[True] == 1
+    return f"{' and '.join(texts)} {'was' if is_one else 'were'} saved."
+
+
+def _count_rows(imported: CustomerImport, *outcomes: RowOutcome) -> dict[bool, int]:
+    """How many rows have these outcomes, of customers (False) and of accounts (True)."""
+    query = select(ImportRow.is_account, func.count()).where(
+        ImportRow.import_id == imported.id, ImportRow.outcome.in_(outcomes)
+    )
+    return {False: 0, True: 0} | {row[0]: row[1] for row in db.session.execute(query.group_by(ImportRow.is_account))}
 
 
 def _tiles(imported: CustomerImport, outcome: str, import_url: str) -> list[dict[str, Any]]:
@@ -102,7 +118,7 @@ def _rows(imported: CustomerImport, outcome: str) -> tuple[list[dict[str, Any]],
     query = select(ImportRow).where(ImportRow.import_id == imported.id)
     if outcome:
         query = query.where(ImportRow.outcome == RowOutcome(outcome))
-    found_rows, pager = paginate(query.order_by(ImportRow.row_number), PAGE_SIZE)
+    found_rows, pager = paginate(query.order_by(ImportRow.is_account, ImportRow.row_number), PAGE_SIZE)
     is_reverted = imported.state is S.REVERTED
     columns = load_columns(imported.organisation_id).columns
     date_headers = {column.header for column in columns if column.cell_type is CellType.DATE}
@@ -122,8 +138,10 @@ def _error_details(error: dict[str, str], cells: dict[str, Any]) -> tuple[str, s
 def _row(row: ImportRow, is_deleted: bool, date_headers: Collection[str]) -> dict[str, Any]:
     label, tone = OUTCOMES[row.outcome]
     cells = row.cells or {}
+    own_columns = (OWNER_HEADER,) if row.is_account else OWN_COLUMNS
     return {
         "number": row.row_number,
+        "sheet": ACCOUNTS_SHEET if row.is_account else None,
         "outcome": {"label": label, "tone": tone},
         "reference": row.reference,
         "name": row.name,
@@ -133,7 +151,7 @@ def _row(row: ImportRow, is_deleted: bool, date_headers: Collection[str]) -> dic
         "changes": [
             (header, *(_format_value(value, is_date=header in date_headers) for value in pair))
             for header, pair in (row.changes or {}).items()
-            if row.outcome is not RowOutcome.NEW or header not in OWN_COLUMNS
+            if row.outcome is not RowOutcome.NEW or header not in own_columns
         ],
     }
 

@@ -15,6 +15,7 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind
 from customerhub.core.transaction import after_commit
 from customerhub.customers.importing import transitions
+from customerhub.customers.importing.account_columns import ACCOUNT_COLUMNS, ACCOUNTS_SHEET
 from customerhub.customers.importing.custom_columns import load_columns
 from jobs import imports
 from jobs.queue import BULK, try_enqueue
@@ -72,9 +73,8 @@ REVERT = Operation(
     permission=Permission.CUSTOMERS_IMPORT,
     run=_revert,
     unavailable_reason=_revert_refusal,
-    explanation="New customers are deleted and changed values are restored, unless they have been changed since. "
-    "Portal "
-    "users without a sign-in are deleted too. Rows that cannot be reverted are listed.",
+    explanation="New customers and accounts are deleted and changed values are restored, unless they have been changed "
+    "since. Portal users without a sign-in are deleted too. Rows that cannot be reverted are listed.",
     icon="undo",
     danger=True,
     bulk=False,
@@ -179,15 +179,7 @@ class ImportView(HubModelView):
             "upload": {
                 "form": form,
                 "template_url": url_for("imports.template"),
-                "columns": [
-                    [
-                        column.header,
-                        "yes" if column.is_required else "",
-                        column.explanation,
-                        column.format_example(organisation.date_format),
-                    ]
-                    for column in load_columns(self.actor.organisation_id).columns
-                ],
+                "sheets": _explain_sheets(organisation),
             },
             "cancel_url": url_for("imports.index_view"),
         }
@@ -280,6 +272,29 @@ class ImportView(HubModelView):
         file.seek(0)
         name = f"{Path(imported.file_name).stem}-errors.xlsx"
         return send_file(file, CONTENT_TYPES["xlsx"], as_attachment=True, download_name=name)
+
+
+def _explain_sheets(organisation: Organisation) -> list[tuple[str, list[list[str]]]]:
+    """(title, rows) of a table of the columns of each sheet."""
+    sheets = (
+        ("Columns of the file", load_columns(organisation.id)),
+        (f"Columns of the sheet “{ACCOUNTS_SHEET}”, for further accounts of customers", ACCOUNT_COLUMNS),
+    )
+    return [
+        (
+            title,
+            [
+                [
+                    column.header,
+                    "yes" if column.is_required else "",
+                    column.explanation,
+                    column.format_example(organisation.date_format),
+                ]
+                for column in columns.columns
+            ],
+        )
+        for title, columns in sheets
+    ]
 
 
 def build_progress(imported: CustomerImport) -> dict[str, Any]:

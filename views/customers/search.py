@@ -9,11 +9,14 @@ from flask_login import login_required
 from customerhub.core.permissions import Permission
 from customerhub.customers.search import find_exact_match, list_suggestions
 from customerhub.customers.search_hits import Hit, HitKind, find_matched_text, find_numbered_hit, list_hits
-from models import Customer
+from customerhub.customers.tags import find_tags
+from models import Customer, Tag
+from models.keys import fold_text
 from views.cells.customers import customer_link
 from views.framework.labels import capitalize_first
 from views.http.actor import current_actor
 from views.http.urls import path_to
+from views.setup.tags import list_customers_url
 
 bp = Blueprint("search", __name__, url_prefix="/admin/search")
 MAX_SUGGESTIONS = 8
@@ -39,7 +42,9 @@ def _search_text() -> str:
 @bp.get("/")
 @login_required
 def results() -> Any:
-    """One record: straight to it. Records of one kind: its list. Of several kinds: all of them, in groups."""
+    """One record: straight to it. Records of one kind: its list. Of several kinds: all of them, in groups. Where there
+    is none but a tag with this name: the customers that have it.
+    """
     search_text, actor = _search_text(), current_actor()
     if not search_text:
         return redirect(url_for("customers.index_view"))
@@ -51,6 +56,10 @@ def results() -> Any:
         return redirect(_hit_url(hit))
     customers = list_suggestions(search_text, actor, MAX_FOUND + 1)
     hits = _leave_out_known(list_hits(search_text, actor, MAX_FOUND + 1), customers)
+    if not customers and not hits:
+        tags = find_tags(search_text, actor=actor, limit=1)
+        if tags and tags[0].name_key == fold_text(search_text):
+            return redirect(list_customers_url(tags[0]))
     url = _find_only_target(customers, hits) or _find_only_list(search_text, customers, hits)
     if url is not None:
         return redirect(url)
@@ -93,19 +102,10 @@ def suggest() -> Any:
         return jsonify([])
     customers = list_suggestions(search_text, actor, MAX_SUGGESTIONS)
     hits = list_hits(search_text, actor, MAX_SUGGESTED_HITS)
+    tags = find_tags(search_text, actor=actor, limit=MAX_SUGGESTED_HITS)
     return jsonify(
         [
-            *(
-                {
-                    "group": "Customers",
-                    "label": row.name,
-                    "sub": " · ".join(_list_customer_facts(search_text, row)),
-                    "url": path_to("customers.details_view", row.id),
-                    "kind": row.status.name,
-                    "colour": row.status.colour,
-                }
-                for row in customers
-            ),
+            *(_suggest_customer(search_text, row) for row in customers),
             *(
                 {
                     "group": GROUPS[hit.kind],
@@ -115,8 +115,29 @@ def suggest() -> Any:
                 }
                 for hit in hits
             ),
+            *(_suggest_tag(tag) for tag in tags),
         ]
     )
+
+
+def _suggest_customer(search_text: str, customer: Customer) -> dict[str, str]:
+    return {
+        "group": "Customers",
+        "label": customer.name,
+        "sub": " · ".join(_list_customer_facts(search_text, customer)),
+        "url": path_to("customers.details_view", customer.id),
+        "kind": customer.status.name,
+        "colour": customer.status.colour,
+    }
+
+
+def _suggest_tag(tag: Tag) -> dict[str, str]:
+    return {
+        "group": "Tags",
+        "label": tag.name,
+        "sub": "Customers with this tag",
+        "url": list_customers_url(tag),
+    }
 
 
 def _hit_url(hit: Hit) -> str:

@@ -14,12 +14,14 @@ from customerhub.core.field_changes import (
     SavingTogether,
     change_fields,
     change_many_fields,
+    count_gone,
     restore_values,
     store_value,
 )
 from customerhub.core.operation_runs import RowResult
 from customerhub.core.permissions import Actor
 from customerhub.core.preloading import preload_lists
+from customerhub.core.references import noun_of, pluralize
 from models import OperationRun
 from models.enums import RunOutcome
 from views.framework.bulk_edit_forms import CommonForm, OwnForm, add_clear_boxes, copy_field, is_offered, label_of_field
@@ -188,15 +190,26 @@ class BulkEditMixin(MatchingMixin):
         refused = [
             RowResult(row.id, str(row), RunOutcome.REFUSED, CHANGED_SINCE) for row in rows if row not in unchanged
         ]
-        previous = restore_values(
-            self.model,
-            {row.id: {name: before for name, (before, _) in changes[row.id].items()} for row in unchanged},
-        )
+        stored = {row.id: {name: before for name, (before, _) in changes[row.id].items()} for row in unchanged}
+        previous = restore_values(self.model, stored)
+        gone = count_gone(stored, previous)
         values_by_id = {key: {"own_changes": values} for key, values in previous.items()}
         edit = self.build_edit_operation(names, all_own=True)
         results = self.run_and_compare(edit, unchanged, {"changes": {}}, values_by_id, actor)
         operation_runs.forget_undo(run, [each.row_id for each in results if each.outcome is not RunOutcome.REFUSED])
-        return refused + [RowResult(each.row_id, each.label, each.outcome, each.message) for each in results]
+        return refused + [
+            RowResult(each.row_id, each.label, each.outcome, each.message or self._describe_gone(gone.get(each.row_id)))
+            for each in results
+        ]
+
+    def _describe_gone(self, counts: Mapping[str, int] | None) -> str:
+        """What of a row could not be put back, as it was deleted since: so many related rows of each field."""
+        relations: Any = inspect(self.model).relationships
+        nouns = (
+            (noun_of(relations[name].mapper.class_.__tablename__), count) for name, count in (counts or {}).items()
+        )
+        parts = [f"{count} {noun if count == 1 else pluralize(noun)}" for noun, count in nouns]
+        return f"Without {' and '.join(parts)} deleted in the meantime" if parts else ""
 
 
 def _focus_field(form: Form | None, name: str) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from customerhub.core import clock
 from customerhub.core.permissions import Actor, require_permission
-from customerhub.core.spreadsheets import CONTENT_TYPES, SheetColumn, split_into_chunks, write_table
+from customerhub.core.spreadsheets import CONTENT_TYPES, ExtraSheet, SheetColumn, split_into_chunks, write_table
 from jobs import exports
 from jobs.queue import BULK, try_enqueue
 from models import ListExport, Organisation
@@ -70,8 +70,13 @@ class ExportMixin(Screen):
     def _file_response(self, kind: str, table: exports.TableExport) -> Response:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"list.{kind}"
-            rows = (row for keys in split_into_chunks(table.keys) for row in table.load_rows(keys))
-            write_table(path, kind, table.columns, rows, table.formats)
+            chunks = list(split_into_chunks(table.keys))
+            rows = (row for keys in chunks for row in table.load_rows(keys))
+            extra_sheets = [
+                ExtraSheet(each.name, each.columns, [row for keys in chunks for row in each.load_rows(keys)])
+                for each in (table.dependent_tables if kind != "csv" else ())
+            ]
+            write_table(path, kind, table.columns, rows, table.formats, extra_sheets)
             body = path.read_bytes()
         name = f"{self.endpoint}-{clock.get_today(current_formats().zone)}.{kind}"
         return Response(
@@ -126,7 +131,12 @@ class ExportMixin(Screen):
             keys=keys,
             load_rows=ExportReader(self.base_query(), self.model, declared, options).read_rows,
             formats=current_formats().sheet_formats,
+            dependent_tables=self.list_dependent_tables(columns),
         )
+
+    def list_dependent_tables(self, columns: Sequence[Column]) -> Sequence[exports.DependentTable]:
+        """What a workbook of these columns has on sheets of its own."""
+        return ()
 
 
 def _parse_query(address: str) -> list[tuple[str, str]]:

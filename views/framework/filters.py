@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select
 
 from customerhub.core import money
 from customerhub.core.errors import Invalid, quote_text
+from customerhub.core.references import noun_of
 from models.folding import contains_text, equals_text, starts_with_text
 from models.types import ScaledDecimal, UtcDateTime
 from views.framework.choices import Source
@@ -94,10 +95,15 @@ class Filter:
         if self.kind == "date":
             return f"{self.label} {operator_text} {_describe_day(value)}"
         labels = dict(self.list_options() or [])
-        if self.kind != "select" or value in labels:
+        if self.kind != "select" or len(split_values(value)) == 1:
             operator_text = {"is any of": "is", "is none of": "is not"}.get(operator_text, operator_text)
-            return f"{self.label} {operator_text} {labels.get(value, value)}"
-        return f"{self.label} {operator_text} {', '.join(labels.get(each, each) for each in split_values(value))}"
+            return f"{self.label} {operator_text} {labels.get(value) or self._describe_unknown(value)}"
+        named = [labels.get(each) or self._describe_unknown(each) for each in split_values(value)]
+        return f"{self.label} {operator_text} {', '.join(dict.fromkeys(named))}"
+
+    def _describe_unknown(self, value: str) -> str:
+        """An option that there is not, or no longer: of rows nobody knows the key."""
+        return f"deleted {noun_of(self.source.model.__tablename__)}" if self.source is not None else value
 
     def expect_many(self) -> "Filter":
         """The same filter where it is known to leave more rows than a list counts: there may be a quicker condition."""

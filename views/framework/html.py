@@ -66,6 +66,9 @@ def tone_of(colour: str | None) -> str:
     return "amber" if green > blue + span // 4 else "red"
 
 
+MAX_CHIP_LENGTH = 24  # characters; what is longer takes several lines where there is no room for it on one
+
+
 @lru_cache(maxsize=1024)
 def render_dot(colour: str) -> Markup:
     """A small disc."""
@@ -76,8 +79,9 @@ def render_dot(colour: str) -> Markup:
 def render_chip(label: Any, tone: str | None = "neutral", colour: str | None = None) -> Markup:
     """A word in a coloured box."""
     kind = "neutral" if colour else tone or "neutral"
+    more = " chip-long" if len(str(label)) > MAX_CHIP_LENGTH else ""
     return Markup(
-        f'<span class="chip chip-{escape(kind)}">{render_dot(colour) if colour else ""}{escape(label)}</span>'
+        f'<span class="chip chip-{escape(kind)}{more}">{render_dot(colour) if colour else ""}{escape(label)}</span>'
     )
 
 

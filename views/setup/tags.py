@@ -21,7 +21,8 @@ from views.framework.operation import Operation
 from views.setup.setup_view import SetupView, active_column, active_filter
 
 
-def _list_customers_url(tag: Tag) -> str:
+def list_customers_url(tag: Tag) -> str:
+    """The list of the customers that have `tag`."""
     return url_for("customers.index_view") + ListArgs(filters=(("tags", "is", str(tag.id)),)).query_string()
 
 
@@ -32,7 +33,7 @@ def _list_tagged(rows: Sequence[Tag], _values: dict[str, Any], _actor: Actor) ->
         {
             "title": "Customers that lose the tag",
             "columns": [{"label": "Tag"}, {"label": "Customers", "align": "right"}],
-            "rows": [[tag_chip(tag), {"text": f"{counts[tag.id]:,}", "url": _list_customers_url(tag)}] for tag in rows],
+            "rows": [[tag_chip(tag), {"text": f"{counts[tag.id]:,}", "url": list_customers_url(tag)}] for tag in rows],
         }
     ]
 
@@ -80,5 +81,5 @@ class TagView(SetupView):
 
     def fill_details(self, page: DetailsPage, row: Any, tab: str) -> None:
         super().fill_details(page, row, tab)
-        customers = {"text": f"{count_customers(row):,}", "url": _list_customers_url(row)}
+        customers = {"text": f"{count_customers(row):,}", "url": list_customers_url(row)}
         page.sections[0]["items"] += [("Customers", customers), ("Appearance", tag_chip(row))]

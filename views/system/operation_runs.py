@@ -117,7 +117,11 @@ class OperationRunView(HubModelView):
             TransferState.CANCELLED: f"Cancelled. {capitalize_first(describe_run(run))}",
             TransferState.FAILED: f"{run.problem}. {capitalize_first(describe_run(run))}",
         }
-        return {"text": texts[run.state], "actions": actions}
+        notes = [
+            f"{count:,} {run.noun if count == 1 else pluralize(run.noun)}: {message[0].lower()}{message[1:]}"
+            for message, count in operation_runs.count_notes(run)
+        ]
+        return {"text": ". ".join([texts[run.state], *notes]), "actions": actions}
 
     @expose("/cancel/", methods=("POST",))
     def cancel_view(self) -> Any:

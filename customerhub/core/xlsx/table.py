@@ -64,6 +64,7 @@ class Table:
         names: "TableNames",
     ) -> None:
         self._workbook = workbook
+        self._sheet_part = sheet_part
         self._part = sheet_part.part
         self._width = len(names.columns)
         self.sheet_name = sheet_part.name
@@ -85,10 +86,25 @@ class Table:
     def _is_hidden(self, index: int) -> bool:
         return any(first <= index <= last for first, last in self._hidden_ranges)
 
-    def count_rows(self, max_rows: int) -> int:
+    def find_sheet(self, name: str, names: "TableNames") -> "Table | None":
+        """The visible sheet called `name`, whatever its case, as a table with these columns; None where there is none,
+        or it is blank, or it is this one. Raises UnusableFile where it has other columns.
+        """
+        for sheet_part in self._workbook.sheet_parts:
+            if sheet_part is self._sheet_part or normalise_header(sheet_part.name) != normalise_header(name):
+                continue
+            _, header = self._workbook.open_sheet(sheet_part.part).read_first_row()
+            if not header:
+                return None
+            if not _is_header(header, names):
+                raise UnusableFile(_describe_wrong_header(sheet_part, names))
+            return Table(self._workbook, sheet_part, header, names=names)
+        return None
+
+    def count_rows(self, max_rows: int, *, may_be_blank: bool = False) -> int:
         """How many rows there are below the header, blank ones that Excel wrote down included.
 
-        Raises UnusableFile where more than `max_rows` are not blank, or none is.
+        Raises UnusableFile where more than `max_rows` are not blank, or none is, unless it `may_be_blank`.
         """
         count = self._workbook.count_row_ends(self._part) - 1
         if count > max_rows:
@@ -99,6 +115,8 @@ class Table:
                         "files"
                     )
         if next(self.read_rows(), None) is None:
+            if may_be_blank:
+                return 0
             raise UnusableFile(f"The sheet “{self.sheet_name}” has no rows below its header")
         return max(count, 1)
 
@@ -257,10 +275,13 @@ def _choose_sheet(workbook: _Workbook, names: TableNames) -> tuple[_SheetPart, d
         return candidates[0]
     if not sheets_with_data:
         raise UnusableFile("The file has no visible sheet with data")
-    raise UnusableFile(
-        f"The first row of the sheet “{sheets_with_data[0].name}” does not contain the column names: "
-        f"“{names.key_column}” and at least one "
-        "more are required. Download the template to see them all"
+    raise UnusableFile(_describe_wrong_header(sheets_with_data[0], names))
+
+
+def _describe_wrong_header(sheet_part: _SheetPart, names: TableNames) -> str:
+    return (
+        f"The first row of the sheet “{sheet_part.name}” does not contain the column names: “{names.key_column}” and "
+        "at least one more are required. Download the template to see them all"
     )
 
 

@@ -79,6 +79,16 @@ class CheckedRow:
     columns: ImportColumns = STANDARD_COLUMNS
 
     @property
+    def is_account(self) -> bool:
+        """Whether this is a row of the sheet of accounts."""
+        return False
+
+    @property
+    def known_name(self) -> str | None:
+        """The name of the customer that the row is about, where it says none itself."""
+        return self.existing["name"] if self.existing else None
+
+    @property
     def saved_changes(self) -> dict[str, tuple[Any, Any]]:
         """(before, after) of each field that saving changes: of a new customer of everything that is filled in."""
         if self.outcome is RowOutcome.NEW:
@@ -97,8 +107,46 @@ class CheckedRow:
 CellReader = Callable[[Any], Any]
 
 
+class RowReader:
+    """Reads the cells of rows with `columns`, each by itself; those that hold names by `lookups`. What cells of columns
+    with few different values mean is remembered.
+    """
+
+    def __init__(
+        self, columns: ImportColumns, lookups: dict[str, Lookup], organisation_id: int, *, from_1904: bool = False
+    ) -> None:
+        day_offset = DAYS_FROM_1904 if from_1904 else 0
+        date_format = organisation_date_format(organisation_id)
+        self._readers: list[tuple[Column, CellReader, dict[Any, tuple[Any, str]] | None]] = [
+            (column, _build_reader(column, lookups, date_format, day_offset), {} if column.is_cacheable else None)
+            for column in columns.columns
+        ]
+
+    def read_cells(self, row: CheckedRow) -> None:
+        """Note in `row` what each of its cells means, and why those that mean nothing do not."""
+        for cell, (column, read, cached_values) in zip(row.cells, self._readers, strict=True):
+            if cell is None:
+                continue
+            if cached_values is None:
+                value, reason = _read_cell(read, cell)
+            elif (cached_value := cached_values.get(cell)) is not None:
+                value, reason = cached_value
+            else:
+                if len(cached_values) >= MAX_CACHED_CELLS:
+                    cached_values.clear()
+                value, reason = cached_values[cell] = _read_cell(read, cell)
+            if reason:
+                row.problems.append(Problem(column.header, reason))
+            elif value is not None:
+                row.values[column.field] = value
+
+
 class RowChecker:
-    """Judges the rows of one workbook for one organisation. `from_1904` where its dates count from 1904."""
+    """Judges the rows of one workbook for one organisation. `from_1904` where its dates count from 1904.
+
+    `new_names` are the names of the new customers among the rows so far, by the key of their reference; None of those
+    whose row is in error.
+    """
 
     def __init__(self, organisation_id: int, *, from_1904: bool = False) -> None:
         self.organisation_id = organisation_id
@@ -107,12 +155,8 @@ class RowChecker:
         self.lookups = load_lookups(organisation_id) | load_own_lookups(organisation_id)
         self._first_row_numbers: dict[str, int] = {}
         self._first_rows_of_customers: dict[int, int] = {}
-        day_offset = DAYS_FROM_1904 if from_1904 else 0
-        date_format = organisation_date_format(organisation_id)
-        self._readers: list[tuple[Column, CellReader, dict[Any, tuple[Any, str]] | None]] = [
-            (column, _build_reader(column, self.lookups, date_format, day_offset), {} if column.is_cacheable else None)
-            for column in self.columns.columns
-        ]
+        self.new_names: dict[str, str | None] = {}
+        self._reader = RowReader(self.columns, self.lookups, organisation_id, from_1904=from_1904)
         self._lookups_with_retired = {name: names for name, names in self.lookups.items() if names.retired}
 
     def check_rows(self, rows: Iterable[tuple[int, list[Cell]]], *, lock: bool = False) -> Iterator[list[CheckedRow]]:
@@ -133,24 +177,9 @@ class RowChecker:
     def _read_row(self, number: int, cells: list[Cell]) -> CheckedRow:
         """What each cell means by itself."""
         row = CheckedRow(number, cells, columns=self.columns)
-        values = row.values
-        for cell, (column, read, cached_values) in zip(cells, self._readers, strict=True):
-            if cell is None:
-                continue
-            if cached_values is None:
-                value, reason = _read_cell(read, cell)
-            elif (cached_value := cached_values.get(cell)) is not None:
-                value, reason = cached_value
-            else:
-                if len(cached_values) >= MAX_CACHED_CELLS:
-                    cached_values.clear()
-                value, reason = cached_values[cell] = _read_cell(read, cell)
-            if reason:
-                row.problems.append(Problem(column.header, reason))
-            elif value is not None:
-                values[column.field] = value
+        self._reader.read_cells(row)
         self._identify(row)
-        if (name := values.get("name")) and not name.isascii() and len(fold_text(name)) > _MAX_SORT_NAME_LENGTH:
+        if (name := row.values.get("name")) and not name.isascii() and len(fold_text(name)) > _MAX_SORT_NAME_LENGTH:
             row.problems.append(Problem("name", "This name is too long"))
         return row
 
@@ -184,9 +213,11 @@ class RowChecker:
             if header not in refused_columns:
                 row.problems.append(Problem(header, message))
         for name, lookup in self._lookups_with_retired.items():
-            self._check_retired(row, name, lookup)
+            refuse_retired(row, name, lookup)
         if existing is not None and not row.problems:
             row.changes = compare_values(existing, row.values)
+        if existing is None and row.key is not None:
+            self.new_names.setdefault(row.key, None if row.problems else row.values["name"])
 
     def _list_missing_of_new(self, values: dict[str, Any]) -> list[tuple[str, str]]:
         """What the organisation requires of a new customer and `values` lack."""
@@ -204,19 +235,21 @@ class RowChecker:
         if first != row.number and self._first_row_numbers.get(row.key or "") == row.number:
             row.problems.append(Problem("reference", f"Row {first} is the same customer, {existing['name']}"))
 
-    def _check_retired(self, row: CheckedRow, name: str, lookup: Lookup) -> None:
-        """What is no longer in use may stay, also where one in use has its name, but not come anew."""
-        chosen_ids = row.values.get(name)
-        existing_ids = row.existing[name] if row.existing is not None else None
-        if chosen_ids is None or existing_ids == chosen_ids:
-            return
-        if lookup.is_same_name(existing_ids, chosen_ids):
-            row.values[name] = existing_ids
-            return
-        try:
-            lookup.refuse_retired(chosen_ids)
-        except Invalid as error:
-            row.problems.append(Problem(self.columns.header_of(name), error.message))
+
+def refuse_retired(row: CheckedRow, name: str, lookup: Lookup) -> None:
+    """What is no longer in use may stay, also where one in use has its name, but not come anew."""
+    chosen_ids = row.values.get(name)
+    existing_ids = row.existing[name] if row.existing is not None else None
+    if chosen_ids is None or existing_ids == chosen_ids:
+        return
+    if lookup.is_same_name(existing_ids, chosen_ids):
+        row.values[name] = existing_ids
+        return
+    kept_ids = existing_ids if isinstance(existing_ids, tuple) else ()
+    try:
+        lookup.refuse_retired(tuple(each for each in chosen_ids if each not in kept_ids) if kept_ids else chosen_ids)
+    except Invalid as error:
+        row.problems.append(Problem(row.columns.header_of(name), error.message))
 
 
 def _list_conflicts(values: dict[str, Any], refused_columns: set[str]) -> Iterator[tuple[str, str]]:

@@ -58,7 +58,7 @@ def load_existing(
     """
     customers = _load_customers(organisation_id, Customer.reference_key.in_(keys), lock, has_markups)
     found = {existing["reference_key"]: existing for existing in customers.values()}
-    survivor_ids = _load_survivor_ids(organisation_id, [key for key in keys if key not in found])
+    survivor_ids = load_survivor_ids(organisation_id, [key for key in keys if key not in found])
     if survivor_ids:
         condition = Customer.id.in_(set(survivor_ids.values()))
         survivors = _load_customers(organisation_id, condition, lock, has_markups)
@@ -66,7 +66,7 @@ def load_existing(
     return found
 
 
-def _load_survivor_ids(organisation_id: int, keys: Collection[str]) -> dict[str, int]:
+def load_survivor_ids(organisation_id: int, keys: Collection[str]) -> dict[str, int]:
     """The ids of the customers that took the place of one with these reference keys; none where there are several."""
     if not keys:
         return {}

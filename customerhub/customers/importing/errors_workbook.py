@@ -8,6 +8,7 @@ import xlsxwriter
 
 from customerhub.core.dates import EXCEL_DATE_FORMATS
 from customerhub.core.xlsx.sheet import BadCell, Cell, FormattedNumber, PercentNumber
+from customerhub.customers.importing.account_columns import ACCOUNT_COLUMNS, ACCOUNTS_SHEET
 from customerhub.customers.importing.columns import ERROR_COLUMNS, STANDARD_COLUMNS, ImportColumns
 from customerhub.customers.importing.stored_cells import StoredCell, find_number_format, restore_cell
 from models.enums import DateFormat
@@ -54,21 +55,38 @@ class ErrorsWorkbook:
             "date_1904": from_1904,
         }
         self._workbook = xlsxwriter.Workbook(file, options)
-        self._headers = columns.headers
         self._formats: dict[tuple[str, bool], Any] = {}
         self._day_format = EXCEL_DATE_FORMATS[date_format]
-        self._sheet = self._workbook.add_worksheet("customers")
+        self._header_format = self._workbook.add_format(HEADER_STYLE)
+        self._reason_format = self._workbook.add_format(REASON_STYLE)
+        self._begin_sheet("customers", columns)
+        self._is_at_accounts = False
+
+    def _begin_sheet(self, name: str, columns: ImportColumns) -> None:
+        """The sheet `name`, to which rows are added from now on."""
+        self._headers = columns.headers
+        self._sheet = self._workbook.add_worksheet(name)
         self._sheet.freeze_panes(1, 0)
         for index, width in enumerate((REASON_WIDTH, ROW_NUMBER_WIDTH, *(column.width for column in columns.columns))):
             self._sheet.set_column(index, index, width)
-        header_format = self._workbook.add_format(HEADER_STYLE)
         for index, header in enumerate((*ERROR_COLUMNS, *self._headers)):
-            self._sheet.write_string(0, index, header, header_format)
-        self._reason_format = self._workbook.add_format(REASON_STYLE)
+            self._sheet.write_string(0, index, header, self._header_format)
         self._row_index = 0
 
-    def add_row(self, number: int, cells: Mapping[str, StoredCell], errors: Collection[Mapping[str, str]]) -> None:
-        """One row: its number in the file, its cells by header, and {column, reason} of what is wrong."""
+    def add_row(
+        self,
+        number: int,
+        cells: Mapping[str, StoredCell],
+        errors: Collection[Mapping[str, str]],
+        *,
+        is_account: bool = False,
+    ) -> None:
+        """One row: its number in the file, its cells by header, and {column, reason} of what is wrong. Rows of the
+        sheet of accounts come behind all others.
+        """
+        if is_account and not self._is_at_accounts:
+            self._begin_sheet(ACCOUNTS_SHEET, ACCOUNT_COLUMNS)
+            self._is_at_accounts = True
         self._row_index += 1
         reasons = "\n".join(f"{error['column']}: {error['reason']}" for error in errors)
         self._sheet.write_string(self._row_index, 0, reasons[:MAX_CELL_LENGTH], self._reason_format)

@@ -1,18 +1,19 @@
 """Importing a workbook: read, checked, compared and, if requested, saved, all in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, BinaryIO
 
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import Table, open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, store_cells
+from customerhub.customers.importing.account_columns import ACCOUNTS_SHEET
+from customerhub.customers.importing.checking import CheckedRow, store_cells
 from customerhub.customers.importing.columns import ImportColumns
 from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.importing.errors_workbook import ErrorsWorkbook
-from customerhub.customers.importing.hidden_parts import describe_hidden_parts
-from customerhub.customers.importing.saving import RowSaver, lock_organisation
+from customerhub.customers.importing.saving import lock_organisation
+from customerhub.customers.importing.workbook import ImportWorkbook, WorkbookChecker
 from models.enums import RowOutcome
 
 Progress = Callable[[int, int], object]
@@ -31,7 +32,7 @@ class RowCounts:
     def total(self) -> int:
         return self.new + self.changed + self.unchanged + self.error
 
-    def add_rows(self, rows: list[CheckedRow]) -> None:
+    def add_rows(self, rows: Sequence[CheckedRow]) -> None:
         outcomes = [row.outcome for row in rows]
         for outcome in RowOutcome:
             setattr(self, outcome.value, getattr(self, outcome.value) + outcomes.count(outcome))
@@ -39,11 +40,19 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a cell of a row was refused. `row` is the number that Excel shows."""
+    """Why a cell of a row was refused. `row` is the number that Excel shows, `sheet` the name of the sheet where that
+    is not the one of customers.
+    """
 
     row: int
     column: str
     reason: str
+    sheet: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """In plain values."""
+        values = {"row": self.row, "column": self.column, "reason": self.reason}
+        return values | {"sheet": self.sheet} if self.sheet else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class ImportResult:
             "new": self.counts.new,
             "changed": self.counts.changed,
             "unchanged": self.counts.unchanged,
-            "errors": [{"row": error.row, "column": error.column, "reason": error.reason} for error in self.errors],
+            "errors": [error.as_dict() for error in self.errors],
         }
         notices = [{"row": notice.row, "text": notice.text} for notice in self.notices]
         more = {"notices": notices, "hidden": self.hidden_parts}
@@ -81,15 +90,20 @@ class ImportResult:
 
 
 def import_rows(
-    table: Table, *, organisation_id: int, counts: RowCounts, save: bool = False, good_rows_only: bool = False
-) -> Iterator[list[CheckedRow]]:
-    """The rows of `table`, checked, in chunks, each counted in `counts` and saved before it is given out.
+    workbook: ImportWorkbook,
+    *,
+    organisation_id: int,
+    counts: RowCounts,
+    save: bool = False,
+    good_rows_only: bool = False,
+) -> Iterator[Sequence[CheckedRow]]:
+    """The rows of `workbook`, checked, in chunks, each counted in `counts` and saved before it is given out.
 
     Without `good_rows_only` nothing more is saved from the first row in error on: the caller undoes the rest.
     """
-    checker = RowChecker(organisation_id, from_1904=table.from_1904)
-    saver = RowSaver(organisation_id, checker.lookups) if save else None
-    for rows in checker.check_rows(table.read_rows(), lock=save):
+    checker = WorkbookChecker(workbook, organisation_id)
+    saver = checker.build_saver() if save else None
+    for rows in checker.check_rows(lock=save):
         counts.add_rows(rows)
         if saver and (good_rows_only or not counts.error):
             saver.save_rows(rows)
@@ -118,16 +132,17 @@ def import_open_file(
         lock_organisation(actor.organisation_id)
     columns = load_columns(actor.organisation_id)
     with open_table(file, max_rows=max_rows, **columns.header_names) as table:
-        total = table.count_rows(max_rows)
-        result.ignored_columns = table.ignored_columns
+        workbook = ImportWorkbook(table)
+        total = workbook.count_rows(max_rows)
+        result.ignored_columns = workbook.ignored_columns
         errors_workbook = _open_errors_workbook(errors_file, table, columns, actor) if errors_file else None
         options = {"save": not dry_run, "good_rows_only": good_rows_only}
-        for rows in import_rows(table, organisation_id=actor.organisation_id, counts=result.counts, **options):
+        for rows in import_rows(workbook, organisation_id=actor.organisation_id, counts=result.counts, **options):
             _collect_errors(rows, result, errors_workbook)
             result.notices += [RowNotice(row.number, row.notice) for row in rows if row.notice]
             if progress:
                 progress(result.counts.total, max(total, result.counts.total))
-        result.hidden_parts = describe_hidden_parts(table)
+        result.hidden_parts = workbook.describe_hidden_parts()
         if errors_workbook:
             errors_workbook.close()
     _conclude_import(result, is_saved=not dry_run and (good_rows_only or not result.errors))
@@ -146,10 +161,11 @@ def _conclude_import(result: ImportResult, *, is_saved: bool) -> None:
         result.notices.clear()
 
 
-def _collect_errors(rows: list[CheckedRow], result: ImportResult, errors_workbook: ErrorsWorkbook | None) -> None:
+def _collect_errors(rows: Sequence[CheckedRow], result: ImportResult, errors_workbook: ErrorsWorkbook | None) -> None:
     for row in rows:
         if row.problems:
-            result.errors += [RowError(row.number, problem.column, problem.reason) for problem in row.problems]
+            sheet = ACCOUNTS_SHEET if row.is_account else None
+            result.errors += [RowError(row.number, each.column, each.reason, sheet) for each in row.problems]
             if errors_workbook:
                 errors = [{"column": problem.column, "reason": problem.reason} for problem in row.problems]
-                errors_workbook.add_row(row.number, store_cells(row), errors)
+                errors_workbook.add_row(row.number, store_cells(row), errors, is_account=row.is_account)

@@ -27,6 +27,7 @@ from customerhub.core.errors import Conflict, Invalid
 from customerhub.core.money import format_number
 from customerhub.core.references import describe_references
 from customerhub.customers import rules, unused_portal_users
+from customerhub.customers.importing.account_saving import revert_accounts
 from customerhub.customers.importing.checking import CHUNK_SIZE, CheckedRow, Problem
 from customerhub.customers.importing.columns import MARKUP_CLASSES
 from customerhub.customers.importing.comparing import LINK_COLUMNS, ExistingCustomer, load_existing_by_id
@@ -81,8 +82,9 @@ def _load_fields(organisation_id: int) -> _Fields:
 
 @dataclass
 class RevertResult:
-    """What came of a revert: how many customers stay as they are, and how many users that are gone were mailed."""
+    """What came of a revert: how many rows stay as they are, and how many users that are gone were mailed."""
 
+    done_count: int = 0
     skipped_count: int = 0
     mailed_count: int = 0
 
@@ -129,9 +131,24 @@ def revert_rows(
     Each row of a customer that has to stay as it is has the reason among its errors. Raises Conflict where somebody
     changes a customer at the same moment.
     """
+    result = _revert_customers(import_id, organisation_id, source, progress)
+    done = result.done_count
+    problems = revert_accounts(
+        import_id,
+        organisation_id=organisation_id,
+        source=source,
+        progress=lambda count: progress(done + count) if progress else None,
+    )
+    _save_problems(import_id, problems, is_account=True)
+    result.skipped_count += len(problems)
+    return result
+
+
+def _revert_customers(
+    import_id: int, organisation_id: int, source: str, progress: Callable[[int], object] | None
+) -> RevertResult:
     fields = _load_fields(organisation_id)
     result = RevertResult()
-    done = 0
     _clear_notices(import_id)
     for rows in _iterate_chunks(import_id):
         customers = load_existing_by_id(organisation_id, [row.customer_id for row in rows if row.customer_id])
@@ -144,9 +161,9 @@ def revert_rows(
         _save_problems(import_id, problems)
         result.skipped_count += len(problems)
         result.mailed_count += sum(each.has_been_mailed for each in users.removed_users)
-        done += len(rows)
+        result.done_count += len(rows)
         if progress:
-            progress(done)
+            progress(result.done_count)
     return result
 
 
@@ -158,6 +175,7 @@ def _iterate_chunks(import_id: int) -> Iterator[list[Any]]:
             select(ImportRow.row_number, ImportRow.outcome, ImportRow.customer_id, ImportRow.undo)
             .where(
                 ImportRow.import_id == import_id,
+                ~ImportRow.is_account,
                 ImportRow.row_number > last_row_number,
                 ImportRow.outcome.in_((RowOutcome.NEW, RowOutcome.CHANGED)),
             )
@@ -325,13 +343,17 @@ def _clear_notices(import_id: int) -> None:
     db.session.execute(update(ImportRow).where(ImportRow.import_id == import_id, was_saved).values(errors=null()))
 
 
-def _save_problems(import_id: int, problems: dict[int, list[Problem]]) -> None:
-    """Keep with each row why its customer stays as it is."""
+def _save_problems(import_id: int, problems: dict[int, list[Problem]], *, is_account: bool = False) -> None:
+    """Keep with each row why its customer or account stays as it is."""
     if problems:
         table = get_table(ImportRow)
         db.session.connection().execute(
             update(table)
-            .where(table.c.import_id == import_id, table.c.row_number == bindparam("number"))
+            .where(
+                table.c.import_id == import_id,
+                table.c.is_account == is_account,
+                table.c.row_number == bindparam("number"),
+            )
             .values(errors=bindparam("reasons")),
             [
                 {"number": number, "reasons": [{"column": one.column, "reason": one.reason} for one in reasons]}

@@ -3,7 +3,7 @@
 All of it happens in the caller's transaction. The caller names the actor with `history.act_as`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -60,11 +60,12 @@ def lock_organisation(organisation_id: int) -> None:
 
 
 class RowSaver:
-    """Writes rows of one organisation."""
+    """Writes rows of one organisation. No new customer gets one of the account numbers that are `reserved`."""
 
-    def __init__(self, organisation_id: int, lookups: dict[str, Lookup]) -> None:
+    def __init__(self, organisation_id: int, lookups: dict[str, Lookup], *, reserved: Collection[str] = ()) -> None:
         self._organisation_id = organisation_id
         self._lookups = lookups
+        self._reserved_numbers = reserved
 
     @cached_property
     def _status(self) -> tuple[int, str]:
@@ -103,7 +104,7 @@ class RowSaver:
                     row.notice = notices.get(row.customer_id or 0)
 
     def _insert_rows(self, rows: list[CheckedRow]) -> None:
-        numbers = take_account_numbers(self._organisation_id, len(rows))
+        numbers = take_account_numbers(self._organisation_id, len(rows), reserved=self._reserved_numbers)
         moment = clock.get_now()
         blank_values = _BLANK_VALUES | dict.fromkeys(_list_extra_fields(row.values for row in rows))
         customers = [

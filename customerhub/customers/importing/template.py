@@ -12,6 +12,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from customerhub.core.dates import EXCEL_DATE_FORMATS, describe_date_examples
 from customerhub.core.organisation_dates import organisation_date_format
 from customerhub.core.permissions import Actor, Permission, require_permission
+from customerhub.customers.importing.account_columns import ACCOUNT_COLUMNS, ACCOUNTS_SHEET, load_account_lookups
 from customerhub.customers.importing.columns import CellType, Column, ImportColumns
 from customerhub.customers.importing.custom_columns import load_columns, load_own_lookups
 from customerhub.customers.importing.errors_workbook import MAX_CELL_LENGTH
@@ -28,6 +29,7 @@ FIXED_CHOICES: Final = {
 NOTES: Final = (
     "One row is one customer. Fill in the sheet “customers” and upload this file under Customers, Import.",
     "A row with a known reference updates that customer; any other row creates a new one.",
+    f"One row of the sheet “{ACCOUNTS_SHEET}” is one further account of a customer. The sheet may stay empty.",
     "Empty cells do not delete values. The order of the columns does not matter; other columns are ignored.",
     "Dates: as Excel dates, or written {example}.",
     "Nothing is saved until you have reviewed and confirmed the changes.",
@@ -39,13 +41,27 @@ def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
     require_permission(actor, Permission.CUSTOMERS_IMPORT)
     columns = load_columns(actor.organisation_id)
     lookups = load_lookups(actor.organisation_id) | load_own_lookups(actor.organisation_id)
+    account_lookups = load_account_lookups(actor.organisation_id)
     workbook = Workbook()
     sheet: Any = workbook.active
     sheet.title = "customers"
+    accounts_sheet = workbook.create_sheet(ACCOUNTS_SHEET)
     date_format = organisation_date_format(actor.organisation_id)
-    _write_explanations(workbook.create_sheet("explanations"), columns, lookups, date_format)
+    explanations = _Explanations(workbook.create_sheet("explanations"), date_format)
+    explanations.add_table("Column", columns, lookups)
+    explanations.add_table(f"Column of the sheet “{ACCOUNTS_SHEET}”", ACCOUNT_COLUMNS, account_lookups)
     choices_sheet = workbook.create_sheet("choices")
     choices_sheet.sheet_state = "hidden"
+    lists = _DropDowns(choices_sheet, max_rows)
+    _write_sheet(sheet, columns, lookups, lists, date_format)
+    _write_sheet(accounts_sheet, ACCOUNT_COLUMNS, account_lookups, lists, date_format)
+    workbook.save(file)
+
+
+def _write_sheet(
+    sheet: Any, columns: ImportColumns, lookups: dict[str, Lookup], lists: "_DropDowns", date_format: DateFormat
+) -> None:
+    """The header of a sheet to fill in, with the drop-downs of its columns."""
     for column_number, column in enumerate(columns.columns, 1):
         header_cell = sheet.cell(1, column_number, column.header)
         header_cell.font, header_cell.border = Font(bold=True), UNDERLINE_BORDER
@@ -55,9 +71,8 @@ def write_template(file: IO[bytes], *, actor: Actor, max_rows: int) -> None:
         dimensions.width = column.width
         dimensions.number_format = EXCEL_DATE_FORMATS[date_format] if column.cell_type is CellType.DATE else "@"
         if choices := _list_choices(column, lookups):
-            _add_drop_down(choices_sheet, sheet, column_number, column, choices, max_rows)
+            lists.add(sheet, column_number, column, choices)
     sheet.freeze_panes = "C2"
-    workbook.save(file)
 
 
 def _list_choices(column: Column, lookups: dict[str, Lookup]) -> list[str]:
@@ -67,51 +82,66 @@ def _list_choices(column: Column, lookups: dict[str, Lookup]) -> list[str]:
     return FIXED_CHOICES.get(column.field, [])
 
 
-def _add_drop_down(
-    choices_sheet: Any, sheet: Any, column_number: int, column: Column, choices: list[str], max_rows: int
-) -> None:
-    """Put the choices on the sheet of lists and a drop-down into the column."""
-    for row_number, choice in enumerate([column.header, *choices], 1):
-        _write_text(choices_sheet, row_number, column_number, choice)
-    letters = get_column_letter(column_number)
-    validation = DataValidation(
-        type="list",
-        formula1=f"choices!${letters}$2:${letters}${len(choices) + 1}",
-        # Several departments stand in one cell, and 3 is as good as "3 Months": more than the listed may be typed.
-        showErrorMessage=column.cell_type is CellType.NAME or column.field == "risk",
-        errorTitle=column.header,
-        error="Choose a value from the list.",
-        allow_blank=True,
-    )
-    validation.add(f"{letters}2:{letters}{max_rows + 1}")
-    sheet.add_data_validation(validation)
+class _DropDowns:
+    """The lists that cells are chosen from: a column a list on a sheet of their own, used in `max_rows` rows."""
+
+    def __init__(self, choices_sheet: Any, max_rows: int) -> None:
+        self._choices_sheet = choices_sheet
+        self._max_rows = max_rows
+        self._list_count = 0
+
+    def add(self, sheet: Any, column_number: int, column: Column, choices: list[str]) -> None:
+        """Put the choices on the sheet of lists and a drop-down into the column."""
+        self._list_count += 1
+        for row_number, choice in enumerate([column.header, *choices], 1):
+            _write_text(self._choices_sheet, row_number, self._list_count, choice)
+        list_letters, letters = get_column_letter(self._list_count), get_column_letter(column_number)
+        validation = DataValidation(
+            type="list",
+            formula1=f"choices!${list_letters}$2:${list_letters}${len(choices) + 1}",
+            # Several departments stand in one cell, and 3 is as good as "3 Months": more than the listed may be typed.
+            showErrorMessage=column.cell_type is CellType.NAME or column.field == "risk",
+            errorTitle=column.header,
+            error="Choose a value from the list.",
+            allow_blank=True,
+        )
+        validation.add(f"{letters}2:{letters}{self._max_rows + 1}")
+        sheet.add_data_validation(validation)
 
 
-def _write_explanations(
-    sheet: Any, columns: ImportColumns, lookups: dict[str, Lookup], date_format: DateFormat
-) -> None:
+class _Explanations:
     """The sheet that says what goes into each column."""
-    example = describe_date_examples(date_format)
-    for row_number, note in enumerate(NOTES, 1):
-        _write_text(sheet, row_number, 1, note.format(example=example))
-    header_row = len(NOTES) + 2
-    for column_number, (title, width) in enumerate(
-        (("Column", 22), ("Required", 10), ("Content", 60), ("Example", 30)), 1
-    ):
-        sheet.column_dimensions[get_column_letter(column_number)].width = width
-        header_cell = _write_text(sheet, header_row, column_number, title)
-        header_cell.font, header_cell.border = Font(bold=True), UNDERLINE_BORDER
-    for row_number, column in enumerate(columns.columns, header_row + 1):
+
+    def __init__(self, sheet: Any, date_format: DateFormat) -> None:
+        self._sheet = sheet
+        self._date_format = date_format
+        example = describe_date_examples(date_format)
+        for row_number, note in enumerate(NOTES, 1):
+            _write_text(sheet, row_number, 1, note.format(example=example))
+        self._row_number = len(NOTES) + 2
+
+    def add_table(self, title: str, columns: ImportColumns, lookups: dict[str, Lookup]) -> None:
+        """A table of `columns`, below what there is."""
+        titles = ((title, 22), ("Required", 10), ("Content", 60), ("Example", 30))
+        for column_number, (heading, width) in enumerate(titles, 1):
+            self._sheet.column_dimensions[get_column_letter(column_number)].width = width
+            header_cell = _write_text(self._sheet, self._row_number, column_number, heading)
+            header_cell.font, header_cell.border = Font(bold=True), UNDERLINE_BORDER
+        for column in columns.columns:
+            self._row_number += 1
+            for column_number, text in enumerate(self._describe(column, lookups), 1):
+                _write_text(self._sheet, self._row_number, column_number, text).alignment = WRAP_ALIGNMENT
+        self._row_number += 2
+
+    def _describe(self, column: Column, lookups: dict[str, Lookup]) -> tuple[str, ...]:
         choices = _list_choices(column, lookups)
         choices_text = f": {', '.join(choices)}" if column.field in lookups and choices else ""
-        cells = (
+        return (
             column.header,
             "yes" if column.is_required else "",
             f"{column.explanation}{choices_text}",
-            column.format_example(date_format),
+            column.format_example(self._date_format),
         )
-        for column_number, text in enumerate(cells, 1):
-            _write_text(sheet, row_number, column_number, text).alignment = WRAP_ALIGNMENT
 
 
 def _write_text(sheet: Any, row_number: int, column_number: int, text: str) -> Any:

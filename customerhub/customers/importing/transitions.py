@@ -182,9 +182,9 @@ def update_import(import_id: int, transition: ImportTransition, **values: Any) -
 def write_errors_workbook(customer_import: CustomerImport, file: IO[bytes]) -> None:
     """The rows in error as a workbook."""
     rows = db.session.execute(
-        select(ImportRow.row_number, ImportRow.cells, ImportRow.errors)
+        select(ImportRow.row_number, ImportRow.cells, ImportRow.errors, ImportRow.is_account)
         .where(ImportRow.import_id == customer_import.id, ImportRow.outcome == RowOutcome.ERROR)
-        .order_by(ImportRow.row_number)
+        .order_by(ImportRow.is_account, ImportRow.row_number)
         .execution_options(yield_per=1000)
     )
     first = next(rows, None)
@@ -193,4 +193,4 @@ def write_errors_workbook(customer_import: CustomerImport, file: IO[bytes]) -> N
     columns = load_columns(customer_import.organisation_id)
     with ErrorsWorkbook(file, date_format, columns, from_1904=from_1904) as workbook:
         for row in chain([first] if first else [], rows):
-            workbook.add_row(row.row_number, row.cells or {}, row.errors or [])
+            workbook.add_row(row.row_number, row.cells or {}, row.errors or [], is_account=row.is_account)

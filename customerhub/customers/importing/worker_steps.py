@@ -4,7 +4,7 @@ Whoever checks an import holds a lease of it. Saving and reverting are one trans
 organisation: killed half-way they have done nothing, and may be run again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -15,14 +15,16 @@ from customerhub.core.errors import Conflict, NotFound
 from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission
 from customerhub.core.xlsx.table import open_table
-from customerhub.customers.importing.checking import CheckedRow, RowChecker, format_cells, store_cells
+from customerhub.customers.importing.account_checking import CheckedAccount
+from customerhub.customers.importing.account_columns import OWNER_HEADER
+from customerhub.customers.importing.account_saving import build_account_undo
+from customerhub.customers.importing.checking import CheckedRow, format_cells, store_cells
 from customerhub.customers.importing.comparing import build_preview_changes
 from customerhub.customers.importing.custom_columns import load_columns
-from customerhub.customers.importing.hidden_parts import describe_hidden_parts
 from customerhub.customers.importing.import_file import RowCounts
 from customerhub.customers.importing.lookups import Lookup
 from customerhub.customers.importing.reverting import build_undo, revert_rows
-from customerhub.customers.importing.saving import RowSaver, lock_organisation
+from customerhub.customers.importing.saving import lock_organisation
 from customerhub.customers.importing.transitions import (
     CHECK_AGAIN,
     FAIL_CHECK,
@@ -36,6 +38,7 @@ from customerhub.customers.importing.transitions import (
     S,
     update_import,
 )
+from customerhub.customers.importing.workbook import ImportWorkbook, WorkbookChecker
 from models import CustomerImport, ImportRow, StoredFile
 from models.base import db, get_table
 from models.enums import RowOutcome, TransferState
@@ -91,16 +94,17 @@ def check(lease: Lease, *, max_rows: int) -> Iterator[int]:
         yield 0  # so that nobody waits for this transaction while the file is opened
         header_names = load_columns(organisation_id).header_names
         table = exit_stack.enter_context(open_table(file, max_rows=max_rows, **header_names))
-        _renew(lease, total_rows=table.count_rows(max_rows), ignored_columns=table.ignored_columns)
+        workbook = ImportWorkbook(table)
+        _renew(lease, total_rows=workbook.count_rows(max_rows), ignored_columns=workbook.ignored_columns)
         yield 0
-        checker = RowChecker(organisation_id, from_1904=table.from_1904)
+        checker = WorkbookChecker(workbook, organisation_id)
         yield 0
-        for rows in checker.check_rows(table.read_rows()):
+        for rows in checker.check_rows():
             counts.add_rows(rows)
             _renew(lease, **_count_columns(counts))
-            db.session.execute(insert(ImportRow), [_build_preview(lease, row, checker) for row in rows])
+            db.session.execute(insert(ImportRow), _build_previews(lease, rows, checker))
             yield counts.total
-        _finish_check(lease, counts, describe_hidden_parts(table))
+        _finish_check(lease, counts, workbook.describe_hidden_parts())
         yield counts.total
 
 
@@ -140,23 +144,30 @@ def _count_columns(counts: RowCounts) -> dict[str, int]:
     }
 
 
-def _build_preview(lease: Lease, row: CheckedRow, checker: RowChecker) -> dict[str, Any]:
+def _build_previews(lease: Lease, rows: Sequence[CheckedRow], checker: WorkbookChecker) -> list[dict[str, Any]]:
+    """What is kept of checked rows of one sheet."""
+    lookups = checker.lookups_of(rows)
+    return [_build_preview(lease, row, lookups, from_1904=checker.from_1904) for row in rows]
+
+
+def _build_preview(
+    lease: Lease, row: CheckedRow, lookups: dict[str, Lookup], *, from_1904: bool = False
+) -> dict[str, Any]:
     """What is kept of a checked row: its cells as they are where it is in error, because they are given back; what
     saving would change where it is not.
     """
     texts = format_cells(row) | {name: row.values[name] for name in ("reference", "name") if row.values.get(name)}
-    reference, name = texts.get("reference"), texts.get("name")
-    if name is None and row.existing:
-        name = row.existing["name"]
+    reference, name = texts.get(OWNER_HEADER if row.is_account else "reference"), texts.get("name") or row.known_name
     return {
         "import_id": lease.row_id,
+        "is_account": row.is_account,
         "row_number": row.number,
         "outcome": row.outcome,
         "reference": reference[:255] if reference else None,
         "name": name[:255] if name else None,
         "customer_id": row.customer_id,
-        "cells": store_cells(row, from_1904=checker.from_1904) if row.outcome is RowOutcome.ERROR else None,
-        "changes": build_preview_changes(row.saved_changes, checker.columns, checker.lookups) or None,
+        "cells": store_cells(row, from_1904=from_1904) if row.outcome is RowOutcome.ERROR else None,
+        "changes": build_preview_changes(row.saved_changes, row.columns, lookups) or None,
         "errors": [{"column": problem.column, "reason": problem.reason} for problem in row.problems] or None,
     }
 
@@ -184,10 +195,10 @@ def save(import_id: int, *, actor: Actor, max_rows: int, progress: Progress | No
         storage.open_file(_get_file(import_id)) as file,
         open_table(file, max_rows=max_rows, **load_columns(actor.organisation_id).header_names) as table,
     ):
-        checker = RowChecker(actor.organisation_id, from_1904=table.from_1904)
-        saver = RowSaver(actor.organisation_id, checker.lookups)
-        for rows in checker.check_rows(table.read_rows(), lock=True):
-            _compare_with_preview(import_id, rows, checker.lookups)
+        checker = WorkbookChecker(ImportWorkbook(table), actor.organisation_id)
+        saver = checker.build_saver()
+        for rows in checker.check_rows(lock=True):
+            _compare_with_preview(import_id, rows, checker.lookups_of(rows))
             saver.save_rows(rows)
             _save_undo(import_id, rows)
             counts.add_rows(rows)
@@ -213,12 +224,14 @@ def _has_state(import_id: int, state: TransferState) -> bool:
     return db.session.scalar(select(CustomerImport.state).where(CustomerImport.id == import_id)) is state
 
 
-def _compare_with_preview(import_id: int, rows: list[CheckedRow], lookups: dict[str, Lookup]) -> None:
+def _compare_with_preview(import_id: int, rows: Sequence[CheckedRow], lookups: dict[str, Lookup]) -> None:
     previewed_rows = {
         row.row_number: (row.outcome, row.changes or {})
         for row in db.session.execute(
             select(ImportRow.row_number, ImportRow.outcome, ImportRow.changes).where(
-                ImportRow.import_id == import_id, ImportRow.row_number.between(rows[0].number, rows[-1].number)
+                ImportRow.import_id == import_id,
+                ImportRow.is_account == rows[0].is_account,
+                ImportRow.row_number.between(rows[0].number, rows[-1].number),
             )
         )
     }
@@ -228,19 +241,23 @@ def _compare_with_preview(import_id: int, rows: list[CheckedRow], lookups: dict[
         raise Conflict(CHECKED_AGAIN)
 
 
-def _save_undo(import_id: int, rows: list[CheckedRow]) -> None:
+def _save_undo(import_id: int, rows: Sequence[CheckedRow]) -> None:
     saved_rows = [row for row in rows if row.outcome in (RowOutcome.NEW, RowOutcome.CHANGED)]
     if saved_rows:
         table = get_table(ImportRow)
         db.session.connection().execute(
             update(table)
-            .where(table.c.import_id == import_id, table.c.row_number == bindparam("number"))
+            .where(
+                table.c.import_id == import_id,
+                table.c.is_account == saved_rows[0].is_account,
+                table.c.row_number == bindparam("number"),
+            )
             .values(customer_id=bindparam("customer"), undo=bindparam("before"), errors=bindparam("notices")),
             [
                 {
                     "number": row.number,
                     "customer": row.customer_id,
-                    "before": build_undo(row),
+                    "before": build_account_undo(row) if isinstance(row, CheckedAccount) else build_undo(row),
                     "notices": _build_notice(row),
                 }
                 for row in saved_rows

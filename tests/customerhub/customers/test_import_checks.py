@@ -74,7 +74,9 @@ def test_a_file_that_cannot_be_used_fails_with_the_reason(import_org):
 def test_a_file_that_breaks_off_leaves_no_rows(import_org, small_chunks, monkeypatch):
     chunks = []
     real = worker_steps._build_preview
-    monkeypatch.setattr(worker_steps, "_build_preview", lambda *words: chunks.append(words) or real(*words))
+    monkeypatch.setattr(
+        worker_steps, "_build_preview", lambda *words, **named: chunks.append(words) or real(*words, **named)
+    )
     import_id = upload_and_check(
         build_raw_workbook(HEADER_ROW + "".join(map(xml_valid_row, range(2, 9))) + '<row r="1"/>'), import_org
     )
@@ -85,7 +87,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(import_org, small_chunks, monkeyp
 
 
 def test_a_defect_fails_with_a_reference_and_no_details(import_org, monkeypatch, caplog):
-    monkeypatch.setattr(worker_steps, "RowChecker", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(worker_steps, "WorkbookChecker", lambda *_, **__: 1 / 0)
     import_id = upload_and_check(build_workbook([valid_row(1)]), import_org)
     problem = get_import(import_id, import_org).problem
     assert problem.startswith("Something went wrong. Contact your administrator and quote reference ")
@@ -205,14 +207,14 @@ def test_a_database_that_is_away_for_a_moment_has_the_job_tried_again(import_org
 
     import_id = upload_import(build_workbook([valid_row(1)]), import_org)
     with monkeypatch.context() as patch:
-        patch.setattr(worker_steps, "RowChecker", away)
+        patch.setattr(worker_steps, "WorkbookChecker", away)
         with pytest.raises(OperationalError):
             imports.check(import_id)
     assert get_import(import_id, import_org).state is S.QUEUED
     imports.check(import_id)
     confirm_import(import_id, import_org)
     with monkeypatch.context() as patch:
-        patch.setattr(worker_steps, "RowChecker", away)
+        patch.setattr(worker_steps, "WorkbookChecker", away)
         with pytest.raises(OperationalError):
             imports.save(import_id)
     assert get_import(import_id, import_org).state is S.SAVING

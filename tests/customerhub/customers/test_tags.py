@@ -4,31 +4,31 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from customerhub.core import history
-from customerhub.core.errors import Invalid, NotAllowed, StillLinked
+from customerhub.core.errors import Conflict, Invalid, NotAllowed, StillLinked
 from customerhub.core.permissions import Actor
 from customerhub.customers import tags as tag_operations
 from customerhub.customers.default_values import encode_values, read_values
 from customerhub.customers.importing.custom_columns import load_columns
 from customerhub.customers.merging import merge_customers
+from customerhub.customers.records import save_customer
 from customerhub.customers.tags import (
-    add_tags,
     add_tags_to_many,
     count_customers,
     delete_tag,
     find_or_build_tags,
-    remove_tags,
     remove_tags_of_many,
 )
+from customerhub.setup.rows import save_row
 from models import CallMarkup, Customer, History, Tag, customer_tag
 from models.base import db
-from models.enums import Role, RowOutcome
+from models.enums import Role, RowOutcome, TagColour
 from tests.customerhub.conftest import actor_of
 from tests.customerhub.customers.conftest import ImportOrg
-from tests.support.factories import TagFactory
+from tests.support.factories import DepartmentFactory, TagFactory
 from tests.support.imports import get_customer, import_and_save, list_rows, revert_import, upload_and_check
 from tests.support.screen_rows import make_bare_customer
 from tests.support.statements import record_statements
@@ -52,17 +52,96 @@ def newest_changes(customer: Customer) -> Any:
     return db.session.scalars(query.order_by(History.id.desc())).first()
 
 
+def ids_of(tags: list[Tag]) -> list[int]:
+    return [tag.id for tag in tags]
+
+
 def test_tags_are_added_and_removed_beside_others(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):
     customer = make_bare_customer(organisations)
-    add_tags(customer, tags=tags[:2], actor=admin)
-    add_tags(customer, tags=tags[1:], actor=admin)
+    version = customer.version
+    assert add_tags_to_many([customer], tag_ids=ids_of(tags[:2]), actor=admin) == {}
+    assert add_tags_to_many([customer], tag_ids=ids_of(tags[1:]), actor=admin) == {}
     assert names_of(customer) == ["Fair", "Key account", "شريك"]
-    remove_tags(customer, tags=[tags[0]], actor=admin)
+    remove_tags_of_many([customer], tag_ids=ids_of(tags[:1]), actor=admin)
     assert names_of(customer) == ["Key account", "شريك"]
     assert newest_changes(customer) == {"tags": ["Fair, Key account, شريك", "Key account, شريك"]}
-    version = customer.version
-    remove_tags(customer, tags=[tags[0]], actor=admin)
-    assert customer.version == version
+    assert customer.version == version + 3
+
+
+def test_who_has_or_lacks_the_tag_already_is_left_as_it_is_with_the_reason(
+    organisations: TwoOrganisations, admin: Actor, tags: list[Tag]
+):
+    having, other = make_bare_customer(organisations, tags=tags[:1]), make_bare_customer(organisations)
+    versions = [having.version, other.version]
+    entries = db.session.query(History).count()
+    refusals = add_tags_to_many([having, other], tag_ids=ids_of(tags[:1]), actor=admin)
+    assert {key: error.message for key, error in refusals.items()} == {having.id: "Already has the tag “Fair”"}
+    assert [names_of(each) for each in (having, other)] == [["Fair"], ["Fair"]]
+    assert [having.version, other.version] == [versions[0], versions[1] + 1]
+    assert db.session.query(History).count() == entries + 1
+    refusals = remove_tags_of_many([having, other], tag_ids=ids_of(tags[1:2]), actor=admin)
+    assert {error.message for error in refusals.values()} == {"Does not have the tag “Key account”"}
+    assert len(refusals) == 2
+    refusals = add_tags_to_many([having], tag_ids=ids_of(tags[:1] * 2), actor=admin)
+    assert [error.message for error in refusals.values()] == ["Already has the tag “Fair”"]
+    assert add_tags_to_many([having], tag_ids=ids_of(tags), actor=admin) == {}
+    refusals = remove_tags_of_many([other], tag_ids=ids_of(tags[1:]), actor=admin)
+    assert [error.message for error in refusals.values()] == ["Has none of these tags"]
+
+
+def test_who_changed_a_customer_meanwhile_is_not_overwritten(
+    organisations: TwoOrganisations, admin: Actor, tags: list[Tag]
+):
+    customers = [make_bare_customer(organisations) for _ in range(2)]
+    db.session.commit()
+    assert [customer.version for customer in customers]  # read
+    changed = update(Customer).where(Customer.id == customers[0].id).values(version=Customer.version + 1)
+    db.session.connection().execute(changed.execution_options(synchronize_session=False))
+    refusals = add_tags_to_many(customers, tag_ids=ids_of(tags[:1]), actor=admin)
+    assert list(refusals) == [customers[0].id]
+    with pytest.raises(Conflict):
+        add_tags_to_many(customers[:1], tag_ids=ids_of(tags[:1]), actor=admin)
+
+
+def test_a_portal_user_and_another_organisation_may_not(organisations: TwoOrganisations, admin: Actor, tags: list[Tag]):
+    customer = make_bare_customer(organisations)
+    with pytest.raises(NotAllowed):
+        add_tags_to_many([customer], tag_ids=ids_of(tags[:1]), actor=actor_of(organisations, Role.CUSTOMER))
+    foreign = db.session.get_one(Customer, organisations.foreign.customers[0])
+    refusals = add_tags_to_many([foreign], tag_ids=ids_of(tags[:1]), actor=admin)
+    assert list(refusals) == [foreign.id]
+
+
+def test_a_change_of_tags_or_departments_alone_raises_the_version(
+    organisations: TwoOrganisations, admin: Actor, tags: list[Tag]
+):
+    customer = make_bare_customer(organisations)
+    db.session.flush()
+    for name, rows in (("tags", tags[:2]), ("tags", tags[1:]), ("departments", [])):
+        db.session.expire_all()
+        version, entries = customer.version, db.session.query(History).filter_by(table_name="customer").count()
+        if name == "departments":
+            rows = [DepartmentFactory(organisation=own_organisation(organisations))]
+        setattr(customer, name, rows)
+        save_customer(customer, actor=admin)
+        assert customer.version == version + 1, name
+        assert db.session.query(History).filter_by(table_name="customer").count() == entries + 1
+        assert list(newest_changes(customer)) == [name]
+
+
+@pytest.mark.parametrize("name", ["Fair, spring", "a;b", ","])
+def test_a_name_with_a_separator_is_refused_and_one_of_old_is_kept(
+    organisations: TwoOrganisations, admin: Actor, name: str
+):
+    with pytest.raises(Invalid, match="cannot contain a comma or semicolon"):
+        save_row(Tag(name=name, colour=TagColour.GREY), actor=admin)
+    old = TagFactory(organisation=own_organisation(organisations), name=name)
+    db.session.flush()
+    old.colour = TagColour.TEAL
+    save_row(old, actor=admin)
+    old.name = f"{name} 2"
+    with pytest.raises(Invalid, match="cannot contain a comma or semicolon"):
+        save_row(old, actor=admin)
 
 
 def test_a_tag_of_another_organisation_is_refused_by_the_database(
@@ -246,6 +325,18 @@ def test_an_import_refuses_unknown_tags_and_says_what_there_is(tagged_org: Impor
     (row,) = list_rows(upload_and_check(build("Fair, Nonsense"), tagged_org))
     assert row.outcome is RowOutcome.ERROR
     assert row.errors == [{"column": "tags", "reason": "“Nonsense” is not a tag: Fair, Fair, spring, Key account"}]
+
+
+def test_an_inactive_tag_that_a_customer_has_stays_beside_others(tagged_org: ImportOrg):
+    import_and_save(build("Fair", None), tagged_org)
+    with history.act_as(tagged_org.actor, "test"):
+        db.session.scalars(select(Tag).where(Tag.name == "Fair")).one().active = False
+        db.session.commit()
+    import_id = import_and_save(build("Fair, Key account", "Key account, Fair"), tagged_org, good_rows_only=True)
+    assert tags_of("REF1", tagged_org) == ["Fair", "Key account"]
+    assert [(each["column"], each["reason"][:28]) for each in list_rows(import_id)[1].errors or []] == [
+        ("tags", "“Fair” is no longer in use: ")
+    ]
 
 
 def test_without_tags_there_is_no_column_for_them(import_org: ImportOrg, tagged_org: ImportOrg):

@@ -8,12 +8,13 @@ import pytest
 
 from models import Customer, Tag
 from models.base import db
-from models.enums import TagColour
+from models.enums import Role, TagColour
 from tests.support.browser_client import Browser
 from tests.support.bulk_edit import edit, make_customers
 from tests.support.factories import TagFactory
 from tests.support.lists import list_row_ids
-from tests.support.two_organisations import TwoOrganisations, own_organisation
+from tests.support.two_browsers import save_again, save_conflicting_edits
+from tests.support.two_organisations import TwoOrganisations, get_customer, own_organisation
 
 
 @pytest.fixture
@@ -121,6 +122,75 @@ def test_operations_add_and_remove_and_bulk_edit_replaces(
     assert [names_of(key) for key in keys] == [[], []]
     foreign = str(organisations.foreign.row_id(Tag))
     assert operate(agent, "add-tags", keys, tags=[foreign]).status_code == 422
+
+
+def test_the_result_says_who_had_the_tag_already(organisations: TwoOrganisations, agent: Browser, tags: list[Tag]):
+    keys = make_customers(organisations, 3)
+    fair = str(tags[0].id)
+    operate(agent, "add-tags", keys[:1], tags=[fair])
+    page = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", operate(agent, "add-tags", keys, tags=[fair]).text))
+    assert "2 customers changed" in page
+    assert "1 customer not changed" in page
+    assert page.count("Already has the tag “Fair”") == 1
+    again = operate(agent, "add-tags", keys[:1], tags=[fair])
+    assert "Already has the tag “Fair”" in again.text
+    assert "1 customer changed" not in again.text
+    nothing = operate(agent, "remove-tags", keys, tags=[str(tags[1].id)]).text
+    assert nothing.count("Does not have the tag “&lt;b&gt;Key&lt;/b&gt;”") == 3
+
+
+def test_two_who_change_only_tags_meet(
+    organisations: TwoOrganisations, first_browser: Browser, second_browser: Browser, tags: list[Tag]
+):
+    fair, other = (str(tag.id) for tag in tags)
+    answer = save_conflicting_edits(organisations, first_browser, second_browser, {"tags": [fair]}, {"tags": [other]})
+    assert "Fair" in answer.text
+    assert names_of(get_customer(organisations).id) == ["Fair"], "the second is asked first"
+    save_again(organisations, second_browser, answer)
+    assert names_of(get_customer(organisations).id) == ["<b>Key</b>"]
+
+
+def test_the_search_box_suggests_the_list_of_a_tag(organisations: TwoOrganisations, agent: Browser, tags: list[Tag]):
+    (key,) = make_customers(organisations, 1)
+    operate(agent, "add-tags", [key], tags=[str(tags[1].id)])
+    (found,) = agent.get("/admin/search/suggest?q=%3CB%3Ekey").json
+    assert (found["group"], found["label"], found["sub"]) == ("Tags", "<b>Key</b>", "Customers with this tag")
+    assert list_row_ids(agent, "customers", found["url"].partition("?")[2]) == [key]
+    assert [each["label"] for each in agent.get("/admin/search/suggest?q=FA").json] == ["Fair"]
+    assert agent.get("/admin/search/suggest?q=ai").json == [], "two letters are a beginning"
+    assert agent.get("/admin/search/?q=fair").location == f"/admin/customers/?f=tags%3Ais%3A{tags[0].id}"
+    foreign = Browser(organisations.app, organisations.foreign.users[Role.AGENT])
+    assert foreign.get("/admin/search/suggest?q=fair").json == []
+
+
+def test_a_filter_by_a_deleted_tag_names_no_number(organisations: TwoOrganisations, admin: Browser, tags: list[Tag]):
+    gone, kept = tags[0].id, tags[1].id
+    assert admin.submit(f"/admin/tags/operation/delete/?id={gone}").status_code in (200, 303)
+    for value, text in (
+        (gone, "Tags is deleted tag"),
+        (f"{gone},{kept}", "Tags is any of deleted tag, &lt;b&gt;Key&lt;/b&gt;"),
+    ):
+        page = admin.get(f"/admin/customers/?f=tags:is:{value}").text
+        assert text in page
+        assert f"Tags is {gone}" not in page
+
+
+def test_undo_says_what_was_deleted_in_the_meantime(organisations: TwoOrganisations, admin: Browser, tags: list[Tag]):
+    keys = make_customers(organisations, 2)
+    operate(admin, "add-tags", keys, tags=[str(tag.id) for tag in tags])
+    run_id = edit(admin, keys, **{"clear-tags": "y"}).location.rpartition("=")[2]
+    admin.submit(f"/admin/tags/operation/delete/?id={tags[0].id}")
+    answer = admin.post(f"/admin/operation-runs/undo/?id={run_id}", {})
+    page = admin.get(answer.location).text
+    assert "2 customers: without 1 tag deleted in the meantime" in page
+    assert [names_of(key) for key in keys] == [["<b>Key</b>"]] * 2
+
+
+def test_a_long_name_takes_several_lines(organisations: TwoOrganisations, admin: Browser):
+    name = "Customers of the former regional branch in the north " * 2
+    TagFactory(organisation=own_organisation(organisations), name=name.strip())
+    db.session.commit()
+    assert f'<span class="chip chip-grey chip-long">{name.strip()}</span>' in admin.get("/admin/tags/").text
 
 
 def test_deleting_a_tag_says_how_many_have_it(organisations: TwoOrganisations, admin: Browser, tags: list[Tag]):
