@@ -112,9 +112,13 @@ def _build_value(chart: BarChart, place: int, value: Decimal) -> Any:
 
 
 def _load_pygal() -> Any:
-    """pygal, without the import hook that it installs for maps: of a kind that newer Pythons warn of or do not know."""
+    """pygal, without the import hook that it installs for maps: of a kind that newer Pythons warn of or do not know. It
+    draws with the standard library's trees, whether or not lxml is there.
+    """
     import pygal
+    from pygal.etree import etree
 
+    etree.to_etree()
     sys.meta_path[:] = [hook for hook in sys.meta_path if not isinstance(hook, pygal.PluginImportFixer)]
     return pygal
 

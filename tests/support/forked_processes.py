@@ -114,6 +114,7 @@ def start_program(settings: Settings, module: str, *words: object) -> ForkedProc
         "HUB_DATA_DIR": str(settings.data_dir),
         "HUB_SECRET_KEY": "tests",
         "REDIS_URL": settings.redis_url or "",
+        "HUB_SANDBOX_PORT": str(settings.sandbox_port),
     }
     return ForkedProcess(["-m", module, *map(str, words)], environment)
 
