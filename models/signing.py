@@ -137,6 +137,9 @@ class Envelope(CustomerPart):
     signers: Mapped[list["EnvelopeSigner"]] = to_many(
         "EnvelopeSigner", "envelope_id", "Envelope", order_by="EnvelopeSigner.position"
     )
+    requests: Mapped[list["SigningRequest"]] = to_many(
+        "SigningRequest", "envelope_id", "Envelope", order_by="SigningRequest.id", viewonly=True, cascade=""
+    )
 
     __table_args__ = part_table(
         "envelope",
@@ -184,7 +187,7 @@ class EnvelopeSigner(OrganisationRow):
     )
 
     def __str__(self) -> str:
-        return f"{self.name} <{self.email}>"
+        return f"{self.name}, {self.email}"
 
 
 class SigningRequest(OrganisationRow):

@@ -15,6 +15,10 @@ TABLE_PERMISSIONS: Final = {
     "task_file": Permission.TASKS_VIEW,
     "customer_case": Permission.CASES_VIEW,
     "case_note": Permission.CASES_VIEW,
+    "envelope": Permission.SIGNATURES_VIEW,
+    "envelope_signer": Permission.SIGNATURES_VIEW,
+    "signing_settings": Permission.SETUP_VIEW,
+    "signing_key": Permission.SETUP_VIEW,
     "saved_view": Permission.VIEWS_SHARE,  # of whatever list
 }
 

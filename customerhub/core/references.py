@@ -96,5 +96,6 @@ NOUNS = {
     "billed_user": "user to bill",
     "default_value_set": "set of default values",
     "stored_file": "file",
+    "envelope": "document signature",
     "vat_rate": "VAT rate",
 }

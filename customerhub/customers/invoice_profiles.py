@@ -12,7 +12,7 @@ from customerhub.core.permissions import Actor, Permission, require_access, requ
 from customerhub.core.references import describe_references
 from customerhub.core.row_validation import Problems, clean_row
 from customerhub.customers.signature_requests import request_signatures
-from models import Contract, Customer, InvoiceProfile, StoredFile
+from models import Contract, Customer, Envelope, InvoiceProfile, StoredFile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
 from models.keys import fold_text
@@ -99,11 +99,15 @@ def activate_contracts(profile: InvoiceProfile) -> None:
 
 
 @event.listens_for(InvoiceProfile, "before_delete")
-def _refuse_deletion_with_contracts(_mapper: Any, connection: Any, profile: InvoiceProfile) -> None:
-    """A profile with contracts cannot be deleted by any form."""
-    count = connection.scalar(select(func.count()).where(Contract.invoice_profile_id == profile.id))
-    if count:
-        text = f"The profile {profile} has {describe_references([('contract', count)])} and cannot be deleted"
+def _refuse_deletion_with_links(_mapper: Any, connection: Any, profile: InvoiceProfile) -> None:
+    """A profile with contracts, or that was sent to be signed, cannot be deleted by any form."""
+    counts = [
+        (name, connection.scalar(select(func.count()).where(model.invoice_profile_id == profile.id)))
+        for name, model in (("contract", Contract), ("envelope", Envelope))
+    ]
+    links = [(name, count) for name, count in counts if count]
+    if links:
+        text = f"The profile {profile} has {describe_references(links)} and cannot be deleted"
         raise StillLinked(text, "invoice_profiles")
 
 

@@ -81,8 +81,8 @@ def select_signatures_needing_attention(actor: Actor, *, since: Any = None) -> S
 
 def list_failed_requests(envelope: Envelope) -> Sequence[SigningRequest]:
     """What was given up of `envelope` and not asked for again, the oldest first."""
-    query = _select_given_up(select(SigningRequest).where(SigningRequest.envelope_id == envelope.id))
-    return db.session.scalars(query.order_by(SigningRequest.id)).all()
+    newest = {request.kind: request for request in envelope.requests}  # in their order
+    return [request for request in newest.values() if request.state is SigningRequestState.FAILED]
 
 
 def find_current_envelopes(profile_ids: Sequence[int]) -> dict[int, Envelope]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from customerhub.core import clock, history, services
-from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.transaction import after_commit
@@ -12,10 +11,12 @@ from customerhub.core.validation import clean_email, clean_text
 from customerhub.customers import signature_requests
 from customerhub.customers.signature_attention import list_failed_requests
 from customerhub.customers.signature_requests import add_request, list_obstacles
+from customerhub.signing import requests
 from customerhub.signing.transitions import is_final
 from models import Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest
+from models.base import db
 from models.enums import ProfileStatus
-from models.signing_enums import SignerStatus, SigningRequestKind, SigningRequestState
+from models.signing_enums import SignerStatus, SigningRequestKind
 
 MAX_REASON_LENGTH: Final = 200  # what DocuSign keeps of a reason
 _NOT_SENT: Final = "This document has not been sent yet"
@@ -91,7 +92,7 @@ def check_correctable(envelope: Envelope, actor: Actor) -> None:
 def void_envelope(envelope: Envelope, *, reason: str, actor: Actor) -> None:
     """End a document that is not needed any more. Raises Invalid without a reason, WrongState where it has ended."""
     check_voidable(envelope, actor)
-    text = clean_text(reason, max_length=MAX_REASON_LENGTH)
+    text = clean_text(reason or "", max_length=MAX_REASON_LENGTH)
     if text is None:
         raise Invalid("Enter a reason: the signers read it", "reason")
     signature_requests.void_envelope(envelope, text, actor=actor)
@@ -163,11 +164,9 @@ def check_sent(envelope: Envelope, actor: Actor) -> None:
 def try_again(envelope: Envelope, *, actor: Actor) -> None:
     """Have everything asked again that was given up. Raises WrongState where nothing was."""
     failed_requests = _list_retryable(envelope, actor)
-    now = clock.get_now()
-    with save_changes():
-        for request in failed_requests:
-            request.state, request.attempts, request.next_attempt_at = SigningRequestState.WAITING, 0, now
-            request.finished_at = None
+    if not requests.retry_requests([each.id for each in failed_requests], now=clock.get_now()):
+        raise WrongState("This is tried again already")
+    db.session.expire(envelope, ["requests"])
     after_commit(services.get_current().notify_signing_workers)
     history.record_event(envelope, "tried again", what=", ".join(each.kind.value for each in failed_requests))
 

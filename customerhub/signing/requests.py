@@ -117,6 +117,20 @@ def hold_back_requests(organisation_id: int, *, until: datetime) -> None:
     )
 
 
+def retry_requests(request_ids: Sequence[int], *, now: datetime) -> int:
+    """Have requests that were given up tried again with all their attempts; how many still were given up."""
+    newer = aliased(SigningRequest)
+    is_asked_again = exists().where(
+        newer.envelope_id == REQUESTS.c.envelope_id, newer.kind == REQUESTS.c.kind, newer.id > REQUESTS.c.id
+    )
+    statement = (
+        update(REQUESTS)
+        .where(REQUESTS.c.id.in_(request_ids), REQUESTS.c.state == S.FAILED, ~is_asked_again)
+        .values(state=S.WAITING, attempts=0, next_attempt_at=now, finished_at=None)
+    )
+    return len(db.session.execute(statement.returning(REQUESTS.c.id)).all())
+
+
 def _is_asked_again(lease: Lease) -> bool:
     """Whether the same was asked for again while a request was worked on: the newer one is enough."""
     newer = aliased(SigningRequest)

@@ -59,13 +59,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking. `is_needless`: there was nothing to ask any more."""
+    """What came of asking. `is_needless`: there was nothing to ask any more. `is_unsent`: it has no such envelope."""
 
     remote_id: str | None = None
     reading: EnvelopeReading | None = None
     documents: dict[str, bytes] = field(default_factory=dict)  # by the column that keeps each
     signature_check: str | None = None
     is_needless: bool = False
+    is_unsent: bool = False
 
 
 def load_task(lease: Lease) -> Task:
@@ -146,8 +147,10 @@ def ask_service(task: Task, service: Service, draft: EnvelopeDraft | None) -> An
     """Ask the signing service. Raises SigningServiceError."""
     if task.kind is SigningRequestKind.SEND:
         return _send(task, service, draft)
-    if task.remote_id is None or (task.has_ended and task.kind in _FOR_OPEN_ENVELOPES):
+    if task.has_ended and task.kind in _FOR_OPEN_ENVELOPES:
         return Answer(is_needless=True)
+    if task.remote_id is None:
+        return _void_unheard_of(task, service) if task.kind is SigningRequestKind.VOID else Answer(is_needless=True)
     if task.kind is SigningRequestKind.FETCH:
         return _fetch(task.remote_id, service)
     if task.kind is SigningRequestKind.VOID:
@@ -182,6 +185,15 @@ def _void(remote_id: str, service: Service, reason: str) -> None:
             raise
 
 
+def _void_unheard_of(task: Task, service: Service) -> Answer:
+    """Void an envelope that was given up while it was sent: the service may have it all the same."""
+    found = service.find_by_transaction(task.transaction_id)
+    if found is None:
+        return Answer(is_unsent=True)
+    _void(found.remote_id, service, task.details["reason"])
+    return Answer(remote_id=found.remote_id, reading=service.read(found.remote_id))
+
+
 def _fetch(remote_id: str, service: Service) -> Answer:
     from customerhub.signing.signed_documents import describe_signatures  # it needs much that sending does not
 
@@ -198,6 +210,10 @@ def apply_answer(task: Task, answer: Answer, *, account_id: str) -> None:
     if answer.is_needless:
         return
     envelope, _ = results.lock_envelope(task.envelope_id)
+    if answer.is_unsent:
+        reading = EnvelopeReading("", EnvelopeStatus.VOIDED, end_reason=task.details["reason"])
+        results.apply_reading(task.envelope_id, reading)
+        return
     if answer.remote_id is not None:
         results.record_sending(envelope, answer.remote_id, account_id)
     if task.kind is SigningRequestKind.RESEND:

@@ -30,7 +30,6 @@ from customerhub.customers.attention import (
 from customerhub.customers.review_schedule import find_latest_due_date
 from customerhub.customers.signature_attention import (
     UNSIGNED_STATUSES,
-    list_failed_requests,
     list_waiting_signers,
     needs_attention,
     select_own_waiting_signatures,
@@ -171,21 +170,20 @@ def _describe_message(message: OutboxMessage, _today: date) -> WorkItem:
     return WorkItem(text, path, message.customer, state="Not delivered", is_late=True)
 
 
-def _describe_signature(envelope: Envelope, _today: date) -> WorkItem:
-    """Its end, or for whom it waits."""
-    signers = list_waiting_signers(envelope)
-    names = " and ".join(each.name for each in signers)
-    is_unsigned = envelope.status in UNSIGNED_STATUSES
-    state = envelope.status.value.capitalize() if is_unsigned else "Failed"
-    is_waiting_only = bool(signers) and not list_failed_requests(envelope)
+def _describe_unsigned(envelope: Envelope, _today: date) -> WorkItem:
+    """How it ended; what is still open failed."""
+    state = envelope.status.value.capitalize() if envelope.status in UNSIGNED_STATUSES else "Failed"
+    return _build_signature_item(envelope, state, is_late=True)
+
+
+def _describe_waiting(envelope: Envelope, _today: date) -> WorkItem:
+    names = " and ".join(each.name for each in list_waiting_signers(envelope))
+    return _build_signature_item(envelope, f"Waiting for {names}", is_late=False)
+
+
+def _build_signature_item(envelope: Envelope, state: str, *, is_late: bool) -> WorkItem:
     path = RECORD_PATH.format("signatures", envelope.id)
-    return WorkItem(
-        str(envelope),
-        path,
-        envelope.customer,
-        state=f"Waiting for {names}" if is_waiting_only else state,
-        is_late=not is_waiting_only,
-    )
+    return WorkItem(str(envelope), path, envelope.customer, state=state, is_late=is_late)
 
 
 def _describe_run(run: PeriodicRun, _today: date) -> WorkItem:
@@ -202,7 +200,6 @@ _OPEN_TASKS: Final = f"state:is:{TaskState.OPEN.value}"
 _LOAD_ENVELOPE: Final = (
     joinedload(Envelope.customer).joinedload(Customer.status),
     joinedload(Envelope.invoice_profile),
-    selectinload(Envelope.signers),
 )
 
 TASKS = WorkKind(
@@ -286,7 +283,7 @@ SIGNATURES = WorkKind(
     is_new=lambda marks, _times: needs_attention(marks.organisation_id, since=marks.at),
     new_selector=lambda actor, _times, marks: select_signatures_needing_attention(actor, since=marks.at),
     order=(Envelope.id.desc(),),
-    describe=_describe_signature,
+    describe=_describe_unsigned,
     path=lambda _actor, _today: _build_path("signatures", "attention:is:yes"),
     key=Envelope.id,
     load_options=_LOAD_ENVELOPE,
@@ -298,10 +295,10 @@ WAITING_SIGNATURES = WorkKind(
     select=lambda actor, _times: select_own_waiting_signatures(actor),
     is_new=lambda _marks, _times: false(),  # what one asked for oneself is no news
     order=(Envelope.sent_at, Envelope.id),
-    describe=_describe_signature,
+    describe=_describe_waiting,
     path=lambda actor, _today: _build_path("signatures", "status:is:sent,delivered", f"requester:is:{actor.id}"),
     key=Envelope.id,
-    load_options=_LOAD_ENVELOPE,
+    load_options=(*_LOAD_ENVELOPE, selectinload(Envelope.signers)),
 )
 REVIEWS = WorkKind(
     name="reviews",

@@ -124,9 +124,9 @@ def _add_signatures(organisation: models.Organisation, side: OrganisationRows) -
     own = {"organisation": organisation}
     make.SigningSettingsFactory(**own)
     make.SigningKeyFactory(**own, active=False)
-    is_customers = models.InvoiceProfile.customer_id == side.customers[1]
+    is_customers = models.InvoiceProfile.customer_id == side.customers[2]
     profile_id = _first_id(models.InvoiceProfile, organisation, is_customers)
-    envelope = make.EnvelopeFactory(**own, customer_id=side.customers[1], invoice_profile_id=profile_id)
+    envelope = make.EnvelopeFactory(**own, customer_id=side.customers[2], invoice_profile_id=profile_id)
     make.EnvelopeSignerFactory(**own, envelope_id=envelope.id)
     make.SigningRequestFactory(**own, envelope_id=envelope.id)
     make.SigningEventFactory(**own, envelope_id=envelope.id)

@@ -7,22 +7,14 @@ import models
 from customerhub.core import clock
 from models.base import db
 from models.enums import AlertRule, CaseStatus, OutboxState, TaskKind
+from models.signing_enums import EnvelopeStatus
 from tests.support import factories as make
 
+_AGENTS = {"tasks", "follow-ups", "cases", "mentions", "reviews", "documents", "signatures", "waiting-signatures"}
 KINDS_BY_ROLE = {
-    "admin": {
-        "jobs",
-        "messages",
-        "tasks",
-        "late-tasks",
-        "follow-ups",
-        "cases",
-        "mentions",
-        "reviews",
-        "documents",
-    },
-    "manager": {"messages", "tasks", "late-tasks", "follow-ups", "cases", "mentions", "reviews", "documents"},
-    "agent": {"tasks", "follow-ups", "cases", "mentions", "reviews", "documents"},
+    "admin": _AGENTS | {"messages", "late-tasks", "jobs"},
+    "manager": _AGENTS | {"messages", "late-tasks"},
+    "agent": _AGENTS,
 }
 
 
@@ -42,6 +34,9 @@ def add_work(
     add_review_alert(customer)
     make.ComplianceDocumentFactory(**owned, file_id=None, expiry_date=late)
     make.OutboxMessageFactory(**owned, state=OutboxState.FAILED, failed_at=clock.get_now(), next_attempt_at=None)
+    requested = {**owned, "requested_by_id": user_id}
+    make.EnvelopeFactory(**requested)
+    make.EnvelopeFactory(**requested, status=EnvelopeStatus.EXPIRED, ended_at=clock.get_now())
     return customer
 
 

@@ -17,6 +17,11 @@ from views.admin import SCREENS as HUB_SCREENS
 FEW, MANY = 3, 12
 # What is done to one row after the other, and why.
 DONE_SINGLY = {
+    "signatures/check": "of each its signers are told apart, and its request is one that waits once",
+    "signatures/resend": "of each its signers are told apart, and its request is one that waits once",
+    "signatures/send-again": "of each its signers are told apart, and its request is one that waits once",
+    "signatures/try-again": "of each its signers are told apart, and its request is one that waits once",
+    "signatures/void": "of each its signers are told apart, and its request is one that waits once",
     "tasks/approve": "what one update, listing or delisting changes the next may depend on",
     "customers/review": "a customer whose risk rating changes is saved, and a save asks every rule about it",
     "contracts/live": "of each it is asked whether its customer may have one, and its profile is locked before itself",

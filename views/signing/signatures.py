@@ -1,6 +1,5 @@
 """Document signatures: every document that was sent to be signed, by whom it is signed, and what is to be done."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import g, redirect, request, url_for
@@ -21,7 +20,6 @@ from customerhub.customers.signature_attention import (
 )
 from customerhub.signing.access import find_settings
 from models import Customer, Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest, User
-from models.base import db
 from models.folding import contains_text
 from models.signing_enums import EnvelopeStatus, SigningRequestState
 from views.cells.customer_part_view import CustomerPartView
@@ -47,6 +45,7 @@ SCREEN = "signatures"
 TAB = "signatures"
 TIMELINE_TAB = "timeline"
 LOAD_SIGNERS = selectinload(Envelope.signers)
+LOAD_REQUESTS = selectinload(Envelope.requests)
 LOAD_PROFILE = joinedload(Envelope.invoice_profile)
 _UNFINISHED = (SigningRequestState.WAITING, SigningRequestState.WORKING, SigningRequestState.FAILED)
 
@@ -61,10 +60,10 @@ def select_last_error() -> Any:
     return query.order_by(SigningRequest.id.desc()).limit(1).correlate(Envelope).scalar_subquery()
 
 
-def load_last_errors(rows: Sequence[Envelope]) -> None:
-    """What `select_last_error` finds of the rows of a page, for their cells."""
-    query = select(Envelope.id, select_last_error()).where(Envelope.id.in_([row.id for row in rows]))
-    g.signing_errors = dict(db.session.execute(query).tuples())
+def find_last_error(row: Envelope) -> str | None:
+    """As `select_last_error`, of a row at hand."""
+    errors = [each.last_error for each in row.requests if each.state in _UNFINISHED and each.last_error]
+    return errors[-1] if errors else None
 
 
 def name_environment(account_id: str | None) -> str | None:
@@ -177,9 +176,8 @@ class SignatureView(CustomerPartView):
         Column(
             "last_error",
             "Last error",
-            lambda row: g.signing_errors.get(row.id),
+            find_last_error,
             default_visible=False,
-            load_values=load_last_errors,
             export=Exported(select_last_error()),
         ),
         Column(
@@ -188,13 +186,6 @@ class SignatureView(CustomerPartView):
             lambda row: row.drift,
             default_visible=False,
             export=Exported(Envelope.drift),
-        ),
-        Column(
-            "environment",
-            "Environment",
-            lambda row: name_environment(row.account_id),
-            default_visible=False,
-            export=Exported(Envelope.account_id, render=lambda account_id: name_environment(account_id)),
         ),
     )
     filters = (
@@ -212,7 +203,12 @@ class SignatureView(CustomerPartView):
     search_columns = (Envelope.remote_id,)
     search_hint = "Profile, signer, customer"
     default_order = (Envelope.id.desc(),)
-    load_options = (joinedload(Envelope.customer).joinedload(Customer.status), LOAD_PROFILE, LOAD_SIGNERS)
+    load_options = (
+        joinedload(Envelope.customer).joinedload(Customer.status),
+        LOAD_PROFILE,
+        LOAD_SIGNERS,
+        LOAD_REQUESTS,
+    )
     details_load_options = (
         joinedload(Envelope.requested_by),
         joinedload(Envelope.document),

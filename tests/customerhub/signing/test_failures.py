@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from customerhub.core import clock
+from customerhub.core.errors import WrongState
 from customerhub.signing import operations, requests
 from models import SigningRequest
 from models.base import db
@@ -148,3 +149,39 @@ def test_documents_that_could_not_be_fetched_come_later(signing_org):
     assert current_envelope(profile).signed_file_id is None
     assert perform_later(minutes=2) == "1 done"
     assert current_envelope(profile).signed_file_id is not None
+
+
+def test_one_whose_sending_was_given_up_is_voided_all_the_same(signing_org):
+    """The service made it and never answered, or never heard of it: it is asked."""
+    for fault, count in (("error_after", 1), ("error_before", 0)):
+        profile = signing_org.add_profile()
+        signing_org.sandbox.misbehave(
+            {"fault": fault, "operation": "create", "next": 1}, {"fault": "error_before", "operation": "list"}
+        )
+        for _ in range(requests.MAX_ATTEMPTS):
+            perform_later(days=2)
+        envelope = current_envelope(profile)
+        assert list_requests(envelope) == [("send", "failed")]
+        signing_org.sandbox.misbehave()
+        with acting(signing_org.author):
+            operations.void_envelope(envelope, reason="Wrong customer", actor=signing_org.author)
+        perform()
+        envelope = current_envelope(profile)
+        assert (envelope.status, envelope.end_reason) == (EnvelopeStatus.VOIDED, "Wrong customer")
+        assert count_remote(signing_org.sandbox, envelope) == count
+
+
+def test_what_was_given_up_is_tried_again_once(signing_org):
+    profile = signing_org.add_profile()
+    envelope = current_envelope(profile)
+    anchor, envelope.client_anchor = envelope.client_anchor, "/not in the document/"
+    db.session.commit()
+    assert perform() == "1 refused"
+    envelope = current_envelope(profile)
+    envelope.client_anchor = anchor
+    with acting(signing_org.author):
+        operations.try_again(envelope, actor=signing_org.author)
+        with pytest.raises(WrongState):
+            operations.try_again(envelope, actor=signing_org.author)
+    assert perform() == "1 done"
+    assert current_envelope(profile).status is EnvelopeStatus.SENT

@@ -43,6 +43,7 @@ def empty(organisations: TwoOrganisations) -> TwoOrganisations:
         "DELETE FROM alert",
         "UPDATE outbox_message SET state = 'sent'",
         "UPDATE approval_task SET due_on = NULL",
+        "UPDATE signing_request SET state = 'done'",
     ):
         db.session.execute(text(statement))
     db.session.commit()
@@ -59,7 +60,7 @@ def test_everybody_has_their_own_work_and_managers_that_of_all(empty: TwoOrganis
     add_work(foreign, empty.foreign.users[role], today=TODAY)
     db.session.commit()
     counts = count_kinds(actor_of(empty, role))
-    expected = dict.fromkeys(KINDS_BY_ROLE[role.value] - {"jobs"}, 1)
+    expected = dict.fromkeys(KINDS_BY_ROLE[role.value] - {"jobs"}, 1) | {"signatures": 2}  # they are everybody's
     if role is not Role.AGENT:
         expected |= {"reviews": 2, "documents": 2, "messages": 2}
     assert counts == expected
@@ -123,7 +124,8 @@ def test_what_is_most_urgent_comes_first_with_its_lateness_in_words(empty: TwoOr
             actor_of(empty, Role.AGENT), today=TODAY, marks=build_marks(None, organisation.id), limit=3
         )
     }
-    assert list(groups) == ["tasks", "follow-ups", "reviews", "documents", "cases", "mentions"], "late ones first"
+    late_kinds = ["signatures", "tasks", "follow-ups", "reviews", "documents"]
+    assert list(groups) == [*late_kinds, "cases", "mentions", "waiting-signatures"], "late ones first"
     tasks = [listed.item for listed in groups["tasks"].items]
     assert groups["tasks"].count == 4
     assert [(item.state, item.is_late) for item in tasks] == [
@@ -164,7 +166,7 @@ def test_all_is_unread_until_somebody_looks(empty: TwoOrganisations):
     assert count_unread(agent) == 0
     add_work(own_organisation(empty), empty.own.users[Role.AGENT], today=TODAY)
     db.session.commit()
-    assert count_unread(agent) == len(KINDS_BY_ROLE["agent"])
+    assert count_unread(agent) == len(KINDS_BY_ROLE["agent"] - {"waiting-signatures"}), "one asked for these oneself"
     with time_machine.travel(clock.get_now() + timedelta(minutes=1)):
         record_visit(agent)
         record_visit(agent)
@@ -254,8 +256,8 @@ def test_pages_count_by_one_statement_and_lists_take_one_a_kind(empty: TwoOrgani
         add_work(organisation, empty.own.users[Role.MANAGER], today=TODAY)
     assert count_statements(lambda: count_own_work(manager, today=TODAY)) == 1
     kinds = len(KINDS_BY_ROLE["manager"]) - 1  # nobody else's task is late
-    # one more loads the documents of the customers
-    assert count_statements(lambda: list_work(manager, today=TODAY, marks=marks)) == 1 + kinds + 1
+    # two more load the documents of the customers and the signers of what waits for a signature
+    assert count_statements(lambda: list_work(manager, today=TODAY, marks=marks)) == 1 + kinds + 2
     assert len(KINDS) == len(KINDS_BY_ROLE["admin"])
 
 

@@ -40,6 +40,8 @@ OBJECT_COLUMNS = {
     ("payment-terms", "meaning"),
     ("portal-users", "permissions"),
     ("portal-users", "state"),
+    ("signatures", "signers"),
+    ("signatures", "waiting"),
     ("tasks", "age"),
     ("users", "belongs_to"),
 }

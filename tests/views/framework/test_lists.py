@@ -14,8 +14,13 @@ import models
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from customerhub.customers.importing.columns import MARKUP_CLASSES
+from customerhub.customers.signature_attention import (
+    UNSIGNED_STATUSES,
+    list_failed_requests,
+    list_waiting_signers,
+)
 from models.base import db
-from models.enums import CallClass, ContractStatus, OrderStatus, Risk, Stage
+from models.enums import CallClass, ContractStatus, OrderStatus, ProfileStatus, Risk, Stage
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.lists import list_row_ids
@@ -65,6 +70,17 @@ def list_rows(organisations: TwoOrganisations, endpoint: str) -> list[Any]:
     if endpoint == "portal-users":
         query = query.where(model.role == models.enums.Role.CUSTOMER)
     return list(db.session.scalars(query.order_by(model.id.desc()).limit(2000)))
+
+
+SIGNATURE_VALUES = {
+    "waiting": lambda row: [text for each in list_waiting_signers(row) for text in (each.name, each.email)],
+    "failed": lambda row: bool(list_failed_requests(row)),
+    "attention": lambda row: (
+        row.is_current
+        and row.invoice_profile.status is not ProfileStatus.COMPLETED
+        and (row.status in UNSIGNED_STATUSES or bool(list_failed_requests(row)))
+    ),
+}
 
 
 def matches_filter(item: Filter, operator: str, filter_value: Any, value: Any) -> bool:
@@ -119,6 +135,8 @@ def value_of(item: Filter, row: Any) -> Any:
         return row.customer.account_manager_id
     if isinstance(item, CustomerFilter):
         return row.customer.name if row.customer else None
+    if item.name in SIGNATURE_VALUES:
+        return SIGNATURE_VALUES[item.name](row)
     if item.column.key == "rag":
         return max(
             (risk for risk in (row.business_risk, row.contract_risk) if risk), key=list(Risk).index, default=None
