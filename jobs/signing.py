@@ -18,7 +18,7 @@ from customerhub.core.leases import Lease
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor
 from customerhub.signing import comparison, deadlines, requests, results, steps
-from customerhub.signing.access import load_access, remember_base_url
+from customerhub.signing.access import load_access, record_test, remember_base_url
 from customerhub.signing.service import SigningServiceError
 from customerhub.signing.steps import Task
 from jobs.per_organisation import run_for_each_organisation
@@ -102,6 +102,23 @@ def request_deadlines() -> str:
     if failed_count:
         raise IncompleteRun(f"{sum(counts)} asked for; failed for {failed_count} organisations")
     return f"{sum(counts)} asked for"
+
+
+def test_connection(organisation_id: int) -> str:
+    """Sign in to the signing service and keep its answer, for who set it up to read."""
+    code, text = "", ""
+    try:
+        service = _open_service(organisation_id)
+        db.session.rollback()
+        text = f"Connected to the account {service.describe_account()}"
+    except SigningServiceError as error:
+        code, text = error.code or "error", error.reason
+    except HubError as error:
+        code, text = "error", error.message
+    with history.act_as(Actor(None, organisation_id), "test of the signing service"):
+        record_test(organisation_id, code=code, text=text)
+        db.session.commit()
+    return text
 
 
 def _open_service(organisation_id: int) -> "SigningService":

@@ -40,7 +40,8 @@ class SigningSettings(OrganisationRow):
     """How an organisation reaches its signing service, one row each. `private_key` is encrypted.
 
     `base_url` is where the service said the account is; it is asked again where it is None. `changes_read_until` is how
-    far the list of changed envelopes has been read.
+    far the list of changed envelopes has been read. `test_result` is what the service answered when the connection was
+    tested, and `test_code` its own word for a refusal; blank where it was none.
     """
 
     __tablename__ = "signing_settings"
@@ -65,6 +66,9 @@ class SigningSettings(OrganisationRow):
         Integer, default=30, server_default="30", info={"help": "Days that signers have from the last sending"}
     )
     changes_read_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
+    tested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
+    test_code: Mapped[str | None] = mapped_column(String(60), info={"untracked": True})
+    test_result: Mapped[str | None] = mapped_column(String(500), info={"untracked": True})
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id"),

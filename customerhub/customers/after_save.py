@@ -84,6 +84,7 @@ class SaveOutcome:
     previous_stage: Stage | None = None
     check: RequestedCheck | None = None
     portal_user_email: str | None = None
+    signature_outcomes: tuple[str, ...] = ()  # what became of the NDAs of its invoice profiles, in sentences
 
 
 def apply_stage(customer: Customer, context: SavingContext) -> CreditCheckChange | None:

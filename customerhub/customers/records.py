@@ -100,7 +100,7 @@ def _save_with_outcome(
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
-        _flush_record(customer, credit_check_change, actor)
+        signature_outcomes = _flush_record(customer, credit_check_change, actor)
         check = after_save.request_checks(customer, credit_check_change, context, comment=comment)
         alerts.refresh_alerts(
             customer, as_of=context.today, is_blacklisted=context.is_blacklisted, is_new=context.is_new
@@ -108,7 +108,12 @@ def _save_with_outcome(
         portal_user_email = portal_users.invite_first_user(customer, context) if is_portal_opened else None
     has_moved = not context.is_new and customer.stage is not previous_stage
     return SaveOutcome(
-        customer, customer.stage, previous_stage if has_moved else None, check, portal_user_email=portal_user_email
+        customer,
+        customer.stage,
+        previous_stage if has_moved else None,
+        check,
+        portal_user_email=portal_user_email,
+        signature_outcomes=signature_outcomes,
     )
 
 
@@ -133,9 +138,9 @@ def check_record(customer: Customer, problems: Problems) -> None:
         raise Invalid.from_problems(problems)
 
 
-def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None, actor: Actor) -> None:
+def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None, actor: Actor) -> tuple[str, ...]:
     """Write the record and its parts. The contracts of invoice profiles that are completed by it go live, and those
-    without an NDA are sent to be signed.
+    without an NDA are sent to be signed: what became of these, in sentences.
     """
     profiles = customer.invoice_profiles if "invoice_profiles" in list_names_at_hand(customer) else []
     completed_profiles = [each for each in profiles if complete_by_file(each)]
@@ -146,8 +151,8 @@ def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | N
         db.session.flush()
     for profile in completed_profiles:
         activate_contracts(profile)
-    for profile, change in profile_changes:
-        follow_change(profile, change, actor=actor)
+    outcomes = [follow_change(profile, change, actor=actor) for profile, change in profile_changes]
+    return tuple(each for each in outcomes if each)
 
 
 def _mark_changed_links(customer: Customer) -> None:

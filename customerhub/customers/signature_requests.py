@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import inspect, select, update
+from sqlalchemy import Select, exists, func, inspect, select, update
 
 from customerhub.core import clock, history, services
 from customerhub.core.database import insert_new, save_changes
@@ -80,14 +80,40 @@ def has_new_address(profile: InvoiceProfile) -> bool:
     return previous is not None and fold_address(previous) != fold_address(profile.email or "")
 
 
-def follow_change(profile: InvoiceProfile, change: ProfileChange, *, actor: Actor) -> None:
-    """Do what a change that is flushed means for the signatures of `profile`."""
-    if change is ProfileChange.ADDED:
-        request_signatures(profile, actor=actor)
-    elif change is ProfileChange.COMPLETED:
+def follow_change(profile: InvoiceProfile, change: ProfileChange, *, actor: Actor) -> str | None:
+    """Do what a change that is flushed means for the signatures of `profile`; what that was, in a sentence."""
+    if change is ProfileChange.COMPLETED:
         withdraw_envelope(profile, FILE_ATTACHED, actor=actor)
-    elif find_current_envelope(profile) is not None:
-        replace_envelope(profile, ADDRESS_CHANGED, actor=actor)
+        return None
+    if change is ProfileChange.ADDED:
+        return describe_request(request_signatures(profile, actor=actor), profile)
+    if find_current_envelope(profile) is None:
+        return None
+    return describe_request(replace_envelope(profile, ADDRESS_CHANGED, actor=actor), profile)
+
+
+def describe_request(envelope: Envelope | None, profile: InvoiceProfile) -> str:
+    """For whose signatures `envelope` asks, or why there is none."""
+    if envelope is None:
+        reasons = ". ".join(each.text for each in list_obstacles(profile.organisation_id))
+        return f"The NDA of {profile.name} is not sent to be signed yet. {reasons}."
+    signers = " and ".join(f"{each.name} ({each.email})" for each in envelope.signers)
+    return f"The NDA of {profile.name} will be sent to be signed by {signers}."
+
+
+def select_waiting_profiles(organisation_id: int) -> Select[Any]:
+    """The pending invoice profiles of an organisation that were never sent to be signed."""
+    has_envelope = exists().where(Envelope.invoice_profile_id == InvoiceProfile.id, Envelope.is_current)
+    return select(InvoiceProfile).where(
+        InvoiceProfile.organisation_id == organisation_id,
+        InvoiceProfile.status == ProfileStatus.NDA_PENDING,
+        ~has_envelope,
+    )
+
+
+def count_waiting_profiles(organisation_id: int) -> int:
+    """How many invoice profiles wait to be sent."""
+    return db.session.scalar(select(func.count()).select_from(select_waiting_profiles(organisation_id).subquery())) or 0
 
 
 def find_current_envelope(profile: InvoiceProfile) -> Envelope | None:

@@ -25,6 +25,7 @@ from customerhub.core.permissions import Actor, Permission, require_access, requ
 from customerhub.core.picture_limits import describe_excess, find_excess
 from customerhub.core.references import describe_references, list_references, list_references_by_id
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.mail.nda_template import list_template_problems
 from customerhub.mail.templates import check_template
 from models import (
     Account,
@@ -129,6 +130,7 @@ def save_organisation(organisation: Organisation, *, actor: Actor) -> Organisati
 
 def _organisation_problems(organisation: Organisation) -> Problems:
     problems = _currency_problems(organisation)
+    problems += [("nda_template", text) for text in list_template_problems(organisation.nda_template)]
     try:
         organisation.country = validation.clean_country(organisation.country or "") or ""
     except Invalid as error:

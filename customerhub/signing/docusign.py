@@ -50,7 +50,6 @@ EVENTS: Final = (
     *("recipient-sent", "recipient-delivered", "recipient-completed", "recipient-declined"),
     "recipient-autoresponded",
 )
-CONSENT_REQUIRED: Final = "consent_required"
 _LIMIT_CODES: Final = ("HOURLY_APIINVOCATION_LIMIT_EXCEEDED", "BURST_APIINVOCATION_LIMIT_EXCEEDED")
 _TOO_MANY: Final = 429
 _UNAUTHORIZED: Final = 401

@@ -14,7 +14,7 @@ from models.enums import Role
 from models.signing_enums import EnvelopeStatus
 
 PURPOSE: Final = "document signature"
-TAB: Final = "signatures"
+TAB: Final = "profiles"
 
 
 def notify_of_end(envelope: Envelope) -> None:

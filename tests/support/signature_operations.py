@@ -6,7 +6,13 @@ from typing import Any
 import models
 from customerhub.core import history
 from customerhub.core.permissions import Actor
+from customerhub.customers.signature_attention import (
+    UNSIGNED_STATUSES,
+    list_failed_requests,
+    list_waiting_signers,
+)
 from models.base import db
+from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind, SigningRequestState
 from tests.support import factories as make
 from tests.support.screen_operations import STAFF, ScreenOperation
@@ -78,5 +84,17 @@ SIGNATURE_OPERATIONS = {
     "send-again": ScreenOperation(STAFF, make_envelope, is_replaced),
     "void": ScreenOperation(
         STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
+    ),
+}
+
+
+# What the filters of the screen that have no column of their own are about, of a row.
+SIGNATURE_VALUES: dict[str, Callable[[models.Envelope], Any]] = {
+    "waiting": lambda row: [text for each in list_waiting_signers(row) for text in (each.name, each.email)],
+    "failed": lambda row: bool(list_failed_requests(row)),
+    "attention": lambda row: (
+        row.is_current
+        and row.invoice_profile.status is not ProfileStatus.COMPLETED
+        and (row.status in UNSIGNED_STATUSES or bool(list_failed_requests(row)))
     ),
 }

@@ -39,6 +39,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("palette.list_entries", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/", "Add customer")),
     ("palette.shortcuts", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/shortcuts", "In a list")),
     ("setup.index", "GET"): (STAFF, staff_visits.opens_page("/admin/set-up/", "Default values")),
+    ("esignature.edit_settings", "GET"): (ADMINS, staff_visits.opens_page("/admin/esignature/", "Integration key")),
+    ("esignature.edit_settings", "POST"): (ADMINS, own_visits.sets_up_signing),
     ("form-layouts.index", "GET"): (
         STAFF,
         staff_visits.redirects_to("/admin/set-up/forms/", "/admin/set-up/forms/customers/"),

@@ -38,6 +38,7 @@ from views.framework.edit_page import DetailsPage
 from views.framework.formatting import format_date, get_today
 from views.framework.uploads import file_link as find_file_link
 from views.notifications import customer_tab as messages_tab
+from views.signing import customer_tab as signatures_tab
 from views.users import customer_tab as portal_tab
 
 
@@ -89,7 +90,8 @@ def _fill_contracts(page: DetailsPage, row: Customer, view: Any) -> None:
 
 
 def _fill_profiles(page: DetailsPage, row: Customer, view: Any) -> None:
-    page.tables = [_profiles_table(row, view.find_edit_url(row))]
+    signatures = signatures_tab.build_table(row, view.actor)
+    page.tables = [_profiles_table(row, view.find_edit_url(row), view.actor), *([signatures] if signatures else [])]
 
 
 def _fill_billing_lines(page: DetailsPage, row: Customer, view: Any) -> None:
@@ -183,12 +185,14 @@ def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
     }
 
 
-def _profiles_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+def _profiles_table(row: Customer, edit_url: str | None, actor: Actor) -> dict[str, Any]:
     tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
     custom_fields = list_fields(InvoiceProfile)
     if custom_fields:
         load_custom_values(row.invoice_profiles)
-    labels = ("Name", "Email", "Status", "Client NDA", *(each.label for each in custom_fields))
+    profiles = list(load_relations(row.invoice_profiles))
+    signatures = signatures_tab.build_status_cells(profiles, actor)
+    labels = ("Name", "Email", "Status", "Signatures", "Client NDA", *(each.label for each in custom_fields))
     return {
         "title": "Invoice profiles",
         "columns": [{"label": label} for label in labels],
@@ -197,10 +201,11 @@ def _profiles_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
                 profile.name,
                 profile.email,
                 {"chip": profile.status.value, "tone": tones[profile.status.value]},
+                signatures.get(profile.id),
                 _file_cell(profile.nda_file_id),
                 *(display_value(profile, each.name) for each in custom_fields),
             ]
-            for profile in load_relations(row.invoice_profiles)
+            for profile in profiles
         ],
         **_add_links(edit_url, "profiles", "invoice profile", bool(row.invoice_profiles)),
     }

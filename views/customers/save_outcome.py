@@ -14,6 +14,7 @@ def describe_outcome(outcome: SaveOutcome) -> list[str]:
         sentences.append(_describe_check(outcome.check))
     if outcome.portal_user_email is not None:
         sentences.append(f"A portal user was created for {outcome.portal_user_email} and an invitation was queued.")
+    sentences += outcome.signature_outcomes
     return sentences
 
 

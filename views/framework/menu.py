@@ -86,6 +86,13 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "organisation",
                 "Your legal entities that issue invoices, with their bank details and letterhead.",
             ),
+            MenuEntry(
+                "eSignature",
+                "esignature.edit_settings",
+                "contract",
+                P.SETUP_EDIT,
+                "The DocuSign account through which NDAs are signed, its keys, reminders and expiry.",
+            ),
             _describe(
                 "Departments", "departments.index_view", "department", "The departments that customers belong to."
             ),

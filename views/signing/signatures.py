@@ -42,7 +42,7 @@ from views.signing.operations import OPERATIONS
 from views.signing.timeline import build_entries
 
 SCREEN = "signatures"
-TAB = "signatures"
+TAB = "profiles"
 TIMELINE_TAB = "timeline"
 LOAD_SIGNERS = selectinload(Envelope.signers)
 LOAD_REQUESTS = selectinload(Envelope.requests)

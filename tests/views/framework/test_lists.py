@@ -14,17 +14,13 @@ import models
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from customerhub.customers.importing.columns import MARKUP_CLASSES
-from customerhub.customers.signature_attention import (
-    UNSIGNED_STATUSES,
-    list_failed_requests,
-    list_waiting_signers,
-)
 from models.base import db
-from models.enums import CallClass, ContractStatus, OrderStatus, ProfileStatus, Risk, Stage
+from models.enums import CallClass, ContractStatus, OrderStatus, Risk, Stage
 from tests.support import factories as make
 from tests.support.browser_client import Browser
 from tests.support.lists import list_row_ids
 from tests.support.screen_table import SCREENS
+from tests.support.signature_operations import SIGNATURE_VALUES
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 from views.admin import SCREENS as HUB_SCREENS
 from views.cells.customers import AccountManagerFilter, CustomerFilter
@@ -70,17 +66,6 @@ def list_rows(organisations: TwoOrganisations, endpoint: str) -> list[Any]:
     if endpoint == "portal-users":
         query = query.where(model.role == models.enums.Role.CUSTOMER)
     return list(db.session.scalars(query.order_by(model.id.desc()).limit(2000)))
-
-
-SIGNATURE_VALUES = {
-    "waiting": lambda row: [text for each in list_waiting_signers(row) for text in (each.name, each.email)],
-    "failed": lambda row: bool(list_failed_requests(row)),
-    "attention": lambda row: (
-        row.is_current
-        and row.invoice_profile.status is not ProfileStatus.COMPLETED
-        and (row.status in UNSIGNED_STATUSES or bool(list_failed_requests(row)))
-    ),
-}
 
 
 def matches_filter(item: Filter, operator: str, filter_value: Any, value: Any) -> bool:
