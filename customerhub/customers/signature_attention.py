@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import aliased, selectinload
 
-from customerhub.core.permissions import Actor, select_visible
+from customerhub.core.permissions import Actor, Permission, select_visible
 from models import Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest
 from models.base import db
 from models.enums import ProfileStatus
@@ -75,8 +75,11 @@ def needs_attention(organisation_id: Any, *, since: Any = None) -> ColumnElement
 
 
 def select_signatures_needing_attention(actor: Actor, *, since: Any = None) -> Select[Any]:
-    """The envelopes that were declined, have expired or of which something failed; see `needs_attention`."""
-    return select_visible(Envelope, actor).where(needs_attention(actor.organisation_id, since=since))
+    """The envelopes that were declined, have expired or of which something failed, see `needs_attention`: those that
+    `actor` asked for, and of all for who looks after what goes out.
+    """
+    query = select_visible(Envelope, actor).where(needs_attention(actor.organisation_id, since=since))
+    return query if actor.has_permission(Permission.OUTBOX_VIEW) else query.where(Envelope.requested_by_id == actor.id)
 
 
 def list_failed_requests(envelope: Envelope) -> Sequence[SigningRequest]:

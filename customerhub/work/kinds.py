@@ -275,6 +275,12 @@ MENTIONS = WorkKind(
         joinedload(NoteMention.note).joinedload(Note.customer).joinedload(Customer.status),
     ),
 )
+
+
+def _filter_own_signatures(actor: Actor) -> tuple[str, ...]:
+    return () if actor.has_permission(P.OUTBOX_VIEW) else (f"requester:is:{actor.id}",)
+
+
 SIGNATURES = WorkKind(
     name="signatures",
     title="Document signatures that failed or were declined",
@@ -284,7 +290,7 @@ SIGNATURES = WorkKind(
     new_selector=lambda actor, _times, marks: select_signatures_needing_attention(actor, since=marks.at),
     order=(Envelope.id.desc(),),
     describe=_describe_unsigned,
-    path=lambda _actor, _today: _build_path("signatures", "attention:is:yes"),
+    path=lambda actor, _today: _build_path("signatures", "attention:is:yes", *_filter_own_signatures(actor)),
     key=Envelope.id,
     load_options=_LOAD_ENVELOPE,
 )

@@ -192,7 +192,7 @@ def test_it_says_what_the_start_page_says(organisation: models.Organisation):
     user = make_worker(organisation, role=Role.ADMIN, platform=True, name="Ünal <b>O'Neil</b> مدير")
     plan()
     [message] = list_digests()
-    assert message.subject == "8 items waiting for you"
+    assert message.subject == "10 items waiting for you"
     hub = "http"
     for body in (message.text_body, unescape(message.html_body)):
         for words in (*WORDS, f"Customer of {user.name}"):

@@ -50,9 +50,7 @@ bp = Blueprint(SCREEN, __name__, url_prefix="/admin/esignature")
 class SettingsForm(FlaskForm):
     environment = SelectField("Environment", description="Where documents are sent to be signed")
     integration_key = StringField("Integration key", [Optional()], filters=[clean_input])
-    api_user_id = StringField(
-        "User ID", [Optional()], filters=[clean_input], description="API user ID of whom documents are sent by"
-    )
+    api_user_id = StringField("User ID", [Optional()], filters=[clean_input], description="API user ID of the sender")
     account_id = StringField("Account ID", [Optional()], filters=[clean_input], description="API account ID")
     private_key = TextAreaField(
         "RSA private key",
