@@ -59,10 +59,16 @@ class SigningSettings(OrganisationRow):
         Integer,
         default=3,
         server_default="3",
-        info={"help": "Days after which signers are reminded, again and again. 0 sends no reminders"},
+        info={
+            "label": "Reminder after (days)",
+            "help": "Days after which signers are reminded, again and again. 0 sends no reminders",
+        },
     )
     expiry_days: Mapped[int] = mapped_column(
-        Integer, default=30, server_default="30", info={"help": "Days that signers have from the last sending"}
+        Integer,
+        default=30,
+        server_default="30",
+        info={"label": "Expiry after (days)", "help": "Days that signers have from the last sending"},
     )
     changes_read_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
 

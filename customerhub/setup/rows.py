@@ -25,6 +25,7 @@ from customerhub.core.permissions import Actor, Permission, require_access, requ
 from customerhub.core.picture_limits import describe_excess, find_excess
 from customerhub.core.references import describe_references, list_references, list_references_by_id
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.mail.nda_template import list_template_problems
 from customerhub.mail.templates import check_template
 from models import (
     Account,
@@ -138,7 +139,7 @@ def _organisation_problems(organisation: Organisation) -> Problems:
         organisation.reminder_days = clean_reminder_days(organisation.reminder_days or DEFAULT_REMINDER_DAYS)
     except Invalid as error:
         problems.append(("reminder_days", error.message))
-    return problems
+    return problems + [("nda_template", text) for text in list_template_problems(organisation.nda_template)]
 
 
 def _currency_problems(organisation: Organisation) -> Problems:

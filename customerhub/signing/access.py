@@ -65,6 +65,12 @@ def get_oauth_host(environment: SigningEnvironment) -> str:
     return _OAUTH_HOSTS.get(environment) or services.get_current().signing_sandbox
 
 
+def get_oauth_url(environment: SigningEnvironment) -> str:
+    """The address that gives tokens in an environment."""
+    scheme = "http" if environment is SigningEnvironment.SANDBOX else "https"
+    return f"{scheme}://{get_oauth_host(environment)}"
+
+
 def remember_base_url(organisation_id: int, base_url: str | None) -> None:
     """Keep where the service said the account of an organisation is."""
     settings = find_settings(organisation_id)

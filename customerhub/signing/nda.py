@@ -4,7 +4,6 @@ Where a signature goes stands a text that nobody sees and that occurs nowhere el
 """
 
 import io
-from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.pdf import Document, TypesettingError, build_pdf
 from customerhub.mail import markup
 from customerhub.mail.letterhead import choose_brand, get_letterhead
-from customerhub.mail.templates import list_text_problems
 from models import Customer, Envelope, Organisation
 from models.base import db
 from models.signing_enums import SignerRole
@@ -23,44 +21,6 @@ TEMPLATE: Final = "nda.typ"
 TITLE: Final = "Non-disclosure agreement"
 FILE_NAME: Final = "NDA.pdf"
 NO_VALUE: Final = "–"
-MAX_LENGTH: Final = 100_000  # characters of a template
-PLACEHOLDERS: Final[Mapping[str, str]] = {
-    "organisation": "The name of your organisation",
-    "organisation_registered_name": "The registered name of the business entity that bills the customer",
-    "organisation_address": "Its address",
-    "organisation_registration_number": "Its registration number",
-    "signatory": "Who signs for your organisation",
-    "client": "The name of the invoice profile",
-    "client_email": "The email address of the invoice profile",
-    "customer": "The customer's name",
-    "account_number": "The customer's account number",
-    "customer_registration_number": "The customer's registration number",
-    "customer_address": "The customer's registered address, else its mailing address",
-    "today": "The day on which the NDA is sent",
-}
-STARTING_TEXT: Final = """This agreement is made on {{today}} between **{{organisation_registered_name}}**, \
-{{organisation_address}}, and **{{client}}** ({{customer}}, {{customer_address}}).
-
-**1. Confidential information**
-Each party keeps confidential what it learns of the other's business, customers, prices and technology in connection \
-with the services, and uses it for these services only.
-
-**2. Exceptions**
-This does not apply to information that
-- is or becomes public without a breach of this agreement
-- the receiving party already knew, or developed by itself
-- must be disclosed by law; the other party is informed beforehand where that is allowed
-
-**3. Duration**
-These obligations begin on signature and continue for three years after the last contract between the parties has ended.
-"""
-
-
-def list_template_problems(source: str | None) -> list[str]:
-    """What is wrong with the text of an NDA template, each with its place."""
-    if source and len(source) > MAX_LENGTH:
-        return [f"The template has {len(source):,} characters; the maximum is {MAX_LENGTH:,}"]
-    return list_text_problems(PLACEHOLDERS, "body", source or "")
 
 
 def build_nda(envelope: Envelope) -> bytes:
@@ -74,13 +34,13 @@ def build_nda(envelope: Envelope) -> bytes:
         for role, anchor in _list_anchors(signer.role, envelope)
     ]
     values = _build_values(organisation, customer, envelope.invoice_profile, today)
-    pdf = _typeset(organisation, customer, values, fields)
+    pdf = typeset(_build_document(organisation, customer, values, fields))
     check_anchors(pdf, [str(each["anchor"]) for each in fields])
     return pdf
 
 
-def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> bytes:
-    """How the NDA of `profile` would look if it was sent today. Raises Invalid where it cannot be made."""
+def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> Document:
+    """How the NDA of `profile` would look if it was sent today. See `typeset`."""
     signers = ((SignerRole.ORGANISATION, organisation.signatory_name), (SignerRole.CLIENT, profile.name))
     today = organisation_today(organisation.id)
     fields = [
@@ -88,7 +48,7 @@ def build_preview(organisation: Organisation, customer: Customer, profile: Any) 
         for role, name in signers
     ]
     values = _build_values(organisation, customer, profile, today)
-    return _typeset(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
+    return _build_document(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
 
 
 def _list_anchors(role: SignerRole, envelope: Envelope) -> list[tuple[SignerRole, str]]:
@@ -123,9 +83,9 @@ def _build_values(organisation: Organisation, customer: Customer, profile: Any, 
     return {name: value or NO_VALUE for name, value in values.items()}
 
 
-def _typeset(
+def _build_document(
     organisation: Organisation, customer: Customer, values: dict[str, str], fields: list[dict[str, Any]]
-) -> bytes:
+) -> Document:
     brand = choose_brand(customer, get_letterhead(organisation.id))
     data = {
         "title": TITLE,
@@ -136,8 +96,13 @@ def _typeset(
         "fields": fields,
         "parties": f"{organisation.name} · {values['client']}",
     }
+    return Document(TEMPLATE, data)
+
+
+def typeset(document: Document) -> bytes:
+    """An NDA as PDF; needs no database. Raises Invalid where it cannot be made."""
     try:
-        return build_pdf(Document(TEMPLATE, data))
+        return build_pdf(document)
     except TypesettingError as error:
         raise Invalid(f"The NDA cannot be made: {error}") from error
 

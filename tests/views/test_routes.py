@@ -114,6 +114,11 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("templates.documents_view", "GET"): (STAFF, staff_visits.lists_documents),
     ("exports.cancel_view", "POST"): (STAFF, staff_visits.cancels_an_export),
     ("exports.download", "GET"): (STAFF, staff_visits.downloads_an_export),
+    ("esignature.open_view", "GET"): (
+        STAFF,
+        staff_visits.redirects_to("/admin/esignature/open/", "/admin/esignature/details/"),
+    ),
+    ("esignature.connection_view", "GET"): (ADMINS, staff_visits.follows_a_connection_test),
     ("operation-runs.cancel_view", "POST"): (STAFF, staff_visits.cancels_a_run),
     ("operation-runs.undo_view", "POST"): (STAFF, staff_visits.undoes_a_run),
     ("operation-runs.results_view", "GET"): (STAFF, staff_visits.downloads_results),

@@ -8,8 +8,9 @@ from pypdf import PdfReader
 from customerhub.core import pdf
 from customerhub.core.errors import Invalid
 from customerhub.mail import markup
+from customerhub.mail.nda_template import PLACEHOLDERS, STARTING_TEXT, list_template_problems
 from customerhub.signing import nda
-from customerhub.signing.nda import PLACEHOLDERS, STARTING_TEXT, check_anchors, list_template_problems
+from customerhub.signing.nda import check_anchors
 from tests.support.pdfs import build_plain_pdf
 
 NAMES = (
