@@ -96,8 +96,6 @@ def settings_with_waiting_profile(organisations: TwoOrganisations) -> models.Sig
         organisation=own_organisation(organisations),
         customer_id=organisations.own.customers[1],
         name=numbered("Waiting"),
-        customer_id=organisations.own.customers[1],
-        name=numbered("Waiting"),
     )
     return settings
 
