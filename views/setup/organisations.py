@@ -55,7 +55,10 @@ class OrganisationView(FixedFieldMixin):
         "country": {"description": ""},
         "approval_policy": {"description": "New customers that require approval"},
         "task_assignment": {"description": "The requester is never assigned"},
-        "nda_template": {"description": "The text that is sent to be signed. The signatures are added below it"},
+        "nda_template": {
+            "description": "The text that is sent to be signed. The signatures are added below it",
+            "render_kw": {"rows": 14},
+        },
         "task_days": {"description": "Counted from the day of the request"},
     }
     tabs = (

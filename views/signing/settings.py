@@ -34,7 +34,6 @@ class SigningSettingsView(HubModelView):
     title = "eSignature"
     intro = "The DocuSign account by which NDAs are signed."
     columns = (
-        Column("name", "Set-up", str),
         Column(
             "environment",
             "Environment",
