@@ -64,7 +64,7 @@ def select_last_error() -> Any:
 def load_last_errors(rows: Sequence[Envelope]) -> None:
     """What `select_last_error` finds of the rows of a page, for their cells."""
     query = select(Envelope.id, select_last_error()).where(Envelope.id.in_([row.id for row in rows]))
-    g.signing_errors = dict(db.session.execute(query).tuples())
+    g.signing_errors = {key: error for key, error in db.session.execute(query)}  # noqa: C416
 
 
 def name_environment(account_id: str | None) -> str | None:
