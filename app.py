@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import views
-from customerhub.core import history, private_files, services, transaction
+from customerhub.core import history, operation_runs, private_files, services, transaction
 from customerhub.core.config import SettingError, Settings, load_settings
 from customerhub.core.file_store import FolderStore
 from customerhub.core.services import Services
@@ -21,6 +21,7 @@ from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
 from customerhub.form_layouts import saving as form_layout_saving
 from customerhub.reports import performance_report
+from customerhub.signing import setting_up
 from jobs import exports, mail, operations, reports, signing
 from jobs.commands import COMMANDS
 from jobs.queue import init_queue
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[SERVICES] = build_services(settings)
     views.register(app)
     exports.init_exports(app, list_export_builders(app))
-    operations.init_operations(app, {screen.endpoint: screen.perform_run for screen in admin.list_screens(app)})
+    operations.init_operations(app, list_performers(app))
     for command in COMMANDS:
         app.cli.add_command(command)
     return app
@@ -118,11 +119,23 @@ def build_services(settings: Settings) -> Services:
 
 
 def list_export_builders(app: Flask) -> dict[str, exports.ExportBuilder]:
-    """What can be exported: the list of each screen, and a customer's report."""
+    """What can be exported: the list of each screen, a customer's report, and a preview of the NDA."""
     lists: dict[str, exports.ExportBuilder] = {
         screen.endpoint: screen.build_table_export for screen in admin.list_screens(app)
     }
-    return {**lists, performance_report.SCREEN: reports.build_document}
+    documents = {
+        performance_report.SCREEN: reports.build_document,
+        setting_up.PREVIEW: signing.build_nda_preview,
+    }
+    return {**lists, **documents}
+
+
+def list_performers(app: Flask) -> dict[str, operation_runs.Performer]:
+    """What does operations in the background: each screen those of its rows, and the test of the signing service."""
+    performers: dict[str, operation_runs.Performer] = {
+        screen.endpoint: screen.perform_run for screen in admin.list_screens(app)
+    }
+    return {**performers, setting_up.CONNECTION_TEST: signing.check_connection}
 
 
 def find_current_services() -> Services:

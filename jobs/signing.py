@@ -6,30 +6,35 @@ The SDK is imported by the first envelope that a process works on, and never by 
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import OperationalError
 
-from customerhub.core import clock, history
+from customerhub.core import clock, history, operation_runs
 from customerhub.core.errors import HubError
 from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.leases import Lease
 from customerhub.core.organisation_dates import organisation_today
-from customerhub.core.permissions import Actor
-from customerhub.signing import comparison, deadlines, requests, results, steps
-from customerhub.signing.access import load_access, record_test, remember_base_url
+from customerhub.core.permissions import Actor, Permission, require_permission
+from customerhub.signing import comparison, deadlines, nda, requests, results, setting_up, steps
+from customerhub.signing.access import load_access, remember_base_url
 from customerhub.signing.service import SigningServiceError
 from customerhub.signing.steps import Task
+from jobs import exports
 from jobs.per_organisation import run_for_each_organisation
 from jobs.queue import try_enqueue
+from models import ListExport, OperationRun, OperationRunRow
 from models.base import db
+from models.enums import RunOutcome
 
 if TYPE_CHECKING:
     from customerhub.signing.docusign import SigningService
 
 MAX_SECONDS = 120  # after which no other request is begun
 BATCH = 20
+PDF = "application/pdf"
 
 log = logging.getLogger(__name__)
 
@@ -104,21 +109,31 @@ def request_deadlines() -> str:
     return f"{sum(counts)} asked for"
 
 
-def test_connection(organisation_id: int) -> str:
-    """Sign in to the signing service and keep its answer, for who set it up to read."""
-    code, text = "", ""
+def check_connection(
+    _run: OperationRun, rows: Sequence[OperationRunRow], actor: Actor
+) -> list[operation_runs.RowResult]:
+    """Ask the signing service for the account of the organisation at work: the account's name, or its refusal.
+
+    No transaction is open while it is asked.
+    """
+    require_permission(actor, Permission.SETUP_EDIT)
+    row_ids = [row.row_id for row in rows]
     try:
-        service = _open_service(organisation_id)
+        service = _open_service(actor.organisation_id)
         db.session.rollback()
-        text = f"Connected to the account {service.describe_account()}"
+        name, outcome, message = service.describe_account(), RunOutcome.DONE, ""
     except SigningServiceError as error:
-        code, text = error.code or "error", error.reason
-    except HubError as error:
-        code, text = "error", error.message
-    with history.act_as(Actor(None, organisation_id), "test of the signing service"):
-        record_test(organisation_id, code=code, text=text)
-        db.session.commit()
-    return text
+        name, outcome, message = "eSignature", RunOutcome.REFUSED, error.reason
+    except HubError as error:  # what is missing, or a key that cannot be decrypted
+        name, outcome, message = "eSignature", RunOutcome.REFUSED, error.message
+    return [operation_runs.RowResult(row_id, name, outcome, message) for row_id in row_ids]
+
+
+def build_nda_preview(export: ListExport, actor: Actor) -> exports.DocumentExport:
+    """The NDA that `export` asks for. Raises NotAllowed, NotFound where the profile is not the actor's to see."""
+    require_permission(actor, Permission.CUSTOMERS_VIEW)
+    document = setting_up.prepare_preview(export, actor)
+    return exports.DocumentExport(f"{export.title}.pdf".replace("/", "-"), PDF, lambda: nda.typeset(document))
 
 
 def _open_service(organisation_id: int) -> "SigningService":

@@ -40,8 +40,7 @@ class SigningSettings(OrganisationRow):
     """How an organisation reaches its signing service, one row each. `private_key` is encrypted.
 
     `base_url` is where the service said the account is; it is asked again where it is None. `changes_read_until` is how
-    far the list of changed envelopes has been read. `test_result` is what the service answered when the connection was
-    tested, and `test_code` its own word for a refusal; blank where it was none.
+    far the list of changed envelopes has been read.
     """
 
     __tablename__ = "signing_settings"
@@ -60,15 +59,18 @@ class SigningSettings(OrganisationRow):
         Integer,
         default=3,
         server_default="3",
-        info={"help": "Days after which signers are reminded, again and again. 0 sends no reminders"},
+        info={
+            "label": "Reminder after (days)",
+            "help": "Days after which signers are reminded, again and again. 0 sends no reminders",
+        },
     )
     expiry_days: Mapped[int] = mapped_column(
-        Integer, default=30, server_default="30", info={"help": "Days that signers have from the last sending"}
+        Integer,
+        default=30,
+        server_default="30",
+        info={"label": "Expiry after (days)", "help": "Days that signers have from the last sending"},
     )
     changes_read_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
-    tested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
-    test_code: Mapped[str | None] = mapped_column(String(60), info={"untracked": True})
-    test_result: Mapped[str | None] = mapped_column(String(500), info={"untracked": True})
 
     __table_args__ = tenant_table(
         UniqueConstraint("organisation_id"),

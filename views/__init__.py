@@ -10,7 +10,6 @@ from views.notifications import mail_check
 from views.partner import customers as partner_customers
 from views.portal import home as portal_home
 from views.setup import form_layouts, overview
-from views.signing import settings as signing_settings
 from views.signing import webhook
 from views.system import files, home, jobs, palette, work
 from views.users import profile, sign_in
@@ -33,7 +32,6 @@ PARTS = (
     palette.register,
     overview.register,
     form_layouts.register,
-    signing_settings.register,
     list_preferences.register,
     saved_views.register,
     export_choice.register,

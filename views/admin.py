@@ -37,6 +37,8 @@ from models import (
     PaymentMethod,
     PaymentTerms,
     Product,
+    SigningKey,
+    SigningSettings,
     Tag,
     Tariff,
     User,
@@ -74,6 +76,8 @@ from views.setup.statuses import StatusView
 from views.setup.tags import TagView
 from views.setup.tariffs import TariffView
 from views.setup.vat_rates import VatRateView
+from views.signing.keys import SigningKeyView
+from views.signing.settings import SigningSettingsView
 from views.signing.signatures import SignatureView
 from views.system.exports import ExportView
 from views.system.history import HistoryView
@@ -95,6 +99,8 @@ SCREENS = (
     (AlertView, Alert, "alerts"),
     (OrganisationView, Organisation, "organisations"),
     (BusinessEntityView, BusinessEntity, "business-entities"),
+    (SigningSettingsView, SigningSettings, "esignature"),
+    (SigningKeyView, SigningKey, "signing-keys"),
     (CatalogView, CatalogItem, "catalogs"),
     (DepartmentView, Department, "departments"),
     (CommodityView, Commodity, "commodities"),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Select, exists, func, inspect, select, update
+from sqlalchemy import inspect, select, update
 
 from customerhub.core import clock, history, services
 from customerhub.core.database import insert_new, save_changes
@@ -99,21 +99,6 @@ def describe_request(envelope: Envelope | None, profile: InvoiceProfile) -> str:
         return f"The NDA of {profile.name} is not sent to be signed yet. {reasons}."
     signers = " and ".join(f"{each.name} ({each.email})" for each in envelope.signers)
     return f"The NDA of {profile.name} will be sent to be signed by {signers}."
-
-
-def select_waiting_profiles(organisation_id: int) -> Select[Any]:
-    """The pending invoice profiles of an organisation that were never sent to be signed."""
-    has_envelope = exists().where(Envelope.invoice_profile_id == InvoiceProfile.id, Envelope.is_current)
-    return select(InvoiceProfile).where(
-        InvoiceProfile.organisation_id == organisation_id,
-        InvoiceProfile.status == ProfileStatus.NDA_PENDING,
-        ~has_envelope,
-    )
-
-
-def count_waiting_profiles(organisation_id: int) -> int:
-    """How many invoice profiles wait to be sent."""
-    return db.session.scalar(select(func.count()).select_from(select_waiting_profiles(organisation_id).subquery())) or 0
 
 
 def find_current_envelope(profile: InvoiceProfile) -> Envelope | None:

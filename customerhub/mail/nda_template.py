@@ -1,4 +1,4 @@
-"""The text of an organisation's NDA template: its placeholders, checking on save, and a text to start from."""
+"""The text of an organisation's NDA: what can be filled in, a text to begin with, and checking on save."""
 
 from collections.abc import Mapping
 from typing import Final

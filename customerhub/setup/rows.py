@@ -142,7 +142,7 @@ def _organisation_problems(organisation: Organisation) -> Problems:
         organisation.reminder_days = clean_reminder_days(organisation.reminder_days or DEFAULT_REMINDER_DAYS)
     except Invalid as error:
         problems.append(("reminder_days", error.message))
-    return problems
+    return problems + [("nda_template", text) for text in list_template_problems(organisation.nda_template)]
 
 
 def _currency_problems(organisation: Organisation) -> Problems:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, urlencode
 
 from sqlalchemy import select
 
-from customerhub.core import clock, encryption, services
+from customerhub.core import encryption, services
 from customerhub.core.database import save_changes
 from customerhub.core.errors import WrongState
 from customerhub.customers.signature_requests import REQUIRED_SETTINGS
@@ -66,29 +65,15 @@ def get_oauth_host(environment: SigningEnvironment) -> str:
     return _OAUTH_HOSTS.get(environment) or services.get_current().signing_sandbox
 
 
+def get_oauth_url(environment: SigningEnvironment) -> str:
+    """The address that gives tokens in an environment."""
+    scheme = "http" if environment is SigningEnvironment.SANDBOX else "https"
+    return f"{scheme}://{get_oauth_host(environment)}"
+
+
 def remember_base_url(organisation_id: int, base_url: str | None) -> None:
     """Keep where the service said the account of an organisation is."""
     settings = find_settings(organisation_id)
     if settings is not None and settings.base_url != base_url:
         with save_changes():
             settings.base_url = base_url
-
-
-def record_test(organisation_id: int, *, code: str, text: str) -> None:
-    """Keep what came of a test of the connection."""
-    settings = find_settings(organisation_id)
-    if settings is not None:
-        with save_changes():
-            settings.tested_at, settings.test_code, settings.test_result = clock.get_now(), code[:60], text[:500]
-
-
-def build_consent_url(settings: SigningSettings) -> str:
-    """Where the user of the settings allows the app to send documents in their name."""
-    scheme = "http" if settings.environment is SigningEnvironment.SANDBOX else "https"
-    query = {
-        "response_type": "code",
-        "scope": "signature impersonation",
-        "client_id": settings.integration_key or "",
-        "redirect_uri": services.get_current().public_url,
-    }
-    return f"{scheme}://{get_oauth_host(settings.environment)}/oauth/auth?{urlencode(query, quote_via=quote)}"

@@ -34,13 +34,13 @@ def build_nda(envelope: Envelope) -> bytes:
         for role, anchor in _list_anchors(signer.role, envelope)
     ]
     values = _build_values(organisation, customer, envelope.invoice_profile, today)
-    pdf = _typeset(organisation, customer, values, fields)
+    pdf = typeset(_build_document(organisation, customer, values, fields))
     check_anchors(pdf, [str(each["anchor"]) for each in fields])
     return pdf
 
 
-def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> bytes:
-    """How the NDA of `profile` would look if it was sent today. Raises Invalid where it cannot be made."""
+def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> Document:
+    """How the NDA of `profile` would look if it was sent today. See `typeset`."""
     signers = ((SignerRole.ORGANISATION, organisation.signatory_name), (SignerRole.CLIENT, profile.name))
     today = organisation_today(organisation.id)
     fields = [
@@ -48,7 +48,7 @@ def build_preview(organisation: Organisation, customer: Customer, profile: Any) 
         for role, name in signers
     ]
     values = _build_values(organisation, customer, profile, today)
-    return _typeset(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
+    return _build_document(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
 
 
 def _list_anchors(role: SignerRole, envelope: Envelope) -> list[tuple[SignerRole, str]]:
@@ -83,9 +83,9 @@ def _build_values(organisation: Organisation, customer: Customer, profile: Any, 
     return {name: value or NO_VALUE for name, value in values.items()}
 
 
-def _typeset(
+def _build_document(
     organisation: Organisation, customer: Customer, values: dict[str, str], fields: list[dict[str, Any]]
-) -> bytes:
+) -> Document:
     brand = choose_brand(customer, get_letterhead(organisation.id))
     data = {
         "title": TITLE,
@@ -96,8 +96,13 @@ def _typeset(
         "fields": fields,
         "parties": f"{organisation.name} · {values['client']}",
     }
+    return Document(TEMPLATE, data)
+
+
+def typeset(document: Document) -> bytes:
+    """An NDA as PDF; needs no database. Raises Invalid where it cannot be made."""
     try:
-        return build_pdf(Document(TEMPLATE, data))
+        return build_pdf(document)
     except TypesettingError as error:
         raise Invalid(f"The NDA cannot be made: {error}") from error
 

@@ -1,7 +1,6 @@
 """Setting up how an organisation reaches its signing service. Keys go in and never come out."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import select
@@ -52,12 +51,6 @@ def get_or_create(organisation_id: int) -> SigningSettings:
     return find_settings(organisation_id) or SigningSettings(
         organisation_id=organisation_id, environment=SigningEnvironment.DEMO, reminder_days=3, expiry_days=30
     )
-
-
-def list_keys(organisation_id: int) -> Sequence[SigningKey]:
-    """The HMAC keys of an organisation, active or not."""
-    query = select(SigningKey).where(SigningKey.organisation_id == organisation_id).order_by(SigningKey.id)
-    return db.session.scalars(query).all()
 
 
 def list_environments() -> list[SigningEnvironment]:

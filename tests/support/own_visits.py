@@ -153,12 +153,6 @@ def sets_a_password(visit: Visit) -> Outcome:
     return answer, passwords.verify(PASSWORD, db.session.get_one(models.User, user.id).password_hash)
 
 
-def sets_up_signing(visit: Visit) -> Outcome:
-    answer = visit.browser.submit("/admin/esignature/", expiry_days="17")
-    settings = db.session.query(models.SigningSettings).filter_by(organisation_id=visit.organisations.own.id).one()
-    return answer, settings.expiry_days == 17
-
-
 def sends_an_event(visit: Visit) -> Outcome:
     """As the signing service does, which signs in nowhere: what counts is how the event is signed."""
     key = db.session.get_one(models.SigningKey, visit.organisations.own.row_id(models.SigningKey))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import models
 from models.enums import Role
@@ -39,7 +40,7 @@ from tests.support.screen_rows import (
     numbered,
     numbers,
 )
-from tests.support.signature_operations import SIGNATURE_OPERATIONS
+from tests.support.signature_operations import ESIGNATURE_OPERATIONS, NDA_OPERATIONS, SIGNATURE_OPERATIONS
 from tests.support.two_organisations import OrganisationRows, TwoOrganisations
 
 
@@ -56,6 +57,7 @@ class Screen:
     creator_roles: frozenset[str] | None = None
     new_values: Callable[[TwoOrganisations], dict[str, Any]] = field(default=lambda _world: {"name": numbered("New")})
     edited_column: str = "name"
+    make_edited_value: Callable[[], str] = field(default=lambda: numbered("Changed"))
     operations: dict[str, ScreenOperation] = field(default_factory=dict)
     lookup_url: str = ""
     marker: str = ""
@@ -148,6 +150,20 @@ SCREENS: dict[str, Screen] = {
             "country": "CH",
             "timezone": "Europe/Zurich",
         },
+        operations=NDA_OPERATIONS,
+    ),
+    "esignature": Screen(
+        models.SigningSettings,
+        marker="eSignature",
+        creator_roles=NOBODY,
+        edited_column="account_id",
+        make_edited_value=lambda: str(uuid4()),
+        operations=ESIGNATURE_OPERATIONS,
+    ),
+    "signing-keys": Screen(
+        models.SigningKey,
+        new_values=lambda _world: {"name": numbered("New"), "secret": "from DocuSign"},
+        operations=delete_operation(make.SigningKeyFactory),
     ),
     "business-entities": Screen(
         models.BusinessEntity,

@@ -15,7 +15,8 @@ from models.base import db
 from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind, SigningRequestState
 from tests.support import factories as make
-from tests.support.screen_operations import STAFF, ScreenOperation
+from tests.support.screen_operations import ADMINS, STAFF, ScreenOperation
+from tests.support.screen_rows import numbered
 from tests.support.two_organisations import TwoOrganisations, own_organisation
 
 K = SigningRequestKind
@@ -84,6 +85,70 @@ SIGNATURE_OPERATIONS = {
     "send-again": ScreenOperation(STAFF, make_envelope, is_replaced),
     "void": ScreenOperation(
         STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
+    ),
+}
+
+
+def own_settings(organisations: TwoOrganisations) -> models.SigningSettings:
+    """The set-up of our organisation, with all that it needs and not tested yet."""
+    db.session.query(models.OperationRun).filter_by(screen="esignature-test").delete()
+    organisation = set_up_signing(organisations)
+    return db.session.query(models.SigningSettings).filter_by(organisation_id=organisation.id).one()
+
+
+def settings_with_waiting_profile(organisations: TwoOrganisations) -> models.SigningSettings:
+    settings = own_settings(organisations)
+    make.InvoiceProfileFactory(
+        organisation=own_organisation(organisations),
+        customer_id=organisations.own.customers[1],
+        name=numbered("Waiting"),
+    )
+    return settings
+
+
+def is_tested(settings: models.SigningSettings) -> bool:
+    runs = db.session.query(models.OperationRun).filter_by(screen="esignature-test", total_rows=1)
+    return runs.filter_by(organisation_id=settings.organisation_id).count() == 1
+
+
+def is_sent(settings: models.SigningSettings) -> bool:
+    profiles = db.session.query(models.InvoiceProfile).filter_by(organisation_id=settings.organisation_id)
+    ids = [each.id for each in profiles if each.name.startswith("Waiting")]
+    envelopes = db.session.query(models.Envelope).filter(models.Envelope.invoice_profile_id.in_(ids))
+    return bool(ids) and envelopes.count() == len(ids)
+
+
+def organisation_without_text(organisations: TwoOrganisations) -> models.Organisation:
+    organisation = own_organisation(organisations)
+    with history.act_as(Actor(None, organisation.id), "test"):
+        organisation.nda_template = None
+        db.session.commit()
+    return organisation
+
+
+def organisation_without_preview(organisations: TwoOrganisations) -> models.Organisation:
+    db.session.query(models.ListExport).filter_by(screen="nda-preview").delete()
+    return set_up_signing(organisations)
+
+
+def is_preview_requested(organisation: models.Organisation) -> bool:
+    exports = db.session.query(models.ListExport).filter_by(screen="nda-preview", format="pdf")
+    return exports.filter_by(organisation_id=organisation.id).count() == 1
+
+
+ESIGNATURE_OPERATIONS = {
+    "test": ScreenOperation(ADMINS, own_settings, is_tested),
+    "send-waiting": ScreenOperation(STAFF, settings_with_waiting_profile, is_sent),
+}
+NDA_OPERATIONS = {
+    "starting-text": ScreenOperation(
+        ADMINS, organisation_without_text, lambda row: "confidential" in (row.nda_template or "")
+    ),
+    "preview-nda": ScreenOperation(
+        STAFF,
+        organisation_without_preview,
+        is_preview_requested,
+        lambda organisations: {"profile_id": str(organisations.own.row_id(models.InvoiceProfile))},
     ),
 }
 

@@ -213,6 +213,12 @@ def downloads_an_export(visit: Visit) -> Outcome:
     return answer, answer.data == PDF
 
 
+def follows_a_connection_test(visit: Visit) -> Outcome:
+    run = make_own_run(visit, screen="esignature-test", title="Test connection")
+    answer = visit.browser.get(f"/admin/esignature/connection/?id={run.id}")
+    return answer, "asks for the account" in answer.text
+
+
 def make_own_run(visit: Visit, **values: Any) -> models.OperationRun:
     owner = visit.browser.user_id or visit.organisations.own.users[Role.ADMIN]
     run = make.OperationRunFactory(organisation_id=visit.organisations.own.id, user_id=owner, **values)

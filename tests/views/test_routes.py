@@ -39,8 +39,6 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("palette.list_entries", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/", "Add customer")),
     ("palette.shortcuts", "GET"): (STAFF, staff_visits.opens_page("/admin/palette/shortcuts", "In a list")),
     ("setup.index", "GET"): (STAFF, staff_visits.opens_page("/admin/set-up/", "Default values")),
-    ("esignature.edit_settings", "GET"): (ADMINS, staff_visits.opens_page("/admin/esignature/", "Integration key")),
-    ("esignature.edit_settings", "POST"): (ADMINS, own_visits.sets_up_signing),
     ("form-layouts.index", "GET"): (
         STAFF,
         staff_visits.redirects_to("/admin/set-up/forms/", "/admin/set-up/forms/customers/"),
@@ -116,6 +114,11 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[str], staff_visits.Call]] = {
     ("templates.documents_view", "GET"): (STAFF, staff_visits.lists_documents),
     ("exports.cancel_view", "POST"): (STAFF, staff_visits.cancels_an_export),
     ("exports.download", "GET"): (STAFF, staff_visits.downloads_an_export),
+    ("esignature.open_view", "GET"): (
+        STAFF,
+        staff_visits.redirects_to("/admin/esignature/open/", "/admin/esignature/details/"),
+    ),
+    ("esignature.connection_view", "GET"): (ADMINS, staff_visits.follows_a_connection_test),
     ("operation-runs.cancel_view", "POST"): (STAFF, staff_visits.cancels_a_run),
     ("operation-runs.undo_view", "POST"): (STAFF, staff_visits.undoes_a_run),
     ("operation-runs.results_view", "GET"): (STAFF, staff_visits.downloads_results),

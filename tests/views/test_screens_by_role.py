@@ -15,7 +15,7 @@ from models.enums import Role
 from tests.support import factories as make
 from tests.support.browser_client import Browser, parse_form
 from tests.support.screen_operations import NOBODY
-from tests.support.screen_rows import make_live_customer, numbered
+from tests.support.screen_rows import make_live_customer
 from tests.support.screen_table import SCREENS, Screen
 from tests.support.statements import record_statements
 from tests.support.two_organisations import TwoOrganisations
@@ -103,7 +103,7 @@ def opens_form(visit: Visit) -> Outcome:
 
 
 def saves_record(visit: Visit) -> Outcome:
-    path, value = f"/edit/?id={visit.key}", numbered("Changed")
+    path, value = f"/edit/?id={visit.key}", visit.screen.make_edited_value()
     entered = visit.colleague.read_form(visit.home + path) | {visit.screen.edited_column: value}
     answer = visit.post(path, entered)
     return answer, hasattr(visit.row, visit.screen.edited_column) and getattr(

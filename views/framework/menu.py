@@ -86,12 +86,11 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
                 "organisation",
                 "Your legal entities that issue invoices, with their bank details and letterhead.",
             ),
-            MenuEntry(
+            _describe(
                 "eSignature",
-                "esignature.edit_settings",
-                "contract",
-                P.SETUP_EDIT,
-                "The DocuSign account through which NDAs are signed, its keys, reminders and expiry.",
+                "esignature.open_view",
+                "edit",
+                "The DocuSign account by which NDAs are signed.",
             ),
             _describe(
                 "Departments", "departments.index_view", "department", "The departments that customers belong to."
@@ -168,7 +167,7 @@ SETUP_GROUPS: tuple[tuple[str, tuple[MenuEntry, ...]], ...] = (
 )
 
 # Screens that are reached from another one's entry.
-PARENT_ENDPOINTS = {"locations": "commodities", "billed-users": "commodities"}
+PARENT_ENDPOINTS = {"signing-keys": "esignature", "locations": "commodities", "billed-users": "commodities"}
 
 
 def list_allowed(entries: tuple[MenuEntry, ...]) -> list[MenuEntry]:

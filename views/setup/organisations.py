@@ -8,8 +8,10 @@ from customerhub.core.permissions import Permission
 from customerhub.setup.rows import save_organisation
 from models import Organisation
 from views.framework.columns import Column
+from views.framework.edit_page import EditPage
 from views.framework.exported import Exported
 from views.framework.locales import code_name
+from views.setup.nda_template import NDA_OPERATIONS, build_placeholder_table
 from views.setup.setup_view import FixedFieldMixin
 
 
@@ -53,6 +55,10 @@ class OrganisationView(FixedFieldMixin):
         "country": {"description": ""},
         "approval_policy": {"description": "New customers that require approval"},
         "task_assignment": {"description": "The requester is never assigned"},
+        "nda_template": {
+            "description": "The text that is sent to be signed. The signatures are added below it",
+            "render_kw": {"rows": 14},
+        },
         "task_days": {"description": "Counted from the day of the request"},
     }
     tabs = (
@@ -69,6 +75,12 @@ class OrganisationView(FixedFieldMixin):
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
     )
     save = staticmethod(save_organisation)
+    operations = NDA_OPERATIONS
+
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        page = super()._edit_page(form, row)
+        page.tab_tables["signing"] = [build_placeholder_table()]
+        return page
 
     def new_row(self) -> Organisation:
         return Organisation()

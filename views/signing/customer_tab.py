@@ -29,7 +29,7 @@ def build_status_cells(profiles: Sequence[InvoiceProfile], actor: Actor) -> dict
     obstacles = list_obstacles(actor.organisation_id) if len(envelopes) < len(pending_ids) else []
     reason = obstacles[0].text if obstacles else "Not sent to be signed"
     can_set_up = bool(obstacles) and actor.has_permission(Permission.SETUP_EDIT)
-    unsent: Cell = {"text": reason, "url": url_for("esignature.edit_settings")} if can_set_up else reason
+    unsent: Cell = {"text": reason, "url": url_for("esignature.open_view")} if can_set_up else reason
     return {key: _describe_envelope(envelopes[key]) if key in envelopes else unsent for key in pending_ids}
 
 

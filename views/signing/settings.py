@@ -1,229 +1,162 @@
-"""Set-up > eSignature: how the organisation reaches its signing service. Keys go in and never come out."""
+"""eSignature: how the organisation reaches its signing service. Keys go in and are never shown."""
 
-import time
-from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
-from flask_login import login_required
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, FileField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, NumberRange, Optional
+from flask import abort, g, jsonify, redirect, request, url_for
+from flask_admin import expose
+from wtforms import BooleanField, FileField, Form
 
-from customerhub.core import clock
-from customerhub.core.errors import HubError, Invalid
+from customerhub.core import operation_runs, services
 from customerhub.core.permissions import Permission
-from customerhub.core.public_urls import build_url
-from customerhub.customers.signature_requests import (
-    count_waiting_profiles,
-    list_obstacles,
-    select_waiting_profiles,
-)
-from customerhub.signing.access import build_consent_url, find_settings
-from customerhub.signing.operations import request_profile_signatures
-from customerhub.signing.settings import MASK, get_or_create, list_environments, list_keys, save_key, save_settings
-from customerhub.signing.steps import WEBHOOK_PATH
-from jobs import signing
-from jobs.queue import try_enqueue
-from models import InvoiceProfile, SigningKey, SigningSettings
-from models.base import db
+from customerhub.customers.signature_requests import list_obstacles
+from customerhub.signing.settings import MASK, get_or_create, list_environments, save_settings
+from models import OperationRun, SigningSettings
+from models.enums import TransferState
 from models.signing_enums import SigningEnvironment
-from views.framework.edit_page import EditPage
-from views.framework.formatting import format_datetime
-from views.framework.forms import clean_input
-from views.http.actor import current_actor
+from views.framework.columns import Column
+from views.framework.edit_page import DetailsPage, EditPage
+from views.framework.exported import Exported
+from views.framework.labels import member_label
+from views.framework.model_view import HubModelView
+from views.framework.screen import ViewResponse
+from views.http.urls import path_of
+from views.signing.connection_test import CONNECTION_OPERATION, build_result, find_run
+from views.signing.secret_field import SecretField, forget_entered
+from views.signing.setup_parts import SEND_WAITING, build_key_table, build_obstacle_banners, build_waiting_banner
+from views.signing.webhook import PATH
 
-SCREEN = "esignature"
-MAX_SENT = 100  # profiles that one press sends
-TEST_SECONDS = 8.0  # how long somebody waits for the answer of a test
-FIELDS = ("environment", "integration_key", "api_user_id", "account_id", "reminder_days", "expiry_days")
-DAYS = ("reminder_days", "expiry_days")
-CONSENT_REQUIRED = "consent_required"  # DocuSign's word
-LABELS = {
-    SigningEnvironment.SANDBOX: "Signing sandbox (nothing is legally signed)",
-    SigningEnvironment.DEMO: "DocuSign demo account",
-    SigningEnvironment.PRODUCTION: "DocuSign",
-}
-bp = Blueprint(SCREEN, __name__, url_prefix="/admin/esignature")
+MAX_KEY_BYTES = 20_000
+KEY_FIELDS = ("private_key", "key_file", "remove_key")
 
 
-class SettingsForm(FlaskForm):
-    environment = SelectField("Environment", description="Where documents are sent to be signed")
-    integration_key = StringField("Integration key", [Optional()], filters=[clean_input])
-    api_user_id = StringField("User ID", [Optional()], filters=[clean_input], description="API user ID of the sender")
-    account_id = StringField("Account ID", [Optional()], filters=[clean_input], description="API account ID")
-    private_key = TextAreaField(
-        "RSA private key",
-        [Optional()],
-        description=f"Begins with -----BEGIN RSA PRIVATE KEY-----. {MASK} stands for the one that is stored",
-        render_kw={"rows": 4, "autocomplete": "off", "spellcheck": "false"},
+class SigningSettingsView(HubModelView):
+    noun = "eSignature set-up"
+    title = "eSignature"
+    intro = "The DocuSign account by which NDAs are signed."
+    columns = (
+        Column(
+            "environment",
+            "Environment",
+            lambda row: member_label(row.environment),
+            export=Exported(SigningSettings.environment, render=member_label),
+        ),
+        Column("account_id", "Account ID", lambda row: row.account_id, export=Exported(SigningSettings.account_id)),
     )
-    key_file = FileField("Or as a file", description="A .pem file; it takes the place of what is entered above")
-    reminder_days = IntegerField(
-        "Remind after", [InputRequired(), NumberRange(0, 365)], description="Days; 0 sends no reminders"
-    )
-    expiry_days = IntegerField(
-        "Expire after", [InputRequired(), NumberRange(1, 365)], description="Days from the last sending"
-    )
-    key_name = StringField("Name of a new HMAC key", [Optional()], filters=[clean_input])
-    key_secret = StringField(
-        "New HMAC key",
-        [Optional()],
-        filters=[clean_input],
-        description="From DocuSign under Connect keys. Events signed by any active key are accepted",
-        render_kw={"autocomplete": "off"},
-    )
+    default_order = (SigningSettings.id,)
+    fields = ("environment", "integration_key", "api_user_id", "account_id", "reminder_days", "expiry_days")
+    operations = (CONNECTION_OPERATION, SEND_WAITING)
+    view_permission = Permission.SETUP_VIEW
+    edit_permission = Permission.SETUP_EDIT
+
+    @expose("/open/")
+    def open_view(self) -> ViewResponse:
+        """To the one row there is, or to the form of the first one for who may fill it in."""
+        settings = get_or_create(self.actor.organisation_id)
+        if settings.id is not None:
+            return redirect(self.url_of(settings))
+        return redirect(path_of(f"{self.endpoint}.{'create_view' if self.can_create else 'index_view'}"))
+
+    @property
+    def can_create(self) -> bool:
+        """An organisation has one set-up."""
+        return self.may_edit() and get_or_create(self.actor.organisation_id).id is None
+
+    def list_banners(self) -> list[dict[str, Any]]:
+        return build_obstacle_banners(self.actor.organisation_id)
+
+    # --- The form ------------------------------------------------------------------------------------------
+
+    def extend_form_class(self, form_class: type[Form]) -> type[Form]:
+        """With the key, which is no field like others: what is stored is not what is shown."""
+        key_fields = {
+            "private_key": SecretField(
+                "RSA private key",
+                description="Paste the key that DocuSign showed when it was made, with its BEGIN and END lines. It is "
+                "stored encrypted and never shown again.",
+                render_kw={"rows": 4, "spellcheck": "false", "data-wide": "1"},
+            ),
+            "key_file": FileField("Or upload it as a .pem file", render_kw={"accept": ".pem,.key,.txt"}),
+            "remove_key": BooleanField("Remove the stored key"),
+        }
+        return type("SigningSettingsForm", (super().extend_form_class(form_class),), key_fields)
+
+    def _edit_page(self, form: Any, row: Any) -> EditPage:
+        form["environment"].offered = tuple(list_environments())
+        page = super()._edit_page(form, row)
+        page.title = "Set up eSignature" if row is None else "Edit eSignature"
+        has_key = row is not None and row.private_key is not None
+        key_fields = KEY_FIELDS if has_key else KEY_FIELDS[:2]
+        page.main = (*self.fields[:4], *key_fields, *self.fields[4:])
+        page.more_submits = []
+        return page
+
+    def form_banners(self) -> list[dict[str, Any]]:
+        text = "DocuSign shows all of these under Settings > Apps and Keys, where the key is made too."
+        return [{"kind": "info", "text": text}]
+
+    def save_entered(self, row: Any) -> SigningSettings:
+        entered_key = vars(row).pop("entered_private_key", None)
+        upload = request.files.get("key_file")
+        if upload is not None and upload.filename:
+            entered_key = upload.stream.read(MAX_KEY_BYTES).decode("ascii", errors="replace")
+            upload.stream.seek(0)
+        elif vars(row).pop("remove_key", False):
+            entered_key = ""
+        elif not entered_key:
+            entered_key = MASK  # a stored key is taken away by its box alone
+        return save_settings(row, private_key=entered_key, actor=self.actor)
+
+    def _render_form(self, page: EditPage) -> ViewResponse:
+        if request.method == "POST":
+            forget_entered(page.form["private_key"])
+        return super()._render_form(page)
+
+    # --- The page ------------------------------------------------------------------------------------------
+
+    def fill_details(self, page: DetailsPage, row: SigningSettings, tab: str) -> None:
+        super().fill_details(page, row, tab)
+        page.sections[0]["items"].insert(4, ("RSA private key", MASK if row.private_key else None))
+        address = services.get_current().public_url + PATH
+        page.sections.append({"title": "Webhook address", "text": address, "code": True})
+        page.tables.append(build_key_table(self.actor))
+
+    def fill_header(self, page: DetailsPage, row: SigningSettings) -> None:
+        page.subtitle = self.intro
+        is_ready = not list_obstacles(row.organisation_id)
+        page.banners += build_obstacle_banners(row.organisation_id)
+        page.banners += build_waiting_banner(self, row, self.actor, is_ready=is_ready)
+        if row.environment is SigningEnvironment.SANDBOX:
+            text = "The sandbox stands in for DocuSign: what is signed there is not valid."
+            page.banners.append({"kind": "info", "text": text})
+
+    # --- Testing -------------------------------------------------------------------------------------------
+
+    @expose("/connection/")
+    def connection_view(self) -> Any:
+        """A test of the connection: that it is under way, then the answer."""
+        if not self.actor.has_permission(Permission.SETUP_EDIT):
+            abort(403)
+        run = find_run(request.args.get("id", ""), self.actor)
+        progress: dict[str, Any] = {
+            "state": run.state.value,
+            "done": run.done_rows,
+            "total": run.total_rows,
+            "problems": [],
+        }
+        if request.args.get("as") == "json":
+            return jsonify({**progress, "rate_text": "", "left_text": ""})
+        g.crumb = run.title
+        is_over = run.state not in operation_runs.ACTIVE_STATES
+        page = {
+            "title": "Test connection",
+            "subtitle": "A worker signs in at DocuSign and asks for the account.",
+            **progress,
+            "state": "failed" if is_over and _has_failed(run) else run.state.value,
+            "poll_url": url_for("esignature.connection_view", id=run.id) + "&as=json",
+            "result": build_result(run, get_or_create(self.actor.organisation_id)) if is_over else None,
+        }
+        return self.render("screens/progress.html", page=page)
 
 
-def register(app: Flask) -> None:
-    app.register_blueprint(bp)
-
-
-@bp.before_request
-@login_required
-def _require_permission() -> None:
-    if not current_actor().has_permission(Permission.SETUP_EDIT):
-        abort(403)
-
-
-@bp.route("/", methods=["GET", "POST"])
-def edit_settings() -> Any:
-    """The settings, the HMAC keys, and what is missing."""
-    settings = get_or_create(current_actor().organisation_id)
-    keys = list_keys(current_actor().organisation_id)
-    form = _build_form(settings, keys)
-    errors: list[str] = []
-    status = 200
-    if form.is_submitted():
-        if form.validate():
-            try:
-                _save(form, settings, keys)
-            except HubError as error:
-                db.session.rollback()
-                errors = _show_problems(form, error)
-            else:
-                flash("The settings were saved.", "success")
-                _follow_up()
-                return redirect(url_for(f"{SCREEN}.edit_settings"), 303)
-        status = 422
-    settings = find_settings(current_actor().organisation_id) or settings
-    return render_template(
-        "screens/edit.html", page=_build_page(form, settings, keys, errors), title="eSignature"
-    ), status
-
-
-def _follow_up() -> None:
-    """What else was pressed than Save."""
-    if "_test" in request.form:
-        _test_connection(current_actor().organisation_id)
-    if "_send" in request.form:
-        try:
-            _send_waiting()
-        except HubError as error:
-            db.session.rollback()
-            flash(error.message, "warning")
-
-
-def _build_form(settings: SigningSettings, keys: Sequence[SigningKey]) -> Any:
-    """The form with a box for each HMAC key that there is."""
-    boxes = {f"key_{key.id}": BooleanField(f"{key.name} is active", default=key.active) for key in keys}
-    form = type("KeyedSettingsForm", (SettingsForm,), boxes)(
-        data={name: getattr(settings, name) for name in FIELDS} | {"private_key": MASK if settings.private_key else ""}
-    )
-    form.environment.choices = [(each.value, LABELS[each]) for each in list_environments()]
-    return form
-
-
-def _save(form: Any, settings: SigningSettings, keys: Sequence[SigningKey]) -> None:
-    actor = current_actor()
-    for name in FIELDS:
-        setattr(settings, name, form[name].data if name in DAYS else form[name].data or None)
-    settings.environment = SigningEnvironment(form.environment.data)
-    upload = form.key_file.data
-    content = upload.read(100_000).decode("ascii", "replace") if upload and getattr(upload, "filename", "") else ""
-    save_settings(settings, private_key=content or form.private_key.data, actor=actor)
-    for key in keys:
-        if key.active != form[f"key_{key.id}"].data:
-            key.active = form[f"key_{key.id}"].data
-            save_key(key, secret=MASK, actor=actor)
-    if form.key_name.data or form.key_secret.data:
-        try:
-            save_key(SigningKey(name=form.key_name.data or "", active=True), secret=form.key_secret.data, actor=actor)
-        except Invalid as error:
-            raise Invalid(error.message, "key_secret" if error.field == "secret" else "key_name") from error
-    db.session.commit()
-
-
-def _show_problems(form: Any, error: HubError) -> list[str]:
-    """Put what is wrong at its fields; what belongs to none is returned."""
-    problems = error.problems if isinstance(error, Invalid) and error.problems else [(error.field or "", error.message)]
-    for field, text in problems:
-        if field in form:
-            form[field].errors = [*form[field].errors, text]
-    return [text for field, text in problems if field not in form]
-
-
-def _build_page(form: Any, settings: SigningSettings, keys: Sequence[SigningKey], errors: list[str]) -> EditPage:
-    waiting = count_waiting_profiles(current_actor().organisation_id)
-    more_submits = [("_test", "Save and test connection")]
-    if waiting and not list_obstacles(current_actor().organisation_id):
-        more_submits.append(("_send", f"Send {min(waiting, MAX_SENT):,} waiting"))
-    boxes = [f"key_{key.id}" for key in keys]
-    return EditPage(
-        "eSignature",
-        form,
-        subtitle="NDAs of invoice profiles are signed through DocuSign.",
-        main=(*FIELDS[:4], "private_key", "key_file", *FIELDS[4:], *boxes, "key_name", "key_secret"),
-        errors=errors,
-        more_submits=more_submits,
-        banners=_build_banners(settings, waiting),
-        cancel_url=url_for("setup.index"),
-    )
-
-
-def _build_banners(settings: SigningSettings, waiting: int) -> list[dict[str, Any]]:
-    """What is missing, what waits for it, what the service answered, and where it sends its events."""
-    links = {"nda": {"label": "Open the organisation", "url": url_for("organisations.index_view")}}
-    banners: list[dict[str, Any]] = [
-        {"kind": "warning", "text": f"{each.text}.", "link": links.get(each.place)}
-        for each in list_obstacles(current_actor().organisation_id)
-    ]
-    if waiting:
-        text = f"{waiting:,} invoice {'profile waits' if waiting == 1 else 'profiles wait'} to be sent for signature."
-        banners.append({"kind": "info", "text": text})
-    if settings.tested_at is not None:
-        kind = "error" if settings.test_code else "success"
-        banners.append({"kind": kind, "text": f"{settings.test_result} ({format_datetime(settings.tested_at)})."})
-    if settings.test_code == CONSENT_REQUIRED:
-        link = {"label": "Give consent", "url": build_consent_url(settings)}
-        text = "The user of these settings has to allow the app once to send documents in their name."
-        banners.append({"kind": "warning", "text": text, "link": link})
-    banners.append({"kind": "info", "text": f"DocuSign sends its events to {build_url(WEBHOOK_PATH)}."})
-    return banners
-
-
-def _test_connection(organisation_id: int) -> None:
-    """Have a job ask, and wait for its answer as long as somebody likes to."""
-    started_at = clock.get_now()
-    if not try_enqueue(signing.test_connection, organisation_id):
-        flash("The queue server is unavailable. The connection was not tested.", "warning")
-        return
-    deadline = time.monotonic() + TEST_SECONDS
-    while time.monotonic() < deadline:
-        db.session.rollback()
-        settings = find_settings(organisation_id)
-        if settings is not None and settings.tested_at is not None and settings.tested_at >= started_at:
-            return
-        time.sleep(0.2)
-    flash("The test takes longer than usual. Reload this page to see its result.", "warning")
-
-
-def _send_waiting() -> None:
-    """Send what waits, the oldest first, as far as one press goes."""
-    actor = current_actor()
-    query = select_waiting_profiles(actor.organisation_id).order_by(InvoiceProfile.id).limit(MAX_SENT)
-    profiles = db.session.scalars(query).all()
-    for profile in profiles:
-        request_profile_signatures(profile, actor=actor)
-    db.session.commit()
-    flash(f"{len(profiles):,} NDAs were sent to be signed.", "success")
+def _has_failed(run: OperationRun) -> bool:
+    return bool(run.refused_rows) or run.state is not TransferState.DONE

@@ -1,4 +1,4 @@
-"""Exports: large lists, and customers' reports, that a job writes to a file."""
+"""Exports: large lists, and documents such as customers' reports, that a job writes to a file."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from customerhub.core import clock, storage
 from customerhub.core.permissions import Permission
 from customerhub.core.spreadsheets import CellKind
 from customerhub.reports.performance_report import FORMAT
+from customerhub.signing.setting_up import PREVIEW
 from jobs import exports
 from models import ListExport
 from models.enums import TransferState
@@ -35,7 +36,7 @@ KINDS = {"csv": "CSV", "xlsx": "Excel", FORMAT: "PDF"}
 
 
 def is_report(export: ListExport) -> bool:
-    """Whether it is a customer's report, not a list."""
+    """Whether it is a document such as a customer's report, not a list."""
     return export.format == FORMAT
 
 
@@ -126,6 +127,9 @@ class ExportView(HubModelView):
 
     def _back_action(self, export: ListExport) -> dict[str, str]:
         """To where it was asked for."""
+        if export.screen == PREVIEW:
+            url = path_to("organisations.details_view", export.organisation_id)
+            return {"label": "Back to the organisation", "url": url}
         if is_report(export):
             return {"label": "Back to the customer", "url": path_to("customers.details_view", export.query["customer"])}
         return {"label": "Back to the list", "url": url_for(f"{export.screen}.index_view") + export.query["address"]}
@@ -155,7 +159,7 @@ def build_progress(export: ListExport) -> dict[str, Any]:
     """How far an export is: state, rows done and in all, rows a second and the time left in words."""
     rate_text = time_left = ""
     if is_report(export):
-        rate_text = "report"
+        rate_text = "document" if export.screen == PREVIEW else "report"
     elif export.state is TransferState.RUNNING and export.started_at and export.done_rows:
         seconds = max((clock.get_now() - export.started_at).total_seconds(), 0.1)
         speed = export.done_rows / seconds

@@ -14,6 +14,7 @@ from customerhub.core.operation_runs import ACTIVE_STATES
 from customerhub.core.permissions import Permission
 from customerhub.core.references import pluralize
 from customerhub.core.spreadsheets import CONTENT_TYPES, CellKind, write_csv
+from customerhub.signing.setting_up import CONNECTION_TEST
 from jobs import operations
 from jobs.queue import BULK, try_enqueue
 from models import OperationRun
@@ -76,8 +77,9 @@ class OperationRunView(HubModelView):
     edit_permission = None
 
     def base_query(self) -> Select[Any]:
-        """One's own: the result names rows that its owner may see."""
-        return super().base_query().where(OperationRun.user_id == self.actor.id)
+        """One's own: the result names rows that its owner may see. A test of eSignature has a page of its own."""
+        own_runs = super().base_query().where(OperationRun.user_id == self.actor.id)
+        return own_runs.where(OperationRun.screen != CONNECTION_TEST)
 
     @expose("/details/")
     def details_view(self) -> Any:

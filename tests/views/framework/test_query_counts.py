@@ -58,6 +58,7 @@ class GrowingOrg:
             organisation=self.organisation, state=models.enums.TransferState.READY
         )
         self.task = make.ApprovalTaskFactory(organisation=self.organisation, customer_id=self.customer.id)
+        make.SigningSettingsFactory(organisation=self.organisation)
         self.partner = make.UserFactory(
             organisation=self.organisation, role=Role.PARTNER, dealer_id=self.customer.dealer_id
         )
@@ -164,6 +165,8 @@ class GrowingOrg:
         owner = {"organisation": self.organisation}
         make.BillingLineFactory(**owned, department_id=make.DepartmentFactory(**owner).id)
         make.LegalEntityFactory(**owned, business_entity_id=make.BusinessEntityFactory(**owner).id)
+        make.SigningKeyFactory(**owner)
+        make.EnvelopeSignerFactory(**owner, envelope_id=make.EnvelopeFactory(**owned).id)
         self.customer.departments.append(make.DepartmentFactory(**owner))
         if self.address_kinds:
             make.AddressFactory(**owned, kind=self.address_kinds.pop())
@@ -190,7 +193,9 @@ def screen_addresses(growing_org: GrowingOrg) -> dict[str, tuple[int, str]]:
         if screen.creators:
             addresses |= {f"{endpoint} new": (admin, f"{home}/new/")}
         for act in screen.operations:
-            rows = newest.filter_by(organisation_id=growing_org.organisation.id).limit(2 if act == "merge" else None)
+            own_id = growing_org.organisation.id
+            own = {"id": own_id} if endpoint == "organisations" else {"organisation_id": own_id}
+            rows = newest.filter_by(**own).limit(2 if act == "merge" else None)
             keys = "&".join(f"id={key}" for (key,) in rows)
             addresses[f"{endpoint} {act}"] = (admin, f"{home}/operation/{act}/?{keys}")
     addresses["customers export choice"] = (admin, "/admin/list/customers/export")

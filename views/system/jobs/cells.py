@@ -23,7 +23,6 @@ JOB_FUNCTIONS = {
     "jobs.imports.check": ("Checks an import", "import"),
     "jobs.imports.save": ("Saves an import", "import"),
     "jobs.imports.revert": ("Reverts an import", "import"),
-    "jobs.signing.test_connection": ("Tests the connection to the signing service", "organisation"),
 }
 QUEUE_LABELS = {DEFAULT: "Short work", BULK: "Long work"}
 STATE_LABELS = {
