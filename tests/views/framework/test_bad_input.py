@@ -54,6 +54,8 @@ def test_nonsense_in_every_field_at_once_is_refused(organisations: TwoOrganisati
 
 def test_nonsense_in_the_form_of_a_new_row_is_refused(organisations: TwoOrganisations, platform: Browser):
     for endpoint in EDITABLE:
+        if not SCREENS[endpoint].creators:
+            continue
         url = f"/admin/{endpoint}/new/"
         form, mark = platform.read_form(url), last_change_id()
         for what in NEVER_ACCEPTED:
