@@ -9,7 +9,9 @@ from pathlib import Path
 
 from setproctitle import setproctitle
 
+from sandbox.application import FolderInUse
 from sandbox.server import CannotListen, serve
+from sandbox.store import OtherVersion
 
 
 def main() -> int:
@@ -31,7 +33,7 @@ def main() -> int:
     tls = (options.tls_cert, options.tls_key) if options.tls_cert else None
     try:
         serve(options.folder, options.host, options.port, public_url=options.public_url, tls=tls)
-    except CannotListen as error:
+    except (CannotListen, FolderInUse, OtherVersion) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from flask import current_app
 
@@ -14,13 +15,14 @@ EXTENSION = "signing_sandbox"
 
 @dataclass(frozen=True)
 class Service:
-    """`base_uri`: the address at which the sandbox is reached, without a slash at the end."""
+    """`base_uri`: the address at which the sandbox is reached, without a slash at the end. `lock`: of the folder."""
 
     store: Store
     folder: Path
     base_uri: str
     behaviour: Behaviour
     sender: EventSender
+    lock: TextIO
 
     @property
     def oauth_host(self) -> str:

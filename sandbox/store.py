@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 BUSY_SECONDS: Final = 30.0
+SCHEMA_VERSION: Final = 1  # higher with each change below
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS account (
@@ -98,7 +99,7 @@ CREATE TABLE IF NOT EXISTS recipient (
 CREATE TABLE IF NOT EXISTS mail (
     id INTEGER PRIMARY KEY,
     envelope_id TEXT NOT NULL REFERENCES envelope,
-    recipient_id TEXT,
+    link TEXT,
     email TEXT NOT NULL,
     name TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -137,6 +138,10 @@ CREATE INDEX IF NOT EXISTS connect_event_due ON connect_event (state, due_at);
 """
 
 
+class OtherVersion(Exception):
+    """The file has other tables. The message is one line."""
+
+
 class Store:
     """The file. Each thread has a connection of its own; of two that write, the second one waits."""
 
@@ -145,6 +150,10 @@ class Store:
         self._own = threading.local()
         path.touch(mode=0o600)
         with self.write() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version != SCHEMA_VERSION and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise OtherVersion(f"{path} was written by another version of the sandbox: delete it")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             for statement in SCHEMA.split(";\n"):
                 db.execute(statement)
 

@@ -24,11 +24,11 @@ def write_mail(db: sqlite3.Connection, recipient: Row, kind: str, text: str, mom
     subject = get_envelope(db, recipient["envelope_id"])["email_subject"]
     shown = subject if kind == REQUEST else f"{kind}: {subject}"
     db.execute(
-        "INSERT INTO mail (envelope_id, recipient_id, email, name, kind, subject, body, sent_at)"
+        "INSERT INTO mail (envelope_id, link, email, name, kind, subject, body, sent_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             recipient["envelope_id"],
-            recipient["recipient_id"],
+            recipient["link"],
             recipient["email"],
             recipient["name"],
             kind,
@@ -46,7 +46,7 @@ def write_mails_to_all(db: sqlite3.Connection, envelope_id: str, kind: str, text
         if recipient["sent_at"]:
             write_mail(db, recipient, kind, text, moment)
     db.execute(
-        "INSERT INTO mail (envelope_id, recipient_id, email, name, kind, subject, body, sent_at)"
+        "INSERT INTO mail (envelope_id, link, email, name, kind, subject, body, sent_at)"
         " VALUES (?, NULL, ?, ?, ?, ?, ?, ?)",
         (
             envelope_id,

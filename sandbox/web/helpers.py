@@ -5,7 +5,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from sandbox.account import add_hmac_key, list_hmac_keys, retire_hmac_key, set_consent, write_credentials
+from sandbox.account import add_hmac_key, list_hmac_keys, retire_hmac_key, set_consent
 from sandbox.behaviour import InvalidRule
 from sandbox.connect.delivery import resend_event
 from sandbox.envelopes import lifecycle
@@ -15,6 +15,7 @@ from sandbox.errors import ApiError, invalid_body
 from sandbox.service import get_service
 from sandbox.web.api import read_body
 from sandbox.web.faults import answer_error
+from sandbox.web.settings import rewrite_credentials
 
 FLUSH_SECONDS: Final = 30.0
 DAY_SECONDS: Final = 86_400
@@ -138,7 +139,7 @@ def list_keys() -> ResponseReturnValue:
 def add_key() -> ResponseReturnValue:
     with get_service().store.write() as db:
         add_hmac_key(db)
-    _write_credentials()
+    rewrite_credentials()
     return list_keys()
 
 
@@ -146,14 +147,8 @@ def add_key() -> ResponseReturnValue:
 def retire_key(key_id: int) -> ResponseReturnValue:
     with get_service().store.write() as db:
         retire_hmac_key(db, key_id)
-    _write_credentials()
+    rewrite_credentials()
     return list_keys()
-
-
-def _write_credentials() -> None:
-    service = get_service()
-    with service.store.read() as db:
-        write_credentials(db, service.folder, service.base_uri)
 
 
 @helpers.post("/consent")
