@@ -1,6 +1,7 @@
 """The command line, as somebody types it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from app import create_app
 from customerhub.core import clock, history
 from customerhub.core.dates import add_months
 from customerhub.core.organisation_dates import organisation_today
@@ -15,6 +17,7 @@ from customerhub.core.permissions import Actor
 from models import Customer, CustomerStatus, History, InvoiceType, Organisation, OutboxMessage, User
 from models.base import db
 from models.enums import Role, StatusBehaviour
+from tests.support.databases import settings_for
 
 pytestmark = pytest.mark.slow  # nearly each makes a whole demo
 
@@ -188,3 +191,11 @@ def test_a_day_or_organisation_that_there_is_not(demo_app: Flask, words: str):
     before = count_messages(demo_app)
     assert run_command(demo_app, "remind", *words.split())[0] == 2
     assert count_messages(demo_app) == before
+
+
+def test_the_sandbox_is_refused_where_others_reach_the_hub(tmp_path: Path):
+    hub = create_app(settings_for(f"sqlite:///{tmp_path}/hub", tmp_path, HUB_PUBLIC_URL="https://hub.example.com"))
+    answer = hub.test_cli_runner().invoke(args=["signing-sandbox"])
+    assert answer.exit_code == 2
+    assert "HUB_PUBLIC_URL is https://hub.example.com" in answer.output
+    assert not (tmp_path / "signing-sandbox").exists()

@@ -6,6 +6,7 @@ from jobs.commands.customers import import_customers, remind, report, synthesize
 from jobs.commands.database import downgrade_command
 from jobs.commands.installation import create_user, demo, init, password_link, up, worker
 from jobs.commands.secrets import rotate_secrets_command
+from jobs.commands.signing_sandbox import signing_sandbox
 
 COMMANDS: tuple[click.Command, ...] = (
     init,
@@ -16,6 +17,7 @@ COMMANDS: tuple[click.Command, ...] = (
     create_user,
     password_link,
     rotate_secrets_command,
+    signing_sandbox,
     import_customers,
     synthesize_command,
     remind,
