@@ -2,6 +2,7 @@
 
 import io
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 MAX_LENGTH: Final = 500
@@ -30,7 +31,9 @@ def describe_signatures(pdf: bytes) -> str:
         if not signatures:
             return NO_SIGNATURES
         context = ValidationContext(trust_roots=[], allow_fetching=False)
-        results = [validate_pdf_signature(each, context) for each in signatures]
+        # The library runs an event loop of its own, and a thread has one at most: whoever calls may be in one.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            results = list(pool.map(lambda each: validate_pdf_signature(each, context), signatures))
     except (PdfError, SigningError, SignatureValidationError, ValueError) as error:
         log.warning("the signatures of a document could not be checked", exc_info=True)
         return f"The digital signatures could not be checked: {error}"[:MAX_LENGTH]

@@ -153,3 +153,16 @@ def test_several_lines_are_removed_at_once(open_as: OpenAs) -> None:
     lines.get_by_role("button", name="Remove", exact=True).click()
     expect(lines.locator("[data-row]")).to_have_count(1)
     expect(field(page, "billing_lines-1-cost_per_unit")).to_have_value("12.50")
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+def test_heads_stand_above_their_columns(open_as: OpenAs, width: int) -> None:
+    """A custom field gave the table of profiles the columns that are meant for billing lines."""
+    page = open_as(Role.AGENT, width=width)
+    page.goto("/admin/customers/new/")
+    profiles = open_tab(page, "Invoice profiles").locator("#invoice_profiles-list")
+    profiles.get_by_role("button", name="+ Add profile").click()
+    lefts = "row => [...row.children].filter((e) => e.offsetWidth > 1).map((e) => e.getBoundingClientRect().left)"
+    cells = profiles.locator("[data-row]").evaluate(lefts)
+    assert len(cells) == 5
+    assert profiles.locator("thead tr").evaluate(lefts) == cells

@@ -36,6 +36,7 @@ from views.framework.date_field import read_date
 from views.framework.form_parts import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
+from views.framework.inline_rows import LINE_FIELDS
 from views.http.actor import current_actor
 
 # What belongs to one customer: a bulk edit asks for it for each, the last of them though no form has them.
@@ -157,14 +158,14 @@ INLINES = (
 
 
 def add_profile_fields(declared: Sequence[Inline], model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Inline]:
-    """`declared` with the custom fields of invoice profiles in the rows of these, shown on demand."""
+    """`declared` with the custom fields of invoice profiles in their rows: on demand where a line has no room."""
     names = tuple(each.name for each in fields)
-    return tuple(
-        replace(inline, fields=(*inline.fields, *names), folded=(*inline.folded, *names))
-        if inline.model is model
-        else inline
-        for inline in declared
-    )
+    return tuple(_add_fields(inline, names) if inline.model is model else inline for inline in declared)
+
+
+def _add_fields(inline: Inline, names: tuple[str, ...]) -> Inline:
+    together = (*inline.fields, *names)
+    return replace(inline, fields=together, folded=names if len(together) > LINE_FIELDS else ())
 
 
 FIELD_ARGS: dict[str, dict[str, Any]] = {

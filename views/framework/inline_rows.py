@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from wtforms import Field, Form
 from wtforms.fields import SelectField
 from wtforms.utils import unset_value
 from wtforms.widgets import HiddenInput
+
+LINE_FIELDS: Final = 6  # as many as stand beside each other; rows with more of them take several lines
 
 
 class InlineEntry:
@@ -66,6 +68,7 @@ class InlineList(Field):
         self.inline = inline
         self.form_class = form_class
         self.columns = inline.fields
+        self.has_several_lines = len(self.columns) > LINE_FIELDS
         self.add_label = inline.add_label
         self.entries: list[InlineEntry] = []
         self.entries_by_position: dict[int, InlineEntry] = {}
