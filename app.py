@@ -109,6 +109,7 @@ def build_services(settings: Settings) -> Services:
         link_secret=settings.secret_key,
         encryption_keys=tuple(settings.encryption_keys.split(",")),
         signing_sandbox=f"127.0.0.1:{settings.sandbox_port}",
+        sandbox_credentials=settings.sandbox_dir / "credentials.json",
         allows_sandbox=settings.is_private,
         file_store=FolderStore(settings.files_dir),
         max_upload_bytes=settings.max_upload_bytes,

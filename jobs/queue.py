@@ -107,6 +107,11 @@ def _get_server() -> _QueueServer:
     return server
 
 
+def close_connection() -> None:
+    """Leave no open connection in a process that will be forked. The next use connects anew."""
+    _get_server().connection.connection_pool.disconnect()
+
+
 def get_queue(name: str = DEFAULT) -> Queue:
     """The queue `name` of the current app."""
     return Queue(name, connection=_get_server().connection, default_timeout=JOB_TIMEOUTS[name])

@@ -208,6 +208,7 @@ class Settings(BaseSettings):
         le=65535,
         description="1 to 65535",
     )
+    starts_sandbox: Annotated[bool, _Stripped] = _setting("HUB_SIGNING_SANDBOX", True)
     trusted_proxies: int = _number_setting("HUB_TRUSTED_PROXIES", 0, 0, 8)
     keep_transfers_days: int = _number_setting("HUB_KEEP_TRANSFERS_DAYS", 90, 1, 3650)
 
@@ -221,6 +222,10 @@ class Settings(BaseSettings):
     @property
     def files_dir(self) -> Path:
         return self.data_dir / "files"
+
+    @property
+    def sandbox_dir(self) -> Path:
+        return self.data_dir / "signing-sandbox"
 
     @property
     def is_private(self) -> bool:

@@ -6,6 +6,7 @@ Several hubs may run in one process, each with its own. Which of them is at work
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from customerhub.core.file_store import FileStore
 
@@ -18,6 +19,7 @@ class Services:
     link_secret: str = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)  # the first encrypts, any of them reads
     signing_sandbox: str  # host and port of the sandbox that stands in for the signing service
+    sandbox_credentials: Path  # where the sandbox writes how it is reached
     allows_sandbox: bool  # nobody from outside reaches this hub
     file_store: FileStore
     max_upload_bytes: int

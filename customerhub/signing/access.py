@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from customerhub.core import encryption, services
-from customerhub.core.database import save_changes
 from customerhub.core.errors import WrongState
 from customerhub.customers.signature_requests import REQUIRED_SETTINGS
 from models import SigningSettings
-from models.base import db
+from models.base import db, get_table
 from models.signing_enums import SigningEnvironment
 
+SETTINGS: Final = get_table(SigningSettings)
 NOT_SET_UP: Final = "eSignature is not set up"
 _OAUTH_HOSTS: Final = {
     SigningEnvironment.DEMO: "account-d.docusign.com",
@@ -72,8 +72,9 @@ def get_oauth_url(environment: SigningEnvironment) -> str:
 
 
 def remember_base_url(organisation_id: int, base_url: str | None) -> None:
-    """Keep where the service said the account of an organisation is."""
-    settings = find_settings(organisation_id)
-    if settings is not None and settings.base_url != base_url:
-        with save_changes():
-            settings.base_url = base_url
+    """Keep where the service said the account of an organisation is. That is no change of what people set up."""
+    db.session.execute(
+        update(SETTINGS)
+        .where(SETTINGS.c.organisation_id == organisation_id, SETTINGS.c.base_url.is_distinct_from(base_url))
+        .values(base_url=base_url)
+    )

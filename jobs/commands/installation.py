@@ -21,6 +21,7 @@ from customerhub.setup.rows import save_organisation
 from customerhub.users import accounts, demo_logins
 from customerhub.users.demo_logins import DemoLogin
 from customerhub.users.links import VALID_HOURS, get_one_time_links
+from jobs import demo_signing
 from jobs.commands.console import (
     CommandError,
     as_json,
@@ -29,9 +30,9 @@ from jobs.commands.console import (
     print_result,
     settings_of_app,
 )
-from jobs.processes import launcher
+from jobs.processes import launcher, signing_sandbox
 from jobs.processes.worker import run as run_worker
-from jobs.queue import DEFAULT
+from jobs.queue import DEFAULT, close_connection, try_enqueue
 from models import Organisation, User
 from models.base import db
 from models.enums import Role, TemplatePurpose
@@ -46,15 +47,17 @@ FIRST_STEPS = (
 )
 
 
-def prepare_database(settings: Settings, *, with_demo: bool) -> None:
-    """Bring the tables to the newest version; with `with_demo` a new database gets the demo."""
+def prepare_database(settings: Settings, *, with_demo: bool) -> bool:
+    """Bring the tables to the newest version; with `with_demo` a new database gets the demo, which is told."""
     upgrade()
-    if with_demo and not has_any_row(Organisation):
+    gets_demo = with_demo and not has_any_row(Organisation)
+    if gets_demo:
         # The queue does not run yet; the schedule sends what the demo writes.
         with outbox.without_dispatch(), history.act_as(Actor(None, 0), "command init"):
             seed_demo(settings.data_dir)
             db.session.commit()
     complete_database_file()
+    return gets_demo
 
 
 def complete_database_file() -> None:
@@ -124,21 +127,49 @@ def demo(as_json: bool) -> None:
 )
 @with_appcontext
 def up(with_demo: bool | None) -> None:
-    """Run everything: web, workers, scheduler and, without REDIS_URL, the queue server."""
+    """Run everything: web, workers, scheduler, without REDIS_URL the queue server, and the signing sandbox."""
     settings = settings_of_app()
     loads_demo = settings.is_private if with_demo is None else with_demo
     first_steps = FIRST_STEPS.format(program_name())
+    has_sandbox, sandbox_line = plan_sandbox(settings)
+    has_new_demo = False
+
+    def prepare() -> None:
+        nonlocal has_new_demo
+        has_new_demo = prepare_database(settings, with_demo=loads_demo)
 
     def describe_start() -> list[str]:
         hints = describe_demo(settings) if has_any_row(User) else [first_steps]
-        return ["", f"Customer Hub is running at {settings.public_url}", *hints, "Press Ctrl-C to stop.", ""]
+        lines = [f"Customer Hub is running at {settings.public_url}", *hints, *filter(None, [sandbox_line])]
+        return ["", *lines, "Press Ctrl-C to stop.", ""]
+
+    def show_signatures() -> None:
+        if has_new_demo and has_sandbox:
+            try_enqueue(demo_signing.show_signatures)
+            close_connection()
 
     app: Any = current_app
     exit_code = launcher.run(
-        app._get_current_object(), settings, lambda: prepare_database(settings, with_demo=loads_demo), describe_start
+        app._get_current_object(),
+        settings,
+        prepare,
+        describe_start,
+        has_sandbox=has_sandbox,
+        when_ready=show_signatures,
     )
     complete_database_file()
     sys.exit(exit_code)
+
+
+def plan_sandbox(settings: Settings) -> tuple[bool, str]:
+    """Whether the signing sandbox is started, and what is said of it."""
+    if not settings.starts_sandbox or not settings.is_private:
+        return False, ""
+    try:
+        signing_sandbox.check_port(settings)
+    except signing_sandbox.SandboxRefused as error:
+        return False, str(error)
+    return True, f"Documents are signed in the sandbox at {signing_sandbox.get_address(settings)}"
 
 
 def program_name() -> str:

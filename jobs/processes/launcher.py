@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from customerhub.core.config import Settings
 from jobs import valkey
-from jobs.processes import scheduler, web_server, worker
+from jobs.processes import scheduler, signing_sandbox, web_server, worker
 from jobs.processes.folder_lock import FolderInUse, lock_folder
 from jobs.processes.forking import build_execution
 from jobs.processes.startup_checks import CannotStart, check_database, check_queue_server, listen
@@ -29,12 +29,19 @@ DATABASE_MISMATCH = (
 
 
 def run(
-    app: Flask, settings: Settings, prepare: Callable[[], object], describe_start: Callable[[], Sequence[str]]
+    app: Flask,
+    settings: Settings,
+    prepare: Callable[[], object],
+    describe_start: Callable[[], Sequence[str]],
+    *,
+    has_sandbox: bool = False,
+    when_ready: Callable[[], object] = lambda: None,
 ) -> int:
     """Run the hub until Ctrl-C, a signal or a failure ends it; returns the exit code.
 
     `prepare` is called once the folder, the port and the servers are known to be usable: it brings the database
-    up to date. What `describe_start` returns then is printed when the web answers, a line each.
+    up to date. What `describe_start` returns then is printed when the web answers, a line each; `when_ready` is called
+    after it, and leaves no connection open.
     """
     try:
         lock = lock_folder(settings.data_dir)
@@ -45,23 +52,31 @@ def run(
         print(f"Error: {error}", file=sys.stderr)
         return 1
     print("Customer Hub is starting ...", file=sys.stderr, flush=True)
-    try:
-        prepare()
-        mismatch = _describe_missing_columns()
-    except DatabaseError as error:
-        mismatch = " ".join(str(error.orig).split())[:200]
-    if mismatch:
+    if mismatch := _prepare_database(prepare):
         print(f"Error: {DATABASE_MISMATCH.format(mismatch)}", file=sys.stderr)
         return 1
     lines = describe_start()
     _prepare_forking()
 
-    def print_lines() -> None:
+    def finish_start() -> None:
         for line in lines:
             supervisor.print_line(line)
+        when_ready()
 
-    supervisor = Supervisor(build_programs(app, settings, lock, listener), print_lines)
+    programs = build_programs(app, settings, lock, listener)
+    if has_sandbox:
+        programs.append(_signing_sandbox(settings))
+    supervisor = Supervisor(programs, finish_start)
     return supervisor.run()
+
+
+def _prepare_database(prepare: Callable[[], object]) -> str:
+    """Bring the database up to date; what keeps this version from working with it, empty where nothing does."""
+    try:
+        prepare()
+        return _describe_missing_columns()
+    except DatabaseError as error:
+        return " ".join(str(error.orig).split())[:200]
 
 
 def _prepare_forking() -> None:
@@ -110,6 +125,16 @@ def _queue_server(data_dir: Path, lock: int) -> Program:
         0,
         is_ready=lambda: valkey.is_ready(data_dir),
         descriptors=(lock,),
+    )
+
+
+def _signing_sandbox(settings: Settings) -> Program:
+    """Beside the workers: nobody waits for it."""
+    return Program(
+        "sandbox",
+        partial(signing_sandbox.execute, settings),
+        2,
+        is_ready=lambda: signing_sandbox.is_listening(settings),
     )
 
 

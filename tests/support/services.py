@@ -20,6 +20,7 @@ EXAMPLE = Services(
     link_secret="tests",
     encryption_keys=("dGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgMDE=",),
     signing_sandbox="127.0.0.1:1",
+    sandbox_credentials=Path("/nonexistent/credentials.json"),
     allows_sandbox=True,
     file_store=FolderStore(Path("/nonexistent")),
     max_upload_bytes=25 * MIB,

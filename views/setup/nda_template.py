@@ -11,7 +11,7 @@ from customerhub.core.permissions import Actor, Permission
 from customerhub.core.transaction import after_commit
 from customerhub.mail.nda_template import PLACEHOLDERS, STARTING_TEXT
 from customerhub.mail.templates import format_placeholder
-from customerhub.signing import setting_up
+from customerhub.signing import sandbox_account, setting_up
 from jobs import exports
 from jobs.queue import try_enqueue
 from models import Customer, InvoiceProfile, ListExport, Organisation
@@ -19,6 +19,7 @@ from views.framework.choices import Source
 from views.framework.forms import RequiredMarker
 from views.framework.operation import Operation, refusal_check
 from views.framework.row_fields import LookupField
+from views.http.urls import path_to
 
 
 class ProfileSource(Source):
@@ -51,7 +52,21 @@ def _show_starting_text(_rows: Any, _values: dict[str, Any], _actor: Actor) -> l
     return [{"title": "", "columns": columns, "rows": [[line] for line in STARTING_TEXT.splitlines() if line]}]
 
 
-NDA_OPERATIONS = (
+SANDBOX_OPERATION = Operation(
+    name="use-sandbox",
+    label="Use the signing sandbox",
+    past_tense="set up with the signing sandbox",
+    permission=Permission.SETUP_EDIT,
+    run=sandbox_account.connect_sandbox,
+    unavailable_reason=refusal_check(sandbox_account.check_sandbox_offered),
+    explanation="Sets up eSignature with the sandbox beside this hub: documents are signed or declined on its pages. "
+    "Nothing that is signed there is valid, and nobody gets a mail.",
+    icon="edit",
+    bulk=False,
+    result_url=lambda settings: path_to("esignature.details_view", settings.id),
+)
+
+SIGNING_OPERATIONS = (
     Operation(
         name="starting-text",
         label="Insert the starting text of an NDA",
@@ -78,6 +93,7 @@ NDA_OPERATIONS = (
         bulk=False,
         result_url=lambda export: url_for("exports.details_view", id=export.id),
     ),
+    SANDBOX_OPERATION,
 )
 
 

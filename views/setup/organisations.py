@@ -11,7 +11,7 @@ from views.framework.columns import Column
 from views.framework.edit_page import EditPage
 from views.framework.exported import Exported
 from views.framework.locales import code_name
-from views.setup.nda_template import NDA_OPERATIONS, build_placeholder_table
+from views.setup.nda_template import SIGNING_OPERATIONS, build_placeholder_table
 from views.setup.setup_view import FixedFieldMixin
 
 
@@ -75,7 +75,7 @@ class OrganisationView(FixedFieldMixin):
         ("signing", "Signing", ("signatory_name", "signatory_email", "nda_template")),
     )
     save = staticmethod(save_organisation)
-    operations = NDA_OPERATIONS
+    operations = SIGNING_OPERATIONS
 
     def _edit_page(self, form: Any, row: Any) -> EditPage:
         page = super()._edit_page(form, row)

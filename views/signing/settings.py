@@ -9,6 +9,7 @@ from wtforms import BooleanField, FileField, Form
 from customerhub.core import operation_runs, services
 from customerhub.core.permissions import Permission
 from customerhub.customers.signature_requests import list_obstacles
+from customerhub.signing.access import get_oauth_url
 from customerhub.signing.settings import MASK, get_or_create, list_environments, save_settings
 from models import OperationRun, SigningSettings
 from models.enums import TransferState
@@ -22,7 +23,13 @@ from views.framework.screen import ViewResponse
 from views.http.urls import path_of
 from views.signing.connection_test import CONNECTION_OPERATION, build_result, find_run
 from views.signing.secret_field import SecretField, forget_entered
-from views.signing.setup_parts import SEND_WAITING, build_key_table, build_obstacle_banners, build_waiting_banner
+from views.signing.setup_parts import (
+    SEND_WAITING,
+    build_key_table,
+    build_obstacle_banners,
+    build_sandbox_banner,
+    build_waiting_banner,
+)
 from views.signing.webhook import PATH
 
 MAX_KEY_BYTES = 20_000
@@ -92,7 +99,7 @@ class SigningSettingsView(HubModelView):
 
     def form_banners(self) -> list[dict[str, Any]]:
         text = "DocuSign shows all of these under Settings > Apps and Keys, where the key is made too."
-        return [{"kind": "info", "text": text}]
+        return [{"kind": "info", "text": text}, *build_sandbox_banner(self.actor)]
 
     def save_entered(self, row: Any) -> SigningSettings:
         entered_key = vars(row).pop("entered_private_key", None)
@@ -127,7 +134,8 @@ class SigningSettingsView(HubModelView):
         page.banners += build_waiting_banner(self, row, self.actor, is_ready=is_ready)
         if row.environment is SigningEnvironment.SANDBOX:
             text = "The sandbox stands in for DocuSign: what is signed there is not valid."
-            page.banners.append({"kind": "info", "text": text})
+            link = {"url": get_oauth_url(row.environment), "label": "Open the sandbox"}
+            page.banners.append({"kind": "info", "text": text, "link": link})
 
     # --- Testing -------------------------------------------------------------------------------------------
 

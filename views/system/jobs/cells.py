@@ -23,6 +23,7 @@ JOB_FUNCTIONS = {
     "jobs.imports.check": ("Checks an import", "import"),
     "jobs.imports.save": ("Saves an import", "import"),
     "jobs.imports.revert": ("Reverts an import", "import"),
+    "jobs.demo_signing.show_signatures": ("Has the demo's documents signed", ""),
 }
 QUEUE_LABELS = {DEFAULT: "Short work", BULK: "Long work"}
 STATE_LABELS = {
