@@ -18,8 +18,9 @@ from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.leases import Lease
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_permission
-from customerhub.signing import comparison, deadlines, nda, requests, results, setting_up, steps
+from customerhub.signing import comparison, deadlines, doubles, nda, requests, results, setting_up, steps
 from customerhub.signing.access import load_access, remember_base_url
+from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.service import SigningServiceError
 from customerhub.signing.steps import Task
 from jobs import exports
@@ -86,10 +87,20 @@ def _compare_organisation(organisation_id: int) -> int:
         for envelope_id, reading in comparison.select_differing(organisation_id, readings):
             count += results.apply_reading(envelope_id, reading, is_comparison=True)
             db.session.commit()
+        _settle_doubles(organisation_id, readings, service)
         comparison.mark_checked(organisation_id, unchecked_ids, now=now)
         comparison.remember_end(organisation_id, until=now)
         db.session.commit()
     return count
+
+
+def _settle_doubles(organisation_id: int, readings: Sequence[EnvelopeReading], service: "SigningService") -> None:
+    """Void what was sent twice. A failure keeps what was read from counting as read."""
+    for double in doubles.select_doubles(organisation_id, readings):
+        remote_id = doubles.settle_double(double)
+        db.session.commit()
+        if remote_id is not None:
+            service.void_envelope(remote_id, doubles.VOID_REASON)
 
 
 def request_deadlines() -> str:
@@ -180,10 +191,12 @@ class _Round:
             draft = steps.prepare_draft(task)
             db.session.commit()
             answer = steps.ask_service(task, service, draft)
-            steps.apply_answer(task, answer, account_id=service.account_id)
+            double_id = steps.apply_answer(task, answer, account_id=service.account_id)
             remember_base_url(task.organisation_id, service.base_url)
             requests.finish_request(lease, now=clock.get_now())
             db.session.commit()
+        if double_id is not None:
+            service.void_envelope(double_id, doubles.VOID_REASON)
         self._tally["done"] += 1
 
     def _find_service(self, organisation_id: int) -> "SigningService":

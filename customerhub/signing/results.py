@@ -106,8 +106,12 @@ def _follow(envelope: Envelope, profile: InvoiceProfile) -> None:
         decline_profile(envelope, profile)
 
 
-def record_sending(envelope: Envelope, remote_id: str, account_id: str) -> None:
-    """An envelope was taken by the signing service. The caller has locked it."""
+def record_sending(envelope: Envelope, remote_id: str, account_id: str) -> bool:
+    """An envelope was taken by the signing service; false where it was taken under another id before. The caller has
+    locked it.
+    """
+    if envelope.remote_id not in (None, remote_id):
+        return False
     now = clock.get_now()
     with save_changes():
         envelope.remote_id, envelope.account_id = remote_id, account_id
@@ -118,6 +122,7 @@ def record_sending(envelope: Envelope, remote_id: str, account_id: str) -> None:
             if can_signer_become(signer, SignerStatus.SENT):
                 signer.status, signer.sent_at = SignerStatus.SENT, signer.sent_at or now
         _count_days_anew(envelope)
+    return True
 
 
 def record_resending(envelope: Envelope, *, is_reminder: bool) -> None:

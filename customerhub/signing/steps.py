@@ -20,7 +20,7 @@ from customerhub.signing import nda, results
 from customerhub.signing.access import find_settings
 from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.service import EnvelopeDraft, SignerDraft, SigningServiceError
-from models import Envelope, EnvelopeSigner, Organisation, SigningRequest, StoredFile
+from models import Customer, Envelope, EnvelopeSigner, Organisation, SigningRequest, StoredFile
 from models.base import db
 from models.signing_enums import EnvelopeStatus, SignerRole, SigningRequestKind
 
@@ -98,12 +98,13 @@ def prepare_draft(task: Task) -> EnvelopeDraft | None:
         return None
     envelope, profile = results.lock_envelope(task.envelope_id)
     organisation = db.session.get_one(Organisation, envelope.organisation_id)
+    customer = db.session.get_one(Customer, profile.customer_id)
     settings = find_settings(envelope.organisation_id)
     pdf = _load_document(envelope) or _make_document(envelope)
     return EnvelopeDraft(
         transaction_id=envelope.transaction_id,
         subject=f"Please sign: non-disclosure agreement with {organisation.name}"[:100],
-        message=f"{organisation.name} asks you to sign the non-disclosure agreement with {profile.name}.",
+        message=f"{organisation.name} asks you to sign the non-disclosure agreement with {customer.name}.",
         file_name=nda.FILE_NAME,
         pdf=pdf,
         signers=tuple(_draft_signer(each, envelope) for each in envelope.signers),
@@ -205,17 +206,17 @@ def _fetch(remote_id: str, service: Service) -> Answer:
 # --- Afterwards ----------------------------------------------------------------------------------------------------
 
 
-def apply_answer(task: Task, answer: Answer, *, account_id: str) -> None:
-    """Record what came of a request."""
+def apply_answer(task: Task, answer: Answer, *, account_id: str) -> str | None:
+    """Record what came of a request; which envelope is to be voided, as another worker has sent it meanwhile."""
     if answer.is_needless:
-        return
+        return None
     envelope, _ = results.lock_envelope(task.envelope_id)
     if answer.is_unsent:
         reading = EnvelopeReading("", EnvelopeStatus.VOIDED, end_reason=task.details["reason"])
         results.apply_reading(task.envelope_id, reading)
-        return
-    if answer.remote_id is not None:
-        results.record_sending(envelope, answer.remote_id, account_id)
+        return None
+    if answer.remote_id is not None and not results.record_sending(envelope, answer.remote_id, account_id):
+        return answer.remote_id
     if task.kind is SigningRequestKind.RESEND:
         results.record_resending(envelope, is_reminder=bool(task.details.get("is_reminder")))
     if task.kind is SigningRequestKind.VOID and task.details.get("is_expired"):
@@ -224,6 +225,7 @@ def apply_answer(task: Task, answer: Answer, *, account_id: str) -> None:
         results.apply_reading(task.envelope_id, answer.reading)
     if answer.documents:
         _keep_documents(envelope, answer)
+    return None
 
 
 def _record_expiry(envelope: Envelope, answer: Answer) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy import select, text
 
 from customerhub.core import clock
 from customerhub.core.config import Settings
+from customerhub.signing.requests import LEASES
 from jobs import signing
 from models import Contract, Envelope, History, InvoiceProfile, OutboxMessage
 from models.base import db
@@ -35,6 +36,7 @@ from tests.support.signing_sandbox import SigningSandbox
 
 WORKER = "tests.processes.signing_worker"
 WORKERS, DELIVERERS, MOST_DELIVERIES = 3, 8, 5
+CALL_DURATION = timedelta(seconds=2)  # of one that is slow
 DECLINING = 5  # of so many clients one declines
 FAULTS = (
     {"fault": "error_after", "probability": 0.08},
@@ -117,14 +119,17 @@ class Chaos:
         self.kills += 1
 
     def _let_time_pass(self) -> None:
-        """What is to be tried again later is so now; now and then leases end, also of the living."""
+        """What is to be tried again later is so now. Now and then leases end, also of the living, but never before a
+        call could have ended: the service may still do what a killed worker asked of it.
+        """
         requests = db.metadata.tables["signing_request"]
-        long_ago = clock.get_now() - timedelta(hours=1)
+        now, long_ago = clock.get_now(), clock.get_now() - timedelta(hours=1)
         is_idle = requests.c.claimed_until.is_(None)
+        is_old = requests.c.claimed_until < now + LEASES.duration - CALL_DURATION
         with self.app.app_context():
             db.session.execute(requests.update().where(is_idle).values(next_attempt_at=long_ago))
             if self.dice.random() < 0.5:
-                db.session.execute(requests.update().where(~is_idle).values(claimed_until=long_ago))
+                db.session.execute(requests.update().where(is_old).values(claimed_until=long_ago))
             db.session.commit()
 
     def _deliver_events(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from customerhub.core.permissions import Actor
 from customerhub.signing.settings import save_key, save_settings
@@ -41,8 +42,12 @@ class SigningSandbox:
         return self._call(urllib.request.Request(self.base_url + path, data=body, headers=headers, method="POST"))
 
     def _call(self, request: urllib.request.Request) -> Any:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            error.close()  # it is an open answer
+            raise
 
     def list_envelopes(self) -> list[dict[str, Any]]:
         envelopes: list[dict[str, Any]] = self.get("/sandbox/envelopes")

@@ -9,11 +9,9 @@ from wtforms import BooleanField, FileField, Form
 from customerhub.core import operation_runs, services
 from customerhub.core.permissions import Permission
 from customerhub.customers.signature_requests import list_obstacles
-from customerhub.signing.access import get_oauth_url
 from customerhub.signing.settings import MASK, get_or_create, list_environments, save_settings
 from models import OperationRun, SigningSettings
 from models.enums import TransferState
-from models.signing_enums import SigningEnvironment
 from views.framework.columns import Column
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported
@@ -22,14 +20,9 @@ from views.framework.model_view import HubModelView
 from views.framework.screen import ViewResponse
 from views.http.urls import path_of
 from views.signing.connection_test import CONNECTION_OPERATION, build_result, find_run
+from views.signing.sandbox import build_offer_banners, build_sandbox_banners
 from views.signing.secret_field import SecretField, forget_entered
-from views.signing.setup_parts import (
-    SEND_WAITING,
-    build_key_table,
-    build_obstacle_banners,
-    build_sandbox_banner,
-    build_waiting_banner,
-)
+from views.signing.setup_parts import SEND_WAITING, build_key_table, build_obstacle_banners, build_waiting_banner
 from views.signing.webhook import PATH
 
 MAX_KEY_BYTES = 20_000
@@ -69,7 +62,7 @@ class SigningSettingsView(HubModelView):
         return self.may_edit() and get_or_create(self.actor.organisation_id).id is None
 
     def list_banners(self) -> list[dict[str, Any]]:
-        return build_obstacle_banners(self.actor.organisation_id)
+        return [*build_obstacle_banners(self.actor.organisation_id), *build_offer_banners(self.actor)]
 
     # --- The form ------------------------------------------------------------------------------------------
 
@@ -99,7 +92,7 @@ class SigningSettingsView(HubModelView):
 
     def form_banners(self) -> list[dict[str, Any]]:
         text = "DocuSign shows all of these under Settings > Apps and Keys, where the key is made too."
-        return [{"kind": "info", "text": text}, *build_sandbox_banner(self.actor)]
+        return [{"kind": "info", "text": text}, *build_offer_banners(self.actor)]
 
     def save_entered(self, row: Any) -> SigningSettings:
         entered_key = vars(row).pop("entered_private_key", None)
@@ -132,10 +125,7 @@ class SigningSettingsView(HubModelView):
         is_ready = not list_obstacles(row.organisation_id)
         page.banners += build_obstacle_banners(row.organisation_id)
         page.banners += build_waiting_banner(self, row, self.actor, is_ready=is_ready)
-        if row.environment is SigningEnvironment.SANDBOX:
-            text = "The sandbox stands in for DocuSign: what is signed there is not valid."
-            link = {"url": get_oauth_url(row.environment), "label": "Open the sandbox"}
-            page.banners.append({"kind": "info", "text": text, "link": link})
+        page.banners += build_sandbox_banners(row.organisation_id)
 
     # --- Testing -------------------------------------------------------------------------------------------
 

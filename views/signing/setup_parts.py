@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from flask import flash, url_for
+from flask import flash
 from sqlalchemy import select
 
 from customerhub.core.permissions import Actor, Permission, select_visible
 from customerhub.customers.signature_requests import list_obstacles
-from customerhub.signing import sandbox_account, setting_up
-from models import Customer, Organisation, SigningKey, SigningSettings
+from customerhub.signing import setting_up
+from models import Customer, SigningKey, SigningSettings
 from models.base import db
 from views.framework.chips import active_chip
-from views.framework.operation import Operation, refusal_check, refusal_reason
+from views.framework.operation import Operation, refusal_check
 from views.framework.operation_page import OperationMixin
 from views.http.urls import path_of, path_to
-from views.setup.nda_template import SANDBOX_OPERATION
 
 MAX_PREVIEWED = 20
 
@@ -31,16 +30,6 @@ def build_obstacle_banners(organisation_id: int) -> list[dict[str, Any]]:
             banner["text"] += " All ids and the RSA key are needed."
         banners.append(banner)
     return banners
-
-
-def build_sandbox_banner(actor: Actor) -> list[dict[str, Any]]:
-    """The way to try signing out without an account, where there is one."""
-    organisation = db.session.get_one(Organisation, actor.organisation_id)
-    if refusal_reason(sandbox_account.check_sandbox_offered, organisation, actor):
-        return []
-    url = url_for("organisations.operation_view", operation=SANDBOX_OPERATION.name, id=organisation.id)
-    link = {"url": url, "label": SANDBOX_OPERATION.label}
-    return [{"kind": "info", "text": "No account yet? The signing sandbox beside this hub needs none.", "link": link}]
 
 
 def build_waiting_banner(

@@ -39,6 +39,7 @@ from views.http.actor import current_actor
 from views.http.urls import path_to
 from views.signing import record
 from views.signing.operations import OPERATIONS
+from views.signing.sandbox import build_sandbox_banners, find_sandbox_url
 from views.signing.timeline import build_entries
 
 SCREEN = "signatures"
@@ -259,6 +260,9 @@ class SignatureView(CustomerPartView):
         ]
         return tabs + settings.view_tabs(self.endpoint, args.query_string())[1:]
 
+    def list_banners(self) -> list[dict[str, Any]]:
+        return build_sandbox_banners(self.actor.organisation_id)
+
     # --- One document --------------------------------------------------------------------------------------
 
     def row_actions(self, row: Envelope) -> list[dict[str, Any]]:
@@ -266,6 +270,8 @@ class SignatureView(CustomerPartView):
         if row.signed_file_id is not None:
             url = url_for("files.download", file_id=row.signed_file_id)
             actions.insert(0, {"label": "Download signed PDF", "url": url, "icon": "download"})
+        if sandbox_url := find_sandbox_url(row.organisation_id, row.remote_id):
+            actions.append({"label": "Open in the signing sandbox", "url": sandbox_url, "icon": "edit"})
         return actions
 
     def fill_header(self, page: DetailsPage, row: Envelope) -> None:
