@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import exists, or_, select, update
 
 from customerhub.core import history
-from customerhub.signing.access import find_settings
+from customerhub.signing.access import SETTINGS, find_settings
 from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.transitions import OPEN_STATUSES
 from models import Envelope
@@ -35,11 +35,9 @@ def get_start(organisation_id: int, *, now: datetime) -> datetime:
 
 
 def remember_end(organisation_id: int, *, until: datetime) -> None:
-    """Changes until then have been read."""
-    settings = find_settings(organisation_id)
-    if settings is not None:
-        settings.changes_read_until = until
-        db.session.flush()
+    """Changes until then have been read. That is no change of what people set up."""
+    condition = SETTINGS.c.organisation_id == organisation_id
+    db.session.execute(update(SETTINGS).where(condition).values(changes_read_until=until))
 
 
 def select_differing(organisation_id: int, readings: Sequence[EnvelopeReading]) -> list[tuple[int, EnvelopeReading]]:

@@ -7,7 +7,8 @@ and nothing goes back: a reading may be older than what is known.
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from customerhub.core import clock
 from customerhub.core.database import save_changes
@@ -19,9 +20,10 @@ from customerhub.signing.completion import complete_profile, decline_profile
 from customerhub.signing.readings import EnvelopeReading, SignerReading
 from customerhub.signing.transitions import can_become, can_signer_become, is_final
 from models import Envelope, EnvelopeSigner, InvoiceProfile
-from models.base import db
+from models.base import db, get_table
 from models.signing_enums import EnvelopeStatus, SignerStatus, SigningRequestKind
 
+ENVELOPES: Final = get_table(Envelope)
 _SIGNER_FACTS: Final = ("sent_at", "delivered_at", "signed_at", "declined_at", "decline_reason")
 
 
@@ -80,7 +82,7 @@ def _apply_to_signer(signer: EnvelopeSigner, reading: SignerReading) -> None:
 
 
 def _apply_to_envelope(envelope: Envelope, reading: EnvelopeReading) -> None:
-    envelope.checked_at = clock.get_now()
+    _remember_check(envelope)
     if reading.sent_at is not None and envelope.sent_at is None:
         envelope.sent_at = reading.sent_at
     status = reading.status
@@ -91,6 +93,13 @@ def _apply_to_envelope(envelope: Envelope, reading: EnvelopeReading) -> None:
     if is_final(envelope):
         envelope.ended_at = reading.ended_at or envelope.status_at
         envelope.end_reason = envelope.end_reason or reading.end_reason or _find_decline_reason(envelope)
+
+
+def _remember_check(envelope: Envelope) -> None:
+    """That it was read is no change of it: nobody who has its page open is to meet that as somebody else's."""
+    now = clock.get_now()
+    db.session.execute(update(ENVELOPES).where(ENVELOPES.c.id == envelope.id).values(checked_at=now))
+    set_committed_value(envelope, "checked_at", now)
 
 
 def _find_decline_reason(envelope: Envelope) -> str | None:

@@ -166,6 +166,7 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
         "HUB_SECRET_KEY": "tests",
         "HUB_WEB_WORKERS": "1",
         "PORT": str(free_port()),
+        "HUB_SANDBOX_PORT": str(free_port()),
     }
     run = RunningCommand(["-m", "flask", "--app", "app", "up"], folder / "log", environment, loads_everything=True)
     try:

@@ -63,6 +63,14 @@ def describe_waiting(row: Envelope) -> str | None:
     return f"{cell['text']}, {cell['sub']}" if cell else None
 
 
+def describe_pending(envelope: Envelope | None) -> str:
+    """How far the NDA of a pending invoice profile is."""
+    if envelope is None:
+        return "NDA not sent yet"
+    waiting = describe_waiting(envelope)
+    return f"Waiting for {waiting}" if waiting else "NDA to be sent"
+
+
 def name_signers(signers: Sequence[EnvelopeSigner]) -> str:
     return " and ".join(each.name for each in signers)
 

@@ -11,14 +11,17 @@ from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, transitions
 from customerhub.contracts.risks import build_combined_risk_column, combine_risks
-from customerhub.core.permissions import Actor
+from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CellKind
+from customerhub.customers.signature_requests import find_current_envelope
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
-from models.enums import ContractStatus, Risk
+from models.enums import ContractStatus, ProfileStatus, Risk
 from views.activity import attachments
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
 from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
+from views.cells.envelopes import SCREEN as SIGNATURES
+from views.cells.envelopes import describe_pending
 from views.contracts.customer_owned import (
     CustomerOwnedField,
     CustomerOwnedSource,
@@ -30,7 +33,7 @@ from views.contracts.customer_tab import build_orders_table
 from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
-from views.framework.columns import Column
+from views.framework.columns import Cell, Column
 from views.framework.custom_columns import add_columns, add_fields, add_filters, extend_screen
 from views.framework.custom_values import list_fields
 from views.framework.date_field import DateField
@@ -271,6 +274,15 @@ class ContractView(CustomerOwnedView):
         tab = {"name": attachments.TAB, "label": "Attachments", "active": active == attachments.TAB, "url": url}
         return [tabs[0], tab, *tabs[1:]]
 
+    def _describe_signatures(self, row: Contract) -> list[tuple[str, Cell]]:
+        """For whose signature a draft waits, for who may see that."""
+        profile = row.invoice_profile
+        if profile.status is not ProfileStatus.NDA_PENDING or not self.actor.has_permission(Permission.SIGNATURES_VIEW):
+            return []
+        envelope = find_current_envelope(profile)
+        url = path_to(f"{SIGNATURES}.details_view", envelope.id) if envelope is not None else None
+        return [("Signatures", {"text": describe_pending(envelope), "url": url})]
+
     def fill_details(self, page: DetailsPage, row: Contract, tab: str) -> None:
         if tab == attachments.TAB:
             attachments.add_attachments(page, row.customer_id, contract=row, actor=self.actor)
@@ -279,6 +291,7 @@ class ContractView(CustomerOwnedView):
         terms = (
             ("Name", row.name),
             ("Invoice profile", profile_cell(row.invoice_profile)),
+            *self._describe_signatures(row),
             ("Value", value),
             ("Start", format_date(row.start_date)),
             ("End", format_date(row.end_date)),

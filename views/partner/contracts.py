@@ -1,5 +1,6 @@
 """Contracts and orders as a partner sees them, and the form that adds a contract for a live customer."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +20,12 @@ from customerhub.contracts.contracts import (
 from customerhub.contracts.eligibility import list_visible_alerts, refusal_reason
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.registration import require_dealer
-from models import Contract, Customer, CustomerOrder, InvoiceProfile
-from models.enums import Stage
+from customerhub.customers.signature_attention import find_current_envelopes
+from models import Contract, Customer, CustomerOrder, Envelope, InvoiceProfile
+from models.enums import ContractStatus, ProfileStatus, Stage
 from views.cells.alerts import BANNERS
 from views.cells.contracts import requested_date_cell, status_chip, value_cell
+from views.cells.envelopes import describe_pending
 from views.contracts.customer_owned import CustomerOwnedField, CustomerOwnedSource
 from views.contracts.customer_tab import columns_of, count_by_status, describe_tallies, format_limit_note, list_newest
 from views.framework.date_field import DateField
@@ -69,6 +72,9 @@ def build_summary(row: Customer) -> dict[str, Any]:
 def build_contracts_table(row: Customer) -> dict[str, Any]:
     condition = Contract.customer_id == row.id
     tallies_by_status = count_by_status(Contract, condition)
+    contracts = list_newest(Contract, condition, load=(joinedload(Contract.invoice_profile),))
+    drafts = [each for each in contracts if each.status is ContractStatus.DRAFT]
+    envelopes = find_current_envelopes([each.invoice_profile_id for each in drafts])
     return {
         "title": "Contracts",
         "text": (describe_tallies(tallies_by_status) or "") + format_limit_note(tallies_by_status) or None,
@@ -78,15 +84,25 @@ def build_contracts_table(row: Customer) -> dict[str, Any]:
                 each.number,
                 each.name,
                 f"{each.connections:,}",
-                status_chip(each),
+                [status_chip(each), *_describe_wait(each, envelopes)],
                 value_cell(each),
                 format_date(each.start_date),
                 format_date(each.end_date) or None,
             ]
-            for each in list_newest(Contract, condition)
+            for each in contracts
         ],
         "empty": {"title": "No contracts yet", "text": "A contract goes live when its invoice profile is completed."},
     }
+
+
+def _describe_wait(contract: Contract, envelopes: Mapping[int, Envelope]) -> list[str]:
+    """What a draft waits for to go live."""
+    profile = contract.invoice_profile
+    if contract.status is not ContractStatus.DRAFT or profile.status is ProfileStatus.COMPLETED:
+        return []
+    if profile.status is ProfileStatus.NDA_DECLINED:
+        return [profile.status.value]
+    return [describe_pending(envelopes.get(profile.id))]
 
 
 def build_orders_table(row: Customer) -> dict[str, Any]:
@@ -162,9 +178,14 @@ def new_contract(customer_id: int) -> Any:
     if request.method == "POST" and not errors and form.validate():
         values = dict(form.data)
         if run_and_commit(lambda: add_contract(row, **values, actor=actor), form, errors, lambda _: record_url):
-            flash(f"The contract {values['name']} was added.", "success")
+            flash(f"The contract {values['name']} was added.{_tell_nda(values)}", "success")
             return redirect(record_url, 303)
     return replace(page, form=form).render(), status
+
+
+def _tell_nda(values: dict[str, Any]) -> str:
+    """That a new invoice profile is to be signed first."""
+    return "" if values["invoice_profile_id"] else f" It goes live when the NDA of {values['profile_name']} is signed."
 
 
 def _banners(row: Customer, actor: Actor, problem: str | None) -> list[dict[str, Any]]:

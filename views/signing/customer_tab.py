@@ -13,7 +13,7 @@ from customerhub.customers.signature_requests import list_obstacles
 from models import Customer, Envelope, InvoiceProfile
 from models.base import db
 from models.enums import ProfileStatus
-from views.cells.envelopes import describe_waiting, envelope_chip, envelope_link, list_signers
+from views.cells.envelopes import describe_pending, envelope_chip, envelope_link, list_signers
 from views.framework.columns import Cell
 from views.framework.formatting import format_datetime
 
@@ -34,10 +34,8 @@ def build_status_cells(profiles: Sequence[InvoiceProfile], actor: Actor) -> dict
 
 
 def _describe_envelope(envelope: Envelope) -> Cell:
-    waiting = describe_waiting(envelope)
-    text = f"Waiting for {waiting}" if waiting else "To be sent"
     link: Any = envelope_link(envelope)
-    return {"text": text, "url": link["url"]}
+    return {"text": describe_pending(envelope), "url": link["url"]}
 
 
 def build_table(row: Customer, actor: Actor) -> dict[str, Any] | None:

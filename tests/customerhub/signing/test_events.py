@@ -7,12 +7,14 @@ import json
 
 import pytest
 
+from customerhub.signing import operations
+from customerhub.signing.access import find_settings
 from customerhub.signing.events import is_signed, parse_event
 from models import InvoiceProfile, SigningEvent, SigningKey, SigningRequest
 from models.base import db
 from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind
-from tests.customerhub.signing.conftest import ADA, CLIENT, current_envelope, list_requests, perform
+from tests.customerhub.signing.conftest import ADA, CLIENT, compare, current_envelope, list_requests, perform
 
 PATH = "/webhooks/docusign"
 
@@ -143,3 +145,18 @@ def test_signatures_are_those_of_the_raw_body():
     assert is_signed(body, ["x", f" {sign(body, 'key')} "], "key")
     assert not is_signed(json.dumps(json.loads(body)).encode(), [sign(body, "key")], "key")
     assert not is_signed(body, [], "key")
+
+
+def test_reading_without_news_is_no_change(signing_org):
+    """Somebody who has the page of a document or of the settings open can go on with it."""
+    _, envelope = signing_org.send_profile()
+    settings = find_settings(envelope.organisation_id)
+    before, checked_at = (envelope.version, settings.version), envelope.checked_at
+    operations.check_now(envelope, actor=signing_org.author)
+    perform()
+    compare()
+    db.session.expire_all()
+    assert (envelope.version, settings.version) == before
+    assert checked_at is None or envelope.checked_at > checked_at
+    assert envelope.checked_at is not None
+    assert settings.changes_read_until is not None
