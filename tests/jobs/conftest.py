@@ -51,7 +51,12 @@ def start(hub_settings: Settings, tmp_path: Path) -> Iterator[StartCommand]:
     started: list[RunningCommand] = []
 
     def start(*words: str, loads_everything: bool = False, **environment: str) -> RunningCommand:
-        surroundings = {"HUB_DATA_DIR": str(hub_settings.data_dir), "HUB_SECRET_KEY": "tests", **environment}
+        surroundings = {
+            "HUB_DATA_DIR": str(hub_settings.data_dir),
+            "HUB_SECRET_KEY": "tests",
+            "HUB_SIGNING_SANDBOX": "no",
+            **environment,
+        }
         log = tmp_path / f"{len(started)}.log"
         started.append(RunningCommand(list(words), log, surroundings, loads_everything=loads_everything))
         return started[-1]
