@@ -19,11 +19,12 @@ from customerhub.signing.access import find_settings
 from customerhub.signing.completion import complete_profile, decline_profile
 from customerhub.signing.readings import EnvelopeReading, SignerReading
 from customerhub.signing.transitions import can_become, can_signer_become, is_final
-from models import Envelope, EnvelopeSigner, InvoiceProfile
+from models import Envelope, EnvelopeSigner, InvoiceProfile, SigningEvent
 from models.base import db, get_table
 from models.signing_enums import EnvelopeStatus, SignerStatus, SigningRequestKind
 
 ENVELOPES: Final = get_table(Envelope)
+EVENTS: Final = get_table(SigningEvent)
 _SIGNER_FACTS: Final = ("sent_at", "delivered_at", "signed_at", "declined_at", "decline_reason")
 
 
@@ -131,7 +132,23 @@ def record_sending(envelope: Envelope, remote_id: str, account_id: str) -> bool:
             if can_signer_become(signer, SignerStatus.SENT):
                 signer.status, signer.sent_at = SignerStatus.SENT, signer.sent_at or now
         _count_days_anew(envelope)
+        _look_at_early_events(envelope)
     return True
+
+
+def _look_at_early_events(envelope: Envelope) -> None:
+    """Events that came before it was known whose they are: the service is faster than its own answer now and then."""
+    statement = (
+        update(EVENTS)
+        .where(
+            EVENTS.c.organisation_id == envelope.organisation_id,
+            EVENTS.c.remote_id == envelope.remote_id,
+            EVENTS.c.envelope_id.is_(None),
+        )
+        .values(envelope_id=envelope.id)
+    )
+    if db.session.execute(statement.returning(EVENTS.c.id)).all():
+        add_request(envelope, SigningRequestKind.CHECK)
 
 
 def record_resending(envelope: Envelope, *, is_reminder: bool) -> None:

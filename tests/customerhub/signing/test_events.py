@@ -160,3 +160,26 @@ def test_reading_without_news_is_no_change(signing_org):
     assert checked_at is None or envelope.checked_at > checked_at
     assert envelope.checked_at is not None
     assert settings.changes_read_until is not None
+
+
+def test_an_event_that_is_faster_than_the_answer_is_looked_at(signing_org, client, monkeypatch):
+    """The signers have signed before the worker that sends it has recorded its id."""
+    from customerhub.signing.docusign import SigningService
+
+    send, sandbox = SigningService.send, signing_org.sandbox
+
+    def send_and_be_overtaken(service, draft):
+        remote_id = send(service, draft)
+        sandbox.sign(remote_id, ADA, CLIENT)
+        body = json.dumps(
+            {"event": "envelope-completed", "data": {"accountId": service.account_id, "envelopeId": remote_id}}
+        )
+        assert post(client, body.encode(), sign(body.encode(), sandbox.credentials["hmac_keys"][0])).status_code == 204
+        return remote_id
+
+    monkeypatch.setattr(SigningService, "send", send_and_be_overtaken)
+    profile = signing_org.add_profile()
+    perform()
+    event = db.session.scalars(db.select(SigningEvent)).one()
+    assert event.envelope_id == current_envelope(profile).id
+    assert profile.status is ProfileStatus.COMPLETED
