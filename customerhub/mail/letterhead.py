@@ -77,10 +77,14 @@ def brand_of(entity: BusinessEntity) -> Brand:
         for label, number in (("Registration no.", entity.registration_number), ("VAT no.", entity.vat_number))
         if number
     ]
-    address = ", ".join(line.strip(" ,") for line in entity.address.splitlines() if line.strip(" ,"))
-    foot = (entity.registered_name, address, " · ".join(numbers))
+    foot = (entity.registered_name, format_address(entity), " · ".join(numbers))
     colour = entity.brand_colour if _COLOUR.fullmatch(entity.brand_colour) else DEFAULT_COLOUR
     return Brand(entity.name, colour, tuple(line for line in foot if line), inline_images.build_image_url(entity.logo))
+
+
+def format_address(entity: BusinessEntity) -> str:
+    """The address of a business entity in one line."""
+    return ", ".join(line.strip(" ,") for line in entity.address.splitlines() if line.strip(" ,"))
 
 
 def choose_text_colour(colour: str) -> str:

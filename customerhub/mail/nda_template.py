@@ -21,7 +21,7 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     "today": "The day on which the NDA is sent",
 }
 STARTING_TEXT: Final = """This agreement is made on {{today}} between **{{organisation_registered_name}}**, \
-{{organisation_address}}, and **{{client}}** ({{customer}}, {{customer_address}}).
+{{organisation_address}}, and **{{customer}}**, {{customer_address}}, for its invoice profile {{client}}.
 
 **1. Confidential information**
 Each party keeps confidential what it learns of the other's business, customers, prices and technology in connection \

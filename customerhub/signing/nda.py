@@ -4,7 +4,6 @@ Where a signature goes stands a text that nobody sees and that occurs nowhere el
 """
 
 import io
-from datetime import date
 from typing import Any, Final
 
 from customerhub.core import dates
@@ -12,7 +11,7 @@ from customerhub.core.errors import Invalid
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.pdf import Document, TypesettingError, build_pdf
 from customerhub.mail import markup
-from customerhub.mail.letterhead import choose_brand, get_letterhead
+from customerhub.mail.letterhead import choose_brand, find_default_entity, format_address, get_letterhead
 from models import Customer, Envelope, Organisation
 from models.base import db
 from models.signing_enums import SignerRole
@@ -27,13 +26,12 @@ def build_nda(envelope: Envelope) -> bytes:
     """The NDA that `envelope` asks to sign. Raises Invalid where it cannot be made."""
     organisation = db.session.get_one(Organisation, envelope.organisation_id)
     customer = db.session.get_one(Customer, envelope.customer_id)
-    today = organisation_today(organisation.id)
+    values = _build_values(organisation, customer, envelope.invoice_profile)
     fields = [
-        {"party": _name_party(role, organisation, envelope), "name": signer.name, "anchor": anchor}
+        {"party": _name_party(role, values), "name": signer.name, "anchor": anchor}
         for signer in envelope.signers
         for role, anchor in _list_anchors(signer.role, envelope)
     ]
-    values = _build_values(organisation, customer, envelope.invoice_profile, today)
     pdf = typeset(_build_document(organisation, customer, values, fields))
     check_anchors(pdf, [str(each["anchor"]) for each in fields])
     return pdf
@@ -41,14 +39,10 @@ def build_nda(envelope: Envelope) -> bytes:
 
 def build_preview(organisation: Organisation, customer: Customer, profile: Any) -> Document:
     """How the NDA of `profile` would look if it was sent today. See `typeset`."""
+    values = _build_values(organisation, customer, profile)
     signers = ((SignerRole.ORGANISATION, organisation.signatory_name), (SignerRole.CLIENT, profile.name))
-    today = organisation_today(organisation.id)
-    fields = [
-        {"party": organisation.name if role is SignerRole.ORGANISATION else profile.name, "name": name or NO_VALUE}
-        for role, name in signers
-    ]
-    values = _build_values(organisation, customer, profile, today)
-    return _build_document(organisation, customer, values, [{**each, "anchor": ""} for each in fields])
+    fields = [{"party": _name_party(role, values), "name": name or NO_VALUE, "anchor": ""} for role, name in signers]
+    return _build_document(organisation, customer, values, fields)
 
 
 def _list_anchors(role: SignerRole, envelope: Envelope) -> list[tuple[SignerRole, str]]:
@@ -59,17 +53,18 @@ def _list_anchors(role: SignerRole, envelope: Envelope) -> list[tuple[SignerRole
     return [pair for pair in pairs if role in (pair[0], SignerRole.BOTH)]
 
 
-def _name_party(role: SignerRole, organisation: Organisation, envelope: Envelope) -> str:
-    return organisation.name if role is SignerRole.ORGANISATION else envelope.invoice_profile.name
+def _name_party(role: SignerRole, values: dict[str, str]) -> str:
+    """Whom a signer binds."""
+    return values["organisation_registered_name" if role is SignerRole.ORGANISATION else "customer"]
 
 
-def _build_values(organisation: Organisation, customer: Customer, profile: Any, today: date) -> dict[str, str]:
-    entity = customer.business_entity
+def _build_values(organisation: Organisation, customer: Customer, profile: Any) -> dict[str, str]:
+    entity = customer.business_entity or find_default_entity(organisation.id)
     address = next((str(each) for each in sorted(customer.addresses, key=lambda each: each.kind != "registered")), None)
     values = {
         "organisation": organisation.name,
         "organisation_registered_name": entity.registered_name if entity else organisation.name,
-        "organisation_address": entity.address if entity else None,
+        "organisation_address": format_address(entity) if entity else None,
         "organisation_registration_number": entity.registration_number if entity else None,
         "signatory": organisation.signatory_name,
         "client": profile.name,
@@ -78,7 +73,7 @@ def _build_values(organisation: Organisation, customer: Customer, profile: Any, 
         "account_number": customer.account_number,
         "customer_registration_number": customer.registration_number,
         "customer_address": address,
-        "today": dates.format_date(today, organisation.date_format),
+        "today": dates.format_date(organisation_today(organisation.id), organisation.date_format),
     }
     return {name: value or NO_VALUE for name, value in values.items()}
 
@@ -94,7 +89,7 @@ def _build_document(
         "foot": list(brand.foot),
         "blocks": markup.render_runs(organisation.nda_template or "", values),
         "fields": fields,
-        "parties": f"{organisation.name} · {values['client']}",
+        "parties": f"{values['organisation_registered_name']} · {values['customer']}",
     }
     return Document(TEMPLATE, data)
 
