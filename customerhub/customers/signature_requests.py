@@ -130,6 +130,7 @@ def _build_envelope(profile: InvoiceProfile, actor: Actor) -> Envelope:
         organisation_id=profile.organisation_id,
         customer_id=profile.customer_id,
         invoice_profile_id=profile.id,
+        invoice_profile=profile,  # its name is wanted by the history before anything is loaded
         transaction_id=str(uuid4()),
         organisation_anchor=_make_anchor(),
         client_anchor=_make_anchor(),

@@ -29,6 +29,8 @@ def test_both_are_asked_at_once_by_mail(signing_org):
     profile = signing_org.add_profile()
     envelope = current_envelope(profile)
     assert (envelope.status, list_requests(envelope)) == (EnvelopeStatus.CREATED, [("send", "waiting")])
+    titles = set(db.session.scalars(db.select(History.title).where(History.table_name == "envelope")))
+    assert titles == {"NDA of Head office"}
     assert perform() == "1 done"
     envelope = current_envelope(profile)
     assert envelope.status is EnvelopeStatus.SENT
