@@ -83,11 +83,6 @@ class TemplatePurpose(enum.StrEnum):
     RESET = "reset password"
 
 
-class TermsKind(enum.StrEnum):
-    DAYS = "days after the invoice"
-    DAY_OF_MONTH = "day of the month"
-
-
 class ProductKind(enum.StrEnum):
     NUMBER = "number"
     FEATURE = "feature"

@@ -17,7 +17,7 @@ from models.base import (
     to_many,
     to_one,
 )
-from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TagColour, TemplatePurpose, TermsKind
+from models.enums import CatalogType, Frequency, ProductKind, StatusBehaviour, TagColour, TemplatePurpose
 from models.types import Money, Percent, UnitPrice, enum_type, sorted_text
 
 
@@ -131,19 +131,22 @@ class PaymentTerms(NamedRow):
 
     __tablename__ = "payment_terms"
 
-    kind: Mapped[TermsKind] = mapped_column(enum_type(TermsKind, "kind"), default=TermsKind.DAYS)
-    value: Mapped[int] = mapped_column(
+    days: Mapped[int] = mapped_column(
         Integer,
         default=30,
-        info={"help": "Number of days, or day of the month: -1 is the last day, -2 the second to last"},
+        info={"label": "Days after the invoice", "help": "0 to 365; 0 is the day of the invoice"},
+    )
+    fixed_day: Mapped[int | None] = mapped_column(
+        Integer,
+        info={
+            "label": "Then the next day of the month",
+            "help": "1 to 31, or from the month's end: -1 is the last day, -2 the second to last. Leave blank for none",
+        },
     )
 
     __table_args__ = named_table(
-        CheckConstraint(
-            "(kind = 'days after the invoice' AND value BETWEEN 0 AND 365) OR "
-            "(kind = 'day of the month' AND value BETWEEN -28 AND 31 AND value <> 0)",
-            name="value",
-        ),
+        CheckConstraint("days BETWEEN 0 AND 365", name="days"),
+        CheckConstraint("fixed_day IS NULL OR (fixed_day BETWEEN -28 AND 31 AND fixed_day <> 0)", name="fixed_day"),
     )
 
 

@@ -17,7 +17,7 @@ from models import (
     VatRate,
 )
 from models.base import db
-from models.enums import CatalogType, StatusBehaviour, TemplatePurpose, TermsKind
+from models.enums import CatalogType, StatusBehaviour, TemplatePurpose
 from models.keys import fold_text
 
 STATUSES = (
@@ -39,11 +39,11 @@ CATALOGS: dict[CatalogType, tuple[str, ...]] = {
 }
 DEPARTMENTS = ("Sales", "Operations", "Finance")
 PAYMENT_TERMS = (
-    ("Due on receipt", TermsKind.DAYS, 0),
-    ("14 days", TermsKind.DAYS, 14),
-    ("30 days", TermsKind.DAYS, 30),
-    ("15th of the month", TermsKind.DAY_OF_MONTH, 15),
-    ("End of the month", TermsKind.DAY_OF_MONTH, -1),
+    ("Due on receipt", 0, None),
+    ("14 days", 14, None),
+    ("30 days", 30, None),
+    ("15th of the month", 0, 15),
+    ("End of the month", 0, -1),
 )
 PAYMENT_METHODS = (("Bank transfer", "30 days"), ("Direct debit", "14 days"), ("Card", "Due on receipt"))
 VAT_RATES = (("Standard", "20"), ("Reduced", "5"), ("Zero", "0"))
@@ -87,8 +87,8 @@ def seed_reference(organisation: Organisation) -> None:
     for name in INVOICE_TYPES:
         _add(InvoiceType, organisation, name)
     terms = {
-        name: _add(PaymentTerms, organisation, name, kind=kind_of_terms, value=value)
-        for name, kind_of_terms, value in PAYMENT_TERMS
+        name: _add(PaymentTerms, organisation, name, days=days, fixed_day=fixed_day)
+        for name, days, fixed_day in PAYMENT_TERMS
     }
     for name, percent in VAT_RATES:
         _add(VatRate, organisation, name, percent=Decimal(percent))

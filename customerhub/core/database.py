@@ -52,10 +52,8 @@ CHECK_MESSAGES: dict[str, tuple[str, str]] = {
     "ck_customer_review_frequency": ("review_frequency", "Review frequency must be 1 to 12 months"),
     "ck_customer_total_spend": ("total_spend", "Enter 0 or more"),
     "ck_customer_year_end": ("year_end_day", "This day does not exist"),
-    "ck_payment_terms_value": (
-        "value",
-        "Days after invoice: 0 to 365. Day of the month: 1 to 31, or -1 to -28 from the month end",
-    ),
+    "ck_payment_terms_days": ("days", "Enter a value from 0 to 365"),
+    "ck_payment_terms_fixed_day": ("fixed_day", "Enter a day from 1 to 31, or -1 to -28 from the month's end"),
     "ck_product_price": ("price", "Enter a price of 0 or more"),
     "ck_tariff_fallback_markup": ("fallback_markup", "Enter a markup from 0 to 1000 percent"),
     "ck_tariff_rate_price_per_minute": ("rates", "Enter a price of 0 or more"),

@@ -214,6 +214,30 @@ def test_a_percentage_of_before_is_a_fixed_increase(app_over):
         assert profiles == {"With": "fixed", "Without": "none"}
 
 
+def test_terms_of_before_keep_their_day(app_over):
+    with app_over("terms").app_context():
+        organisation = make.OrganisationFactory()
+        terms = {"Thirty": (30, None), "At once": (0, None), "Fifteenth": (0, 15), "Last": (0, -1), "Both": (60, -1)}
+        for name, (days, fixed_day) in terms.items():
+            make.PaymentTermsFactory(organisation=organisation, name=name, days=days, fixed_day=fixed_day)
+        db.session.commit()
+        db.session.remove()
+        downgrade(revision="0018")
+        with db.engine.begin() as connection:
+            rows = connection.execute(text("SELECT name, kind, value FROM payment_terms")).all()
+        by_kind = {name: (kind, value) for name, kind, value in rows}
+        assert by_kind == {
+            "Thirty": ("days after the invoice", 30),
+            "At once": ("days after the invoice", 0),
+            "Fifteenth": ("day of the month", 15),
+            "Last": ("day of the month", -1),
+            "Both": ("day of the month", -1),
+        }
+        upgrade()
+        found = {each.name: (each.days, each.fixed_day) for each in db.session.scalars(select(models.PaymentTerms))}
+        assert found == {**terms, "Both": (0, -1)}
+
+
 def test_portal_users_of_before_get_cases_unless_somebody_chose_otherwise(app_over):
     former = ["dashboard", "contracts", "invoices", "bill downloads", "payments", "documents"]
     with app_over("cases").app_context():

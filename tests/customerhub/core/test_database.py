@@ -48,8 +48,8 @@ def test_a_taken_value_is_a_conflict_at_its_field(organisations: TwoOrganisation
 @pytest.mark.usefixtures("acting_system")
 def test_a_value_out_of_bounds_is_invalid_at_its_field(organisations: TwoOrganisations):
     with pytest.raises(Invalid) as error_info, save_changes():
-        db.session.add(PaymentTerms(organisation_id=organisations.own.id, name="New", value=999))
-    assert error_info.value.field == "value"
+        db.session.add(PaymentTerms(organisation_id=organisations.own.id, name="New", days=999))
+    assert error_info.value.field == "days"
     assert "0 to 365" in error_info.value.message
 
 

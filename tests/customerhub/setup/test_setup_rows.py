@@ -27,7 +27,7 @@ from models import (
     VatRate,
 )
 from models.base import db
-from models.enums import CatalogType, ProductKind, Role, StatusBehaviour, TemplatePurpose, TermsKind
+from models.enums import CatalogType, ProductKind, Role, StatusBehaviour, TemplatePurpose
 from tests.customerhub.conftest import actor_of
 from tests.support import factories as make
 from tests.support.two_organisations import TwoOrganisations
@@ -193,26 +193,28 @@ def test_a_template_in_use_keeps_its_purpose(organisations: TwoOrganisations, ad
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "allowed"),
+    ("days", "fixed_day", "wrong_fields"),
     [
-        (TermsKind.DAYS, 0, True),
-        (TermsKind.DAYS, 365, True),
-        (TermsKind.DAYS, 366, False),
-        (TermsKind.DAYS, -1, False),
-        (TermsKind.DAY_OF_MONTH, 31, True),
-        (TermsKind.DAY_OF_MONTH, -1, True),
-        (TermsKind.DAY_OF_MONTH, -28, True),
-        (TermsKind.DAY_OF_MONTH, 0, False),
-        (TermsKind.DAY_OF_MONTH, 32, False),
-        (TermsKind.DAY_OF_MONTH, -29, False),
+        (0, None, set()),
+        (365, None, set()),
+        (366, None, {"days"}),
+        (-1, None, {"days"}),
+        (0, 31, set()),
+        (60, -1, set()),
+        (0, -28, set()),
+        (0, 0, {"fixed_day"}),
+        (0, 32, {"fixed_day"}),
+        (0, -29, {"fixed_day"}),
     ],
 )
-def test_payment_terms(organisations: TwoOrganisations, admin: Actor, kind: TermsKind, value: int, allowed: bool):
-    terms = PaymentTerms(name="New", kind=kind, value=value)
-    if allowed:
-        assert save_row(terms, actor=admin).id
+def test_payment_terms(
+    organisations: TwoOrganisations, admin: Actor, days: int, fixed_day: int | None, wrong_fields: set[str]
+):
+    terms = PaymentTerms(name="New", days=days, fixed_day=fixed_day)
+    if wrong_fields:
+        assert problem_fields(refused_error(terms, admin)) == wrong_fields
     else:
-        assert problem_fields(refused_error(terms, admin)) == {"value"}
+        assert save_row(terms, actor=admin).id
 
 
 @pytest.mark.parametrize("percent", ["-0.01", "100.0001"])

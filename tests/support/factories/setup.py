@@ -14,7 +14,6 @@ from models.enums import (
     ProductKind,
     StatusBehaviour,
     TemplatePurpose,
-    TermsKind,
 )
 from tests.support.factories.base import OrganisationRow, StoredFileFactory, related_id
 
@@ -79,8 +78,7 @@ class PaymentTermsFactory(OrganisationRow):
         model = models.PaymentTerms
 
     name = factory.Sequence(lambda n: f"Terms {n}")
-    kind = TermsKind.DAYS
-    value = 30
+    days = 30
 
 
 class PaymentMethodFactory(OrganisationRow):
