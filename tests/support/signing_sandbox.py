@@ -61,10 +61,10 @@ class SigningSandbox:
 
 
 @contextmanager
-def running_sandbox(folder: Path) -> Iterator[SigningSandbox]:
-    """A sandbox over `folder`, on a free port, for as long as the block lasts."""
+def running_sandbox(folder: Path, *options: str, port: int = 0) -> Iterator[SigningSandbox]:
+    """A sandbox over `folder`, on a free port, for as long as the block lasts. `options` are of its command line."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--folder", str(folder), "--port", "0"],
+        [sys.executable, "-m", "sandbox", "--folder", str(folder), "--port", str(port), *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
