@@ -1,13 +1,17 @@
 """The signing sandbox as a process of its own, and an organisation that has its documents signed there."""
 
 import json
+import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from customerhub.core.permissions import Actor
 from customerhub.signing.settings import save_key, save_settings
@@ -21,16 +25,24 @@ ANSWER_SECONDS = 30
 
 
 class SigningSandbox:
-    """A running sandbox."""
+    """A running sandbox. `trust` is what vouches for its certificate, if it has one."""
 
-    def __init__(self, folder: Path, base_url: str) -> None:
+    trust: ssl.SSLContext | None = None
+
+    def __init__(self, folder: Path, base_url: str, process: "subprocess.Popen[str]") -> None:
         self.folder = folder
+        self.process = process
         self.base_url = base_url
         self.credentials: dict[str, Any] = json.loads((folder / "credentials.json").read_text(encoding="ascii"))
 
     @property
     def host(self) -> str:
         return str(self.credentials["oauth_host"])
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
 
     def get(self, path: str) -> Any:
         return self._call(urllib.request.Request(self.base_url + path))
@@ -40,8 +52,14 @@ class SigningSandbox:
         headers = {"Content-Type": "application/json"}
         return self._call(urllib.request.Request(self.base_url + path, data=body, headers=headers, method="POST"))
 
+    def find_refusal(self, path: str, values: dict[str, Any]) -> Any:
+        """What is answered to something that is refused."""
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            self.post(path, values)
+        return json.load(refusal.value)
+
     def _call(self, request: urllib.request.Request) -> Any:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=self.trust) as answer:
             return json.load(answer)
 
     def list_envelopes(self) -> list[dict[str, Any]]:
@@ -72,7 +90,7 @@ def running_sandbox(folder: Path, *options: str, port: int = 0) -> Iterator[Sign
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        yield SigningSandbox(folder, line.split()[-1])
+        yield SigningSandbox(folder, line.split()[-1], process)
     finally:
         process.kill()
         process.wait()
