@@ -35,6 +35,7 @@ def serve(folder: Path, host: str, port: int, *, public_url: str | None, tls: tu
             _serve_plain(app, listener)
     finally:
         service.sender.stop()
+        service.close()
 
 
 def _open_listener(host: str, port: int) -> socket.socket:
