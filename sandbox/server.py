@@ -45,6 +45,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise CannotListen(f"cannot listen on {host}:{port} ({error.strerror})") from None
     listener.listen(128)
     return listener
