@@ -178,8 +178,8 @@ def list_faults(chaos: Chaos) -> list[str]:
     """What is not as it has to be once everything has come to rest."""
     faults = []
     remote_counts = Counter(each["transactionId"] for each in chaos.sandbox.list_envelopes())
-    live_moves = _count_moves("contract", "Live")
-    completions = _count_moves("invoice_profile", "Profile Completed")
+    live_moves = count_moves("contract", "Live")
+    completions = count_moves("invoice_profile", "Profile Completed")
     for profile_id in chaos.profile_ids:
         profile = db.session.get_one(InvoiceProfile, profile_id)
         envelope = db.session.scalars(select(Envelope).where(Envelope.invoice_profile_id == profile_id)).one()
@@ -212,6 +212,6 @@ def list_faults(chaos: Chaos) -> list[str]:
     return faults
 
 
-def _count_moves(table: str, status: str) -> Counter[int]:
+def count_moves(table: str, status: str) -> Counter[int]:
     entries = db.session.scalars(select(History).where(History.table_name == table))
     return Counter(each.row_id for each in entries if each.changes.get("status", [None, None])[1] == status)
