@@ -35,6 +35,7 @@ def serve(folder: Path, host: str, port: int, *, public_url: str | None, tls: tu
             _serve_plain(app, listener)
     finally:
         service.sender.stop()
+        service.close()
 
 
 def _open_listener(host: str, port: int) -> socket.socket:
@@ -44,6 +45,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise CannotListen(f"cannot listen on {host}:{port} ({error.strerror})") from None
     listener.listen(128)
     return listener

@@ -24,6 +24,11 @@ class Service:
     sender: EventSender
     lock: TextIO
 
+    def close(self) -> None:
+        """Let go of the folder, so that another sandbox may have it."""
+        self.store.close()
+        self.lock.close()
+
     @property
     def oauth_host(self) -> str:
         return self.base_uri.partition("://")[2]

@@ -179,6 +179,12 @@ class Store:
             raise
         db.execute("COMMIT")
 
+    def close(self) -> None:
+        """Close the connection of this thread, which may open another one."""
+        db: sqlite3.Connection | None = self._own.__dict__.pop("db", None)
+        if db is not None:
+            db.close()
+
     def _connect(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._own, "db", None)
         if db is None:

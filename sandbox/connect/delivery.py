@@ -130,6 +130,7 @@ class EventSender:
         except sqlite3.Error:
             log.exception("the answer to event %s could not be kept: it is sent again", event["id"])
         finally:
+            self._store.close()
             with self._lock:
                 del self._sending[event["id"]]
             self._wake.set()

@@ -12,6 +12,15 @@ from sandbox.envelopes.rows import get_envelope, get_recipient, load_json
 CONFIGURATION_ID: Final = 10_000_001
 # What an event can hold beside the envelope's own fields, by the names of eventData.includeData.
 PARTS: Final = {"recipients": "recipients", "tabs": "tabs", "custom_fields": "custom_fields", "folders": "folders"}
+# What the API answers of an envelope and of its recipients, and messages do not have.
+ENVELOPE_ANSWERS: Final = ("expireEnabled", "expireAfter", "expireDateTime")
+RECIPIENT_ANSWERS: Final = ("notaries",)
+SIGNER_ANSWERS: Final = ("completedCount", "recipientType", "requireUploadSignature")
+OWN_NAMES: Final = {"hasFormDataChanged": "hasFormDataChanges"}
+DOCUMENT_FIELDS: Final = (
+    *("documentId", "documentIdGuid", "name", "type", "order", "documentFields"),
+    *("display", "includeInDownload", "signerMustAcknowledge", "templateRequired"),
+)
 
 
 def write_event(
@@ -49,9 +58,9 @@ def build_message(
     """A message of the form JSON SIM: one event of one envelope."""
     account, envelope = get_account(db), get_envelope(db, envelope_id)
     parts = [PARTS[name] for name in include_data if name in PARTS]
-    summary = describe_envelope(db, envelope, parts)
+    summary = _write_as_message(describe_envelope(db, envelope, parts))
     if "documents" in include_data:
-        summary["envelopeDocuments"] = describe_documents(db, envelope)
+        summary["envelopeDocuments"] = [_select_document_fields(each) for each in describe_documents(db, envelope)]
     data = {"accountId": account["account_id"], "userId": account["user_id"], "envelopeId": envelope_id}
     if recipient_id is not None:
         data["recipientId"] = recipient_id
@@ -65,3 +74,21 @@ def build_message(
         "generatedDateTime": moment,
         "data": {**data, "envelopeSummary": summary},
     }
+
+
+def _write_as_message(described: dict[str, Any]) -> dict[str, Any]:
+    """An envelope as the API answers it, with the fields and names that messages have."""
+    summary = {OWN_NAMES.get(name, name): value for name, value in _omit(described, ENVELOPE_ANSWERS).items()}
+    if "recipients" in summary:
+        recipients = _omit(summary["recipients"], RECIPIENT_ANSWERS)
+        signers = [_omit(signer, SIGNER_ANSWERS) for signer in recipients["signers"]]
+        summary["recipients"] = {**recipients, "signers": signers}
+    return summary
+
+
+def _omit(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _select_document_fields(described: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in described.items() if name in DOCUMENT_FIELDS}

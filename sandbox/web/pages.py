@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.account import get_account
-from sandbox.envelopes.lifecycle import OPEN, PENDING, decline_envelope, open_envelope, sign_envelope
+from sandbox.envelopes.lifecycle import EXPIRED, OPEN, PENDING, decline_envelope, open_envelope, sign_envelope
 from sandbox.envelopes.rows import Row, find_recipient_by_link, get_envelope, list_recipients, load_json
 from sandbox.errors import ApiError
 from sandbox.moments import parse_moment
@@ -38,6 +38,11 @@ def format_for_people(value: str) -> str:
 @pages.app_template_filter("status_label")
 def get_status_label(status: str) -> str:
     return LABELS.get(status, status)
+
+
+@pages.app_template_filter("number")
+def format_number(value: float) -> str:
+    return f"{value:g}"
 
 
 @pages.app_errorhandler(CSRFError)
@@ -151,6 +156,8 @@ def _describe_outcome(row: Row, recipient: Row, recipients: list[Row]) -> dict[s
     if status == "declined":
         who = next((each for each in recipients if each["status"] == "declined"), recipient)
         return {"title": "Declined", "text": f"{who['name']} declined to sign: {who['declined_reason']}"}
+    if status == "voided" and row["voided_reason"] == EXPIRED:
+        return {"title": "Expired", "text": "Not everybody has signed in time. The sender can send the document again."}
     if status == "voided":
         return {"title": "Voided", "text": f"The sender has withdrawn the document: {row['voided_reason']}"}
     return {"title": "You have signed", "text": "Thank you. The document now waits for the other signers."}

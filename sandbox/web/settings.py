@@ -1,5 +1,6 @@
 """The pages about the sandbox itself: events, behaviour, set-up."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -15,11 +16,12 @@ from sandbox.account import (
     set_consent,
     write_credentials,
 )
-from sandbox.behaviour import CALL_FAULTS, EVENT_FAULTS, OPERATIONS, InvalidRule
+from sandbox.behaviour import ANY, CALL_FAULTS, EVENT_FAULTS, OPERATIONS, InvalidRule
 from sandbox.connect.delivery import resend_event
 from sandbox.service import get_service
 
 MAX_EVENTS: Final = 200
+FIRST_RULE: Final = {"fault": "slow", "operation": ANY, "next": "", "probability": "1", "seconds": "2"}
 TIMED: Final = ("slow", "shuffle", "delay")
 settings = Blueprint("settings", __name__)
 
@@ -51,7 +53,7 @@ def behaviour() -> ResponseReturnValue:
     return _render_behaviour()
 
 
-def _render_behaviour(problem: str = "") -> str:
+def _render_behaviour(problem: str = "", entered: Mapping[str, str] = FIRST_RULE) -> str:
     return render_template(
         "behaviour.html",
         rules=get_service().behaviour.describe_rules()["rules"],
@@ -61,6 +63,7 @@ def _render_behaviour(problem: str = "") -> str:
         operations=OPERATIONS,
         timed=TIMED,
         problem=problem,
+        entered=entered,
     )
 
 
@@ -70,7 +73,8 @@ def add_rule() -> ResponseReturnValue:
     try:
         get_service().behaviour.set_rules({**rules, "rules": [*rules["rules"], _read_rule_form()]})
     except InvalidRule as error:
-        return _render_behaviour(f"{error}."), 400
+        text = str(error)
+        return _render_behaviour(f"{text[:1].upper()}{text[1:]}.", request.form), 400
     return redirect(url_for("settings.behaviour"), 303)
 
 

@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.error import HTTPError
 
 from sqlalchemy import select, text
 
@@ -32,7 +31,7 @@ from models.base import db
 from models.enums import ContractStatus, ProfileStatus
 from models.signing_enums import EnvelopeStatus
 from tests.support.forked_processes import ForkedProcess, start_program
-from tests.support.signing_sandbox import SigningSandbox
+from tests.support.signing_sandbox import Refusal, SigningSandbox
 
 WORKER = "tests.processes.signing_worker"
 WORKERS, DELIVERERS, MOST_DELIVERIES = 3, 8, 5
@@ -94,7 +93,7 @@ class Chaos:
     def _act(self, remote: dict[str, Any], profile_id: int, dice: random.Random) -> None:
         signers = [each["email"] for each in remote["recipients"]["signers"]]
         dice.shuffle(signers)
-        with suppress(HTTPError):  # who comes after the other has declined finds it ended
+        with suppress(Refusal):  # who comes after the other has declined finds it ended
             for address in signers:
                 if self.is_declining(profile_id) and address.startswith("client"):
                     self.sandbox.decline(remote["envelopeId"], address, "No")
@@ -183,8 +182,8 @@ def list_faults(chaos: Chaos) -> list[str]:
     """What is not as it has to be once everything has come to rest."""
     faults = []
     remote_counts = Counter(each["transactionId"] for each in chaos.sandbox.list_envelopes())
-    live_moves = _count_moves("contract", "Live")
-    completions = _count_moves("invoice_profile", "Profile Completed")
+    live_moves = count_moves("contract", "Live")
+    completions = count_moves("invoice_profile", "Profile Completed")
     for profile_id in chaos.profile_ids:
         profile = db.session.get_one(InvoiceProfile, profile_id)
         envelope = db.session.scalars(select(Envelope).where(Envelope.invoice_profile_id == profile_id)).one()
@@ -217,6 +216,6 @@ def list_faults(chaos: Chaos) -> list[str]:
     return faults
 
 
-def _count_moves(table: str, status: str) -> Counter[int]:
+def count_moves(table: str, status: str) -> Counter[int]:
     entries = db.session.scalars(select(History).where(History.table_name == table))
     return Counter(each.row_id for each in entries if each.changes.get("status", [None, None])[1] == status)

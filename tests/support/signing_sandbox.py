@@ -1,14 +1,18 @@
 """The signing sandbox as a process of its own, and an organisation that has its documents signed there."""
 
 import json
+import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+
+import pytest
 
 from customerhub.core.permissions import Actor
 from customerhub.signing.settings import save_key, save_settings
@@ -21,17 +25,33 @@ from tests.support.pdfs import store_plain_pdf
 ANSWER_SECONDS = 30
 
 
-class SigningSandbox:
-    """A running sandbox."""
+class Refusal(Exception):
+    """The sandbox did not do what it was asked."""
 
-    def __init__(self, folder: Path, base_url: str) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"{status}: {body.decode(errors='replace')}")
+        self.status, self.body = status, body
+
+
+class SigningSandbox:
+    """A running sandbox. `trust` is what vouches for its certificate, if it has one."""
+
+    trust: ssl.SSLContext | None = None
+
+    def __init__(self, folder: Path, base_url: str, process: "subprocess.Popen[str]") -> None:
         self.folder = folder
+        self.process = process
         self.base_url = base_url
         self.credentials: dict[str, Any] = json.loads((folder / "credentials.json").read_text(encoding="ascii"))
 
     @property
     def host(self) -> str:
         return str(self.credentials["oauth_host"])
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
 
     def get(self, path: str) -> Any:
         return self._call(urllib.request.Request(self.base_url + path))
@@ -41,13 +61,19 @@ class SigningSandbox:
         headers = {"Content-Type": "application/json"}
         return self._call(urllib.request.Request(self.base_url + path, data=body, headers=headers, method="POST"))
 
+    def find_refusal(self, path: str, values: dict[str, Any]) -> Any:
+        """What is answered to something that is refused."""
+        with pytest.raises(Refusal) as refusal:
+            self.post(path, values)
+        return json.loads(refusal.value.body)
+
     def _call(self, request: urllib.request.Request) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS, context=self.trust) as answer:
                 return json.load(answer)
         except HTTPError as error:
-            error.close()  # it is an open answer
-            raise
+            with error:  # it is an open answer
+                raise Refusal(error.code, error.read()) from error
 
     def list_envelopes(self) -> list[dict[str, Any]]:
         envelopes: list[dict[str, Any]] = self.get("/sandbox/envelopes")
@@ -66,10 +92,10 @@ class SigningSandbox:
 
 
 @contextmanager
-def running_sandbox(folder: Path) -> Iterator[SigningSandbox]:
-    """A sandbox over `folder`, on a free port, for as long as the block lasts."""
+def running_sandbox(folder: Path, *options: str, port: int = 0) -> Iterator[SigningSandbox]:
+    """A sandbox over `folder`, on a free port, for as long as the block lasts. `options` are of its command line."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--folder", str(folder), "--port", "0"],
+        [sys.executable, "-m", "sandbox", "--folder", str(folder), "--port", str(port), *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -77,7 +103,7 @@ def running_sandbox(folder: Path) -> Iterator[SigningSandbox]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        yield SigningSandbox(folder, line.split()[-1])
+        yield SigningSandbox(folder, line.split()[-1], process)
     finally:
         process.kill()
         process.wait()

@@ -1,8 +1,5 @@
 """Events of the signing service: whose they are, and that nothing comes of them but a fresh reading."""
 
-import base64
-import hashlib
-import hmac
 import json
 
 import pytest
@@ -15,23 +12,7 @@ from models.base import db
 from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind
 from tests.customerhub.signing.conftest import ADA, CLIENT, compare, current_envelope, list_requests, perform
-
-PATH = "/webhooks/docusign"
-
-
-def sign(body, secret):
-    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-
-
-def build_body(envelope, sandbox, name="envelope-completed", **more):
-    account_id = sandbox.credentials["account_id"]
-    data = {"accountId": account_id, "envelopeId": envelope.remote_id, **more}
-    return json.dumps({"event": name, "generatedDateTime": "2026-01-31T09:00:00.0000000Z", "data": data}).encode()
-
-
-def post(client, body, *signatures):
-    headers = {f"X-DocuSign-Signature-{number}": text for number, text in enumerate(signatures, start=1)}
-    return client.post(PATH, data=body, headers=headers, content_type="application/json")
+from tests.support.signing_events import build_body, post, sign
 
 
 def count_checks(envelope):
