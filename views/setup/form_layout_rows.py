@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 
 from customerhub.custom_fields.definitions import list_definitions
-from customerhub.customers.required_fields import FIELDS_OF_KIND
+from customerhub.customers.form_layout import FIELDS_OF_KIND
 from customerhub.customers.rules import REQUIRED_FIELDS
 from customerhub.form_layouts.layouts import FormDescription, Layout
 from views.framework.display import label_for
