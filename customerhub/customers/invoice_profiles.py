@@ -15,7 +15,7 @@ from customerhub.core.row_validation import Problems, clean_row
 from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers.profile_form import PROFILE_FORM
 from customerhub.customers.signature_requests import request_signatures
-from customerhub.form_layouts.required import list_missing_of
+from customerhub.form_layouts.required import list_missing_of, list_required_fields
 from models import Contract, Customer, Envelope, InvoiceProfile, StoredFile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
@@ -48,6 +48,11 @@ def _describe_file_problem(stored: StoredFile) -> str | None:
             return describe_problem(stored.name, file.read())
     except NotFound as error:
         return error.message
+
+
+def needs_file(organisation_id: int) -> bool:
+    """Whether the organisation requires the NDA of each new profile, so that none is added to be signed later."""
+    return "nda_file_id" in list_required_fields(PROFILE_FORM, organisation_id)
 
 
 def add_profile(
