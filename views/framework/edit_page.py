@@ -223,7 +223,7 @@ class EditMixin(OperationMixin):
             db.session.commit()
         except HubError as error:
             db.session.rollback()
-            page.errors += attach_errors(form, error)
+            page.errors += attach_errors(form, error, self.model)
             return None
         flash(
             " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
