@@ -4,13 +4,14 @@ A contract is live once its invoice profile is completed, and a draft until then
 table in transitions.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import select
 
 from customerhub.contracts.eligibility import require_eligible
+from customerhub.contracts.form_layout import CONTRACT_FORM, STAFF_FIELDS
 from customerhub.contracts.numbering import take_number
 from customerhub.contracts.status_changes import change_statuses
 from customerhub.contracts.transitions import CONTRACT_STATUSES, ContractTransition
@@ -24,8 +25,10 @@ from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers import invoice_profiles
 from customerhub.customers.accounts import take_account_numbers
 from customerhub.customers.invoice_profiles import add_profile
+from customerhub.form_layouts.required import list_missing_of
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
 from models.base import db
+from models.custom_fields import CUSTOM_PREFIX
 from models.enums import ContractStatus, ProfileStatus
 from models.types import Money
 
@@ -41,8 +44,9 @@ _FIXED_FIELDS: Final = {
 }
 
 
-def save_contract(contract: Contract, *, actor: Actor) -> Contract:
-    """Check `contract` as it now stands and flush it.
+def save_contract(contract: Contract, *, actor: Actor, is_entered: bool = False) -> Contract:
+    """Check `contract` as it now stands and flush it. `is_entered` where all of it was in a form, which is asked for
+    all that the organisation requires.
 
     A new one gets its account, and its number unless it has one. It is live where its invoice profile is completed, and
     a draft otherwise. Raises WrongState where its customer may not enter a contract or it has ended, Invalid with every
@@ -63,7 +67,7 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
         if contract.connections is None:
             contract.connections = 0
         profile = _find_profile(contract, is_locked=True)
-        problems = clean_row(contract) + _problems(contract, profile) + list_value_problems(contract)
+        problems = _list_problems(contract, profile, actor, is_entered=is_entered)
         problems = [each for each in problems if not (is_new and each[0] == "account_id")]
         if problems:
             raise Invalid.from_problems(problems)
@@ -77,9 +81,19 @@ def save_contract(contract: Contract, *, actor: Actor) -> Contract:
 
 def check_contract(contract: Contract) -> None:
     """Raises Invalid with every problem that keeps `contract`, one that there is, from being saved as it now stands."""
-    problems = clean_row(contract) + _problems(contract, _find_profile(contract))
+    problems = _list_problems(contract, _find_profile(contract), None, is_entered=False)
     if problems:
         raise Invalid.from_problems(problems)
+
+
+def _list_problems(contract: Contract, profile: Any, actor: Actor | None, *, is_entered: bool) -> Problems:
+    is_staff = actor is None or actor.has_permission(Permission.CONTRACTS_EDIT)
+    return (
+        clean_row(contract)
+        + _list_value_problems(contract, profile)
+        + list_value_problems(contract)
+        + list_missing_of(CONTRACT_FORM, contract, is_entered=is_entered, left_out=() if is_staff else STAFF_FIELDS)
+    )
 
 
 def _follow_profile_status(contract: Contract, profile: Any) -> None:
@@ -122,7 +136,8 @@ def _find_profile(contract: Contract, *, is_locked: bool = False) -> Any:
     query = columns.where(InvoiceProfile.id == contract.invoice_profile_id)
     if is_locked:
         query = query.with_for_update(key_share=True)
-    return db.session.execute(query).first() if contract.invoice_profile_id is not None else None
+    with db.session.no_autoflush:  # which of its values were changed is yet to be asked
+        return db.session.execute(query).first() if contract.invoice_profile_id is not None else None
 
 
 def list_profile_statuses(contract_status: ContractStatus | None) -> tuple[ProfileStatus, ...]:
@@ -138,7 +153,7 @@ def find_completed_profile_id(customer: Customer) -> int | None:
     return db.session.scalars(completed.order_by(InvoiceProfile.id).limit(1)).first()
 
 
-def _problems(contract: Contract, profile: Any) -> Problems:
+def _list_value_problems(contract: Contract, profile: Any) -> Problems:
     problems: Problems = []
     if contract.invoice_profile_id is not None:
         if profile is None or profile.customer_id != contract.customer_id:
@@ -146,7 +161,8 @@ def _problems(contract: Contract, profile: Any) -> Problems:
         elif profile.status not in list_profile_statuses(contract.status):
             text = f"The contract is {contract.status.value}, so its profile must be completed"
             problems.append(("invoice_profile_id", text))
-    entity = contract.business_entity_id and db.session.get(BusinessEntity, contract.business_entity_id)
+    with db.session.no_autoflush:
+        entity = contract.business_entity_id and db.session.get(BusinessEntity, contract.business_entity_id)
     if contract.business_entity_id is not None and (not entity or entity.organisation_id != contract.organisation_id):
         problems.append(("business_entity_id", "Choose a business entity from the list"))
     if contract.connections is not None and not 0 <= contract.connections <= MOST_CONNECTIONS:
@@ -171,23 +187,27 @@ def add_contract(
     invoice_profile_id: int | None = None,
     profile_name: str | None = None,
     profile_email: str | None = None,
+    profile_values: Mapping[str, Any] | None = None,
     actor: Actor,
     **details: Any,
 ) -> Contract:
     """Make a contract for `customer` with one of its invoice profiles, or with a new one of this name and email.
 
-    `details` are connections, end_date and value. Raises as `save_contract` does.
+    `details` are connections, end_date, value and custom fields; `profile_values` the custom fields of a new profile.
+    Raises as `save_contract` does; what is wrong with a new profile is in fields such as "profile_name".
     """
-    unknown = set(details) - {"connections", "end_date", "value"}
+    custom_values = {name: value for name, value in details.items() if name.startswith(CUSTOM_PREFIX)}
+    unknown = set(details) - custom_values.keys() - {"connections", "end_date", "value"}
     if unknown:
         raise Invalid(f"These fields cannot be set on a new contract: {', '.join(sorted(unknown))}")
     require_permission(actor, Permission.CONTRACTS_ADD)
     require_access(actor, customer)
     require_eligible(customer, actor=actor)
     if invoice_profile_id is None:
-        invoice_profile_id = _add_profile(customer, profile_name, profile_email, actor).id
-    values = {column: value for column, value in details.items() if value is not None}
+        invoice_profile_id = _add_profile(customer, profile_name, profile_email, profile_values, actor).id
+    values = {column: details[column] for column in details.keys() - custom_values if details[column] is not None}
     contract = Contract(
+        organisation_id=customer.organisation_id,
         customer_id=customer.id,
         name=name,
         start_date=start_date,
@@ -195,14 +215,18 @@ def add_contract(
         business_entity_id=customer.business_entity_id,
         **values,
     )
+    for name_of_field, value in custom_values.items():
+        setattr(contract, name_of_field, value)
     return save_contract(contract, actor=actor)
 
 
-def _add_profile(customer: Customer, name: str | None, email: str | None, actor: Actor) -> InvoiceProfile:
+def _add_profile(
+    customer: Customer, name: str | None, email: str | None, values: Mapping[str, Any] | None, actor: Actor
+) -> InvoiceProfile:
     if not name and not email:
         raise Invalid(PROFILE_REQUIRED, "invoice_profile_id")
     try:
-        return add_profile(customer, name=name or "", email=email or "", actor=actor)
+        return add_profile(customer, name=name or "", email=email or "", values=values, actor=actor)
     except Invalid as error:
         problems = [(f"profile_{field}", text) for field, text in error.problems]
         raise Invalid(error.message, problems[0][0], problems) from error

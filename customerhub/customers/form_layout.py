@@ -1,11 +1,13 @@
 """The form of a customer as the hub brings it, and one more layout that can be chosen for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from customerhub.custom_fields.places import MORE_TAB
+from customerhub.customers.rules import REQUIRED_FIELDS
 from customerhub.form_layouts.layouts import CORE, FormDescription, LayoutDraft, Section
-from models.enums import CustomFieldOwner
+from models.enums import CustomerKind, CustomFieldOwner
 
 MAIN: Final = (
     "region_id",
@@ -121,6 +123,21 @@ PARENTS: Final = {
     "review_frequency": "review_start_date",
     "review_start_date": "review_frequency",
 }
+# The fields that only customers of one kind have.
+FIELDS_OF_KIND: Final = {
+    "identity_number": CustomerKind.CONSUMER,
+    "registration_number": CustomerKind.COMPANY,
+    "registration_date": CustomerKind.COMPANY,
+    "customer_type": CustomerKind.COMPANY,
+}
+
+
+def _is_asked(name: str, values: Mapping[str, Any]) -> bool:
+    """A prospect needs no more than every prospect, and nobody what only customers of the other kind have."""
+    kind = values.get("kind") or CustomerKind.COMPANY
+    return not values.get("is_prospect") and FIELDS_OF_KIND.get(name, kind) == kind
+
+
 CUSTOMER_FORM: Final = FormDescription(
     owner=CustomFieldOwner.CUSTOMER,
     sections=SECTIONS,
@@ -130,6 +147,9 @@ CUSTOMER_FORM: Final = FormDescription(
     lists=LISTS,
     companions={"year_end_month": ("year_end_day",)},
     parents=PARENTS,
+    always_required=frozenset(REQUIRED_FIELDS),
+    deciding=("is_prospect", "kind"),
+    is_asked=_is_asked,
 )
 
 

@@ -1,5 +1,6 @@
 """Invoice profiles: whom the invoices of a contract go to, and whether the client's NDA stands."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import event, func, select
@@ -11,7 +12,10 @@ from customerhub.core.errors import Invalid, NotFound, StillLinked
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.references import describe_references
 from customerhub.core.row_validation import Problems, clean_row
+from customerhub.custom_fields.values import list_value_problems
+from customerhub.customers.profile_form import PROFILE_FORM
 from customerhub.customers.signature_requests import request_signatures
+from customerhub.form_layouts.required import list_missing_of, list_required_fields
 from models import Contract, Customer, Envelope, InvoiceProfile, StoredFile
 from models.base import db
 from models.enums import ContractStatus, ProfileStatus
@@ -46,15 +50,26 @@ def _describe_file_problem(stored: StoredFile) -> str | None:
         return error.message
 
 
-def add_profile(customer: Customer, *, name: str, email: str, actor: Actor) -> InvoiceProfile:
-    """Add an invoice profile without an NDA to `customer`, and ask for its signatures.
+def needs_file(organisation_id: int) -> bool:
+    """Whether the organisation requires the NDA of each new profile, so that none is added to be signed later."""
+    return "nda_file_id" in list_required_fields(PROFILE_FORM, organisation_id)
 
-    Raises Invalid with the field at fault.
+
+def add_profile(
+    customer: Customer, *, name: str, email: str, values: Mapping[str, Any] | None = None, actor: Actor
+) -> InvoiceProfile:
+    """Add an invoice profile without an NDA to `customer`, and ask for its signatures. `values` are those of custom
+    fields, by their names.
+
+    Raises Invalid with every problem found.
     """
     require_permission(actor, Permission.CONTRACTS_ADD)
     require_access(actor, customer)
     profile = InvoiceProfile(organisation_id=customer.organisation_id, customer_id=customer.id, name=name, email=email)
-    problems = clean_row(profile)
+    for field_name, value in (values or {}).items():
+        setattr(profile, field_name, value)
+    problems = clean_row(profile) + list_value_problems(profile)
+    problems += list_missing_of(PROFILE_FORM, profile, is_entered=True)
     if fold_text(profile.name or "") in {fold_text(known.name) for known in customer.invoice_profiles}:
         problems.append(("name", NAME_TAKEN))
     if problems:

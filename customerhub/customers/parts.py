@@ -13,7 +13,9 @@ from customerhub.custom_fields.values import list_value_problems
 from customerhub.customers.accounts import NUMBER_TAKEN, list_account_problems
 from customerhub.customers.choice_rules import CHOICE_RULES, is_valid_choice
 from customerhub.customers.invoice_profiles import NAME_TAKEN, list_profile_problems
+from customerhub.customers.profile_form import PROFILE_FORM
 from customerhub.customers.rules import MARKUP_BOUNDS
+from customerhub.form_layouts.required import list_missing_of
 from models import (
     Account,
     Address,
@@ -83,8 +85,10 @@ def forget_flushed_parts(session: Session, transaction: SessionTransaction) -> N
         session.info.pop(_FLUSHED_KEY, None)
 
 
-def list_part_problems(customer: Customer) -> Problems:
-    """Put every part into the customer's organisation and clean it. Problems have fields such as "contacts.0.email"."""
+def list_part_problems(customer: Customer, *, are_profiles_entered: bool = False) -> Problems:
+    """Put every part into the customer's organisation and clean it. Problems have fields such as "contacts.0.email".
+    `are_profiles_entered` where all of the invoice profiles were in a form.
+    """
     problems: Problems = []
     for name, position, part in parts_at_hand(customer):
         part.organisation_id = customer.organisation_id
@@ -93,6 +97,8 @@ def list_part_problems(customer: Customer) -> Problems:
         row_problems = [each for each in row_problems if not (isinstance(part, Account) and each == NUMBER_TO_COME)]
         if isinstance(part, HasCustomFields):
             row_problems += list_value_problems(part)
+        if isinstance(part, InvoiceProfile):
+            row_problems += list_missing_of(PROFILE_FORM, part, is_entered=are_profiles_entered)
         problems += [(f"{name}.{position}.{field}", message) for field, message in row_problems]
     names_at_hand = list_names_at_hand(customer)
     if "addresses" in names_at_hand:

@@ -13,15 +13,18 @@ from customerhub.core.errors import Invalid
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.row_validation import Problems
 from customerhub.custom_fields.values import list_value_problems
-from customerhub.customers import after_save, alerts, number_checks, portal_users, required_fields, rules
+from customerhub.customers import after_save, alerts, number_checks, portal_users, rules
 from customerhub.customers.accounts import complete_accounts, list_main_account_problems
 from customerhub.customers.after_save import CreditCheckChange, SaveOutcome
 from customerhub.customers.choice_rules import CHOICE_RULES, MANAGER_FIELDS, is_valid_choice
+from customerhub.customers.form_layout import CUSTOMER_FORM
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
 from customerhub.customers.signature_requests import find_change, follow_change
 from customerhub.customers.statuses import list_status_problems, require_default_status
+from customerhub.form_layouts.layouts import find_layout
+from customerhub.form_layouts.required import list_missing_of
 from models import CatalogItem, Customer, NotificationTemplate, User
 from models.base import db
 from models.enums import AddressKind, Stage
@@ -94,7 +97,7 @@ def _save_with_outcome(
             customer.organisation_id = actor.organisation_id
         problems = list_record_problems(customer, is_entered=is_entered)
         context = load_context(customer, actor)
-        check_record(customer, problems)
+        check_record(customer, problems, is_entered=is_entered)
         complete_record(customer, context)
         complete_accounts(customer)
         previous_stage = customer.stage
@@ -124,18 +127,24 @@ def check_customer(customer: Customer) -> None:
     check_record(customer, list_record_problems(customer))
 
 
-def check_record(customer: Customer, problems: Problems) -> None:
+def check_record(customer: Customer, problems: Problems, *, is_entered: bool = False) -> None:
     """Raises Invalid with `problems` and every other one."""
+    are_profiles_entered = is_entered and _has_profiles_on_form(customer)
     problems = (
         problems
         + _list_choice_problems(customer)
         + list_manager_problems(customer, MANAGER_FIELDS)
         + list_status_problems(customer)
-        + list_part_problems(customer)
+        + list_part_problems(customer, are_profiles_entered=are_profiles_entered)
         + list_main_account_problems(customer)
     )
     if problems:
         raise Invalid.from_problems(problems)
+
+
+def _has_profiles_on_form(customer: Customer) -> bool:
+    """Nobody can fill in what the form of the organisation hides."""
+    return find_layout(CUSTOMER_FORM, customer.organisation_id).find_section("invoice_profiles") is not None
 
 
 def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None, actor: Actor) -> tuple[str, ...]:
@@ -173,7 +182,7 @@ def list_record_problems(customer: Customer, *, is_entered: bool = False) -> lis
         + _list_number_problems(customer)
         + _list_reference_problems(customer)
         + rules.list_missing_fields(required_values_of(customer))
-        + required_fields.list_missing_of(customer, is_entered=is_entered)
+        + list_missing_of(CUSTOMER_FORM, customer, is_entered=is_entered)
         + list_value_problems(customer)
     )
 

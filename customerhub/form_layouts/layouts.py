@@ -4,7 +4,7 @@ What is kept names fields and sections. Names that are no longer known are passe
 at the end of their usual section, so that a layout outlives new versions and removed custom fields.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -36,7 +36,9 @@ class FormDescription:
     The first of `sections` stands above the tabs; `custom_section` has the custom fields for which no other was chosen.
     `needed` says of fields that cannot be hidden why. `requirable` are those that an organisation may require. `lists`
     are rows of their own, which have no room above the tabs. A field of `companions` has others that follow it
-    everywhere; one of `parents` is asked for only beside another and is hidden with it.
+    everywhere; one of `parents` is asked for only beside another and is hidden with it. `leading` fields stand before
+    all others and cannot be arranged; `always_required` ones are required in every organisation. What is requirable is
+    asked of a row where `is_asked(field, values)`, which looks at the values of the `deciding` fields.
     """
 
     owner: CustomFieldOwner
@@ -47,6 +49,10 @@ class FormDescription:
     lists: frozenset[str] = frozenset()
     companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    leading: tuple[str, ...] = ()
+    always_required: frozenset[str] = frozenset()
+    deciding: tuple[str, ...] = ()
+    is_asked: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _values: True
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Screens each row of which is a customer's for good: the customer is chosen first, and then all else."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import abort, redirect, request, url_for
@@ -46,7 +47,7 @@ class CustomerPartView(HubModelView):
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> ViewResponse:
         """The form, with ?customer_id= of that customer; without, it asks for the customer first."""
-        if request.method == "POST" and self.can_create and not request.form.keys() & set(self.fields[1:]):
+        if request.method == "POST" and self.can_create and not request.form.keys() & set(self.all_fields()[1:]):
             return self._continue_with_customer()
         return super().create_view()
 
@@ -88,6 +89,16 @@ class CustomerPartView(HubModelView):
         page.banners += self.list_customer_banners(customer, row)
         if row is None:
             page.cancel_url = self.build_tab_url(customer.id)
+        return page
+
+    def form_tabs(self, page: EditPage) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """None as long as the customer is to be chosen."""
+        return () if tuple(page.main) == (CUSTOMER_FIELD,) else super().form_tabs(page)
+
+    def build_preview_page(self, form: Form) -> EditPage:
+        """As if the customer were chosen."""
+        page = super().build_preview_page(form)
+        page.main, page.subtitle = [name for name in self.fields if name != CUSTOMER_FIELD], None
         return page
 
     def list_customer_banners(self, customer: Customer, row: Any) -> list[dict[str, Any]]:

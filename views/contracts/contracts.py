@@ -10,11 +10,14 @@ from wtforms import Form
 from wtforms.validators import InputRequired
 
 from customerhub.contracts import contracts, transitions
+from customerhub.contracts.form_layout import CONTRACT_FORM, RISK_TAB
 from customerhub.contracts.risks import build_combined_risk_column, combine_risks
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.spreadsheets import CellKind
+from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers.signature_requests import find_current_envelope
 from models import Account, BusinessEntity, Contract, Customer, InvoiceProfile
+from models.custom_fields import CUSTOM_PREFIX
 from models.enums import ContractStatus, ProfileStatus, Risk
 from views.activity import attachments
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
@@ -34,16 +37,19 @@ from views.contracts.transitions import reason_field, transition_operation
 from views.framework.chips import risk_chip
 from views.framework.choices import Source
 from views.framework.columns import Cell, Column
-from views.framework.custom_columns import add_columns, add_fields, add_filters, extend_screen
-from views.framework.custom_values import list_fields
+from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.date_field import DateField
-from views.framework.display import display_value
+from views.framework.display import display_value, label_for
 from views.framework.edit_page import DetailsPage, EditPage
 from views.framework.exported import Exported, Related
 from views.framework.filters import Filter
+from views.framework.form_layouts import arrange_screen, get_layout
 from views.framework.formatting import current_formats, format_amount, format_date, get_today
 from views.framework.labels import member_label
 from views.http.urls import path_to
+
+HEADER_FIELDS = ("number", "connections")  # what the record tells in its header
+RISK_FIELDS = ("business_risk", "contract_risk")
 
 
 class ReasonForm(Form):
@@ -63,7 +69,8 @@ def _begin_with_end_date(rows: Sequence[Contract], _actor: Actor) -> dict[str, A
     return {"end_date": agreed_dates.pop() or get_today()}
 
 
-@extend_screen(Contract, columns=add_columns, filters=add_filters, fields=add_fields)
+@arrange_screen(CONTRACT_FORM)
+@extend_screen(Contract, columns=add_columns, filters=add_filters)
 class ContractView(CustomerOwnedView):
     noun = "contract"
     title = "Contracts"
@@ -182,25 +189,13 @@ class ContractView(CustomerOwnedView):
         Filter("value", "Value", Contract.value, "number"),
         Filter("entity", "Business entity", Contract.business_entity_id, "select", source=Source(BusinessEntity)),
         Filter("supplier", "Supplier", Contract.supplier),
+        Filter("business_risk", "Business risk", Contract.business_risk, "select", members=Risk),
+        Filter("contract_risk", "Contract risk", Contract.contract_risk, "select", members=Risk),
     )
     search_columns = (Contract.number, Contract.name)
     search_hint = "Number, name, customer"
     default_order = (Contract.id.desc(),)
     load_options = (LOAD_CUSTOMER[Contract],)
-    fields = (
-        CUSTOMER_FIELD,
-        "name",
-        "number",
-        "invoice_profile_id",
-        "connections",
-        "start_date",
-        "end_date",
-        "value",
-        "business_entity_id",
-        "supplier",
-        "business_risk",
-        "contract_risk",
-    )
     field_args = {**CustomerOwnedView.field_args, "end_date": {"description": "Leave blank for open-ended"}}
     owned_fields = {
         "invoice_profile_id": CustomerOwnedField(
@@ -237,6 +232,9 @@ class ContractView(CustomerOwnedView):
             "business_entity_id": default_entity_id or (entities[0] if len(entities) == 1 else None),
             "invoice_profile_id": contracts.find_completed_profile_id(customer) if customer else None,
         }
+
+    def save_entered(self, row: Contract) -> Contract:
+        return contracts.save_contract(row, actor=self.actor, is_entered=True)
 
     def edit_refusal(self, row: Contract) -> str | None:
         return contracts.edit_refusal_reason(row)
@@ -287,24 +285,36 @@ class ContractView(CustomerOwnedView):
         if tab == attachments.TAB:
             attachments.add_attachments(page, row.customer_id, contract=row, actor=self.actor)
             return
-        value = f"{format_amount(row.value)} {current_formats().currency}" if row.value is not None else None
-        terms = (
-            ("Name", row.name),
-            ("Invoice profile", profile_cell(row.invoice_profile)),
-            *self._describe_signatures(row),
-            ("Value", value),
-            ("Start", format_date(row.start_date)),
-            ("End", format_date(row.end_date)),
-            ("Business entity", str(row.business_entity or "") or None),
-            ("Supplier", row.supplier),
-        )
-        risks = (
-            ("Business risk", risk_chip(row.business_risk)),
-            ("Contract risk", risk_chip(row.contract_risk)),
-            ("Overall risk", overall_risk_chip(row)),
-        )
-        page.sections += [self.build_section(row, "Terms", terms), self.build_section(row, "Risk", risks)]
-        more = [(each.label, display_value(row, each.name)) for each in list_fields(Contract)]
-        if more:
-            page.sections.append(self.build_section(row, "More", more))
+        for title, items in self._group_details(row):
+            page.sections.append(self.build_section(row, title, items))
         page.tables.append(build_orders_table(row.customer, self.actor, contract=row))
+
+    def _group_details(self, row: Contract) -> list[tuple[str, list[tuple[str, Any]]]]:
+        """The title and the items of each section: the fields in the order of the form, also those that it hides. Those
+        of a tab stand in the section that is called like it.
+        """
+        items: dict[str, list[tuple[str, Any]]] = {"Terms": [], RISK_TAB[1]: [], MORE_TAB[1]: []}
+        for section in get_layout(CONTRACT_FORM).sections:
+            for name in section.fields:
+                if name not in HEADER_FIELDS:
+                    title = section.label if section.label in items else _find_usual_section(name)
+                    items[title].append((label_for(Contract, name), _detail_value(row, name)))
+                if name == "invoice_profile_id":
+                    items["Terms"] += self._describe_signatures(row)
+        items[RISK_TAB[1]].append(("Overall risk", overall_risk_chip(row)))
+        return [(title, group) for title, group in items.items() if group]
+
+
+def _find_usual_section(name: str) -> str:
+    """Where the record shows a field that stands above the tabs of the form."""
+    if name in RISK_FIELDS:
+        return RISK_TAB[1]
+    return MORE_TAB[1] if name.startswith(CUSTOM_PREFIX) else "Terms"
+
+
+def _detail_value(row: Contract, name: str) -> Any:
+    if name == "invoice_profile_id":
+        return profile_cell(row.invoice_profile)
+    if name == "value":
+        return f"{format_amount(row.value)} {current_formats().currency}" if row.value is not None else None
+    return risk_chip(getattr(row, name)) if name in RISK_FIELDS else display_value(row, name)

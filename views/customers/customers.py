@@ -18,6 +18,7 @@ from customerhub.customers.form_layout import CUSTOMER_FORM
 from customerhub.customers.importing.account_columns import ACCOUNTS_SHEET
 from customerhub.customers.importing.account_export import SHEET_COLUMNS, load_account_rows
 from customerhub.customers.merging import find_survivor_id
+from customerhub.customers.profile_form import PROFILE_FORM
 from customerhub.customers.records import check_customer, save_customer_with_outcome
 from customerhub.customers.saving_many import TOGETHER
 from customerhub.customers.search import build_search_condition
@@ -25,7 +26,7 @@ from customerhub.customers.search_pages import find_page
 from customerhub.customers.statuses import find_default_status
 from customerhub.form_layouts.layouts import Layout
 from jobs.exports import DependentTable
-from models import CatalogItem, Customer, CustomerStatus, Department, InvoiceProfile, Organisation
+from models import CatalogItem, Customer, CustomerStatus, Department, Organisation
 from models.base import db
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REMOVAL, REQUEST
@@ -48,7 +49,7 @@ from views.framework.choices import Source
 from views.framework.columns import Column
 from views.framework.custom_columns import add_columns, add_filters, extend_screen
 from views.framework.edit_page import DetailsPage, EditPage
-from views.framework.form_layouts import arrange_screen, get_layout
+from views.framework.form_layouts import arrange_rows, arrange_screen, get_layout
 from views.framework.forms import format_value
 from views.framework.list_page import COUNT_LIMIT, ListArgs
 from views.framework.model_view import HubModelView
@@ -85,7 +86,7 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 
 @arrange_screen(CUSTOMER_FORM)
 @extend_screen(Customer, columns=add_columns, filters=add_filters)
-@extend_screen(InvoiceProfile, inlines=form.add_profile_fields)
+@arrange_rows(PROFILE_FORM, "invoice_profiles")
 class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
     noun = "customer"
     title = "Customers"

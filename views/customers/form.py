@@ -1,7 +1,6 @@
 """The form of a customer: core fields on top, the rest in tabs, as SCREENS has it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
 from flask import url_for
@@ -9,7 +8,6 @@ from sqlalchemy import select
 
 from customerhub.core.errors import Invalid
 from customerhub.core.money import format_unit_price
-from customerhub.custom_fields.definitions import FieldDefinition
 from customerhub.customers import rules
 from customerhub.customers.choice_rules import status_rule
 from customerhub.customers.review_schedule import list_next_due_dates
@@ -36,7 +34,6 @@ from views.framework.date_field import read_date
 from views.framework.form_parts import FieldPair, FormText
 from views.framework.formatting import format_amount, format_date, get_today
 from views.framework.forms import Inline
-from views.framework.inline_rows import LINE_FIELDS
 from views.http.actor import current_actor
 
 # What belongs to one customer: a bulk edit asks for it for each, the last of them though no form has them.
@@ -155,17 +152,6 @@ INLINES = (
         add_label="+ Add profile",
     ),
 )
-
-
-def add_profile_fields(declared: Sequence[Inline], model: Any, fields: Sequence[FieldDefinition]) -> Sequence[Inline]:
-    """`declared` with the custom fields of invoice profiles in their rows: on demand where a line has no room."""
-    names = tuple(each.name for each in fields)
-    return tuple(_add_fields(inline, names) if inline.model is model else inline for inline in declared)
-
-
-def _add_fields(inline: Inline, names: tuple[str, ...]) -> Inline:
-    together = (*inline.fields, *names)
-    return replace(inline, fields=together, folded=names if len(together) > LINE_FIELDS else ())
 
 
 FIELD_ARGS: dict[str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ from customerhub.core.errors import HubError, Invalid
 from customerhub.core.field_changes import set_fields
 from models.base import db
 from views.framework.display import display_value, format_column_value
+from views.framework.refusals import name_problem
 
 PREVIEWED_ROWS = 20
 
@@ -57,7 +58,7 @@ def _find_problem(row: Any, check: Callable[[Any], None] | None) -> str:
             check(row)
     except HubError as error:
         problems = error.problems if isinstance(error, Invalid) else []
-        messages = dict.fromkeys(message for _, message in problems) or [error.message]
+        messages = dict.fromkeys(name_problem(type(row), *problem) for problem in problems) or [error.message]
         return "Cannot be saved: " + ". ".join(messages)
     return ""
 

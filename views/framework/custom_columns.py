@@ -88,11 +88,6 @@ def add_filters(declared: Sequence[Filter], model: Any, fields: Fields) -> Seque
     return (*declared, *_build_filters(model, fields))
 
 
-def add_fields(declared: Sequence[str], _model: Any, fields: Fields) -> Sequence[str]:
-    """`declared`, and the names of `fields`: of a form without tabs."""
-    return (*declared, *(each.name for each in fields))
-
-
 @lru_cache(maxsize=MAX_REMEMBERED)
 def _build_columns(model: Any, fields: Fields) -> tuple[Column, ...]:
     return tuple(_build_column(model, each) for each in fields)

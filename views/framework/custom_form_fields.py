@@ -18,7 +18,7 @@ from views.framework.choices import mark_selected
 from views.framework.custom_values import list_fields
 from views.framework.date_field import DateField
 from views.framework.fields import AmountField, SelectWidget
-from views.framework.forms import Inline, RequiredMarker, check_control_characters, clean_input
+from views.framework.forms import Inline, RequiredMarker, check_control_characters, clean_input, mark_required
 from views.framework.inline_rows import InlineList
 from views.http.urls import parse_id
 
@@ -128,11 +128,15 @@ def build_custom_field(definition: FieldDefinition, *, is_bare: bool = False) ->
 
 
 def find_form_class(form_class: Any, model: Any, inlines: Sequence[Inline]) -> type[Form]:
-    """`form_class` of `model`, with a field for each custom field of the organisation at work, in its lists of rows
-    too.
+    """`form_class` of `model`, with a field for each custom field of the organisation at work. The rows of its lists
+    have the columns of `inlines`.
     """
     fields = list_fields(model)
-    lists = tuple((inline, fields_of_rows) for inline in inlines if (fields_of_rows := list_fields(inline.model)))
+    lists = tuple(
+        (inline, list_fields(inline.model))
+        for inline in inlines
+        if inline != getattr(form_class, inline.name).kwargs["inline"]
+    )
     return _extend_form(form_class, fields, lists) if fields or lists else form_class
 
 
@@ -140,11 +144,18 @@ def find_form_class(form_class: Any, model: Any, inlines: Sequence[Inline]) -> t
 def _extend_form(form_class: type[Form], fields: Fields, lists: tuple[tuple[Inline, Fields], ...]) -> type[Form]:
     attributes: dict[str, Any] = {each.name: build_custom_field(each) for each in fields}
     for inline, fields_of_rows in lists:
-        row_form = getattr(form_class, inline.name).kwargs["form_class"]
-        row_fields = {each.name: build_custom_field(each, is_bare=True) for each in fields_of_rows}
-        row_form = type(row_form.__name__, (row_form,), row_fields)
+        declared = getattr(form_class, inline.name).kwargs
+        row_form = _build_row_form(declared["form_class"], declared["inline"], inline, fields_of_rows)
         attributes[inline.name] = InlineList(inline.label, inline=inline, form_class=row_form)
     return type(form_class.__name__, (form_class,), attributes)
+
+
+def _build_row_form(row_form: type[Form], declared: Inline, inline: Inline, fields: Fields) -> type[Form]:
+    """`row_form` of the `declared` list with the columns of `inline`, which may be some of `fields`."""
+    attributes: dict[str, Any] = {name: None for name in declared.fields if name not in inline.fields}
+    attributes |= {each.name: build_custom_field(each, is_bare=True) for each in fields if each.name in inline.fields}
+    attributes |= {name: mark_required(attributes.get(name) or getattr(row_form, name)) for name in inline.marked}
+    return type(row_form.__name__, (row_form,), attributes)
 
 
 def load_row_values(row: Any, inlines: Sequence[Inline]) -> None:

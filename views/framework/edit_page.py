@@ -27,7 +27,7 @@ from views.framework.form_binding import (
     keep_pending_files,
     submitted_data,
 )
-from views.framework.form_layouts import fill_hidden_fields, leave_out_fields, list_sent_fields
+from views.framework.form_layouts import fill_hidden_fields, leave_out_fields, mark_required_fields
 from views.framework.form_parts import FieldPair, FormText
 from views.framework.formatting import format_datetime
 from views.framework.forms import Inline
@@ -102,18 +102,13 @@ class EditMixin(OperationMixin):
         those that it hides.
         """
         form_class: Any = self.extend_form_class(self._declared_form_class)
-        return leave_out_fields(form_class, self.left_out_fields)
+        return leave_out_fields(form_class, self.hidden_fields)
 
     @_create_form_class.setter
     def _create_form_class(self, form_class: type[Form]) -> None:
         self._declared_form_class = form_class
 
     _edit_form_class = _create_form_class
-
-    @property
-    def left_out_fields(self) -> frozenset[str]:
-        """The hidden fields, but those that a form brings which was opened before they were hidden."""
-        return self.hidden_fields - list_sent_fields(self.hidden_fields)
 
     def extend_form_class(self, form_class: type[Form]) -> type[Form]:
         """`form_class` with the custom fields of the organisation at work."""
@@ -130,7 +125,7 @@ class EditMixin(OperationMixin):
         page = self._edit_page(form, None)
         if request.method == "POST":
             row = self.new_row()
-            fill_hidden_fields(row, self.left_out_fields, self.initial_values())
+            fill_hidden_fields(row, self.hidden_fields, self.initial_values())
             response = self._save(form, row, page, duplicate)
             if response is not None:
                 return response
@@ -228,7 +223,7 @@ class EditMixin(OperationMixin):
             db.session.commit()
         except HubError as error:
             db.session.rollback()
-            page.errors += attach_errors(form, error)
+            page.errors += attach_errors(form, error, self.model)
             return None
         flash(
             " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
@@ -264,6 +259,7 @@ class EditMixin(OperationMixin):
         choices.preload([*choices.sources_of_form(type(form)), *self.choice_sources])
         is_new = row is None
         g.crumb = f"New {self.noun}" if is_new else str(row)
+        mark_required_fields(form, self.required_fields)
         return EditPage(
             title=f"New {self.noun}" if is_new else f"Edit {row}",
             form=form,
@@ -316,15 +312,6 @@ class EditMixin(OperationMixin):
             }
             for name, label, names in self.form_tabs(page)
         ]
-
-    def render_preview(self) -> str:
-        """The form of a new row as it looks, in a page of its own from which nothing can be saved."""
-        g.form_screen = self.endpoint  # whose look-ups its fields ask, from the page of another
-        form = self._create_form_class(None, data=self.initial_values())
-        page = self._edit_page(form, None)
-        page.live = {}
-        self._build_tabs(page)
-        return self.render("setup/form_preview.html", page=page)
 
     # --- Details -------------------------------------------------------------------------------------------
 
@@ -397,4 +384,4 @@ class EditMixin(OperationMixin):
 
     def list_shown_inlines(self) -> list[Inline]:
         """The lists of rows that the form shows."""
-        return [inline for inline in self.inlines if inline.name not in self.left_out_fields]
+        return [inline for inline in self.inlines if inline.name not in self.hidden_fields]

@@ -11,6 +11,7 @@ from customerhub.core.errors import HubError, Invalid
 from models.base import db
 from views.framework.fields import UploadField
 from views.framework.inline_rows import InlineList
+from views.framework.refusals import name_problem
 
 METADATA_FIELDS = ("version", "original")
 
@@ -83,14 +84,19 @@ def keep_pending_files(form: Form) -> None:
         upload.keep_pending()
 
 
-def attach_errors(form: Form, error: HubError, *, keep_existing: bool = False) -> list[str]:
-    """Put the refusal beside the fields at fault; what belongs to none is returned.
+def attach_errors(form: Form, error: HubError, model: Any = None, *, keep_existing: bool = False) -> list[str]:
+    """Put the refusal beside the fields at fault; what belongs to none is returned, with the name of its field of
+    `model` where it needs one.
 
     `keep_existing` others that were told before: a field that has something to correct is left as it is.
     """
     problems: list[Any] = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
     field_messages = problems or [(None, error.message)]
-    return [message for name, message in field_messages if not _attach_error(form, name or "", message, keep_existing)]
+    return [
+        message if model is None else name_problem(model, name, message)
+        for name, message in field_messages
+        if not _attach_error(form, name or "", message, keep_existing)
+    ]
 
 
 def _attach_error(form: Form, name: str, message: str, keep_existing: bool) -> bool:

@@ -1,7 +1,9 @@
 """The layout of a screen's form: which fields the organisation at work shows, where, and which it requires."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -12,28 +14,53 @@ from wtforms import Form
 from customerhub.form_layouts.layouts import FormDescription, Layout, build_layout, find_layout
 from models.base import db
 from views.framework.custom_values import find_organisation_id
+from views.framework.forms import Inline
+from views.framework.inline_rows import LINE_FIELDS
 
 S = TypeVar("S", bound=type)
 MAX_REMEMBERED = 256  # organisations and screens
 
 
-def get_layout(description: FormDescription) -> Layout:
-    """The layout in force, or the one that is being tried; the default one where nobody acts."""
+def get_layout(description: FormDescription, list_name: str = "") -> Layout:
+    """The layout in force, or the one that is being tried; the default one where nobody acts. Fields that a form brings
+    which was opened before they were hidden are shown, so that nothing that was typed is lost; `list_name` where they
+    are columns of that list of rows.
+    """
     if has_app_context() and description in (tried := g.get("tried_layouts", {})):
-        layout: Layout = tried[description]
-        return layout
+        tried_layout: Layout = tried[description]
+        return tried_layout
     organisation_id = find_organisation_id()
-    return build_layout(description, ()) if organisation_id is None else find_layout(description, organisation_id)
+    if organisation_id is None:
+        return build_layout(description, ())
+    layout = find_layout(description, organisation_id)
+    sent = layout.hidden & _list_sent(list_name) if layout.hidden else None
+    return replace(layout, hidden=layout.hidden - sent) if sent else layout
+
+
+def _list_sent(list_name: str) -> AbstractSet[str]:
+    """The fields and lists for which the form that was sent brings anything, or the columns of one of its lists."""
+    if not has_request_context() or request.method != "POST":
+        return frozenset()
+    if "sent_fields" not in g:
+        g.sent_fields = {"": set()}
+        for key in (*request.form, *request.files):
+            name, _, cell = key.partition("-")
+            g.sent_fields[""].add(name)
+            if cell:
+                g.sent_fields.setdefault(name, set()).add(cell.partition("-")[2])
+    columns: AbstractSet[str] = g.sent_fields.get(list_name, frozenset())
+    return columns
 
 
 @contextmanager
 def try_layout(description: FormDescription, layout: Layout) -> Iterator[None]:
     """Within this block forms are shown with `layout`."""
-    g.tried_layouts = {description: layout}
+    before = g.get("tried_layouts", {})
+    g.tried_layouts = {**before, description: layout}
     try:
         yield
     finally:
-        del g.tried_layouts
+        g.tried_layouts = before
 
 
 class _Arranged:
@@ -52,9 +79,12 @@ def arrange_screen(description: FormDescription) -> Callable[[S], S]:
     def extend_class(screen_class: S) -> S:
         usual = build_layout(description, ())
         arranged = {
-            "fields": _Arranged(usual.core, description, lambda layout: layout.core),
+            "fields": _Arranged(
+                (*description.leading, *usual.core), description, lambda layout: (*description.leading, *layout.core)
+            ),
             "tabs": _Arranged(usual.tabs, description, lambda layout: layout.tabs),
             "hidden_fields": _Arranged(frozenset(), description, lambda layout: layout.hidden),
+            "required_fields": _Arranged(frozenset(), description, lambda layout: layout.required),
         }
         for name, attribute in arranged.items():
             setattr(screen_class, name, attribute)
@@ -63,12 +93,47 @@ def arrange_screen(description: FormDescription) -> Callable[[S], S]:
     return extend_class
 
 
-def list_sent_fields(names: frozenset[str]) -> frozenset[str]:
-    """Those of `names`, of fields or lists of rows, for which the form that was sent brings anything."""
-    if not has_request_context() or request.method != "POST":
-        return frozenset()
-    sent = (*request.form, *request.files)
-    return frozenset(name for name in names if any(each == name or each.startswith(f"{name}-") for each in sent))
+class _ArrangedRows:
+    """What the class of a screen declares as its lists of rows; of the screen itself with one as the layout says."""
+
+    def __init__(self, declared: Sequence[Inline], description: FormDescription, list_name: str) -> None:
+        self._declared, self._description, self._list_name = declared, description, list_name
+
+    def __get__(self, screen: Any, _owner: Any = None) -> Sequence[Inline]:
+        if screen is None:
+            return self._declared
+        layout = get_layout(self._description, self._list_name)
+        return tuple(
+            _arrange_rows(each, self._description, layout) if each.name == self._list_name else each
+            for each in self._declared
+        )
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _arrange_rows(inline: Inline, description: FormDescription, layout: Layout) -> Inline:
+    """`inline` with the columns of `layout`; what has no room in a line is shown on demand, unless it is needed."""
+    shown = layout.core
+    later = tuple(name for name in shown[LINE_FIELDS:] if name not in description.needed.keys() | layout.required)
+    return replace(inline, fields=shown, folded=later, marked=tuple(name for name in shown if name in layout.required))
+
+
+def arrange_rows(description: FormDescription, list_name: str) -> Callable[[S], S]:
+    """A decorator of a screen: an administrator arranges the columns of the list of rows `list_name` of its form."""
+
+    def extend_class(screen_class: S) -> S:
+        declared: Any = screen_class
+        declared.inlines = _ArrangedRows(declared.inlines, description, list_name)
+        return screen_class
+
+    return extend_class
+
+
+def mark_required_fields(form: Form, names: Collection[str]) -> None:
+    """Mark the fields that the organisation requires: the operation says what is missing, not the browser."""
+    for field in form:
+        if field.short_name in names:
+            field.flags.required = True
+            field.render_kw = {**(field.render_kw or {}), "required": False}
 
 
 @lru_cache(maxsize=MAX_REMEMBERED)

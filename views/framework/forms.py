@@ -48,7 +48,7 @@ class Inline:
     by a button that says `folded_label`, so that the others fit in one line. Columns that are `optional` may be left
     blank although every row has them: saving fills them in. What `kept_text` says of a row stands where others are
     removed; that row stays. `show_when` is the value of a field with which the list is shown, such as kind=choice;
-    always where it is blank.
+    always where it is blank. Columns that are `marked` are required by the organisation.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Inline:
     folded: tuple[str, ...] = ()
     folded_label: str = "More"
     show_when: str = ""
+    marked: tuple[str, ...] = ()
 
 
 def format_value(value: Any) -> str:
@@ -86,6 +87,13 @@ class RequiredMarker:
 
     def __call__(self, form: Any, field: Any) -> None:
         return None
+
+
+def mark_required(unbound: Any) -> Any:
+    """A field as it is declared, marked as needed on the form."""
+    validators = [*(unbound.kwargs.get("validators") or ()), RequiredMarker()]
+    render_kw = {**(unbound.kwargs.get("render_kw") or {}), "required": False}
+    return unbound.field_class(*unbound.args, **{**unbound.kwargs, "validators": validators, "render_kw": render_kw})
 
 
 def check_control_characters(_form: Any, field: Any) -> None:

@@ -172,5 +172,9 @@ class InlineList(Field):
         first = max(numbers, default=-1) + 1
         self.entries += [self._entry(first + step, present[key], None, present) for step, key in enumerate(ids)]
 
+    def add_blank_row(self) -> None:
+        """Show a row that is yet to be filled in."""
+        self.entries.append(self._entry(len(self.entries), None, None, {}))
+
     def display_text(self) -> str:
         return f"{len(self.entries)} rows"

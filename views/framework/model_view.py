@@ -19,12 +19,13 @@ from views.framework.bulk_edit import BulkEditMixin
 from views.framework.columns import Column
 from views.framework.export import ExportMixin
 from views.framework.export_choice import choice_url
+from views.framework.form_preview import PreviewMixin
 from views.framework.forms import build_form
 from views.framework.row_fields import MAX_LOOKED_UP
 from views.framework.screen import ViewResponse
 
 
-class HubModelView(BulkEditMixin, ExportMixin, ModelView):
+class HubModelView(PreviewMixin, BulkEditMixin, ExportMixin, ModelView):
     """A screen over one table. A subclass declares columns, filters, fields, inlines and operations."""
 
     # How Flask-Admin is set up under all of it

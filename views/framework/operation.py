@@ -13,6 +13,7 @@ from customerhub.core.locking import lock_order_of
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.references import pluralize
 from models.base import db
+from views.framework.refusals import describe_refusal
 
 FieldChoices = list[tuple[str, list[tuple[str, str, bool]]]]
 MAX_ROWS = 500  # ticked rows that one operation takes at a time
@@ -218,6 +219,7 @@ def run_operation(
     groups = [list(rows)] if is_one_group else [[row] for row in sorted(rows, key=lock_order_of)]
     is_only = len(groups) == 1 and not keeps_others
     for group in groups:
+        model = type(group[0])
         links = {row.id: {"label": str(row), "url": url_of(row)} for row in group}
         return_value: Any = None
         refusals: dict[int, HubError] = errors or {}
@@ -227,10 +229,15 @@ def run_operation(
         for key, link in links.items():
             results[key] = {**link, "ok": True, "text": "", "return_value": return_value}
             if key in refusals:
-                results[key] |= {"ok": False, "text": refusals[key].message, "error": refusals[key]}
+                results[key] |= _describe_outcome(refusals[key], model)
             elif operation.deletes_rows:
                 results[key]["url"] = None
     return [results[key] for key in order]
+
+
+def _describe_outcome(error: HubError, model: type[Any]) -> dict[str, Any]:
+    """The outcome of a row of `model` that was refused."""
+    return {"ok": False, "text": describe_refusal(error, model), "error": error}
 
 
 def _run_many(

@@ -221,7 +221,7 @@ class OperationMixin(Screen):
                     flash(f"{label} {operation.past_tense}", "success")
                 return redirect(back, 303)
             if forms.form is not None:
-                page.errors += attach_errors(forms.form, results[0]["error"])
+                page.errors += attach_errors(forms.form, results[0]["error"], self.model)
                 return None
         page.results = [*results, *skipped]
         page.title = operation.label

@@ -46,6 +46,7 @@ class Screen:
     field_args: dict[str, dict[str, Any]] = {}
     tabs: Sequence[tuple[str, str, Sequence[str]]] = ()
     hidden_fields: frozenset[str] = frozenset()  # those that the organisation does not show on the form
+    required_fields: frozenset[str] = frozenset()  # those that it requires beyond what every organisation does
     inlines: Sequence[Inline] = ()
     operations: Sequence[Operation] = ()
     choice_sources: Sequence[Source] = ()

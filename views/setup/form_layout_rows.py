@@ -1,17 +1,13 @@
 """The fields of a form as rows of the page that arranges them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 
 from customerhub.custom_fields.definitions import list_definitions
-from customerhub.customers.required_fields import FIELDS_OF_KIND
-from customerhub.customers.rules import REQUIRED_FIELDS
 from customerhub.form_layouts.layouts import FormDescription, Layout
 from views.framework.display import label_for
-from views.framework.list_preferences import get_screen
 from views.http.actor import current_actor
 
 
@@ -31,15 +27,15 @@ class EditorRow:
     reason_url: str | None = None
     is_table: bool = False
     is_custom: bool = False
-    kind_filters: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
     missing: int = 0
     missing_url: str = ""
 
 
-def build_rows(screen_name: str, description: FormDescription, layout: Layout) -> list[EditorRow]:
-    """A row for each field, in the order of the layout; a field that follows another everywhere has none."""
-    screen = get_screen(screen_name)
-    labels = _label_fields(screen, layout)
+def build_rows(screen: Any, description: FormDescription, layout: Layout, list_name: str = "") -> list[EditorRow]:
+    """A row for each field of the form of `screen`, or each column of its list of rows `list_name`, in the order of the
+    layout; a field that follows another everywhere has none.
+    """
+    labels = _label_fields(screen, layout, list_name)
     followers = {name for names in description.companions.values() for name in names}
     definitions = {each.name: each for each in list_definitions(description.owner, current_actor().organisation_id)}
     rows = []
@@ -54,11 +50,14 @@ def build_rows(screen_name: str, description: FormDescription, layout: Layout) -
     return rows
 
 
-def _label_fields(screen: Any, layout: Layout) -> dict[str, str]:
-    pairs = {pair.names[0]: pair.label for pair in screen.field_pairs}
-    inlines = {inline.name: inline.label for inline in screen.inlines}
+def _label_fields(screen: Any, layout: Layout, list_name: str) -> dict[str, str]:
     names = [name for section in layout.sections for name in section.fields]
-    return {name: pairs.get(name) or inlines.get(name) or label_for(screen.model, name) for name in names}
+    inlines = {inline.name: inline for inline in screen.inlines}
+    if list_name:
+        return {name: label_for(inlines[list_name].model, name) for name in names}
+    pairs = {pair.names[0]: pair.label for pair in screen.field_pairs}
+    lists = {name: inline.label for name, inline in inlines.items()}
+    return {name: pairs.get(name) or lists.get(name) or label_for(screen.model, name) for name in names}
 
 
 def _build_row(
@@ -66,7 +65,6 @@ def _build_row(
 ) -> EditorRow:
     parent = description.parents.get(name)
     reason = description.needed.get(name, "")
-    kind = FIELDS_OF_KIND.get(name)
     return EditorRow(
         name=name,
         label=labels[name],
@@ -74,11 +72,10 @@ def _build_row(
         is_shown=name not in layout.hidden,
         is_required=name in layout.required,
         can_require=name in description.requirable,
-        is_always_required=name in REQUIRED_FIELDS,
+        is_always_required=name in description.always_required,
         fixed=name in description.needed,
         reason=reason or (f"Shown together with {labels[parent]}" if parent else ""),
         is_table=name in description.lists,
-        kind_filters=(("kind", "is", kind.value),) if kind is not None else (),
     )
 
 

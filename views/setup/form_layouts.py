@@ -8,14 +8,24 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask_login import login_required
 from werkzeug.datastructures import MultiDict
 
+from customerhub.contracts import form_layout as contract_form
+from customerhub.contracts.form_layout import CONTRACT_FORM
 from customerhub.core.errors import Conflict, HubError, Invalid
 from customerhub.core.permissions import Permission
 from customerhub.custom_fields.definitions import list_definitions
-from customerhub.customers.form_layout import CUSTOMER_FORM, DETAILED, ReadyLayout, build_ready_draft
-from customerhub.customers.required_fields import count_missing
+from customerhub.customers import required_fields
+from customerhub.customers.form_layout import (
+    CUSTOMER_FORM,
+    DETAILED,
+    FIELDS_OF_KIND,
+    ReadyLayout,
+    build_ready_draft,
+)
+from customerhub.customers.profile_form import PROFILE_FORM
 from customerhub.form_layouts.layouts import CORE, FormDescription, Layout, LayoutDraft, build_layout, find_layout
 from customerhub.form_layouts.saving import find_saved_layout, get_version, save_layout
 from models.base import db
+from models.enums import ContractStatus
 from views.framework import timeline
 from views.framework.form_layouts import try_layout
 from views.framework.list_page import ListArgs
@@ -34,19 +44,67 @@ FRAMED = {
 GROUP_PREFIX = "section:"  # before the fields of each section the form names the section
 
 
+Filters = tuple[tuple[str, str, str], ...]
+
+
 @dataclass(frozen=True)
 class LaidOutForm:
-    """A form whose layout can be changed: what it is called, whose screen shows it, and what else it can be at once."""
+    """A form whose layout can be changed: what it is called, whose screen shows it, and what else it can be at once.
+
+    `noun` is what it is a form of, and `list_name` the list of rows of the screen's form where it is that alone. Rows
+    that lack what is required are counted by `count_missing(fields, organisation_id)`, and are those of the list that
+    `lacking_filters(field)` and the blank field leave.
+    """
 
     description: FormDescription
     label: str
+    noun: str
     screen: str
+    list_name: str = ""
+    explanation: str = ""
     ready: tuple[ReadyLayout, ...] = ()
     count_missing: Callable[..., dict[str, int]] | None = None
+    lacking_filters: Callable[[str], Filters] = lambda _name: ()
+
+
+def _filter_customers(name: str) -> Filters:
+    kind = FIELDS_OF_KIND.get(name)
+    return (("prospect", "is", "no"), *([("kind", "is", kind.value)] if kind is not None else []))
+
+
+def _filter_contracts(_name: str) -> Filters:
+    return (("status", "not", ContractStatus.ENDED.value),)
 
 
 FORMS = {
-    "customers": LaidOutForm(CUSTOMER_FORM, "Customers", "customers", (DETAILED,), count_missing),
+    "customers": LaidOutForm(
+        CUSTOMER_FORM,
+        "Customers",
+        "customer",
+        "customers",
+        ready=(DETAILED,),
+        count_missing=required_fields.count_missing,
+        lacking_filters=_filter_customers,
+    ),
+    "contracts": LaidOutForm(
+        CONTRACT_FORM,
+        "Contracts",
+        "contract",
+        "contracts",
+        explanation="Partners are asked for what they see of a contract. Staff fill in the rest.",
+        count_missing=contract_form.count_missing,
+        lacking_filters=_filter_contracts,
+    ),
+    "invoice-profiles": LaidOutForm(
+        PROFILE_FORM,
+        "Invoice profiles",
+        "invoice profile",
+        "customers",
+        list_name="invoice_profiles",
+        explanation="Invoice profiles are rows on the form of their customer, with these columns. The first six stand "
+        "in the row; further ones are shown with “More”. If the client NDA is required, each new profile needs its "
+        "file, and partners cannot add profiles.",
+    ),
 }
 
 
@@ -124,7 +182,7 @@ def _refuse(name: str, page: EditorPage, error: HubError) -> Any:
             page.conflict = timeline.describe_last_change(saved)
         page.version = get_version(description, organisation_id)
         return _render(name, page), 409
-    labels = {row.name: row.label for row in build_rows(page.form.screen, description, page.layout)}
+    labels = {row.name: row.label for row in _build_rows(page.form, page.layout)}
     problems = error.problems if isinstance(error, Invalid) else [(error.field, error.message)]
     page.errors = [(field or "", labels.get(field or "", ""), text) for field, text in problems]
     return _render(name, page), 422
@@ -195,7 +253,7 @@ def _move(places: Mapping[str, list[str]], step: str) -> None:
 def _render(name: str, page: EditorPage) -> Any:
     actor = current_actor()
     form, description = page.form, page.form.description
-    rows = build_rows(form.screen, description, page.layout)
+    rows = _build_rows(form, page.layout)
     _add_missing(form, rows)
     rows_by_section: dict[str, list[EditorRow]] = {each.name: [] for each in description.sections}
     for row in rows:
@@ -215,6 +273,10 @@ def _render(name: str, page: EditorPage) -> Any:
     )
 
 
+def _build_rows(form: LaidOutForm, layout: Layout) -> list[EditorRow]:
+    return build_rows(get_screen(form.screen), form.description, layout, form.list_name)
+
+
 def _is_in_force(form: LaidOutForm, name: str) -> bool:
     return name in find_layout(form.description, current_actor().organisation_id).required
 
@@ -228,7 +290,7 @@ def _find_history_url(description: FormDescription) -> str | None:
 
 
 def _add_missing(form: LaidOutForm, rows: list[EditorRow]) -> None:
-    """Say of each field that may be required how many customers lack it, with the list of these."""
+    """Say of each field that may be required how many rows lack it, with the list of these."""
     if form.count_missing is None:
         return
     counts = form.count_missing([row.name for row in rows if row.can_require], current_actor().organisation_id)
@@ -237,7 +299,7 @@ def _add_missing(form: LaidOutForm, rows: list[EditorRow]) -> None:
     for row in rows:
         if counts.get(row.name):
             row.missing = counts[row.name]
-            asked = (("prospect", "is", "no"), (filter_names[row.name], "blank", ""), *row.kind_filters)
+            asked = ((filter_names[row.name], "blank", ""), *form.lacking_filters(row.name))
             row.missing_url = url_for(f"{form.screen}.index_view") + ListArgs(filters=asked).query_string()
 
 
@@ -250,8 +312,9 @@ def preview(name: str) -> Any:
     layout = find_layout(form.description, organisation_id)
     if request.method == "POST":
         layout = _arrange(form, _read_draft(form, request.form))
-    with try_layout(form.description, layout):
-        html = get_screen(form.screen).render_preview()
+    # Where a list of rows is previewed, the form that has it is as the hub brings it.
+    with try_layout(CUSTOMER_FORM, build_layout(CUSTOMER_FORM, ())), try_layout(form.description, layout):
+        html = get_screen(form.screen).render_preview(form.list_name)
     return html, 200, FRAMED
 
 

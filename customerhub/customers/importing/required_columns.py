@@ -13,11 +13,11 @@ from customerhub.core.errors import Invalid, quote_text
 from customerhub.core.money import parse_amount
 from customerhub.customers import rules
 from customerhub.customers.choice_rules import CHOICE_RULES
-from customerhub.customers.form_layout import REQUIRABLE
+from customerhub.customers.form_layout import CUSTOMER_FORM, REQUIRABLE
 from customerhub.customers.importing.columns import COLUMNS_BY_FIELD, CellType, Column
 from customerhub.customers.importing.lookups import Lookup, load_lookup
 from customerhub.customers.records import BOUNDS, CLEANERS
-from customerhub.customers.required_fields import list_required_fields
+from customerhub.form_layouts.required import list_required_fields
 from models import Customer
 from models.keys import fold_text
 from models.types import ScaledDecimal
@@ -59,7 +59,7 @@ def list_extra_columns() -> list[Column]:
 
 def list_required_columns(organisation_id: int) -> list[Column]:
     """Those of the extra columns whose field the organisation requires."""
-    required_fields = list_required_fields(organisation_id)
+    required_fields = list_required_fields(CUSTOMER_FORM, organisation_id)
     return [build_column(name) for name in EXTRA_FIELDS if name in required_fields]
 
 

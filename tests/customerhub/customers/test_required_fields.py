@@ -13,8 +13,9 @@ from customerhub.customers.form_layout import CUSTOMER_FORM, DETAILED, build_rea
 from customerhub.customers.importing.required_columns import EXTRA_FIELDS, NO_COLUMN_TEXT, list_required_columns
 from customerhub.customers.records import save_customer, save_customer_with_outcome
 from customerhub.customers.registration import register_customer
-from customerhub.customers.required_fields import REQUIRED_TEXT, count_missing, list_missing_by_organisation
+from customerhub.customers.required_fields import count_missing, list_missing_by_organisation
 from customerhub.form_layouts.layouts import LayoutDraft, find_layout
+from customerhub.form_layouts.required import REQUIRED_TEXT
 from customerhub.form_layouts.saving import get_version, save_layout
 from models import CatalogItem, Contact, CustomerGroup, User
 from models.base import db

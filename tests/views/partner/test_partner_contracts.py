@@ -12,7 +12,16 @@ from customerhub.contracts.eligibility import NOT_LIVE, NOT_NOW
 from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from models.base import db
-from models.enums import AlertRule, ContractStatus, OrderStatus, PortalPermission, ProfileStatus, Role, Severity, Stage
+from models.enums import (
+    AlertRule,
+    ContractStatus,
+    OrderStatus,
+    PortalPermission,
+    ProfileStatus,
+    Role,
+    Severity,
+    Stage,
+)
 from tests.support import factories as make
 from tests.support.browser_client import Browser, parse_form
 from tests.support.row_changes import changes_since, database_contents, last_change_id
