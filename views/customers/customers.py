@@ -56,6 +56,7 @@ from views.framework.model_view import HubModelView
 from views.framework.operation import Operation, OperationPage
 from views.framework.screen import ViewResponse
 from views.http.urls import parse_id, path_to
+from views.signing.profile_sending import SEND_NDA
 from views.users import customer_tab as portal_tab
 
 DELETE = Operation(
@@ -115,6 +116,7 @@ class CustomerView(DefaultValuesMixin, ReplacementQuestionMixin, DuplicateWarnin
         REQUEST,
         REMOVAL,
         MERGE,
+        SEND_NDA,
         tags.ADD,
         tags.REMOVE,
         DELETE,

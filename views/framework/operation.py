@@ -64,7 +64,7 @@ class Operation:
     background. `past_tense` completes "2 customers …" and "… can be …"; `button` is the text of the button where that
     is not the title, with {} for the rows. What `is_always_offered` stands on the record of every row, and only its
     page tells why it cannot be done: for what is long to find out and seldom wanted. What is not `on_record` is done
-    from lists alone.
+    from lists alone, or from a part of the record that leads to it.
 
     More than `direct_rows` are done in the background. `read_values(row)` tells what the operation changes of a row, in
     plain values: then what it did is kept, and can be undone. `list_choices()` gives the fields that can be added to
