@@ -72,6 +72,18 @@ def is_replaced(row: models.Envelope) -> bool:
     return not row.is_current and newer.one().id > row.id
 
 
+def make_signed_envelope(organisations: TwoOrganisations) -> models.Envelope:
+    """A document that all have signed, whose signed PDF was fetched."""
+    db.session.query(models.ListExport).filter_by(screen="signed-documents").delete()
+    signed_file = make.StoredFileFactory(organisation=own_organisation(organisations))
+    return make_envelope(organisations, status=EnvelopeStatus.COMPLETED, signed_file_id=signed_file.id)
+
+
+def is_archive_requested(row: models.Envelope) -> bool:
+    exports = db.session.query(models.ListExport).filter_by(organisation_id=row.organisation_id, format="zip")
+    return [row.id in each.query["envelopes"] for each in exports] == [True]
+
+
 SIGNATURE_OPERATIONS = {
     "resend": ScreenOperation(STAFF, make_envelope, is_asked(K.RESEND)),
     "correct-address": ScreenOperation(
@@ -86,6 +98,7 @@ SIGNATURE_OPERATIONS = {
     "void": ScreenOperation(
         STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
     ),
+    "download-signed": ScreenOperation(STAFF, make_signed_envelope, is_archive_requested),
 }
 
 

@@ -38,6 +38,7 @@ from views.framework.screen import ViewResponse
 from views.http.actor import current_actor
 from views.http.urls import path_to
 from views.signing import record
+from views.signing.download import DOWNLOAD
 from views.signing.operations import OPERATIONS
 from views.signing.sandbox import build_sandbox_banners, find_sandbox_url
 from views.signing.timeline import build_entries
@@ -221,7 +222,7 @@ class SignatureView(CustomerPartView):
         joinedload(Envelope.signed_file),
         joinedload(Envelope.certificate_file),
     )
-    operations = OPERATIONS
+    operations = (*OPERATIONS, DOWNLOAD)
     view_permission = Permission.SIGNATURES_VIEW
     edit_permission = None
 
