@@ -21,7 +21,7 @@ from customerhub.custom_fields import values as custom_values
 from customerhub.customers import credit_check_facts, parts
 from customerhub.form_layouts import saving as form_layout_saving
 from customerhub.reports import performance_report
-from customerhub.signing import setting_up
+from customerhub.signing import downloads, setting_up
 from jobs import exports, mail, operations, reports, signing
 from jobs.commands import COMMANDS
 from jobs.queue import init_queue
@@ -120,13 +120,14 @@ def build_services(settings: Settings) -> Services:
 
 
 def list_export_builders(app: Flask) -> dict[str, exports.ExportBuilder]:
-    """What can be exported: the list of each screen, a customer's report, and a preview of the NDA."""
+    """What can be exported: the list of each screen, a customer's report, a preview of the NDA, and signed PDFs."""
     lists: dict[str, exports.ExportBuilder] = {
         screen.endpoint: screen.build_table_export for screen in admin.list_screens(app)
     }
     documents = {
         performance_report.SCREEN: reports.build_document,
         setting_up.PREVIEW: signing.build_nda_preview,
+        downloads.ARCHIVE: signing.build_signed_archive,
     }
     return {**lists, **documents}
 

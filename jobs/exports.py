@@ -1,21 +1,24 @@
-"""Large lists, and reports, written to a file in the background.
+"""Large lists, reports, and archives of documents, written to a file in the background.
 
 Whoever writes an export holds a lease of it. No worker holds a transaction open while it writes to the file: on SQLite
 nobody else could save anything then.
 """
 
 import logging
+import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from flask import Flask, current_app
 from sqlalchemy import update
 
 from customerhub.core import clock, history, storage
-from customerhub.core.errors import HubError
+from customerhub.core.archives import ARCHIVE_TYPE
+from customerhub.core.errors import HubError, NotFound
 from customerhub.core.leases import Lease, LeaseTable, Superseded
 from customerhub.core.permissions import Actor, Permission, require_permission, restore_actor
 from customerhub.core.spreadsheets import (
@@ -64,6 +67,10 @@ class TableExport:
     notice: str | None = None
     dependent_tables: Sequence[DependentTable] = ()
 
+    @property
+    def total(self) -> int:
+        return len(self.keys)
+
 
 @dataclass(frozen=True)
 class DocumentExport:
@@ -73,8 +80,35 @@ class DocumentExport:
     content_type: str
     build_content: Callable[[], bytes]
 
+    @property
+    def total(self) -> int:
+        return 1
 
-ExportBuilder = Callable[[ListExport, Actor], TableExport | DocumentExport]  # raises NotAllowed
+
+class ArchiveMember(Protocol):
+    """A stored file: what it is called in the archive, and the key of its bytes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def storage_key(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class ArchiveExport:
+    """Stored files to be put into a ZIP file of this name."""
+
+    file_name: str
+    members: Sequence[ArchiveMember]
+    content_type: str = ARCHIVE_TYPE
+
+    @property
+    def total(self) -> int:
+        return len(self.members)
+
+
+ExportContent = TableExport | DocumentExport | ArchiveExport
+ExportBuilder = Callable[[ListExport, Actor], ExportContent]  # raises NotAllowed
 _EXTENSION = "hub_export_builders"
 
 
@@ -105,7 +139,7 @@ class _Task:
     """All that an export asks for."""
 
     actor: Actor
-    content: TableExport | DocumentExport
+    content: ExportContent
     kind: str
     file_name: str
     content_type: str
@@ -144,19 +178,22 @@ def _write(lease: Lease) -> None:
         task = _load_task(lease.row_id)
         db.session.rollback()
     content = task.content
-    _record_progress(lease, total_rows=1 if isinstance(content, DocumentExport) else len(content.keys))
+    notice = content.notice if isinstance(content, TableExport) else None
+    _record_progress(lease, total_rows=content.total)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"list.{task.kind}"
         if isinstance(content, DocumentExport):
             path.write_bytes(content.build_content())
             _record_progress(lease, done_rows=1)
+        elif isinstance(content, ArchiveExport):
+            notice = _write_archive(lease, content, path)
         else:
             extra_sheets = [
                 ExtraSheet(each.name, each.columns, _dependent_rows(lease, each, content.keys))
                 for each in content.dependent_tables
             ]
             write_table(path, task.kind, content.columns, _rows(lease, content), content.formats, extra_sheets)
-        _store(lease, task, path)
+        _store(lease, task, path, notice)
 
 
 def _load_task(export_id: int) -> _Task:
@@ -165,7 +202,7 @@ def _load_task(export_id: int) -> _Task:
     actor = restore_actor(db.session.get_one(User, export.user_id), export.organisation_id)
     require_permission(actor, Permission.CUSTOMERS_EXPORT)
     content = get_builders()[export.screen](export, actor)
-    if isinstance(content, DocumentExport):
+    if not isinstance(content, TableExport):
         return _Task(actor, content, export.format, content.file_name, content.content_type)
     zone = db.session.get_one(Organisation, export.organisation_id).timezone
     file_name = f"{export.title}-{clock.get_today(zone)}.{export.format}"
@@ -194,13 +231,31 @@ def _dependent_rows(lease: Lease, table: DependentTable, listed_keys: Sequence[i
         _record_progress(lease)
 
 
+def _write_archive(lease: Lease, archive: ArchiveExport, path: Path) -> str | None:
+    """Write the files, each told as done; which were missing, in a sentence. Raises Superseded, and NotFound where all
+    were.
+    """
+    missing_names = []
+    with zipfile.ZipFile(path, "w") as target:
+        for number, member in enumerate(archive.members, start=1):
+            try:
+                with storage.open_file(member) as source, target.open(member.name, "w") as place:
+                    shutil.copyfileobj(source, place)
+            except NotFound:
+                missing_names.append(member.name)
+            _record_progress(lease, done_rows=number - len(missing_names))
+    if len(missing_names) == len(archive.members):
+        raise NotFound("None of the files exists any more")
+    return f"No longer there: {', '.join(missing_names)}"[:500] if missing_names else None
+
+
 def _record_progress(lease: Lease, **values: int) -> None:
     """Keep how far it is, and that somebody is at work on it. Raises Superseded."""
     LEASES.renew(lease, now=clock.get_now(), **values)
     db.session.commit()
 
 
-def _store(lease: Lease, task: _Task, path: Path) -> None:
+def _store(lease: Lease, task: _Task, path: Path, notice: str | None) -> None:
     actor = task.actor
     with history.act_as(actor, f"export {lease.row_id}"), path.open("rb") as file:
         stored = storage.store_file(
@@ -211,8 +266,7 @@ def _store(lease: Lease, task: _Task, path: Path) -> None:
             actor=actor,
             limit=MAX_FILE_BYTES,
         )
-        problem = task.content.notice if isinstance(task.content, TableExport) else None
-        end = {"state": TransferState.DONE, "finished_at": clock.get_now(), "problem": problem}
+        end = {"state": TransferState.DONE, "finished_at": clock.get_now(), "problem": notice}
         if not LEASES.release(lease, **end, file_id=stored.id):
             raise Superseded
         db.session.commit()

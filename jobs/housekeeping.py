@@ -9,6 +9,7 @@ from flask import current_app
 from customerhub.core import clock, retention, storage
 from customerhub.core.config import Settings
 from customerhub.custom_fields import removal
+from customerhub.signing import events
 from models import CustomField
 from models.base import db
 from models.sqlite import write_log_into_database
@@ -16,13 +17,15 @@ from models.sqlite import write_log_into_database
 UNFINISHED_FILE_AGE = timedelta(days=1)
 UNUSED_FILE_AGE = timedelta(days=2)  # longer than a refused form holds its files
 USED_FORM_AGE = timedelta(days=2)  # longer than a browser or a proxy tries
+SIGNING_EVENT_AGE = timedelta(days=events.KEPT_DAYS)
 ENDED_SESSION_AGE = timedelta(days=8)  # longer than any session lasts
 
 log = logging.getLogger(__name__)
 
 
 def clean_up() -> str:
-    """Remove the beginnings of files, files that no row took, and imports, exports, forms and sessions of before.
+    """Remove the beginnings of files, files that no row took, and imports, exports, forms, sessions and events
+    of before.
 
     On SQLite the database's own file is made whole, so that the night's backup has all in one file.
     """
@@ -34,6 +37,7 @@ def clean_up() -> str:
         "unused files": retention.remove_unclaimed_files(older_than=now - UNUSED_FILE_AGE),
         "tokens of used forms": retention.delete_used_forms(older_than=now - USED_FORM_AGE),
         "ended sessions": retention.delete_ended_sessions(older_than=now - ENDED_SESSION_AGE),
+        "events of the signing service": events.delete_events(older_than=now - SIGNING_EVENT_AGE),
     }
     if not write_log_into_database(db.engine):
         log.warning("the database was busy: some changes are in its -wal file only until the next try")

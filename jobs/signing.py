@@ -18,7 +18,7 @@ from customerhub.core.job_runs import IncompleteRun
 from customerhub.core.leases import Lease
 from customerhub.core.organisation_dates import organisation_today
 from customerhub.core.permissions import Actor, Permission, require_permission
-from customerhub.signing import comparison, deadlines, doubles, nda, requests, results, setting_up, steps
+from customerhub.signing import comparison, deadlines, doubles, downloads, nda, requests, results, setting_up, steps
 from customerhub.signing.access import load_access, remember_base_url
 from customerhub.signing.readings import EnvelopeReading
 from customerhub.signing.service import SigningServiceError
@@ -145,6 +145,12 @@ def build_nda_preview(export: ListExport, actor: Actor) -> exports.DocumentExpor
     require_permission(actor, Permission.CUSTOMERS_VIEW)
     document = setting_up.prepare_preview(export, actor)
     return exports.DocumentExport(f"{export.title}.pdf".replace("/", "-"), PDF, lambda: nda.typeset(document))
+
+
+def build_signed_archive(export: ListExport, actor: Actor) -> exports.ArchiveExport:
+    """The signed PDFs that `export` asks for. Raises NotAllowed, NotFound where none is the actor's to see."""
+    today = organisation_today(export.organisation_id)
+    return exports.ArchiveExport(f"{export.title}-{today}.zip", downloads.list_signed_files(export, actor))
 
 
 def _open_service(organisation_id: int) -> "SigningService":

@@ -103,7 +103,8 @@ class Envelope(CustomerPart):
     `transaction_id` is ours and made with the row, `remote_id` the signing service's once it has the envelope, in the
     account `account_id`. Where an answer was lost the one is looked up by the other. Only the `is_current` envelope of
     a profile moves the profile. The anchors are texts in the document where the signatures go. `drift` says where the
-    service was found to know more than was known here. `sent_on` counts for reminders and `expires_on`: it is the day
+    service was found to know more than was known here. Its events up to `events_deleted_until` are no longer kept.
+    `sent_on` counts for reminders and `expires_on`: it is the day
     of the last sending.
     """
 
@@ -129,6 +130,7 @@ class Envelope(CustomerPart):
     reminded_on: Mapped[date | None] = mapped_column(info={"untracked": True})
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     drift: Mapped[str | None] = mapped_column(String(300))
+    events_deleted_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     document_id: Mapped[int | None] = mapped_column(Key)
     signed_file_id: Mapped[int | None] = mapped_column(Key)
     certificate_file_id: Mapped[int | None] = mapped_column(Key)

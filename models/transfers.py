@@ -91,7 +91,7 @@ class ImportRow(Base):
 
 
 class ListExport(OrganisationRow):
-    """A list, or a customer's report, written to a file by a job."""
+    """A list, a document such as a customer's report, or an archive of documents, written to a file by a job."""
 
     __tablename__ = "list_export"
 
@@ -114,7 +114,7 @@ class ListExport(OrganisationRow):
 
     __table_args__ = tenant_table(
         tenant_foreign_key("list_export", "file_id", "stored_file"),
-        CheckConstraint("format IN ('csv', 'xlsx', 'pdf')", name="format"),
+        CheckConstraint("format IN ('csv', 'xlsx', 'pdf', 'zip')", name="format"),
     )
 
     def __str__(self) -> str:

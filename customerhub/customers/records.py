@@ -1,6 +1,6 @@
 """Making, changing and deleting the record of a customer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,8 @@ from customerhub.customers.form_layout import CUSTOMER_FORM
 from customerhub.customers.invoice_profiles import activate_contracts, complete_by_file
 from customerhub.customers.parts import list_names_at_hand, list_part_problems
 from customerhub.customers.saving_context import SavingContext, load_context
-from customerhub.customers.signature_requests import find_change, follow_change
+from customerhub.customers.signature_replacements import require_agreement
+from customerhub.customers.signature_requests import ProfileChange, find_change, follow_change
 from customerhub.customers.statuses import list_status_problems, require_default_status
 from customerhub.form_layouts.layouts import find_layout
 from customerhub.form_layouts.required import list_missing_of
@@ -69,19 +70,21 @@ def save_customer(customer: Customer, *, actor: Actor) -> Customer:
     A new one gets its account number, its main account, the organisation's usual status, and the stage and approval
     task that the organisation's policy gives it. Changing a fact that the credit check rests on sends it back or has it
     checked again. Raises Invalid with every problem found, Conflict where a number is taken or somebody saved it
-    meanwhile.
+    meanwhile, ReplacementNotAgreed where a document that is being signed would be voided by it.
     """
     return save_customer_with_outcome(customer, actor=actor).customer
 
 
-def save_customer_with_outcome(customer: Customer, *, actor: Actor, is_entered: bool = False) -> SaveOutcome:
+def save_customer_with_outcome(
+    customer: Customer, *, actor: Actor, is_entered: bool = False, agreed_replacements: Collection[str] = ()
+) -> SaveOutcome:
     """As `save_customer`; what else happened. `is_entered` where all of the customer was in a form, which is asked for
-    all that the organisation requires.
+    all that the organisation requires. `agreed_replacements` are the keys of documents that may be voided by it.
     """
     with save_changes():
         require_permission(actor, Permission.CUSTOMERS_EDIT)
         require_access(actor, customer)
-        return _save_with_outcome(customer, actor, None, is_entered=is_entered)
+        return _save_with_outcome(customer, actor, None, is_entered=is_entered, agreed_replacements=agreed_replacements)
 
 
 def save_record(customer: Customer, *, actor: Actor, comment: str | None = None) -> Customer:
@@ -90,7 +93,12 @@ def save_record(customer: Customer, *, actor: Actor, comment: str | None = None)
 
 
 def _save_with_outcome(
-    customer: Customer, actor: Actor, comment: str | None, *, is_entered: bool = False
+    customer: Customer,
+    actor: Actor,
+    comment: str | None,
+    *,
+    is_entered: bool = False,
+    agreed_replacements: Collection[str] = (),
 ) -> SaveOutcome:
     with history.written_together(), save_changes():
         if customer.id is None:
@@ -103,7 +111,7 @@ def _save_with_outcome(
         previous_stage = customer.stage
         credit_check_change = after_save.apply_stage(customer, context)
         is_portal_opened = portal_users.open_portal(customer, context)
-        signature_outcomes = _flush_record(customer, credit_check_change, actor)
+        signature_outcomes = _flush_record(customer, credit_check_change, actor, agreed_replacements)
         check = after_save.request_checks(customer, credit_check_change, context, comment=comment)
         alerts.refresh_alerts(
             customer, as_of=context.today, is_blacklisted=context.is_blacklisted, is_new=context.is_new
@@ -147,13 +155,21 @@ def _has_profiles_on_form(customer: Customer) -> bool:
     return find_layout(CUSTOMER_FORM, customer.organisation_id).find_section("invoice_profiles") is not None
 
 
-def _flush_record(customer: Customer, credit_check_change: CreditCheckChange | None, actor: Actor) -> tuple[str, ...]:
+def _flush_record(
+    customer: Customer,
+    credit_check_change: CreditCheckChange | None,
+    actor: Actor,
+    agreed_replacements: Collection[str],
+) -> tuple[str, ...]:
     """Write the record and its parts. The contracts of invoice profiles that are completed by it go live, and those
     without an NDA are sent to be signed: what became of these, in sentences.
     """
     profiles = customer.invoice_profiles if "invoice_profiles" in list_names_at_hand(customer) else []
     completed_profiles = [each for each in profiles if complete_by_file(each)]
     profile_changes = [(each, change) for each in profiles if (change := find_change(each)) is not None]
+    require_agreement(
+        [profile for profile, change in profile_changes if change is ProfileChange.ADDRESS], agreed_replacements
+    )
     db.session.add(customer)
     _mark_changed_links(customer)
     with history.with_reason(credit_check_change.reason if credit_check_change else None):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select, update
 
 from customerhub.core import clock, encryption
 from customerhub.core.database import insert_new
@@ -19,12 +19,16 @@ from customerhub.core.errors import NotAllowed, WrongState
 from customerhub.customers.signature_requests import add_request
 from customerhub.signing.readings import parse_moment
 from models import Envelope, SigningEvent, SigningKey, SigningSettings
-from models.base import db
+from models.base import db, get_table
 from models.signing_enums import SigningRequestKind
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_SIGNATURES: Final = 10  # keys that may be active in an account at DocuSign are fewer
 MAX_NAME_LENGTH: Final = 60
+KEPT_DAYS: Final = 90  # what happened stays with the document and its signers
+_CHUNK: Final = 500  # rows in one transaction
+_EVENTS: Final = get_table(SigningEvent)
+_ENVELOPES: Final = get_table(Envelope)
 
 
 class Event(NamedTuple):
@@ -118,3 +122,20 @@ def _keep_event(event: Event, organisation_id: int, digest: str) -> None:
     is_new = bool(db.session.scalars(insert, [values]).all())
     if envelope is not None and is_new:
         add_request(envelope, SigningRequestKind.CHECK)
+
+
+def delete_events(*, older_than: datetime) -> int:
+    """Delete the events that came before that time, and note on their envelopes that there were some; how many there
+    were. Commits.
+    """
+    count = 0
+    query = select(_EVENTS.c.id).where(_EVENTS.c.created_at < older_than).order_by(_EVENTS.c.id).limit(_CHUNK)
+    while ids := db.session.scalars(query).all():
+        deleted = _EVENTS.c.id.in_(ids)
+        newest = select(func.max(_EVENTS.c.created_at)).where(deleted, _EVENTS.c.envelope_id == _ENVELOPES.c.id)
+        has_deleted = _ENVELOPES.c.id.in_(select(_EVENTS.c.envelope_id).where(deleted))
+        db.session.execute(update(_ENVELOPES).where(has_deleted).values(events_deleted_until=newest.scalar_subquery()))
+        db.session.execute(delete(_EVENTS).where(deleted))
+        db.session.commit()
+        count += len(ids)
+    return count

@@ -1,8 +1,9 @@
 """What is done around the set-up of signing: a first NDA, a look at it, and sending what has waited for the set-up."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func
 
 from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, NotFound, WrongState
@@ -21,6 +22,7 @@ from models.enums import ProfileStatus
 PREVIEW: Final = "nda-preview"  # what a ListExport is of that is a preview of the NDA
 CONNECTION_TEST: Final = "esignature-test"  # what an OperationRun is of that tests the connection
 MAX_SENT: Final = 200  # NDAs that are sent at a time
+NOTHING_WAITS: Final = "No invoice profile of this customer waits for its NDA"
 NO_TEMPLATE: Final = "There is no NDA template"
 
 
@@ -104,8 +106,8 @@ def request_connection_test(settings: SigningSettings, *, actor: Actor) -> Opera
 
 
 def _select_waiting(actor: Actor) -> Select[Any]:
-    """Pending profiles of which no document was ever asked for."""
-    has_envelope = select(Envelope.id).where(Envelope.invoice_profile_id == InvoiceProfile.id).exists()
+    """Pending profiles without a document: none was asked for, or none could take the place of one that was voided."""
+    has_envelope = exists().where(Envelope.invoice_profile_id == InvoiceProfile.id, Envelope.is_current)
     return select_visible(InvoiceProfile, actor).where(
         InvoiceProfile.status == ProfileStatus.NDA_PENDING, ~has_envelope
     )
@@ -137,8 +139,40 @@ def send_waiting(settings: SigningSettings, *, actor: Actor) -> int:
 
 def check_sendable(_settings: SigningSettings, actor: Actor) -> None:
     """Raises WrongState where no NDA can be sent, or none waits."""
-    obstacles = list_obstacles(actor.organisation_id)
-    if obstacles:
-        raise WrongState(". ".join(each.text for each in obstacles))
+    obstacle = _describe_obstacles(actor.organisation_id)
+    if obstacle is not None:
+        raise WrongState(obstacle)
     if not count_waiting_profiles(actor):
         raise WrongState("No invoice profile waits for its NDA")
+
+
+def _describe_obstacles(organisation_id: int) -> str | None:
+    return ". ".join(each.text for each in list_obstacles(organisation_id)) or None
+
+
+def list_waiting_profiles_of(customer: Customer, actor: Actor) -> list[InvoiceProfile]:
+    """The profiles of a customer that wait for an NDA that was never sent."""
+    query = _select_waiting(actor).where(InvoiceProfile.customer_id == customer.id)
+    return list(db.session.scalars(query.order_by(InvoiceProfile.id)))
+
+
+def find_sending_obstacles(customers: Sequence[Customer], actor: Actor) -> dict[int, str]:
+    """Why no NDA of these customers can be sent, by the id of each of which that is so."""
+    ids = [each.id for each in customers]
+    query = _select_waiting(actor).with_only_columns(InvoiceProfile.customer_id).distinct()
+    waiting_ids = set(db.session.scalars(query.where(InvoiceProfile.customer_id.in_(ids))))
+    obstacle = _describe_obstacles(actor.organisation_id) if waiting_ids else None
+    reasons = {key: obstacle if key in waiting_ids else NOTHING_WAITS for key in ids}
+    return {key: reason for key, reason in reasons.items() if reason is not None}
+
+
+def send_profile(customer: Customer, *, profile_id: int, actor: Actor) -> Envelope:
+    """Send the NDA of one profile of `customer` that waits for it. Raises WrongState where it does not, or set-up is
+    missing: what was sent meanwhile is not sent twice.
+    """
+    require_permission(actor, Permission.SIGNATURES_EDIT)
+    require_access(actor, customer)
+    profile = next((each for each in list_waiting_profiles_of(customer, actor) if each.id == profile_id), None)
+    if profile is None:
+        raise WrongState("This invoice profile does not wait for its NDA any more")
+    return request_profile_signatures(profile, actor=actor)

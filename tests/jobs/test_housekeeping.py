@@ -7,8 +7,10 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from customerhub.core import clock
+from customerhub.signing import events
 from jobs import housekeeping
-from models import EndedSession, UsedForm
+from models import EndedSession, Envelope, SigningEvent, UsedForm
+from tests.support import factories as make
 from views.users.sign_in import FULL_SESSION_SECONDS
 
 
@@ -36,3 +38,24 @@ def test_forms_go_after_two_days_and_sessions_when_none_could_last_so_long(app, 
     assert session.scalars(select(UsedForm.token)).all() == ["1"]
     assert sorted(session.scalars(select(EndedSession.mark))) == ["1", "3", "7"]
     assert timedelta(seconds=FULL_SESSION_SECONDS) < housekeeping.ENDED_SESSION_AGE
+
+
+def test_events_of_the_signing_service_go_after_a_while_and_their_documents_say_so(app, session, monkeypatch):
+    monkeypatch.setattr(events, "_CHUNK", 2)
+    now = clock.get_now()
+    kept_at = now - timedelta(days=events.KEPT_DAYS - 1)
+    dates = [now - timedelta(days=events.KEPT_DAYS + days) for days in (9, 5, 1)]
+    organisation = make.OrganisationFactory()
+    old, new = (make.EnvelopeFactory(organisation=organisation) for _ in range(2))
+    for envelope, moments in ((old, [*dates, kept_at]), (new, [kept_at])):
+        for moment in moments:
+            make.SigningEventFactory(organisation=organisation, envelope_id=envelope.id, created_at=moment)
+    make.SigningEventFactory(organisation=organisation, envelope_id=None, created_at=dates[0])
+    session.commit()
+    versions = session.execute(select(Envelope.id, Envelope.version).order_by(Envelope.id)).all()
+    assert "4 events of the signing service" in housekeeping.clean_up()
+    assert "events" not in housekeeping.clean_up()
+    session.expire_all()
+    assert session.scalars(select(SigningEvent.created_at)).all() == [kept_at, kept_at]
+    assert (old.events_deleted_until, new.events_deleted_until) == (dates[-1], None)
+    assert session.execute(select(Envelope.id, Envelope.version).order_by(Envelope.id)).all() == versions

@@ -102,6 +102,20 @@ def test_rows_that_are_deleted_out_of_a_table_that_stays_count(
     assert "blacklist_entry" not in printed
 
 
+def test_archives_of_exports_count_too(blacklisting_app: Flask) -> None:
+    with blacklisting_app.app_context():
+        make.ListExportFactory(format="zip")
+        db.session.commit()
+        db.session.remove()
+    status, printed = run(blacklisting_app, "downgrade", "0019")
+    assert status == 2
+    assert "1 row of list_export" in printed
+    assert run(blacklisting_app, "downgrade", "0019", "--drop-rows")[0] == 0
+    with blacklisting_app.app_context():
+        upgrade()
+    assert is_current(blacklisting_app)
+
+
 def test_an_unknown_version_is_told(blacklisting_app: Flask) -> None:
     status, printed = run(blacklisting_app, "downgrade", "7777")
     assert status == 2

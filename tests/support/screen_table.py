@@ -40,7 +40,12 @@ from tests.support.screen_rows import (
     numbered,
     numbers,
 )
-from tests.support.signature_operations import ESIGNATURE_OPERATIONS, NDA_OPERATIONS, SIGNATURE_OPERATIONS
+from tests.support.signature_operations import (
+    ESIGNATURE_OPERATIONS,
+    NDA_OPERATIONS,
+    SENDING_OPERATIONS,
+    SIGNATURE_OPERATIONS,
+)
 from tests.support.two_organisations import OrganisationRows, TwoOrganisations
 
 
@@ -77,7 +82,7 @@ SCREENS: dict[str, Screen] = {
         models.Customer,
         editors=STAFF,
         new_values=new_customer_values,
-        operations=CUSTOMER_OPERATIONS,
+        operations=CUSTOMER_OPERATIONS | SENDING_OPERATIONS,
         lookup_url="customer.account_manager_id",
     ),
     "groups": Screen(

@@ -72,6 +72,18 @@ def is_replaced(row: models.Envelope) -> bool:
     return not row.is_current and newer.one().id > row.id
 
 
+def make_signed_envelope(organisations: TwoOrganisations) -> models.Envelope:
+    """A document that all have signed, whose signed PDF was fetched."""
+    db.session.query(models.ListExport).filter_by(screen="signed-documents").delete()
+    signed_file = make.StoredFileFactory(organisation=own_organisation(organisations))
+    return make_envelope(organisations, status=EnvelopeStatus.COMPLETED, signed_file_id=signed_file.id)
+
+
+def is_archive_requested(row: models.Envelope) -> bool:
+    exports = db.session.query(models.ListExport).filter_by(organisation_id=row.organisation_id, format="zip")
+    return [row.id in each.query["envelopes"] for each in exports] == [True]
+
+
 SIGNATURE_OPERATIONS = {
     "resend": ScreenOperation(STAFF, make_envelope, is_asked(K.RESEND)),
     "correct-address": ScreenOperation(
@@ -86,6 +98,7 @@ SIGNATURE_OPERATIONS = {
     "void": ScreenOperation(
         STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
     ),
+    "download-signed": ScreenOperation(STAFF, make_signed_envelope, is_archive_requested),
 }
 
 
@@ -104,6 +117,32 @@ def settings_with_waiting_profile(organisations: TwoOrganisations) -> models.Sig
         name=numbered("Waiting"),
     )
     return settings
+
+
+def make_customer_with_waiting_profile(organisations: TwoOrganisations) -> models.Customer:
+    """A customer with a pending profile that has no document, and one that has."""
+    organisation = set_up_signing(organisations)
+    customer = make.CustomerFactory(organisation=organisation)
+    for name in ("Waits", "Is sent"):
+        make.InvoiceProfileFactory(organisation=organisation, customer_id=customer.id, name=name)
+    sent = find_profile(customer, "Is sent")
+    make.EnvelopeFactory(organisation=organisation, customer_id=customer.id, invoice_profile_id=sent.id)
+    return customer
+
+
+def find_profile(customer: models.Customer, name: str) -> models.InvoiceProfile:
+    return db.session.query(models.InvoiceProfile).filter_by(customer_id=customer.id, name=name).one()
+
+
+def name_waiting_profile(_organisations: TwoOrganisations) -> dict[str, Any]:
+    """The profile that was made last."""
+    newest = db.session.query(models.InvoiceProfile).filter_by(name="Waits").order_by(models.InvoiceProfile.id.desc())
+    return {"profile_id": str(newest.first().id)}
+
+
+def is_profile_sent(customer: models.Customer) -> bool:
+    profile_id = find_profile(customer, "Waits").id
+    return db.session.query(models.Envelope).filter_by(invoice_profile_id=profile_id, is_current=True).count() == 1
 
 
 def is_tested(settings: models.SigningSettings) -> bool:
@@ -136,6 +175,9 @@ def is_preview_requested(organisation: models.Organisation) -> bool:
     return exports.filter_by(organisation_id=organisation.id).count() == 1
 
 
+SENDING_OPERATIONS = {
+    "send-nda": ScreenOperation(STAFF, make_customer_with_waiting_profile, is_profile_sent, name_waiting_profile)
+}
 ESIGNATURE_OPERATIONS = {
     "test": ScreenOperation(ADMINS, own_settings, is_tested),
     "send-waiting": ScreenOperation(STAFF, settings_with_waiting_profile, is_sent),

@@ -30,6 +30,7 @@ DONE_SINGLY = {
     "users/delete": "which administrator is the last one depends on who was deleted before",
     "statuses/delete": "which status is the last that bills depends on those that were deleted before",
 }
+GOES_ON_ELSEWHERE = {"signatures/download-signed"}  # on the page of what a job makes
 REVIEW_WITHOUT_RISK = replace(
     CUSTOMER_OPERATIONS["review"],
     row=lambda organisations: make_bare_customer(organisations, risk=Risk.HIGH),
@@ -64,7 +65,7 @@ def test_many_rows_take_as_many_statements_as_few(
         db.session.commit()
         with record_statements() as statements:
             answer = browser.submit(url, **values)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == (303 if f"{endpoint}/{name}" in GOES_ON_ELSEWHERE else 200), answer.text
         db.session.expire_all()
         model = SCREENS[endpoint].model
         assert all(operation.is_done(db.session.get(model, key)) for key in keys)

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from flask import url_for
+
+from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.signature_attention import get_waiting_since, list_waiting_signers
-from models import Envelope, EnvelopeSigner
+from models import Envelope, EnvelopeSigner, InvoiceProfile
 from models.signing_enums import EnvelopeStatus, SignerStatus
 from views.framework.columns import Cell
 from views.framework.formatting import get_today, local_date
@@ -13,6 +16,8 @@ from views.framework.labels import member_label
 from views.http.urls import path_to
 
 SCREEN = "signatures"
+SENDING = "send-nda"  # the operation of a customer that sends the NDA of a profile
+UNSENT = "NDA not sent yet"
 ENVELOPE_TONES: Mapping[EnvelopeStatus, str] = {
     EnvelopeStatus.CREATED: "neutral",
     EnvelopeStatus.SENT: "blue",
@@ -66,9 +71,16 @@ def describe_waiting(row: Envelope) -> str | None:
 def describe_pending(envelope: Envelope | None) -> str:
     """How far the NDA of a pending invoice profile is."""
     if envelope is None:
-        return "NDA not sent yet"
+        return UNSENT
     waiting = describe_waiting(envelope)
     return f"Waiting for {waiting}" if waiting else "NDA to be sent"
+
+
+def find_sending_url(profile: InvoiceProfile, actor: Actor) -> str | None:
+    """The page that sends the NDA of a pending profile that waits for it; None for who may not send it."""
+    if not actor.has_permission(Permission.SIGNATURES_EDIT):
+        return None
+    return url_for("customers.operation_view", operation=SENDING, id=profile.customer_id, profile=profile.id)
 
 
 def name_signers(signers: Sequence[EnvelopeSigner]) -> str:

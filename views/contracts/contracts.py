@@ -24,7 +24,7 @@ from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell
 from views.cells.customer_part_view import CUSTOMER_FIELD
 from views.cells.customers import CustomerFilter, customer_link
 from views.cells.envelopes import SCREEN as SIGNATURES
-from views.cells.envelopes import describe_pending
+from views.cells.envelopes import describe_pending, find_sending_url
 from views.contracts.customer_owned import (
     CustomerOwnedField,
     CustomerOwnedSource,
@@ -278,7 +278,9 @@ class ContractView(CustomerOwnedView):
         if profile.status is not ProfileStatus.NDA_PENDING or not self.actor.has_permission(Permission.SIGNATURES_VIEW):
             return []
         envelope = find_current_envelope(profile)
-        url = path_to(f"{SIGNATURES}.details_view", envelope.id) if envelope is not None else None
+        url = find_sending_url(profile, self.actor)
+        if envelope is not None:
+            url = path_to(f"{SIGNATURES}.details_view", envelope.id)
         return [("Signatures", {"text": describe_pending(envelope), "url": url})]
 
     def fill_details(self, page: DetailsPage, row: Contract, tab: str) -> None:

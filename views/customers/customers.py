@@ -41,6 +41,7 @@ from views.customers.duplicate_warning import DuplicateWarningMixin
 from views.customers.merge import MERGE, TWO_REQUIRED_TEXT, MergePartnerSource, OtherCustomerForm
 from views.customers.operations import ASSIGN
 from views.customers.record_facts import RecordFacts, load_facts
+from views.customers.replacement_question import QUESTION, ReplacementQuestionMixin
 from views.customers.report import REPORT
 from views.customers.reviews import RECORD
 from views.customers.save_outcome import describe_outcome
@@ -56,6 +57,7 @@ from views.framework.model_view import HubModelView
 from views.framework.operation import Operation, OperationPage
 from views.framework.screen import ViewResponse
 from views.http.urls import parse_id, path_to
+from views.signing.profile_sending import SEND_NDA
 from views.users import customer_tab as portal_tab
 
 DELETE = Operation(
@@ -87,7 +89,7 @@ REQUIRED_SETUP: tuple[tuple[Source, str, str, dict[str, Any]], ...] = (
 @arrange_screen(CUSTOMER_FORM)
 @extend_screen(Customer, columns=add_columns, filters=add_filters)
 @arrange_rows(PROFILE_FORM, "invoice_profiles")
-class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
+class CustomerView(DefaultValuesMixin, ReplacementQuestionMixin, DuplicateWarningMixin, HubModelView):
     noun = "customer"
     title = "Customers"
     empty_text = "Add your first customer or import a spreadsheet."
@@ -115,6 +117,7 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
         REQUEST,
         REMOVAL,
         MERGE,
+        SEND_NDA,
         tags.ADD,
         tags.REMOVE,
         DELETE,
@@ -291,7 +294,9 @@ class CustomerView(DefaultValuesMixin, DuplicateWarningMixin, HubModelView):
             page.live.setdefault(section, []).append(text)
 
     def save_entered(self, row: Customer) -> SaveOutcome:
-        return save_customer_with_outcome(row, actor=self.actor, is_entered=True)
+        return save_customer_with_outcome(
+            row, actor=self.actor, is_entered=True, agreed_replacements=QUESTION.list_agreed()
+        )
 
     def describe_outcome(self, outcome: SaveOutcome) -> list[str]:
         return describe_outcome(outcome)

@@ -2,48 +2,41 @@
 
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 from wtforms import Form
 
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.duplicates import Duplicate, find_duplicates
 from views.framework.edit_page import EditMixin, EditPage
+from views.framework.questions import Question
 from views.http import form_tokens
 
 COMPARED_FIELDS = ("name", "email", "contact_number")
-SEEN_FIELD, CONFIRMED_FIELD, SAVE_ANYWAY_FIELD = "_alike", "_alike_agreed", "_anyway"
+QUESTION = Question("_alike", ("_anyway", "Save anyway"))
 WARNING_TEXT = "This customer may already exist. If it is a different customer, save anyway."
 
 
 class DuplicateWarningMixin(EditMixin):
-    """The part of the customers' screen that asks. What was agreed is kept while the form is corrected."""
+    """The part of the customers' screen that asks: about the customers that were shown alone."""
 
     def _save(
         self, form: Form, row: Any, page: EditPage, duplicate: form_tokens.DuplicateSubmission | None
     ) -> Response | None:
-        confirmed_ids = _confirmed_ids()
-        page.hidden_fields += [(CONFIRMED_FIELD, key) for key in sorted(confirmed_ids)]
+        QUESTION.keep_agreed(page)
         values = {
             name: form[name].data for name in COMPARED_FIELDS if row.id is None or getattr(row, name) != form[name].data
         }
         if values and form.validate():
             excluded_ids = [] if row.id is None else [row.id]
             duplicates = find_duplicates(values, organisation_id=self.actor.organisation_id, except_ids=excluded_ids)
-            if {str(each.customer.id) for each in duplicates} - confirmed_ids:
+            keys = [str(each.customer.id) for each in duplicates]
+            if set(keys) - QUESTION.list_agreed():
                 page.banners += [_duplicate_banner(each, self.actor, row.id) for each in duplicates]
-                page.hidden_fields += [(SEEN_FIELD, str(each.customer.id)) for each in duplicates]
-                page.errors.append(WARNING_TEXT)
-                page.more_submits = [(SAVE_ANYWAY_FIELD, "Save anyway")]
+                QUESTION.ask_about(page, keys, WARNING_TEXT)
                 self._check_rules(form, row)
                 return None
         return super()._save(form, row, page, duplicate)
-
-
-def _confirmed_ids() -> set[str]:
-    """The ids of the customers that were shown, and of which somebody has said that this is another one."""
-    confirmed_ids = set(request.form.getlist(CONFIRMED_FIELD))
-    return confirmed_ids.union(request.form.getlist(SEEN_FIELD)) if SAVE_ANYWAY_FIELD in request.form else confirmed_ids
 
 
 def _duplicate_banner(duplicate: Duplicate, actor: Actor, key: int | None) -> dict[str, Any]:

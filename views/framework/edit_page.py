@@ -136,9 +136,8 @@ class EditMixin(OperationMixin):
         duplicate = form_tokens.claim_token() if request.method == "POST" and self.can_edit else None
         if duplicate is not None and duplicate.is_same:
             return duplicate.redirect_again(url_for(f"{self.endpoint}.index_view"))
-        key = request.args.get("id", "")
         try:
-            row = self.get_one(key)
+            row = self.get_one(key := request.args.get("id", ""))
         except NotFound:
             return self._render_deleted(key)
         if not self.can_edit:
@@ -223,12 +222,15 @@ class EditMixin(OperationMixin):
             db.session.commit()
         except HubError as error:
             db.session.rollback()
-            page.errors += attach_errors(form, error, self.model)
+            self.show_refusal(form, page, error)
             return None
-        flash(
-            " ".join([f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]), "success"
-        )
+        sentences = [f"{row} was {'added' if page.is_new else 'saved'}.", *self.describe_outcome(outcome)]
+        flash(" ".join(sentences), "success")
         return response
+
+    def show_refusal(self, form: Form, page: EditPage, error: HubError) -> None:
+        """Have the form say why it was not saved."""
+        page.errors += attach_errors(form, error, self.model)
 
     def save_entered(self, row: Any) -> Any:
         """Save a row all of which was in the form, with the screen's operation; what that returns."""
@@ -292,9 +294,7 @@ class EditMixin(OperationMixin):
             keep_pending_files(page.form)
         page.form.errors  # noqa: B018  (collected before the template asks field by field)
         status = 422 if request.method == "POST" else 200
-        if page.conflict:
-            status = 409
-        return self.render(self.edit_template, page=page), status
+        return self.render(self.edit_template, page=page), 409 if page.conflict else status
 
     def _build_tabs(self, page: EditPage) -> None:
         page.tabs = [

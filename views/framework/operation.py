@@ -62,10 +62,11 @@ class Operation:
     `unavailable_reasons(rows, actor)` tells it for many rows at once, by id. `preview(rows, values, actor)` gives the
     tables that show, before anything is done, what will happen. `row_version(row)` is what must not change between the
     page and its sending. `result_url(made)` is the address of what `run` returned, where that goes on in the
-    background. `past_tense` completes "2 customers …" and "… can be …"; `button` is the text of the button where that
-    is not the title, with {} for the rows. What `is_always_offered` stands on the record of every row, and only its
-    page tells why it cannot be done: for what is long to find out and seldom wanted. What is not `on_record` is done
-    from lists alone.
+    background, also of what is `all_or_none`, which then returns that. `past_tense` completes "2 customers …" and "…
+    can be …"; `button` is the text of the button where that is not the title, with {} for the rows. What
+    `is_always_offered` stands on the record of every row, and only its page tells why it cannot be done: for what is
+    long to find out and seldom wanted. What is not `on_record` is done from lists alone, or from a part of the record
+    that leads to it.
 
     More than `direct_rows` are done in the background. `read_values(row)` tells what the operation changes of a row, in
     plain values: then what it did is kept, and can be undone. `list_choices()` gives the fields that can be added to
@@ -269,5 +270,6 @@ def _run_group(
             return_value = operation.run(subject, actor=actor, **values)
     except HubError as error:
         return None, dict.fromkeys(row_ids, error)
-    reasons: dict[int, str] = (return_value or {}) if operation.all_or_none else {}
+    gives_reasons = operation.all_or_none and operation.result_url is None
+    reasons: dict[int, str] = (return_value or {}) if gives_reasons else {}
     return return_value, {key: WrongState(reason) for key, reason in reasons.items()}

@@ -206,7 +206,8 @@ class OperationMixin(Screen):
         back = self.find_deletion_url(rows) if operation.deletes_rows else page.back_url or index
         label = capitalize_first(str(rows[0]))
         results = run_operation(operation, rows, forms.values, self.actor, self.url_of, forms.values_by_id)
-        result_url = operation.result_url if len(results) == 1 and results[0]["ok"] else None
+        is_one = len(results) == 1 or operation.all_or_none
+        result_url = operation.result_url if is_one and results[0]["ok"] else None
         if result_url is not None:
             back = result_url(results[0]["return_value"])
         if any(result["ok"] for result in results):
@@ -214,6 +215,8 @@ class OperationMixin(Screen):
             db.session.commit()
         else:
             db.session.rollback()
+        if result_url is not None and operation.all_or_none:
+            return redirect(back, 303)
         skipped = [{**row, "ok": False, "text": row["why"]} for row in page.subjects["cannot"]]
         if len(results) == 1 and not skipped:
             if results[0]["ok"]:

@@ -1,5 +1,7 @@
 """Messages about a customer: what will be sent and when, what will not and why, and what was sent."""
 
+from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from flask import url_for
@@ -13,34 +15,40 @@ from models.enums import ReminderKind
 from views.cells.messages import state_chip
 from views.framework.formatting import format_date, format_datetime, get_today
 from views.framework.labels import capitalize_first
+from views.notifications.signature_messages import Entry, list_entries
 
 MAX_MESSAGES = 100  # messages of either table on the page of a customer
 
 
 def build_tables(row: Customer, actor: Actor) -> list[dict[str, Any]]:
-    return [_upcoming_table(row), _sent_table(row, actor)]
+    return [_upcoming_table(row, actor), _sent_table(row, actor)]
 
 
-def _upcoming_table(row: Customer) -> dict[str, Any]:
+def _upcoming_table(row: Customer, actor: Actor) -> dict[str, Any]:
     empty = {
         "title": "No upcoming messages",
-        "text": "Reminders depend on the review plan and the compliance documents. Set them up under Edit.",
+        "text": "Reminders depend on the review plan and the compliance documents, which are set up under Edit, and on "
+        "documents that wait for signatures.",
     }
-    planned = list_upcoming_reminders(row, as_of=get_today())
+    entries: list[Entry] = [
+        (each.send_on, _describe_message(each), each.recipient, each.obstacle)
+        for each in list_upcoming_reminders(row, as_of=get_today())
+    ]
+    planned = sorted([*entries, *list_entries(row, actor)], key=itemgetter(0))
     return {
         "title": "Upcoming",
         "text": f"Showing the first {MAX_MESSAGES} of {len(planned):,}." if len(planned) > MAX_MESSAGES else None,
         "columns": [{"label": label} for label in ("When", "Message", "To", "State")],
         "rows": [
-            [_format_when(each), _describe_message(each), each.recipient, _state_cell(each)]
-            for each in planned[:MAX_MESSAGES]
+            [_format_when(day), message, recipient, _state_cell(obstacle)]
+            for day, message, recipient, obstacle in planned[:MAX_MESSAGES]
         ],
         "empty": empty,
     }
 
 
-def _format_when(planned: UpcomingReminder) -> str:
-    return format_date(planned.send_on) if planned.send_on > get_today() else "Within the hour"
+def _format_when(day: date) -> str:
+    return format_date(day) if day > get_today() else "Within the hour"
 
 
 def _describe_message(planned: UpcomingReminder) -> str:
@@ -53,10 +61,10 @@ def _describe_message(planned: UpcomingReminder) -> str:
     return f"{planned.subject}: {'expired' if planned.due_on < planned.send_on else 'expires'} on {due}"
 
 
-def _state_cell(planned: UpcomingReminder) -> Any:
-    if planned.obstacle is None:
+def _state_cell(obstacle: str | None) -> Any:
+    if obstacle is None:
         return {"chip": "Planned", "tone": "blue"}
-    return [{"chip": "Not sent", "tone": "amber"}, planned.obstacle]
+    return [{"chip": "Not sent", "tone": "amber"}, obstacle]
 
 
 def _sent_table(row: Customer, actor: Actor) -> dict[str, Any]:

@@ -9,11 +9,18 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from customerhub.core.permissions import Actor, Permission
 from customerhub.customers.signature_attention import find_current_envelopes
-from customerhub.customers.signature_requests import list_obstacles
+from customerhub.customers.signature_requests import Obstacle, list_obstacles
 from models import Customer, Envelope, InvoiceProfile
 from models.base import db
 from models.enums import ProfileStatus
-from views.cells.envelopes import describe_pending, envelope_chip, envelope_link, list_signers
+from views.cells.envelopes import (
+    UNSENT,
+    describe_pending,
+    envelope_chip,
+    envelope_link,
+    find_sending_url,
+    list_signers,
+)
 from views.framework.columns import Cell
 from views.framework.formatting import format_datetime
 
@@ -27,10 +34,23 @@ def build_status_cells(profiles: Sequence[InvoiceProfile], actor: Actor) -> dict
         return {}
     envelopes = find_current_envelopes(pending_ids)
     obstacles = list_obstacles(actor.organisation_id) if len(envelopes) < len(pending_ids) else []
-    reason = obstacles[0].text if obstacles else "Not sent to be signed"
-    can_set_up = bool(obstacles) and actor.has_permission(Permission.SETUP_EDIT)
-    unsent: Cell = {"text": reason, "url": url_for("esignature.open_view")} if can_set_up else reason
-    return {key: _describe_envelope(envelopes[key]) if key in envelopes else unsent for key in pending_ids}
+    return {
+        each.id: _describe_envelope(envelopes[each.id])
+        if each.id in envelopes
+        else _describe_unsent(each, obstacles, actor)
+        for each in profiles
+        if each.status is ProfileStatus.NDA_PENDING
+    }
+
+
+def _describe_unsent(profile: InvoiceProfile, obstacles: Sequence[Obstacle], actor: Actor) -> Cell:
+    """What keeps an NDA from being sent, with where that is set up, or with the page that sends it."""
+    if obstacles:
+        reason = obstacles[0].text
+        can_set_up = actor.has_permission(Permission.SETUP_EDIT)
+        return {"text": reason, "url": url_for("esignature.open_view")} if can_set_up else reason
+    url = find_sending_url(profile, actor)
+    return {"text": "Send for signature", "url": url, "sub": UNSENT} if url else UNSENT
 
 
 def _describe_envelope(envelope: Envelope) -> Cell:

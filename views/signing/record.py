@@ -7,11 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from customerhub.customers.signature_attention import list_failed_requests
-from models import Envelope, SigningRequest
+from customerhub.signing.deadlines import find_reminder_obstacle, plan_deadlines
+from models import Envelope, SigningRequest, SigningSettings
 from models.base import db
 from models.signing_enums import SigningRequestState
 from views.cells.envelopes import signer_chip
-from views.framework.formatting import format_date, format_datetime
+from views.framework.formatting import format_date, format_datetime, get_today
 from views.framework.labels import capitalize_first
 from views.framework.uploads import file_link
 
@@ -93,17 +94,29 @@ def _list_unfinished(row: Envelope) -> Sequence[SigningRequest]:
     return db.session.scalars(query).all()
 
 
-def list_facts(row: Envelope, environment: str | None) -> list[tuple[str, Any]]:
+def list_facts(row: Envelope, environment: str | None, settings: SigningSettings | None) -> list[tuple[str, Any]]:
     return [
         ("Requested by", row.requested_by.name if row.requested_by else "System"),
         ("Requested", format_datetime(row.created_at)),
         ("Sent", format_datetime(row.sent_at) or None),
+        ("Next reminder", describe_next_reminder(row, settings)),
         ("Expires", format_date(row.expires_on) or None),
         ("Ended", format_datetime(row.ended_at) or None),
         ("Last checked", format_datetime(row.checked_at) or None),
         ("Environment", environment),
         ("Envelope ID", row.remote_id),
     ]
+
+
+def describe_next_reminder(row: Envelope, settings: SigningSettings | None) -> str:
+    """When the signers are reminded next, or why they are not."""
+    obstacle = find_reminder_obstacle(row, settings)
+    if obstacle is not None:
+        return f"None: {obstacle[0].lower()}{obstacle[1:]}"
+    reminder = next((each for each in plan_deadlines(row, settings) if not each.is_expiry), None)
+    if reminder is None:
+        return "None: it expires before"
+    return format_date(reminder.day) if reminder.day > get_today() else "Within the hour"
 
 
 def list_files(row: Envelope) -> list[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from customerhub.customers.signature_attention import (
     needs_attention,
 )
 from customerhub.signing.access import find_settings
-from models import Customer, Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest, User
+from models import Customer, Envelope, EnvelopeSigner, InvoiceProfile, SigningRequest, SigningSettings, User
 from models.folding import contains_text
 from models.signing_enums import EnvelopeStatus, SigningRequestState
 from views.cells.customer_part_view import CustomerPartView
@@ -38,6 +38,7 @@ from views.framework.screen import ViewResponse
 from views.http.actor import current_actor
 from views.http.urls import path_to
 from views.signing import record
+from views.signing.download import DOWNLOAD
 from views.signing.operations import OPERATIONS
 from views.signing.sandbox import build_sandbox_banners, find_sandbox_url
 from views.signing.timeline import build_entries
@@ -71,12 +72,17 @@ def name_environment(account_id: str | None) -> str | None:
     """Which signing service has a document: that of the settings, where these are still for its account."""
     if account_id is None:
         return None
-    if "signing_settings" not in g:
-        g.signing_settings = find_settings(current_actor().organisation_id)
-    settings = g.signing_settings
+    settings = _load_settings()
     if settings is None or settings.account_id != account_id:
         return f"Account {account_id}"
     return member_label(settings.environment)
+
+
+def _load_settings() -> SigningSettings | None:
+    if "signing_settings" not in g:
+        g.signing_settings = find_settings(current_actor().organisation_id)
+    settings: SigningSettings | None = g.signing_settings
+    return settings
 
 
 class WaitingForFilter(Filter):
@@ -216,7 +222,7 @@ class SignatureView(CustomerPartView):
         joinedload(Envelope.signed_file),
         joinedload(Envelope.certificate_file),
     )
-    operations = OPERATIONS
+    operations = (*OPERATIONS, DOWNLOAD)
     view_permission = Permission.SIGNATURES_VIEW
     edit_permission = None
 
@@ -298,7 +304,10 @@ class SignatureView(CustomerPartView):
         page.banners += record.build_banners(row)
         page.tables += [record.build_signers_table(row), *record.build_requests_tables(row)]
         page.sections = [
-            {"title": "Document", "items": record.list_facts(row, name_environment(row.account_id))},
+            {
+                "title": "Document",
+                "items": record.list_facts(row, name_environment(row.account_id), _load_settings()),
+            },
             {"title": "Files", "items": record.list_files(row)},
         ]
 

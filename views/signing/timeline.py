@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from customerhub.signing import events
 from models import Envelope, SigningEvent, SigningRequest
 from models.base import db
 from models.signing_enums import EnvelopeStatus, SigningRequestKind, SigningRequestState
@@ -63,6 +64,9 @@ def _list_happenings(row: Envelope) -> Iterator[Happening]:
     if row.ended_at is not None and row.status in _ENDS:
         yield Happening(row.ended_at, SERVICE if row.remote_id else SYSTEM, _ENDS[row.status], row.end_reason)
     yield from _list_requested(row)
+    if row.events_deleted_until is not None:
+        kept = f"Events are kept for {events.KEPT_DAYS} days"
+        yield Happening(row.events_deleted_until, SERVICE, "sent events up to here, which were deleted", kept)
     query = select(SigningEvent).where(SigningEvent.envelope_id == row.id).order_by(SigningEvent.id).limit(MAX_ROWS)
     for event in db.session.scalars(query):
         yield Happening(event.created_at, SERVICE, f"sent the event {event.name}")

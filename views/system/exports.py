@@ -12,6 +12,7 @@ from customerhub.core import clock, storage
 from customerhub.core.permissions import Permission
 from customerhub.core.spreadsheets import CellKind
 from customerhub.reports.performance_report import FORMAT
+from customerhub.signing.downloads import ARCHIVE, ARCHIVE_FORMAT
 from customerhub.signing.setting_up import PREVIEW
 from jobs import exports
 from models import ListExport
@@ -32,7 +33,8 @@ TONES = {
     TransferState.FAILED: "red",
     TransferState.CANCELLED: "grey",
 }
-KINDS = {"csv": "CSV", "xlsx": "Excel", FORMAT: "PDF"}
+KINDS = {"csv": "CSV", "xlsx": "Excel", FORMAT: "PDF", ARCHIVE_FORMAT: "ZIP"}
+UNCOUNTED = (FORMAT, ARCHIVE_FORMAT)  # what has no rows
 
 
 def is_report(export: ListExport) -> bool:
@@ -40,10 +42,14 @@ def is_report(export: ListExport) -> bool:
     return export.format == FORMAT
 
 
+def is_list(export: ListExport) -> bool:
+    return export.format not in UNCOUNTED
+
+
 class ExportView(HubModelView):
     noun = "export"
     title = "Exports"
-    intro = "Large lists and customer reports exported to a file."
+    intro = "Large lists, customer reports and signed PDFs exported to a file."
     empty_text = (
         "Short lists are downloaded immediately. Long lists and reports are created in the background and listed here."
     )
@@ -69,13 +75,13 @@ class ExportView(HubModelView):
         Column(
             "rows",
             "Rows",
-            lambda row: None if is_report(row) else f"{row.done_rows:,}",
+            lambda row: f"{row.done_rows:,}" if is_list(row) else None,
             align="right",
             export=Exported(
                 ListExport.done_rows,
                 ListExport.format,
                 kind=CellKind.COUNT,
-                render=lambda count, kind: None if kind == FORMAT else count,
+                render=lambda count, kind: None if kind in UNCOUNTED else count,
             ),
         ),
         Column(
@@ -103,7 +109,7 @@ class ExportView(HubModelView):
             return jsonify(build_progress(export))
         g.crumb = export.title
         page = {
-            "title": export.title if is_report(export) else f"Export {export.title.lower()}",
+            "title": f"Export {export.title.lower()}" if is_list(export) else export.title,
             **build_progress(export),
             "poll_url": url_for("exports.details_view", id=export.id) + "&as=json",
             "cancel_url": url_for("exports.cancel_view", id=export.id),
@@ -116,7 +122,7 @@ class ExportView(HubModelView):
         if export.state is TransferState.DONE and export.file is not None:
             url = url_for("exports.download", id=export.id)
             size = format_size(export.file.size)
-            text = f"PDF, {size}" if is_report(export) else f"{export.done_rows:,} rows, {size}"
+            text = f"PDF, {size}" if is_report(export) else f"{export.done_rows:,} {_name_contents(export)}, {size}"
             text += f". {export.problem}." if export.problem else ""
             return {"text": text, "actions": [{"label": "Download", "url": url, "icon": "download"}, back_action]}
         if export.state is TransferState.FAILED:
@@ -127,6 +133,8 @@ class ExportView(HubModelView):
 
     def _back_action(self, export: ListExport) -> dict[str, str]:
         """To where it was asked for."""
+        if export.screen == ARCHIVE:
+            return {"label": "Back to document signatures", "url": url_for("signatures.index_view")}
         if export.screen == PREVIEW:
             url = path_to("organisations.details_view", export.organisation_id)
             return {"label": "Back to the organisation", "url": url}
@@ -155,6 +163,13 @@ class ExportView(HubModelView):
         )
 
 
+def _name_contents(export: ListExport) -> str:
+    """What is counted in it."""
+    if is_list(export):
+        return "rows"
+    return "PDF" if export.done_rows == 1 else "PDFs"
+
+
 def build_progress(export: ListExport) -> dict[str, Any]:
     """How far an export is: state, rows done and in all, rows a second and the time left in words."""
     rate_text = time_left = ""
@@ -163,7 +178,7 @@ def build_progress(export: ListExport) -> dict[str, Any]:
     elif export.state is TransferState.RUNNING and export.started_at and export.done_rows:
         seconds = max((clock.get_now() - export.started_at).total_seconds(), 0.1)
         speed = export.done_rows / seconds
-        rate_text = f"{speed:,.0f} rows a second"
+        rate_text = f"{speed:,.0f} {_name_contents(export)} a second"
         if export.total_rows:
             time_left = f"about {timedelta(seconds=round((export.total_rows - export.done_rows) / speed))} left"
     return {

@@ -148,9 +148,13 @@ def test_another_address_of_a_pending_profile_is_another_envelope(signing_org):
     customer = db.session.get_one(Customer, profile.customer_id)
     profile.email = "other@customer.example"
     with acting(signing_org.author):
-        from customerhub.customers.records import save_customer
+        from customerhub.customers.records import save_customer_with_outcome
+        from customerhub.customers.signature_replacements import find_replacement
 
-        save_customer(customer, actor=signing_org.author)
+        replacement = find_replacement(profile)
+        assert replacement is not None
+        assert (replacement.signed, replacement.new_signers[1][1]) == ((), "other@customer.example")
+        save_customer_with_outcome(customer, actor=signing_org.author, agreed_replacements=[replacement.key])
         db.session.commit()
     newer = current_envelope(profile)
     assert newer.id != envelope.id
