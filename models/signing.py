@@ -103,9 +103,9 @@ class Envelope(CustomerPart):
     `transaction_id` is ours and made with the row, `remote_id` the signing service's once it has the envelope, in the
     account `account_id`. Where an answer was lost the one is looked up by the other. Only the `is_current` envelope of
     a profile moves the profile. The anchors are texts in the document where the signatures go. `drift` says where the
-    service was found to know more than was known here. Its events up to `events_deleted_until` are no longer kept.
-    `sent_on` counts for reminders and `expires_on`: it is the day
-    of the last sending.
+    service was found to know more than was known here. Its events up to `events_deleted_until` are no longer kept. What
+    had come of it by `settled_at` is left as it is: somebody has said so. `sent_on` counts for reminders and
+    `expires_on`: it is the day of the last sending.
     """
 
     __tablename__ = "envelope"
@@ -131,6 +131,7 @@ class Envelope(CustomerPart):
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     drift: Mapped[str | None] = mapped_column(String(300))
     events_deleted_until: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info={"untracked": True})
     document_id: Mapped[int | None] = mapped_column(Key)
     signed_file_id: Mapped[int | None] = mapped_column(Key)
     certificate_file_id: Mapped[int | None] = mapped_column(Key)

@@ -57,13 +57,22 @@ def _select_given_up(query: Select[Any]) -> Select[Any]:
 
 def needs_attention(organisation_id: Any, *, since: Any = None) -> ColumnElement[bool]:
     """The condition of the current envelopes of incomplete profiles that were declined, have expired or of which
-    something failed; only since a moment, where one is given. The organisation is named for the sake of the indexes.
+    something failed, unless somebody has said after that that it is left as it is; only since a moment, where one is
+    given. The organisation is named for the sake of the indexes.
     """
     unsigned = select(Envelope.id).where(
-        Envelope.organisation_id == organisation_id, Envelope.status.in_(UNSIGNED_STATUSES)
+        Envelope.organisation_id == organisation_id,
+        Envelope.status.in_(UNSIGNED_STATUSES),
+        or_(Envelope.settled_at.is_(None), Envelope.settled_at < Envelope.ended_at),
     )
+    owner = aliased(Envelope)
     failed = _select_given_up(
-        select(SigningRequest.envelope_id).where(SigningRequest.organisation_id == organisation_id)
+        select(SigningRequest.envelope_id)
+        .join(owner, owner.id == SigningRequest.envelope_id)
+        .where(
+            SigningRequest.organisation_id == organisation_id,
+            or_(owner.settled_at.is_(None), owner.settled_at < SigningRequest.finished_at),
+        )
     )
     if since is not None:
         unsigned = unsigned.where(Envelope.ended_at > since)
@@ -80,6 +89,17 @@ def select_signatures_needing_attention(actor: Actor, *, since: Any = None) -> S
     """
     query = select_visible(Envelope, actor).where(needs_attention(actor.organisation_id, since=since))
     return query if actor.has_permission(Permission.OUTBOX_VIEW) else query.where(Envelope.requested_by_id == actor.id)
+
+
+def is_in_need_of_attention(envelope: Envelope) -> bool:
+    """As `needs_attention`, of an envelope at hand."""
+    if not envelope.is_current or envelope.invoice_profile.status is ProfileStatus.COMPLETED:
+        return False
+    moments = [each.finished_at for each in list_failed_requests(envelope)]
+    if envelope.status in UNSIGNED_STATUSES:
+        moments.append(envelope.ended_at)
+    settled_at = envelope.settled_at
+    return any(settled_at is None or (moment is not None and settled_at < moment) for moment in moments)
 
 
 def list_failed_requests(envelope: Envelope) -> Sequence[SigningRequest]:

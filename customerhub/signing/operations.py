@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from customerhub.core import clock, history, services
+from customerhub.core.database import save_changes
 from customerhub.core.errors import Invalid, WrongState
 from customerhub.core.permissions import Actor, Permission, require_access, require_permission
 from customerhub.core.transaction import after_commit
 from customerhub.core.validation import clean_email, clean_text
 from customerhub.customers import signature_requests
-from customerhub.customers.signature_attention import list_failed_requests
+from customerhub.customers.signature_attention import is_in_need_of_attention, list_failed_requests
 from customerhub.customers.signature_requests import add_request, list_obstacles
 from customerhub.signing import requests
 from customerhub.signing.transitions import is_final
@@ -146,6 +147,24 @@ def _request_signatures(profile: InvoiceProfile, actor: Actor) -> Envelope:
     envelope = signature_requests.replace_envelope(profile, "The document is sent again", actor=actor)
     assert envelope is not None
     return envelope
+
+
+def leave_as_is(envelope: Envelope, *, reason: str | None = None, actor: Actor) -> None:
+    """Say that nothing is to be done about a document that was not signed or failed: it needs no attention any more,
+    until something else fails. Raises WrongState where it needs none.
+    """
+    check_leavable(envelope, actor)
+    text = clean_text(reason or "", max_length=MAX_REASON_LENGTH, field="reason")
+    with save_changes():
+        envelope.settled_at = clock.get_now()
+    history.record_event(envelope, "left as it is", **({"reason": text} if text else {}))
+
+
+def check_leavable(envelope: Envelope, actor: Actor) -> None:
+    """Raises WrongState where a document needs no attention."""
+    _require_right(envelope, actor)
+    if not is_in_need_of_attention(envelope):
+        raise WrongState("This document needs no attention")
 
 
 def check_now(envelope: Envelope, *, actor: Actor) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import models
-from customerhub.core import history
+from customerhub.core import clock, history
 from customerhub.core.permissions import Actor
 from customerhub.customers.signature_attention import (
     UNSIGNED_STATUSES,
@@ -72,6 +72,10 @@ def is_replaced(row: models.Envelope) -> bool:
     return not row.is_current and newer.one().id > row.id
 
 
+def make_declined_envelope(organisations: TwoOrganisations) -> models.Envelope:
+    return make_envelope(organisations, status=EnvelopeStatus.DECLINED, ended_at=clock.get_now())
+
+
 def make_signed_envelope(organisations: TwoOrganisations) -> models.Envelope:
     """A document that all have signed, whose signed PDF was fetched."""
     db.session.query(models.ListExport).filter_by(screen="signed-documents").delete()
@@ -98,6 +102,7 @@ SIGNATURE_OPERATIONS = {
     "void": ScreenOperation(
         STAFF, make_envelope, is_asked(K.VOID, reason="No longer needed"), lambda _world: {"reason": "No longer needed"}
     ),
+    "leave": ScreenOperation(STAFF, make_declined_envelope, lambda row: row.settled_at is not None),
     "download-signed": ScreenOperation(STAFF, make_signed_envelope, is_archive_requested),
 }
 
@@ -202,6 +207,7 @@ SIGNATURE_VALUES: dict[str, Callable[[models.Envelope], Any]] = {
     "attention": lambda row: (
         row.is_current
         and row.invoice_profile.status is not ProfileStatus.COMPLETED
+        and row.settled_at is None
         and (row.status in UNSIGNED_STATUSES or bool(list_failed_requests(row)))
     ),
 }

@@ -21,6 +21,7 @@ DONE_SINGLY = {
     "signatures/resend": "of each its signers are told apart, and its request is one that waits once",
     "signatures/send-again": "of each its signers are told apart, and its request is one that waits once",
     "signatures/try-again": "of each its signers are told apart, and its request is one that waits once",
+    "signatures/leave": "of each it is asked what has failed",
     "signatures/void": "of each its signers are told apart, and its request is one that waits once",
     "tasks/approve": "what one update, listing or delisting changes the next may depend on",
     "customers/review": "a customer whose risk rating changes is saved, and a save asks every rule about it",

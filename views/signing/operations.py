@@ -29,6 +29,15 @@ class VoidForm(Form):
     )
 
 
+class LeaveForm(Form):
+    reason = TextAreaField(
+        "Reason",
+        [Optional(), Length(max=operations.MAX_REASON_LENGTH)],
+        filters=[clean_input],
+        description="Kept in the history.",
+    )
+
+
 def build_address_form(rows: Sequence[Envelope], _actor: Actor) -> type[Form]:
     """Asks which signer of the document gets which address."""
     signers = operations.list_correctable_signers(rows[0]) if rows else []
@@ -144,6 +153,18 @@ OPERATIONS = (
         explanation="The NDA is made anew from the present template and sent to all signers. A document that is still "
         "open is voided.",
         icon="mail",
+    ),
+    Operation(
+        name="leave",
+        label="Leave as it is",
+        past_tense="left as it is",
+        permission=Permission.SIGNATURES_EDIT,
+        run=operations.leave_as_is,
+        unavailable_reason=refusal_check(operations.check_leavable),
+        form=LeaveForm,
+        explanation="The document no longer stands among what needs attention, for nobody. It can still be sent again, "
+        "and its invoice profile stays as it is.",
+        icon="ok",
     ),
     Operation(
         name="void",

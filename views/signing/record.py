@@ -102,6 +102,7 @@ def list_facts(row: Envelope, environment: str | None, settings: SigningSettings
         ("Next reminder", describe_next_reminder(row, settings)),
         ("Expires", format_date(row.expires_on) or None),
         ("Ended", format_datetime(row.ended_at) or None),
+        ("Left as it is", format_datetime(row.settled_at) or None),
         ("Last checked", format_datetime(row.checked_at) or None),
         ("Environment", environment),
         ("Envelope ID", row.remote_id),

@@ -1,4 +1,4 @@
-"""archives of documents among the exports; how far the events of a document were deleted"""
+"""archives of documents among the exports; what is kept of a document's deleted events and attention"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,11 +12,13 @@ depends_on = None
 def upgrade() -> None:
     allow('csv', 'xlsx', 'pdf', 'zip')
     op.add_column('envelope', sa.Column('events_deleted_until', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('envelope', sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     """The older version knows no archives: those of before are dropped."""
-    op.execute('ALTER TABLE envelope DROP COLUMN events_deleted_until')
+    for column in ('settled_at', 'events_deleted_until'):
+        op.execute(f'ALTER TABLE envelope DROP COLUMN {column}')
     op.execute("DELETE FROM list_export WHERE format = 'zip'")
     allow('csv', 'xlsx', 'pdf')
 
