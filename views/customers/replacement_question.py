@@ -15,8 +15,10 @@ from views.framework.questions import Question
 from views.http import form_tokens
 from views.http.urls import path_to
 
-QUESTION: Final = Question("_replaced", ("_replace", "Save and void"))
-TEXT: Final = "Another email address voids an NDA that waits for signatures. If this is intended, save and void it."
+QUESTION: Final = Question("_replaced", ("_replace", "Save and replace NDA"))
+TEXT: Final = (
+    "Another email address voids an NDA that waits for signatures. If this is intended, save and replace the NDA."
+)
 
 
 class ReplacementQuestionMixin(EditMixin):

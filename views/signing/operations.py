@@ -162,7 +162,7 @@ OPERATIONS = (
         run=operations.leave_as_is,
         unavailable_reason=refusal_check(operations.check_leavable),
         form=LeaveForm,
-        explanation="The document no longer stands among what needs attention, for nobody. It can still be sent again, "
+        explanation="The document is taken from what needs attention, for everybody. It can still be sent again, "
         "and its invoice profile stays as it is.",
         icon="ok",
     ),
