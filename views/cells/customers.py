@@ -9,11 +9,14 @@ from flask import g
 from sqlalchemy import ColumnElement, select
 
 from customerhub.core.permissions import Actor, Permission
+from customerhub.customers.form_layout import CUSTOMER_FORM
 from customerhub.customers.statuses import find_default_status
+from customerhub.form_layouts.layouts import CORE
 from models import CallMarkup, Customer
 from models.enums import CallClass
 from views.framework.columns import Cell
 from views.framework.filters import Filter
+from views.framework.form_layouts import get_layout
 from views.framework.formatting import format_percent
 from views.framework.labels import member_label
 from views.http.actor import current_actor
@@ -80,3 +83,16 @@ def build_missing_setup_banners(missing: list[tuple[str, str]], actor: Actor) ->
         {"kind": "warning", "text": f"Please add a {noun}.", "link": {"label": "Add one now", "url": url}}
         for noun, url in missing
     ]
+
+
+def find_form_url(customer_id: int, field: str, actor: Actor) -> str | None:
+    """Where the form of a customer shows `field`; None for who may not edit, and where the organisation hides it."""
+    section = get_layout(CUSTOMER_FORM).find_section(field)
+    if section is None or not actor.has_permission(Permission.CUSTOMERS_EDIT):
+        return None
+    return path_to("customers.edit_view", customer_id) + find_anchor(section)
+
+
+def find_anchor(section: str) -> str:
+    """The end of an address that opens a section of a form: what stands above the tabs is open already."""
+    return "" if section == CORE else f"#{section}"

@@ -22,7 +22,7 @@ from models.enums import ContractStatus, ProfileStatus, Risk
 from views.activity import attachments
 from views.cells.contracts import LOAD_CUSTOMER, overall_risk_chip, profile_cell, status_chip, value_cell
 from views.cells.customer_part_view import CUSTOMER_FIELD
-from views.cells.customers import CustomerFilter, customer_link
+from views.cells.customers import CustomerFilter, customer_link, find_form_url
 from views.cells.envelopes import SCREEN as SIGNATURES
 from views.cells.envelopes import describe_pending, find_sending_url
 from views.contracts.customer_owned import (
@@ -249,8 +249,8 @@ class ContractView(CustomerOwnedView):
         banners = super()._edit_banners(customer, row)
         if CustomerOwnedSource(InvoiceProfile, customer_id=customer.id).list_choices():
             return banners
-        edit = f"{path_to('customers.edit_view', customer.id)}#profiles"
-        link = {"label": "Add an invoice profile", "url": edit}
+        url = find_form_url(customer.id, "invoice_profiles", self.actor)
+        link = {"label": "Add an invoice profile", "url": url} if url else None
         return [*banners, {"kind": "warning", "text": f"{customer} has no invoice profile yet.", "link": link}]
 
     def fill_header(self, page: DetailsPage, row: Contract) -> None:

@@ -232,8 +232,8 @@ def build_accounts_block(row: Customer, contracts_by_account: dict[int, Contract
     return block
 
 
-def build_accounts_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
-    """All its accounts, with the contract that each was made with."""
+def build_accounts_table(row: Customer, form_url: str | None) -> dict[str, Any]:
+    """All its accounts, with the contract that each was made with. `form_url` is where they can be changed."""
     contracts_by_account = load_accounts(row)
     labels = ("Number", "Account type", "Purpose", "Business entity", "Contract", "Balance")
     return {
@@ -250,7 +250,7 @@ def build_accounts_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
             ]
             for each in load_relations(row.accounts)
         ],
-        "more_url": f"{edit_url}#accounts" if edit_url else None,
+        "more_url": form_url,
         "more_label": "Add or edit accounts",
     }
 

@@ -10,7 +10,7 @@ from flask import url_for
 
 from customerhub.custom_fields.places import MORE_TAB
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
-from customerhub.customers.form_layout import BILLING, FINANCIAL, IDENTITY, MARKETING, PEOPLE
+from customerhub.customers.form_layout import BILLING, CUSTOMER_FORM, FINANCIAL, IDENTITY, MARKETING, PEOPLE
 from customerhub.customers.review_schedule import list_next_due_dates
 from models import (
     Alert,
@@ -21,7 +21,7 @@ from models import (
 from models.base import db
 from models.enums import IncreaseProfile
 from views.approvals import customer_tab as approvals_tab
-from views.cells.customers import describe_call_markups
+from views.cells.customers import describe_call_markups, find_anchor
 from views.contracts import customer_tab as contracts_tab
 from views.customers.form import INLINES
 from views.customers.record_facts import RecordFacts
@@ -30,6 +30,7 @@ from views.framework.chips import risk_chip, stage_chip, yes_no_chip
 from views.framework.custom_values import list_fields
 from views.framework.display import display_value, label_for, table_of
 from views.framework.edit_page import DetailsPage
+from views.framework.form_layouts import get_layout
 from views.framework.formatting import (
     current_formats,
     format_amount,
@@ -110,13 +111,16 @@ def _fill_overview(page: DetailsPage, row: Customer, edit_url: str | None) -> No
         ("Account team", "#people", PEOPLE),
         ("Marketing", "#marketing", MARKETING),
     )
-    for title, anchor, names in _add_custom_fields(groups):
+    layout = get_layout(CUSTOMER_FORM)
+    for title, _, names in _add_custom_fields(groups):
         items = [
             (COMBINED_LABELS.get(name) or label_for(Customer, name), _field_value(row, name, page.facts))
             for name in names
             if name not in SECONDARY_FIELDS
         ]
-        page.sections.append({"title": title, "items": items, "edit_url": f"{edit_url}{anchor}" if edit_url else None})
+        section = next(filter(None, map(layout.find_section, names)), None)
+        url = f"{edit_url}{find_anchor(section)}" if edit_url and section else None
+        page.sections.append({"title": title, "items": items, "edit_url": url})
 
 
 def _add_custom_fields(groups: Sequence[tuple[str, str, Sequence[str]]]) -> list[tuple[str, str, Sequence[str]]]:
@@ -202,7 +206,9 @@ def _summary_blocks(row: Customer, facts: RecordFacts) -> list[dict[str, Any]]:
 
 def _review_block(row: Customer) -> dict[str, Any]:
     if row.review_start_date is None or row.review_frequency is None:
-        return {"title": "Next reviews", "empty": "No reviews planned. Set them under Edit, Review."}
+        is_on_form = get_layout(CUSTOMER_FORM).find_section("review_start_date") is not None
+        where = " Set them under Edit, Review." if is_on_form else ""
+        return {"title": "Next reviews", "empty": f"No reviews planned.{where}"}
     dates = list_next_due_dates(row.review_start_date, row.review_frequency, get_today())
     lines = [(_format_days_until(due), format_date(due)) for due in dates]
     return {

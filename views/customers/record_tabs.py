@@ -8,6 +8,7 @@ from flask import request, url_for
 from customerhub.core.permissions import Actor, Permission
 from customerhub.core.references import pluralize
 from customerhub.customers.alerts import EXPIRES_SOON_DAYS
+from customerhub.customers.form_layout import CUSTOMER_FORM
 from models import (
     Account,
     Alert,
@@ -27,6 +28,7 @@ from views.approvals import customer_tab as approvals_tab
 from views.approvals.alerts import RAISE
 from views.approvals.blacklist import REQUEST
 from views.cases import customer_tab as cases_tab
+from views.cells.customers import find_form_url
 from views.contracts import customer_tab as contracts_tab
 from views.customers import reviews
 from views.customers.form import INLINES
@@ -35,6 +37,7 @@ from views.framework.custom_values import list_fields
 from views.framework.display import display_value, table_of
 from views.framework.eager_loading import load_relations
 from views.framework.edit_page import DetailsPage
+from views.framework.form_layouts import get_layout
 from views.framework.formatting import format_date, get_today
 from views.framework.uploads import file_link as find_file_link
 from views.notifications import customer_tab as messages_tab
@@ -91,21 +94,21 @@ def _fill_contracts(page: DetailsPage, row: Customer, view: Any) -> None:
 
 def _fill_profiles(page: DetailsPage, row: Customer, view: Any) -> None:
     signatures = signatures_tab.build_table(row, view.actor)
-    page.tables = [_profiles_table(row, view.find_edit_url(row), view.actor), *([signatures] if signatures else [])]
+    page.tables = [_profiles_table(row, view.actor), *([signatures] if signatures else [])]
 
 
 def _fill_billing_lines(page: DetailsPage, row: Customer, view: Any) -> None:
     inline = next(each for each in INLINES if each.name == "billing_lines")
-    links = _add_links(view.find_edit_url(row), "billing", "billing line", bool(row.billing_lines))
+    links = _add_links(row, "billing_lines", "billing line", view.actor)
     page.tables = [{**table_of(row, inline), **links}]
 
 
 def _fill_accounts(page: DetailsPage, row: Customer, view: Any) -> None:
-    page.tables = [contracts_tab.build_accounts_table(row, view.find_edit_url(row))]
+    page.tables = [contracts_tab.build_accounts_table(row, find_form_url(row.id, "accounts", view.actor))]
 
 
 def _fill_compliance(page: DetailsPage, row: Customer, view: Any) -> None:
-    page.tables = [_compliance_table(row, view.find_edit_url(row))]
+    page.tables = [_compliance_table(row, view.actor)]
 
 
 def _fill_reviews(page: DetailsPage, row: Customer, view: Any) -> None:
@@ -154,12 +157,14 @@ TAB_FILLERS: dict[str, Callable[[DetailsPage, Customer, Any], None]] = {
 }
 
 
-def _add_links(edit_url: str | None, tab: str, noun: str, has_rows: bool) -> dict[str, Any]:
+def _add_links(row: Customer, list_name: str, noun: str, actor: Actor) -> dict[str, Any]:
     """The way to the tab of the form where one is added: above the rows, or in the place of them."""
-    url = f"{edit_url}#{tab}" if edit_url else None
+    url = find_form_url(row.id, list_name, actor)
     action = {"label": f"Add {noun}", "url": url} if url else None
-    empty = {"title": f"No {pluralize(noun)} yet", "text": "Add them on the customer's form.", "action": action}
-    return {"more_url": url if has_rows else None, "more_label": f"Add {noun}", "empty": empty}
+    is_on_form = get_layout(CUSTOMER_FORM).find_section(list_name) is not None
+    text = "Add them on the customer's form." if is_on_form else "The customer's form does not show them."
+    empty = {"title": f"No {pluralize(noun)} yet", "text": text, "action": action}
+    return {"more_url": url if getattr(row, list_name) else None, "more_label": f"Add {noun}", "empty": empty}
 
 
 def _file_cell(file_id: int | None) -> Any:
@@ -167,7 +172,7 @@ def _file_cell(file_id: int | None) -> Any:
     return {"text": file_link["name"], "url": file_link["url"], "sub": file_link["size"]} if file_link else None
 
 
-def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
+def _compliance_table(row: Customer, actor: Actor) -> dict[str, Any]:
     return {
         "title": "Compliance documents",
         "columns": [{"label": label} for label in ("Certificate", "Expires", "Reviewer", "Template", "File")],
@@ -181,11 +186,11 @@ def _compliance_table(row: Customer, edit_url: str | None) -> dict[str, Any]:
             ]
             for document in load_relations(row.compliance_documents)
         ],
-        **_add_links(edit_url, "compliance", "compliance document", bool(row.compliance_documents)),
+        **_add_links(row, "compliance_documents", "compliance document", actor),
     }
 
 
-def _profiles_table(row: Customer, edit_url: str | None, actor: Actor) -> dict[str, Any]:
+def _profiles_table(row: Customer, actor: Actor) -> dict[str, Any]:
     tones = {"Profile Completed": "green", "NDA Pending": "amber", "NDA Declined": "red"}
     custom_fields = list_fields(InvoiceProfile)
     if custom_fields:
@@ -207,7 +212,7 @@ def _profiles_table(row: Customer, edit_url: str | None, actor: Actor) -> dict[s
             ]
             for profile in profiles
         ],
-        **_add_links(edit_url, "profiles", "invoice profile", bool(row.invoice_profiles)),
+        **_add_links(row, "invoice_profiles", "invoice profile", actor),
     }
 
 

@@ -13,6 +13,7 @@ from customerhub.customers.portal_users import EMAIL_TAKEN, can_get_first_user, 
 from customerhub.users.accounts import find_account
 from models import Customer, User
 from models.base import db
+from views.cells.customers import find_form_url
 from views.framework.edit_page import DetailsPage
 from views.framework.formatting import format_datetime
 from views.framework.operation import split_by_availability
@@ -26,7 +27,8 @@ def fill_portal_tab(page: DetailsPage, row: Customer, actor: Actor) -> None:
     users = db.session.scalars(select(User).where(User.customer_id == row.id).order_by(User.name, User.id)).all()
     may_edit = actor.has_permission(Permission.CUSTOMERS_EDIT)
     if users and not row.portal_access:
-        link = {"label": "Enable", "url": url_for("customers.edit_view", id=row.id) + "#portal"} if may_edit else None
+        url = find_form_url(row.id, "portal_access", actor)
+        link = {"label": "Enable", "url": url} if url else None
         text = "Portal access is off: portal users of this customer see nothing after signing in."
         page.banners.append({"kind": "warning", "text": text, "link": link})
     add = {"label": "+ Add portal user", "url": url_for("portal-users.create_view", customer=row.id)}
