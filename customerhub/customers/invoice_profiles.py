@@ -26,8 +26,11 @@ PROFILE_COMPLETED: Final = "Invoice profile completed"
 
 
 def list_profile_problems(profile: InvoiceProfile) -> Problems:
-    """A completed profile keeps an NDA: its contracts are live by it. Another file may take its place."""
-    if profile.status is ProfileStatus.COMPLETED and profile.nda_file_id is None:
+    """A completed profile keeps the NDA that was attached to it: its contracts are live by it. Another file may take its
+    place. One that was completed by signatures has none.
+    """
+    was_attached = history.previous_values_of(profile).get("nda_file_id") is not None
+    if profile.status is ProfileStatus.COMPLETED and profile.nda_file_id is None and was_attached:
         return [("nda_file_id", "The NDA of a completed profile cannot be removed. Choose another file to replace it")]
     if profile.nda_file_id is not None and "nda_file_id" in history.previous_values_of(profile):
         return _list_file_problems(profile.nda_file_id)

@@ -3,6 +3,7 @@
 import hashlib
 
 from customerhub.core import storage
+from customerhub.customers.records import save_customer
 from customerhub.signing import operations
 from models import Contract, Customer, History, InvoiceProfile, OutboxMessage
 from models.base import db
@@ -172,3 +173,15 @@ def test_without_its_set_up_a_profile_waits(approval_org):
     assert profile.status is PENDING
     assert find_current_envelope(profile) is None
     assert {each.place for each in list_obstacles(approval_org.id)} == {"nda", "esignature"}
+
+
+def test_a_customer_whose_profile_was_signed_can_be_edited(signing_org):
+    profile, envelope = signing_org.send_profile()
+    signing_org.sandbox.sign(envelope.remote_id, ADA, CLIENT)
+    compare()
+    customer = db.session.get_one(Customer, profile.customer_id)
+    with acting(signing_org.author):
+        customer.invoice_profiles[0].name = "Branch"
+        save_customer(customer, actor=signing_org.author)
+        db.session.commit()
+    assert db.session.get_one(InvoiceProfile, profile.id).status is COMPLETED
