@@ -1,4 +1,4 @@
-"""The programs that `bench/signing.py` measures, each in a process of its own: both print the seconds they took."""
+"""The programs that `bench/signing.py` measures, each a process of its own: they print their seconds, wall and CPU."""
 
 import json
 import sys
@@ -7,28 +7,40 @@ from pathlib import Path
 from typing import Any
 
 HOUR = 3600
+Seconds = tuple[float, float]
 
 
-def send_by_hub() -> float:
+def read_clocks() -> Seconds:
+    return time.perf_counter(), time.process_time()
+
+
+def measure_since(began: Seconds) -> Seconds:
+    now = read_clocks()
+    return now[0] - began[0], now[1] - began[1]
+
+
+def send_by_hub() -> Seconds:
     """As a worker: the app stands, and the SDK was never imported."""
     from app import create_app
+    from customerhub.core.pdf import allow_typesetting
     from jobs import signing
 
     app = create_app()
+    allow_typesetting()  # as the process of one job does
     with app.app_context():
         if "docusign_esign" in sys.modules:
             raise RuntimeError("the SDK is there already")
-        began = time.perf_counter()
+        began = read_clocks()
         summary = signing.perform_requests()
-        seconds = time.perf_counter() - began
+        seconds = measure_since(began)
     if summary != "1 done":
         raise RuntimeError(summary)
     return seconds
 
 
-def send_by_sdk(task: dict[str, Any]) -> float:
+def send_by_sdk(task: dict[str, Any]) -> Seconds:
     """The SDK by itself, with a token and the user as the hub asks for them; by HTTP, as the sandbox speaks it."""
-    began = time.perf_counter()
+    began = read_clocks()
     import docusign_esign as sdk
 
     class Client(sdk.ApiClient):  # type: ignore[misc]
@@ -52,7 +64,11 @@ def send_by_sdk(task: dict[str, Any]) -> float:
             routing_order="1",
             name=f"Signer {number}",
             email=f"signer{number}@bench.example",
-            tabs=sdk.Tabs(sign_here_tabs=[sdk.SignHere(document_id="1", anchor_string=anchor, anchor_units="pixels")]),
+            tabs=sdk.Tabs(
+                sign_here_tabs=[sdk.SignHere(document_id="1", anchor_string=anchor)],
+                full_name_tabs=[sdk.FullName(document_id="1", anchor_string=anchor, anchor_y_offset="16")],
+                date_signed_tabs=[sdk.DateSigned(document_id="1", anchor_string=anchor, anchor_y_offset="30")],
+            ),
         )
         for number, anchor in enumerate(task["anchors"], 1)
     ]
@@ -63,7 +79,7 @@ def send_by_sdk(task: dict[str, Any]) -> float:
         recipients=sdk.Recipients(signers=signers),
     )
     envelope = sdk.EnvelopesApi(client).create_envelope(account.account_id, envelope_definition=definition)
-    seconds = time.perf_counter() - began
+    seconds = measure_since(began)
     if envelope.status != "sent":
         raise RuntimeError(envelope.status)
     return seconds
@@ -71,6 +87,6 @@ def send_by_sdk(task: dict[str, Any]) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1] == "hub":
-        print(send_by_hub())
+        print(*send_by_hub())
     else:
-        print(send_by_sdk(json.loads(Path(sys.argv[2]).read_text())))
+        print(*send_by_sdk(json.loads(Path(sys.argv[2]).read_text())))

@@ -1,5 +1,6 @@
 """Where a text stands in a PDF."""
 
+import functools
 import io
 import logging
 from dataclasses import dataclass
@@ -47,23 +48,27 @@ def find_places(content: bytes, text: str, *, ignore_case: bool) -> list[Place]:
     """Everywhere that `text` begins, in the order of the document."""
     wanted = text.casefold() if ignore_case else text
     places = []
-    for number, page in enumerate(read_pages(content), 1):
-        pieces = _read_pieces(page)
-        left, top = float(page.cropbox.left), float(page.cropbox.top)
+    for number, pieces in enumerate(_read_all_pieces(content), 1):
         for piece, share in _find_in_pieces(pieces, wanted, ignore_case=ignore_case):
-            places.append(Place(number, piece.x - left + share, top - piece.y))
+            places.append(Place(number, piece.x + share, piece.y))
     return places
 
 
+@functools.lru_cache(maxsize=4)  # each of a document's many anchors is looked for by itself
+def _read_all_pieces(content: bytes) -> list[list[_Piece]]:
+    return [_read_pieces(page) for page in read_pages(content)]
+
+
 def _read_pieces(page: PageObject) -> list[_Piece]:
-    """The texts of a page, each with where it begins."""
+    """The texts of a page, each with where it begins, from the page's left upper corner."""
+    left, top = float(page.cropbox.left), float(page.cropbox.top)
     pieces: list[_Piece] = []
 
     def collect_piece(text: str, user: list[float], own: list[float], _font: Any, _size: float) -> None:
         if text.strip():
             x = own[4] * user[0] + own[5] * user[2] + user[4]
             y = own[4] * user[1] + own[5] * user[3] + user[5]
-            pieces.append(_Piece(text, float(x), float(y)))
+            pieces.append(_Piece(text, float(x) - left, top - float(y)))
 
     page.extract_text(visitor_text=collect_piece)
     return pieces
