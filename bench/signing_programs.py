@@ -1,5 +1,4 @@
-"""The programs that `bench/signing.py` measures, each in a process of its own. Both print the seconds they took, and
-those of the processor."""
+"""The programs that `bench/signing.py` measures, each a process of its own: they print their seconds, wall and CPU."""
 
 import json
 import sys
@@ -59,31 +58,34 @@ def send_by_sdk(task: dict[str, Any]) -> Seconds:
     )
     account = client.get_user_info(token.access_token).accounts[0]
     client.host = f"{account.base_uri}/restapi"
-    signers = [_build_signer(sdk, number, anchor) for number, anchor in enumerate(task["anchors"], 1)]
-    definition = sdk.EnvelopeDefinition(
-        status="sent",
-        email_subject="Please sign",
-        documents=[sdk.Document(document_id="1", name="NDA.pdf", document_base64=task["content"])],
-        recipients=sdk.Recipients(signers=signers),
-    )
-    envelope = sdk.EnvelopesApi(client).create_envelope(account.account_id, envelope_definition=definition)
+    envelope = sdk.EnvelopesApi(client).create_envelope(account.account_id, envelope_definition=_define(sdk, task))
     seconds = measure_since(began)
     if envelope.status != "sent":
         raise RuntimeError(envelope.status)
     return seconds
 
 
-def _build_signer(sdk: Any, number: int, anchor: str) -> Any:
-    return sdk.Signer(
-        recipient_id=str(number),
-        routing_order="1",
-        name=f"Signer {number}",
-        email=f"signer{number}@bench.example",
-        tabs=sdk.Tabs(
-            sign_here_tabs=[sdk.SignHere(document_id="1", anchor_string=anchor)],
-            full_name_tabs=[sdk.FullName(document_id="1", anchor_string=anchor, anchor_y_offset="16")],
-            date_signed_tabs=[sdk.DateSigned(document_id="1", anchor_string=anchor, anchor_y_offset="30")],
-        ),
+def _define(sdk: Any, task: dict[str, Any]) -> Any:
+    """The envelope, with the fields that the hub asks for."""
+    signers = [
+        sdk.Signer(
+            recipient_id=str(number),
+            routing_order="1",
+            name=f"Signer {number}",
+            email=f"signer{number}@bench.example",
+            tabs=sdk.Tabs(
+                sign_here_tabs=[sdk.SignHere(document_id="1", anchor_string=anchor)],
+                full_name_tabs=[sdk.FullName(document_id="1", anchor_string=anchor, anchor_y_offset="16")],
+                date_signed_tabs=[sdk.DateSigned(document_id="1", anchor_string=anchor, anchor_y_offset="30")],
+            ),
+        )
+        for number, anchor in enumerate(task["anchors"], 1)
+    ]
+    return sdk.EnvelopeDefinition(
+        status="sent",
+        email_subject="Please sign",
+        documents=[sdk.Document(document_id="1", name="NDA.pdf", document_base64=task["content"])],
+        recipients=sdk.Recipients(signers=signers),
     )
 
 

@@ -1,6 +1,8 @@
 """Events of the signing service: whose they are, and that nothing comes of them but a fresh reading."""
 
 import json
+import select
+import socket
 
 import pytest
 
@@ -12,7 +14,8 @@ from models.base import db
 from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind
 from tests.customerhub.signing.conftest import ADA, CLIENT, compare, current_envelope, list_requests, perform
-from tests.support.signing_events import build_body, post, sign
+from tests.support.signing_events import build_body, post, sign, tell
+from tests.support.statements import record_statements
 
 
 def count_checks(envelope):
@@ -118,6 +121,24 @@ def test_an_event_during_a_reading_causes_another_reading(signing_org, sent):
     assert add_request(envelope, SigningRequestKind.CHECK)
     states = [each.state.value for each in db.session.scalars(db.select(SigningRequest).order_by(SigningRequest.id))]
     assert states == ["done", "working", "waiting"]
+
+
+def test_the_answer_waits_for_nobody_but_the_database(signing_org, sent, client, replace_services):
+    """What it causes is queued after the commit; the signing service is not asked meanwhile."""
+    _, envelope = sent
+    told = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        replace_services(signing_sandbox=host, notify_signing_workers=lambda: told.append("workers"))
+        with record_statements() as statements:
+            assert tell(client, envelope, signing_org.sandbox, "envelope-sent") == 204
+        is_asked, _, _ = select.select([silent], [], [], 0)
+    assert not is_asked
+    assert told == ["workers"]
+    assert list_requests(envelope)[-1] == ("check", "waiting")
+    written = [text.split()[2] for text in statements if text.startswith("INSERT")]
+    assert written == ["signing_event", "signing_request"]
+    assert len(statements) <= 10
 
 
 def test_signatures_are_those_of_the_raw_body():
