@@ -26,8 +26,8 @@ PROFILE_COMPLETED: Final = "Invoice profile completed"
 
 
 def list_profile_problems(profile: InvoiceProfile) -> Problems:
-    """A completed profile keeps the NDA that was attached to it: its contracts are live by it. Another file may take its
-    place. One that was completed by signatures has none.
+    """A completed profile keeps the NDA that was attached to it: its contracts are live by it. Another file may take
+    its place. One that was completed by signatures has none.
     """
     was_attached = history.previous_values_of(profile).get("nda_file_id") is not None
     if profile.status is ProfileStatus.COMPLETED and profile.nda_file_id is None and was_attached:
