@@ -1,16 +1,23 @@
 """The operations of the screen of document signatures, as tests of all screens run them."""
 
+import functools
+import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 import models
-from customerhub.core import clock, history
+from customerhub.core import clock, history, services
 from customerhub.core.permissions import Actor
 from customerhub.customers.signature_attention import (
     UNSIGNED_STATUSES,
     list_failed_requests,
     list_waiting_signers,
 )
+from customerhub.signing.settings import MIN_KEY_BITS
 from models.base import db
 from models.enums import ProfileStatus
 from models.signing_enums import EnvelopeStatus, SigningRequestKind, SigningRequestState
@@ -180,6 +187,36 @@ def is_preview_requested(organisation: models.Organisation) -> bool:
     return exports.filter_by(organisation_id=organisation.id).count() == 1
 
 
+def organisation_beside_sandbox(organisations: TwoOrganisations) -> models.Organisation:
+    """An organisation beside a sandbox whose account is not set up in it."""
+    credentials = {
+        **{name: str(uuid.uuid4()) for name in ("integration_key", "user_id", "account_id")},
+        "private_key": make_private_key(),
+        "hmac_keys": ["secret"],
+    }
+    path = services.get_current().sandbox_credentials
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(credentials), encoding="ascii")
+    organisation = own_organisation(organisations)
+    with history.act_as(Actor(None, organisation.id), "test"):
+        db.session.query(models.SigningSettings).filter_by(organisation_id=organisation.id).one().private_key = None
+        db.session.commit()
+    return organisation
+
+
+def uses_sandbox(organisation: models.Organisation) -> bool:
+    credentials = json.loads(services.get_current().sandbox_credentials.read_text(encoding="ascii"))
+    settings = db.session.query(models.SigningSettings).filter_by(organisation_id=organisation.id)
+    return settings.filter_by(account_id=credentials["account_id"]).count() == 1
+
+
+@functools.cache
+def make_private_key() -> str:
+    key = rsa.generate_private_key(65537, MIN_KEY_BITS)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
+    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+
+
 SENDING_OPERATIONS = {
     "send-nda": ScreenOperation(STAFF, make_customer_with_waiting_profile, is_profile_sent, name_waiting_profile)
 }
@@ -188,6 +225,7 @@ ESIGNATURE_OPERATIONS = {
     "send-waiting": ScreenOperation(STAFF, settings_with_waiting_profile, is_sent),
 }
 NDA_OPERATIONS = {
+    "use-sandbox": ScreenOperation(ADMINS, organisation_beside_sandbox, uses_sandbox),
     "starting-text": ScreenOperation(
         ADMINS, organisation_without_text, lambda row: "confidential" in (row.nda_template or "")
     ),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import joinedload
 
 from customerhub.customers.signature_attention import list_failed_requests
 from customerhub.signing.deadlines import find_reminder_obstacle, plan_deadlines
+from customerhub.signing.transitions import is_final
 from models import Envelope, SigningRequest, SigningSettings
 from models.base import db
 from models.signing_enums import SigningRequestState
@@ -100,7 +101,7 @@ def list_facts(row: Envelope, environment: str | None, settings: SigningSettings
         ("Requested", format_datetime(row.created_at)),
         ("Sent", format_datetime(row.sent_at) or None),
         ("Next reminder", describe_next_reminder(row, settings)),
-        ("Expires", format_date(row.expires_on) or None),
+        ("Expires", None if is_final(row) else format_date(row.expires_on) or None),
         ("Ended", format_datetime(row.ended_at) or None),
         ("Left as it is", format_datetime(row.settled_at) or None),
         ("Last checked", format_datetime(row.checked_at) or None),
