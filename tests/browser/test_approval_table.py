@@ -136,7 +136,9 @@ def test_a_column_from_excel_fills_the_rows(
     page.get_by_role("button", name="Make 4 tasks live").click()
     expect(page.get_by_role("alert")).to_contain_text("Enter a billing reference")
     assert {stage for stage, _ in read_customers(live_server, ids)} == {Stage.PASSED}
+    page.wait_for_load_state()  # the script is there, which the link needs
     page.get_by_role("alert").get_by_role("link").click()
+    expect(references.nth(2)).to_be_focused()
     page.keyboard.insert_text("X-3")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("4 tasks made live")).to_be_visible()
