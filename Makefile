@@ -1,7 +1,7 @@
 # Customer Hub. Needs Debian or Ubuntu with Python 3.11+, git and make; everything else is fetched into .venv.
 PYTHON_ENV := .venv/bin/python
-# Tests at a time: one more than there are cores, because many wait for a server or a clock.
-JOBS := $(shell expr $$(nproc) + 1)
+# Tests at a time: two more than there are cores, because many wait for a server or a clock.
+JOBS := $(shell expr $$(nproc) + 2)
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env env-dev run test test-fast soak check bench format
