@@ -24,7 +24,7 @@ from sqlalchemy import select, text
 
 from customerhub.core import clock
 from customerhub.core.config import Settings
-from customerhub.signing.requests import LEASES
+from customerhub.signing.requests import LEASES, retry_requests
 from jobs import signing
 from models import Contract, Envelope, History, InvoiceProfile, OutboxMessage
 from models.base import db
@@ -118,8 +118,9 @@ class Chaos:
         self.kills += 1
 
     def _let_time_pass(self) -> None:
-        """What is to be tried again later is so now. Now and then leases end, also of the living, but never before a
-        call could have ended: the service may still do what a killed worker asked of it.
+        """What is to be tried again later is so now. What was given up somebody has tried again: each kill costs an
+        attempt. Now and then leases end, also of the living, but never before a call could have ended: the service may
+        still do what a killed worker asked of it.
         """
         requests = db.metadata.tables["signing_request"]
         now, long_ago = clock.get_now(), clock.get_now() - timedelta(hours=1)
@@ -129,6 +130,8 @@ class Chaos:
             db.session.execute(requests.update().where(is_idle).values(next_attempt_at=long_ago))
             if self.dice.random() < 0.5:
                 db.session.execute(requests.update().where(is_old).values(claimed_until=long_ago))
+            given_up_ids = db.session.scalars(select(requests.c.id).where(requests.c.state == "failed")).all()
+            retry_requests(given_up_ids, now=long_ago)
             db.session.commit()
 
     def _deliver_events(self) -> None:
