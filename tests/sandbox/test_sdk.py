@@ -1,16 +1,12 @@
 """The unmodified SDK over TLS: nothing of the hub between it and the sandbox."""
 
 import base64
-import ipaddress
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from docusign_esign import ApiClient, Envelope, EnvelopesApi
 from docusign_esign.client.api_exception import ApiException
 from docusign_esign.client.auth.oauth import OAuthUserInfo
@@ -18,41 +14,17 @@ from docusign_esign.client.configuration import Configuration
 from urllib3.exceptions import MaxRetryError
 
 from tests.sandbox.client import ADA, BOB, define
+from tests.support.certificates import write_certificate
 from tests.support.signing_sandbox import SigningSandbox, running_sandbox
 
 HOUR = 3600
 SCOPES = ["signature", "impersonation"]
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of this machine that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
-
-
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """The certificate, which the SDK trusts until the test is over."""
-    paths = write_certificate(tmp_path)
+    paths = write_certificate(tmp_path, "127.0.0.1")
     monkeypatch.setattr(Configuration(), "ssl_ca_cert", str(paths[0]))
     return paths
 
